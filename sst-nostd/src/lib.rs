@@ -1,0 +1,23 @@
+//! Structured Stream Transport: the protocol core.
+//!
+//! No std, no allocator, no clock, no sockets, no unsafe. The caller owns time, randomness and
+//! packets; the core owns the protocol.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, feature = "sim"))]
+extern crate std;
+
+pub mod time;
