@@ -6,5 +6,7 @@
 pub mod congestion;
 pub mod ecn;
 pub mod loss;
+pub mod mtu;
+pub mod pacer;
 pub mod received;
 pub mod rtt;

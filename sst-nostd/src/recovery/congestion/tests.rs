@@ -322,18 +322,18 @@ fn cubic_fills_a_long_link_with_half_a_queue() {
 fn hystart_leaves_slow_start_before_the_first_loss() {
     for delay in [20, 100] {
         let mut cubic = Cubic::new(MTU);
-        let outcome = run(&mut cubic, link(50, delay, 4000), 30);
+        let outcome = run(&mut cubic, link(50, delay, 8000), 30);
         let end = outcome.slow_start_end_millis.expect("slow start ends");
         assert!(outcome.first_loss_millis.is_none_or(|loss| end < loss), "{outcome:?}");
         assert!(outcome.used_thousandths >= 950, "{outcome:?}");
 
         let mut reno = NewReno::new(MTU).with_hystart();
-        let outcome = run(&mut reno, link(50, delay, 4000), 10);
+        let outcome = run(&mut reno, link(50, delay, 8000), 10);
         let end = outcome.slow_start_end_millis.expect("slow start ends");
         assert!(outcome.first_loss_millis.is_none_or(|loss| end < loss), "{outcome:?}");
 
         let mut plain = NewReno::new(MTU);
-        let outcome = run(&mut plain, link(50, delay, 4000), 10);
+        let outcome = run(&mut plain, link(50, delay, 8000), 10);
         assert_eq!(outcome.slow_start_end_millis, outcome.first_loss_millis, "{outcome:?}");
     }
 }
