@@ -73,6 +73,7 @@ impl Cubic {
         let window = self.window.bytes.max(1);
         let mtu = self.mtu_bytes;
         let mut epoch = self.epoch.unwrap_or_else(|| Epoch::new(acked.now, &self.window, mtu));
+        epoch.began_at = epoch.began_at.min(acked.now);
         let elapsed = acked.now.since(epoch.began_at);
 
         // Having reached the old window, Reno would grow as itself again (RFC 9438 section 4.3).
@@ -123,6 +124,7 @@ impl Controller for Cubic {
 
     fn on_acked(&mut self, acked: &Acked<'_>) {
         self.last_acked_at = Some(acked.now);
+        self.episode.on_time(acked.now);
         if self.is_slow_start() && self.hystart.on_acked(acked) {
             self.window.threshold = self.window.bytes;
             self.window.max_bytes = self.window.bytes;

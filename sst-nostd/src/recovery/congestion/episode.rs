@@ -19,6 +19,12 @@ impl<S: Copy> Episode<S> {
         Self { at: None, losses: 0, before: None }
     }
 
+    /// It is `now`. A clock that went backward must not leave an episode in the future, which
+    /// would cover every packet for as long.
+    pub(super) fn on_time(&mut self, now: Instant) {
+        self.at = self.at.map(|at| at.min(now));
+    }
+
     /// Whether a packet sent at `sent_at` was sent before the reduction.
     pub(super) fn covers(&self, sent_at: Instant) -> bool {
         self.at.is_some_and(|at| sent_at <= at)
@@ -27,6 +33,7 @@ impl<S: Copy> Episode<S> {
     /// Takes note of congestion. Returns whether it begins a new episode, which calls for a
     /// reduction from the state `before`.
     pub(super) fn begins(&mut self, congestion: &Congestion, before: S) -> bool {
+        self.on_time(congestion.now);
         if self.covers(congestion.sent_at) {
             self.losses = self.losses.saturating_add(congestion.lost_packets);
             if congestion.ecn {

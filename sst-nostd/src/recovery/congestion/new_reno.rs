@@ -69,6 +69,7 @@ impl Controller for NewReno {
     fn on_sent(&mut self, _now: Instant, _bytes: u64, _in_flight: u64) {}
 
     fn on_acked(&mut self, acked: &Acked<'_>) {
+        self.episode.on_time(acked.now);
         let slow_start = self.is_slow_start();
         if let Some(hystart) = self.hystart.as_mut().filter(|_| slow_start)
             && hystart.on_acked(acked)

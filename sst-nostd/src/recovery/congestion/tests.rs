@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::recovery::pacer::{Pace, Pacer};
 
 const MTU: u64 = 1200;
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::Cubic, Algorithm::NewReno];
@@ -195,6 +196,23 @@ fn clocks_that_jump_or_go_backward_do_no_harm() {
     }
 }
 
+#[test]
+fn a_clock_that_went_backward_does_not_freeze_the_window() {
+    for algorithm in ALGORITHMS {
+        let mut controller = AnyController::new(algorithm, MTU);
+        controller.on_congestion(&loss(1_000_000_000, 999_999_999));
+        let reduced = controller.window_bytes();
+        ack(&mut controller, 100, 50, 1200);
+        for now in 200..5000 {
+            ack(&mut controller, now, now - 50, 1200);
+        }
+        assert!(controller.window_bytes() > reduced + 10 * MTU, "{algorithm:?}");
+        let grown = controller.window_bytes();
+        controller.on_congestion(&loss(5000, 4990));
+        assert!(controller.window_bytes() < grown);
+    }
+}
+
 /// What a toy run came to.
 #[derive(Debug)]
 struct Outcome {
@@ -234,7 +252,16 @@ struct Flight {
     back_at: Option<u64>,
 }
 
-fn run(controller: &mut impl Controller, mut link: Link, seconds: u64) -> Outcome {
+fn run(controller: &mut impl Controller, link: Link, seconds: u64) -> Outcome {
+    run_paced(controller, link, seconds, None)
+}
+
+fn run_paced(
+    controller: &mut impl Controller,
+    mut link: Link,
+    seconds: u64,
+    mut pacer: Option<Pacer>,
+) -> Outcome {
     let end = seconds * 1_000_000;
     let mut flights: VecDeque<Flight> = VecDeque::new();
     let mut rtt = Rtt::new(Duration::from_millis(250));
@@ -243,6 +270,23 @@ fn run(controller: &mut impl Controller, mut link: Link, seconds: u64) -> Outcom
         Outcome { used_thousandths: 0, first_loss_millis: None, slow_start_end_millis: None };
     while now < end {
         while in_flight + MTU <= controller.window_bytes() {
+            let pace = Pace {
+                window_bytes: controller.window_bytes(),
+                slow_start: controller.is_slow_start(),
+                rtt: &rtt,
+                mtu_bytes: MTU,
+            };
+            if let Some(pacer) = &mut pacer {
+                if let Some(ready_at) = pacer.ready_at(Instant::from_micros(now), MTU, &pace) {
+                    let back_at = flights.iter().find_map(|flight| flight.back_at);
+                    if back_at.is_some_and(|back_at| back_at <= ready_at.as_micros()) {
+                        break;
+                    }
+                    now = ready_at.as_micros();
+                    continue;
+                }
+                pacer.on_sent(Instant::from_micros(now), MTU, &pace);
+            }
             controller.on_sent(Instant::from_micros(now), MTU, in_flight);
             flights.push_back(Flight { number: next, sent_at: now, back_at: link.send(now) });
             next += 1;
@@ -307,6 +351,18 @@ fn both_fill_a_link_whose_queue_holds_one_round_trip() {
             let outcome = run(&mut controller, link(mbits, delay, 1000), 30);
             assert!(outcome.used_thousandths >= 950, "{algorithm:?} {mbits} {delay} {outcome:?}");
             assert!(outcome.used_thousandths <= 1001, "{algorithm:?} {mbits} {delay} {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn paced_senders_fill_the_link_too() {
+    for algorithm in ALGORITHMS {
+        for (mbits, delay) in [(10, 20), (100, 20)] {
+            let mut controller = AnyController::new(algorithm, MTU);
+            let link = link(mbits, delay, 1000);
+            let outcome = run_paced(&mut controller, link, 30, Some(Pacer::new()));
+            assert!(outcome.used_thousandths >= 950, "{algorithm:?} {mbits} {delay} {outcome:?}");
         }
     }
 }

@@ -26,6 +26,8 @@ impl BlackHole {
     /// A large packet was declared lost. Returns whether the path is a black hole.
     pub(super) fn on_lost(&mut self, now: Instant, sent_at: Instant) -> bool {
         self.lost_packets = self.lost_packets.saturating_add(1);
+        // A clock that went backward must not put the next generation off.
+        self.noticed_at = self.noticed_at.map(|noticed_at| noticed_at.min(now));
         if self.noticed_at.is_none_or(|noticed_at| sent_at >= noticed_at) {
             self.generations = self.generations.saturating_add(1);
             self.noticed_at = Some(now);
