@@ -20,4 +20,5 @@ extern crate alloc;
 #[cfg(any(test, feature = "sim"))]
 extern crate std;
 
+pub mod storage;
 pub mod time;

@@ -1,0 +1,20 @@
+//! The containers everything else is built from: bounded, panic-free, and either lent by the
+//! caller (a board's statics) or, with feature `alloc`, owned and grown up to a fixed limit.
+//!
+//! Every container here has a limit chosen when it is made. Reaching it is an answer,
+//! [`Full`], and leaves the container as it was.
+
+mod backing;
+#[cfg(test)]
+mod random;
+mod table;
+
+pub use backing::{Backing, MAX_ROWS};
+pub use table::{Handle, Row, Table};
+
+/// A container has reached its limit. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// "No row" wherever a row index is stored. Never a valid index: see [`MAX_ROWS`].
+pub(crate) const NONE: u32 = u32::MAX;
