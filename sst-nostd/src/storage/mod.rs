@@ -5,11 +5,19 @@
 //! [`Full`], and leaves the container as it was.
 
 mod backing;
+mod hash;
+mod index;
 #[cfg(test)]
 mod random;
+mod ranges;
+mod sliding;
 mod table;
 
 pub use backing::{Backing, MAX_ROWS};
+pub use hash::KeyedHash;
+pub use index::HashIndex;
+pub use ranges::RangeSet;
+pub use sliding::{Sighting, SlidingBits};
 pub use table::{Handle, Row, Table};
 
 /// A container has reached its limit. Nothing was changed.
