@@ -5,18 +5,23 @@
 //! [`Full`], and leaves the container as it was.
 
 mod backing;
+mod blocks;
 mod hash;
 mod index;
 #[cfg(test)]
 mod random;
 mod ranges;
+mod rope;
+mod rope_bits;
 mod sliding;
 mod table;
 
 pub use backing::{Backing, MAX_ROWS};
+pub use blocks::BlockPool;
 pub use hash::KeyedHash;
 pub use index::HashIndex;
 pub use ranges::RangeSet;
+pub use rope::Rope;
 pub use sliding::{Sighting, SlidingBits};
 pub use table::{Handle, Row, Table};
 
