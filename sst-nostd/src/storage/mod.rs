@@ -7,7 +7,9 @@
 mod backing;
 mod blocks;
 mod hash;
+mod heap;
 mod index;
+mod queue;
 #[cfg(test)]
 mod random;
 mod ranges;
@@ -15,15 +17,19 @@ mod rope;
 mod rope_bits;
 mod sliding;
 mod table;
+mod timers;
 
 pub use backing::{Backing, MAX_ROWS};
 pub use blocks::BlockPool;
 pub use hash::KeyedHash;
+pub use heap::{HasNode, Heap, Heaped, Node};
 pub use index::HashIndex;
+pub use queue::{HasLink, Link, Linked, Queue};
 pub use ranges::RangeSet;
 pub use rope::Rope;
 pub use sliding::{Sighting, SlidingBits};
 pub use table::{Handle, Row, Table};
+pub use timers::{TimerSlot, Timers};
 
 /// A container has reached its limit. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Seeded random numbers for the tests of this folder (xorshift64*).
+//! For the tests of this folder: seeded random numbers (xorshift64*), and a small stack.
 
 pub(super) struct Random(u64);
 
@@ -18,4 +18,9 @@ impl Random {
     pub(super) fn below(&mut self, end: u64) -> u64 {
         (self.next() >> 11) % end
     }
+}
+
+/// Runs `test` in a thread with 64 KiB of stack: anything recursive over many rows overflows.
+pub(super) fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(64 << 10).spawn(test).unwrap().join().unwrap();
 }
