@@ -197,7 +197,7 @@ mod tests {
         let mut refused = 0;
         for _ in 0..3000 {
             let start = random.below(60);
-            let range = start..(start + random.below(if seed % 2 == 0 { 4 } else { 12 })).min(64);
+            let range = start..(start + random.below(4 + 8 * (seed & 1))).min(64);
             let is_insert = random.below(3) < 2;
             let before = (set.clone(), model);
             let places = &mut model[range.start as usize..range.end as usize];

@@ -31,7 +31,7 @@ impl Rope {
         let from = from.max(self.base().saturating_mul(8));
         let to = to.min(self.end(pool).saturating_mul(8));
         let mut byte = from / 8;
-        if from % 8 != 0 {
+        if !from.is_multiple_of(8) {
             let first = *self.chunk_at(pool, byte).first()?;
             if let Some(bit) = lowest_bit(u64::from(first) & u64::MAX << (from % 8)) {
                 return at(byte, bit).filter(|pos| *pos < to);
