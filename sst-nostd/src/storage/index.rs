@@ -104,10 +104,10 @@ impl<'s> HashIndex<'s> {
     /// The first place, from where `hash` belongs, whose entry `is_wanted` accepts.
     #[inline]
     fn probe(&self, hash: u32, mut is_wanted: impl FnMut(u64) -> bool) -> Option<u32> {
-        let mask = self.mask();
+        let (entries, mask) = (self.entries.as_slice(), self.mask());
         let mut at = hash & mask;
-        for _ in 0..self.entries.len() {
-            if is_wanted(self.entry(at)) {
+        for _ in 0..entries.len() {
+            if is_wanted(*entries.get(at as usize)?) {
                 return Some(at);
             }
             at = at.wrapping_add(1) & mask;

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn agrees_with_a_set_under_random_jumps() {
-        for seed in 0..6 {
+        for seed in 0..3 {
             agrees_with_a_set::<1>(seed, 0);
             agrees_with_a_set::<2>(seed, 1000);
             agrees_with_a_set::<3>(seed, 0);
