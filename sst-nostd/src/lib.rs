@@ -21,4 +21,5 @@ extern crate alloc;
 extern crate std;
 
 pub mod recovery;
+pub mod storage;
 pub mod time;
