@@ -20,4 +20,6 @@ extern crate alloc;
 #[cfg(any(test, feature = "sim"))]
 extern crate std;
 
+pub mod crypto;
+pub mod noise;
 pub mod time;
