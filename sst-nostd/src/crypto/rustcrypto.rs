@@ -31,7 +31,7 @@ impl<R: TryCryptoRng> Crypto for RustCrypto<R> {
         self.rng.try_fill_bytes(out).map_err(|_| RandomError)
     }
 
-    /// On the Montgomery curve: the Edwards tables that would be faster cost 30 KiB of flash.
+    /// By the ladder that agreements use: the Edwards arithmetic that would be faster costs flash.
     fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
         x25519(*secret, X25519_BASEPOINT_BYTES)
     }
