@@ -20,6 +20,8 @@ extern crate alloc;
 #[cfg(any(test, feature = "sim"))]
 extern crate std;
 
+pub mod crypto;
+pub mod noise;
 pub mod recovery;
 pub mod storage;
 pub mod time;
