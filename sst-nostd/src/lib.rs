@@ -27,3 +27,4 @@ pub mod noise;
 pub mod recovery;
 pub mod storage;
 pub mod time;
+pub mod wire;
