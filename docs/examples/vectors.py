@@ -278,7 +278,8 @@ def example_frames():
         ("SESSION_LIMIT", {"limit": 131072}, b"\x17" + varint(131072)),
         ("SESSION_BLOCKED", {"at": 65536}, b"\x18" + varint(65536)),
         ("PRIORITY", {"stream": 7, "priority": -5}, b"\x19" + varint(7) + b"\xfb"),
-        ("DATAGRAM", {"parent": 7, "data": "cafe", "to_end": True}, b"\x1a" + varint(7) + b"\xca\xfe"),
+        ("DATAGRAM", {"parent": 7, "data": "cafe", "to_end": True},
+         b"\x1a" + varint(7) + b"\xca\xfe"),
         ("DATAGRAM", {"parent": 0, "data": "cafe"}, b"\x1b" + varint(0) + varint(2) + b"\xca\xfe"),
         ("STREAM", {"stream": 3, "offset": 0, "data": request.hex(), "mark": True, "fin": False,
                     "parent": 0, "attributes": 6, "priority": 10},
@@ -301,7 +302,7 @@ def example_frames():
         ("10010000", "stream id 1"), ("220100", "stream id 1"), ("28030100", "stream id 1"),
         ("28030008", "reserved attribute"), ("110900000010", "reserved attribute"),
         ("04000181", "reason is not UTF-8"), ("04008081" + "61" * 129, "reason too long"),
-        ("22800600", "varint not minimal"), ("10ff4000000000000000", "varint too large"),
+        ("22800600", "not minimal"), ("10ff4000000000000000", "too large"),
     ]
     return {
         "section": "10",
@@ -366,7 +367,8 @@ def handshake(pattern):
     if pattern != "IK":
         third = initiator.write(frames)
         assert responder.read(third) == frames
-        entry |= {"frames_0": frames, "noise_3": third, "finish": b"\xC3" + RESPONDER_CHANNEL + third}
+        entry |= {"frames_0": frames, "noise_3": third,
+                  "finish": b"\xC3" + RESPONDER_CHANNEL + third}
     assert initiator.h == responder.h and initiator.split() == responder.split()
     to_responder, to_initiator = initiator.split()
     send_i = epoch_keys(to_responder, 1, 1)[0]
@@ -443,7 +445,8 @@ def chapter(data):
             out.extend(wrap(name, text))
         out.append("```")
 
-    block("14.1 Varints (2.3)", [(str(entry["value"]), entry["bytes"]) for entry in data["section_02_varint"]["valid"]])
+    block("14.1 Varints (2.3)", [(str(entry["value"]), entry["bytes"])
+                                 for entry in data["section_02_varint"]["valid"]])
     who = data["section_03_identity"]["vectors"][1]
     block("14.2 HostId text (3.2)", [(key, who[key]) for key in
                                      ("secret", "public", "checksum", "text")])
