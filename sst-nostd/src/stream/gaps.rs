@@ -25,6 +25,9 @@ pub(super) enum Use {
 /// Ranges of positions.
 pub type Ranges = RangeSet<MAX_RANGES>;
 
+/// In place of the first gap's position: there is none.
+pub(super) const NO_GAP: u64 = u64::MAX;
+
 /// Which of a stream's sets of ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -45,7 +48,7 @@ pub struct Gaps {
     pub(super) sent_marks: Rope,
     /// Which positions not yet taken are marks.
     pub(super) received_marks: Rope,
-    /// Everything below has been received, while there are ranges above it.
+    /// Everything below has been received, and not what comes next; or [`NO_GAP`].
     pub(super) contiguous: u64,
     /// Indices of rows of ranges, by [`Kind`].
     sets: [u32; 4],
@@ -56,9 +59,14 @@ impl Gaps {
         Self {
             sent_marks: Rope::new(),
             received_marks: Rope::new(),
-            contiguous: 0,
+            contiguous: NO_GAP,
             sets: [NONE; 4],
         }
+    }
+
+    /// Whether something is missing below the highest position received.
+    pub(super) const fn has_gap(&self) -> bool {
+        self.contiguous != NO_GAP
     }
 
     /// The index of the set of this kind.
@@ -184,8 +192,9 @@ impl Streams<'_> {
     pub(super) fn tidy_gaps(&mut self, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
-        let mut is_idle =
-            gaps.sent_marks.len_blocks() == 0 && gaps.received_marks.len_blocks() == 0;
+        let has_marks =
+            gaps.sent_marks.len_blocks() > 0 || gaps.received_marks.len_blocks() > 0;
+        let mut is_idle = !has_marks && !gaps.has_gap();
         for set in &mut gaps.sets {
             match self.ranges.at(*set) {
                 Some(ranges) if ranges.is_empty() => {

@@ -133,6 +133,7 @@ impl Streams<'_> {
 /// Copies bytes from `position` on; positions that are not held (none should be) read as zero.
 fn copy_out(rope: &mut Rope, pool: &BlockPool<'_>, position: u64, to: &mut [u8]) {
     if !rope.read_at(pool, position, to) {
+        debug_assert!(to.is_empty(), "positions that are not held");
         to.fill(0);
     }
 }

@@ -5,7 +5,7 @@ use crate::wire::{ResetFrame, StreamCode, StreamFrame};
 
 use super::Streams;
 use super::flags::{Events, Pending, State};
-use super::gaps::{Kind, Use};
+use super::gaps::{Gaps, Kind, NO_GAP, Use};
 use super::row::StreamHandle;
 use super::tree::Tree;
 
@@ -158,7 +158,8 @@ impl Streams<'_> {
         self.note_received(stream, contiguous, start, end)
     }
 
-    /// Notes that `start .. end` is here; `start` is not below `contiguous`.
+    /// Notes that `start .. end` is here; `start` is not below `contiguous`. The range is empty
+    /// where a FIN came alone, ahead of what it ends.
     fn note_received(
         &mut self,
         stream: StreamHandle,
@@ -167,37 +168,41 @@ impl Streams<'_> {
         end: u64,
     ) -> Result<(), Fault> {
         let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
-        let has_ranges =
-            self.ranges_of(row.gaps, Kind::Received).is_some_and(|ranges| !ranges.is_empty());
-        if start == contiguous && !has_ranges {
-            // In order: `highest` alone says it all.
+        let has_gap = self.gaps.at(row.gaps).is_some_and(Gaps::has_gap);
+        if start == contiguous {
+            if has_gap {
+                self.advance_contiguous(stream, end);
+            }
+            // Without a gap `highest` alone says it all.
             return Ok(());
         }
-        if start > contiguous {
-            if !self.add_range(stream, Kind::Received, start..end) {
-                return Err(Fault::NoCapacity);
-            }
-            if !has_ranges {
-                self.set_contiguous(stream, contiguous);
-            }
-            return Ok(());
+        let is_noted = if start == end {
+            self.fetch_gaps(stream, Use::Needed).is_some()
+        } else {
+            self.add_range(stream, Kind::Received, start..end)
+        };
+        if !is_noted {
+            self.tidy_gaps(stream);
+            return Err(Fault::NoCapacity);
         }
-        self.advance_contiguous(stream, end);
+        if !has_gap {
+            self.set_contiguous(stream, contiguous);
+        }
         Ok(())
     }
 
     /// The first gap closes at least up to `to`: absorb the ranges that it meets.
     fn advance_contiguous(&mut self, stream: StreamHandle, mut to: u64) {
-        let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps)) else {
-            return;
-        };
+        let Some(row) = self.rows.get(stream) else { return };
+        let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
+        let highest = row.receiving.highest.max(to);
         if let Some(ranges) = self.ranges.at_mut(gaps.set(Kind::Received)) {
             while let Some(first) = ranges.first().filter(|range| range.start <= to) {
                 to = to.max(first.end);
                 ranges.pop_first();
             }
         }
-        gaps.contiguous = to;
+        gaps.contiguous = if to < highest { to } else { NO_GAP };
     }
 
     fn set_contiguous(&mut self, stream: StreamHandle, to: u64) {
@@ -209,12 +214,8 @@ impl Streams<'_> {
     /// Everything below has been received.
     pub(super) fn contiguous(&self, stream: StreamHandle) -> u64 {
         let Some(row) = self.rows.get(stream) else { return 0 };
-        match self.ranges_of(row.gaps, Kind::Received) {
-            Some(ranges) if !ranges.is_empty() => {
-                self.gaps.at(row.gaps).map_or(0, |gaps| gaps.contiguous)
-            }
-            _ => row.receiving.highest,
-        }
+        let gap = self.gaps.at(row.gaps).map_or(NO_GAP, |gaps| gaps.contiguous);
+        gap.min(row.receiving.highest)
     }
 
     /// Whether the end is known and everything before it is here.
@@ -282,6 +283,7 @@ impl Streams<'_> {
         row.receiving.rope.clear_to(&mut self.pool, row.receiving.read);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
             gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
+            gaps.contiguous = NO_GAP;
         }
         if row.state.has(State::FINAL_KNOWN) {
             row.state.set(State::RECEIVE_DONE);
