@@ -250,13 +250,7 @@ impl Streams<'_> {
     }
 
     /// Puts a new child before the application; a datagram only once it is whole.
-    fn offer(
-        &mut self,
-        tree: &mut Tree,
-        now: Instant,
-        parent: StreamHandle,
-        child: StreamHandle,
-    ) {
+    fn offer(&mut self, tree: &mut Tree, now: Instant, parent: StreamHandle, child: StreamHandle) {
         let Some(row) = self.rows.get_mut(child) else { return };
         // Until the application has it, nobody would hear its events or let go of it.
         row.state.set(State::RELEASED);

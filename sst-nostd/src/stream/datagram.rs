@@ -192,9 +192,9 @@ impl Streams<'_> {
         if row.state.has_any(State::AWAITS_PARENT.with(State::PEER_RESET)) {
             return;
         }
-        let parent = row.parent.filter(|parent| {
-            self.rows.get(*parent).is_some_and(|parent| !parent.is_dropped())
-        });
+        let parent = row
+            .parent
+            .filter(|parent| self.rows.get(*parent).is_some_and(|parent| !parent.is_dropped()));
         let Some(parent) = parent else {
             return self.turn_away(tree, now, stream, StreamCode::PARENT_GONE);
         };

@@ -63,9 +63,11 @@ impl Streams<'_> {
             }
             Frame::Datagram(frame) => self.on_datagram(tree, frame),
             Frame::StreamBlocked { id, at } => self.on_stream_blocked(tree, *id, *at),
-            Frame::ChildBlocked { id, at } => self.with_stream(tree, *id, |streams, tree, stream| {
-                streams.on_child_blocked(tree, stream, *at);
-            }),
+            Frame::ChildBlocked { id, at } => {
+                self.with_stream(tree, *id, |streams, tree, stream| {
+                    streams.on_child_blocked(tree, stream, *at);
+                })
+            }
             Frame::SessionBlocked { at } => {
                 tree.owes_session_limit |= tree.receive_limit > *at;
                 Ok(())

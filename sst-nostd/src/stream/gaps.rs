@@ -192,8 +192,7 @@ impl Streams<'_> {
     pub(super) fn tidy_gaps(&mut self, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
-        let has_marks =
-            gaps.sent_marks.len_blocks() > 0 || gaps.received_marks.len_blocks() > 0;
+        let has_marks = gaps.sent_marks.len_blocks() > 0 || gaps.received_marks.len_blocks() > 0;
         let mut is_idle = !has_marks && !gaps.has_gap();
         for set in &mut gaps.sets {
             match self.ranges.at(*set) {

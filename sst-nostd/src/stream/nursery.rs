@@ -86,12 +86,7 @@ impl Nursery {
 
 impl ByteQueue {
     /// Appends the parts, all of them or nothing; leaves `kept` blocks of the pool to others.
-    pub(super) fn append(
-        &mut self,
-        pool: &mut BlockPool<'_>,
-        kept: u32,
-        parts: &[&[u8]],
-    ) -> bool {
+    pub(super) fn append(&mut self, pool: &mut BlockPool<'_>, kept: u32, parts: &[&[u8]]) -> bool {
         let len = parts.iter().fold(0, |len: u64, part| len.saturating_add(part.len() as u64));
         let needed = self.rope.blocks_needed(pool, self.tail.saturating_add(len));
         if needed > 0 && needed.saturating_add(kept) > pool.free_blocks() {

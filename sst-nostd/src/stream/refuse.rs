@@ -62,14 +62,8 @@ impl Streams<'_> {
         let slot = tree.refusals.iter_mut().find(|slot| slot.is_none());
         let slot = slot.ok_or(Fault::NoCapacity)?;
         let is_datagram = open.attributes.datagram;
-        *slot = Some(Refusal {
-            id,
-            code,
-            is_datagram,
-            is_due: true,
-            is_acked: false,
-            is_final: false,
-        });
+        *slot =
+            Some(Refusal { id, code, is_datagram, is_due: true, is_acked: false, is_final: false });
         tree.ids_in.set(id.counter());
         self.turn_away_waiting(tree, now, id);
         Ok(Opened::Refused)

@@ -57,8 +57,8 @@ impl Streams<'_> {
     pub(super) fn work(&self, tree: &Tree, stream: StreamHandle) -> Work {
         let Some(row) = self.rows.get(stream) else { return Work::Idle };
         // Datagrams wait for the stream to be known, or they would be dropped.
-        let has_datagram = row.is_known() &&
-            self.nurseries.at(row.nursery).is_some_and(|nursery| !nursery.outgoing.is_empty());
+        let has_datagram = row.is_known()
+            && self.nurseries.at(row.nursery).is_some_and(|nursery| !nursery.outgoing.is_empty());
         if !row.sendable().is_empty() || self.has_lost(row) || has_datagram {
             Work::Ready
         } else if row.has_new() {
