@@ -21,6 +21,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod bytes;
+pub mod channel;
 pub mod crypto;
 pub mod id;
 pub mod noise;

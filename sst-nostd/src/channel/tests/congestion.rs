@@ -1,0 +1,141 @@
+//! The window, the pacer, marks, sizes, and what acknowledgements cost.
+
+use std::time::Instant as Clock;
+
+use super::super::*;
+use super::pair::{CLEAN, Faults, Pair};
+use super::{ack_ranges, assert_all_arrived};
+use crate::recovery::congestion::Algorithm;
+
+#[test]
+fn the_window_bounds_what_is_in_flight() {
+    let mut pair = Pair::new(1, CLEAN);
+    pair.enqueue(0, 0..5000);
+    for _ in 0..400 {
+        pair.run_until(1, |pair| pair.now.as_micros() % 7 == 0);
+        let stats = pair.sides[0].channel.stats();
+        assert!(stats.in_flight_bytes <= stats.window_bytes + 2 * 1472, "{stats:?}");
+        pair.now = pair.now.after(Duration::from_micros(500));
+    }
+}
+
+#[test]
+fn packets_are_spread_over_the_round_trip() {
+    let mut pair = Pair::new(2, Faults { delay_micros: 100_000, ..CLEAN });
+    pair.enqueue(0, 0..2000);
+    pair.run(2);
+    let side = &mut pair.sides[0];
+    assert!(side.channel.stats().window_bytes > 100_000);
+    let now = pair.now.after(Duration::from_secs(1));
+    let before = side.channel.stats().totals.sent_bytes;
+    while side.transmit(&pair.crypto, now).is_some() {}
+    let burst = side.channel.stats().totals.sent_bytes - before;
+    assert!(burst <= 16 * 1472, "{burst} bytes at once");
+    let until = side.channel.paced_until.expect("the pacer says when");
+    assert!(until > now && until < now.after(Duration::from_millis(50)));
+}
+
+#[test]
+fn a_narrow_link_is_filled_and_its_losses_are_few() {
+    for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
+        let config = ChannelConfig { algorithm, ..ChannelConfig::default() };
+        let mut pair = Pair::with(3, Faults { queue: 60, ..CLEAN }, &config);
+        pair.enqueue(0, 0..4000);
+        let began = pair.now;
+        pair.run_until(60, Pair::is_done);
+        assert_all_arrived(&pair, [4000, 0], 3);
+        let totals = pair.sides[0].channel.stats().totals;
+        // 60 packets per 15 ms is the most: 4000 take one second.
+        let took = pair.now.since(began);
+        assert!(took < Duration::from_secs(4), "{algorithm:?}: {took:?}");
+        assert!(totals.lost_packets * 10 < totals.sent_packets, "{totals:?}");
+        assert!(pair.sides[0].channel.loss_rate() < 65_536 / 8);
+    }
+}
+
+#[test]
+fn marks_slow_the_sender_without_losses() {
+    let config = ChannelConfig { can_mark_ecn: true, ..ChannelConfig::default() };
+    let mut pair = Pair::with(4, CLEAN, &config);
+    pair.enqueue(0, 0..400);
+    pair.run_until(30, Pair::is_done);
+    assert!(pair.sides[0].channel.flight.ecn.is_capable());
+    let before = pair.sides[0].channel.stats().window_bytes;
+    pair.faults.is_marking = true;
+    pair.enqueue(0, 400..800);
+    pair.run_until(60, Pair::is_done);
+    assert_all_arrived(&pair, [800, 0], 4);
+    let stats = pair.sides[0].channel.stats();
+    assert!(stats.window_bytes < before && stats.totals.lost_packets == 0, "{stats:?}");
+}
+
+#[test]
+fn a_path_that_shrinks_carries_on_with_small_packets() {
+    let mut pair = Pair::new(5, CLEAN);
+    pair.enqueue(0, 0..300);
+    pair.sides[0].item_len = 1400;
+    pair.run_until(30, |pair| pair.sides[0].waiting.len() < 100);
+    pair.sides[0].item_len = 300;
+    assert_eq!(pair.sides[0].channel.mtu_bytes(), 1472);
+    pair.faults.max_len = 1280;
+    let began = pair.now;
+    pair.run_until(60, Pair::is_done);
+    assert_all_arrived(&pair, [300, 0], 5);
+    assert!(pair.now.since(began) < Duration::from_secs(5), "{:?}", pair.now.since(began));
+    assert!(pair.sides[0].channel.mtu_bytes() <= 1280);
+}
+
+#[test]
+fn an_outage_ends_soon_after_the_network_returns() {
+    let mut pair = Pair::new(6, CLEAN);
+    pair.enqueue(0, 0..8000);
+    pair.run_until(1, |pair| pair.sides[1].arrived.len() > 500);
+    pair.faults.lost_percent = 100;
+    pair.run(2);
+    pair.faults.lost_percent = 0;
+    let began = pair.now;
+    let arrived = pair.sides[1].arrived.len();
+    pair.run_until(10, |pair| pair.sides[1].arrived.len() > arrived + 100);
+    assert!(pair.now.since(began) < Duration::from_millis(2500), "{:?}", pair.now.since(began));
+    pair.run_until(60, Pair::is_done);
+    assert_all_arrived(&pair, [8000, 0], 6);
+}
+
+/// With ten times as many packets in flight, acknowledging all of them two at a time must take
+/// about ten times as long, not a hundred times.
+#[test]
+fn acknowledging_costs_the_same_however_many_packets_are_in_flight() {
+    let cost = |packets: u64| {
+        let mut pair = Pair::new(7, CLEAN);
+        let now = pair.now;
+        let side = &mut pair.sides[0];
+        side.item_len = 8;
+        let mut buffer = [0; 1500];
+        for item in 0..packets {
+            let permit = Permit::Data { bytes: 1500 };
+            let begun =
+                side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);
+            let mut builder = begun.unwrap();
+            super::pair::add_item(&mut builder, &mut side.sent, item, 8).unwrap();
+            side.receipts += 1;
+            side.channel.finish_packet(now, builder, &mut side.sent).unwrap();
+        }
+        let last = side.channel.next_number - 1;
+        let mut numbers = (1..=last).filter(|number| !side.channel.skip.is_skipped(*number));
+        let numbers: std::vec::Vec<_> = numbers.by_ref().collect();
+        let clock = Clock::now();
+        for (index, number) in numbers.iter().enumerate() {
+            // Every tenth packet is lost; the largest is acknowledged each time.
+            if index % 10 != 0 {
+                let later = now.after(Duration::from_millis(1));
+                // A number forgotten by the skip policy may be refused; it is not in flight.
+                let _ = ack_ranges(side, later, &[(*number, *number)]);
+            }
+            while side.channel.take_settled(&mut side.sent).is_some() {}
+        }
+        assert!(side.channel.in_flight.len() < 200, "{}", side.channel.in_flight.len());
+        clock.elapsed()
+    };
+    let (few, many) = (cost(1000).min(cost(1000)), cost(10_000));
+    assert!(many < few * 40 + Duration::from_millis(20), "{few:?} for 1000, {many:?} for 10,000");
+}
