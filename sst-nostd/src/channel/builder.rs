@@ -41,6 +41,14 @@ pub(super) enum Kind {
     Probe,
 }
 
+impl Kind {
+    /// Whether such a packet must find room in the table. A probe need not, if it carries nothing:
+    /// its acknowledgement shows what was lost all the same, and makes room.
+    pub(super) const fn must_be_recorded(self) -> bool {
+        matches!(self, Self::Data | Self::MtuProbe)
+    }
+}
+
 impl PacketBuilder<'_> {
     /// Adds a frame that asks for an acknowledgement. `write` puts it and returns what to remember
     /// of it.

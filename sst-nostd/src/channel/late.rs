@@ -61,14 +61,17 @@ impl LateWatch {
                 continue;
             }
             let Run { largest_acked, sent_at, .. } = *run;
-            // From the lower end upward. What lies below a range's start is a hole that, once
-            // passed, is forgotten: one run cannot become two.
-            if first == run.last {
+            // From the upper end down where that is acknowledged, else from the lower end up. From
+            // the middle, what lies below is forgotten: one run cannot become two.
+            let number = if last == run.last { last } else { first };
+            if run.first == run.last {
                 *slot = None;
+            } else if last == run.last {
+                run.last = last.saturating_sub(1);
             } else {
                 run.first = first.saturating_add(1);
             }
-            return Some(LateAck { number: first, largest_acked, sent_at });
+            return Some(LateAck { number, largest_acked, sent_at });
         }
         None
     }
@@ -92,7 +95,7 @@ mod tests {
         }
         assert_eq!(take(&mut watch, 0..=1), [1]);
         assert_eq!(take(&mut watch, 0..=2), [2]);
-        assert_eq!(take(&mut watch, 5..=9), [9, 5, 6]);
+        assert_eq!(take(&mut watch, 5..=9), [9, 6, 5]);
         assert_eq!(take(&mut watch, 0..=20), [3]);
         assert_eq!(take(&mut watch, 0..=20), []);
     }

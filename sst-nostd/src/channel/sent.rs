@@ -279,6 +279,10 @@ pub(super) struct Chain {
 
 impl Chain {
     pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE };
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.head == NONE
+    }
 }
 
 /// Packets of one channel, first to last.

@@ -88,8 +88,8 @@ pub struct SentInfo {
 }
 
 impl<C: Crypto> Channel<C> {
-    /// What may be sent now.
-    pub fn send_permit(&mut self, now: Instant) -> Permit {
+    /// What may be sent now. While the table is full, nothing that it would have to remember.
+    pub fn send_permit(&mut self, now: Instant, sent: &SentPackets<'_>) -> Permit {
         self.paced_until = None;
         if self.finish == Finish::Owed {
             return Permit::Finish;
@@ -101,6 +101,7 @@ impl<C: Crypto> Channel<C> {
             return Permit::Probe;
         }
         match self.flight.room(now) {
+            Room::Bytes(_) if !sent.has_room(1) => {}
             Room::Bytes(bytes) => match self.mtu_probe(now, bytes) {
                 Some(len) => return Permit::MtuProbe { len },
                 None => return Permit::Data { bytes },
@@ -125,7 +126,7 @@ impl<C: Crypto> Channel<C> {
         sent: &SentPackets<'_>,
     ) -> Result<PacketBuilder<'b>, BeginError> {
         let (kind, path, max_len) = self.plan(permit).ok_or(BeginError::NotPermitted)?;
-        if kind != Kind::AckOnly && !sent.has_room(0) {
+        if kind.must_be_recorded() && !sent.has_room(0) {
             return Err(BeginError::NoRoom);
         }
         let is_short = buffer.len() < max_len;
@@ -177,7 +178,8 @@ impl<C: Crypto> Channel<C> {
         sent: &mut SentPackets<'_>,
     ) -> Result<SentInfo, FinishError> {
         self.complete(&mut builder, sent.has_room(0));
-        if builder.is_ack_eliciting && !sent.has_room(0) {
+        let must_be_recorded = builder.kind.must_be_recorded() || !builder.chain.is_empty();
+        if builder.is_ack_eliciting && must_be_recorded && !sent.has_room(0) {
             builder.abandon(sent);
             return Err(FinishError::NoRoom);
         }
@@ -327,7 +329,7 @@ impl<C: Crypto> Channel<C> {
             self.flight.set_app_limited(false);
         }
         // Packets that are not recorded are not marked: their marks could not be accounted for.
-        if !builder.is_ack_eliciting {
+        if !builder.is_ack_eliciting || !sent.has_room(0) {
             return false;
         }
         let is_elsewhere = matches!(builder.kind, Kind::Path { is_elsewhere: true, .. });

@@ -200,9 +200,9 @@ fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
     for _ in 0..3 {
         now = side.channel.deadline().unwrap();
         side.channel.on_timeout(now, &mut side.sent);
-        assert_eq!(side.channel.send_permit(now), Permit::Finish);
+        assert_eq!(side.channel.send_permit(now, &side.sent), Permit::Finish);
         side.channel.on_finish_resent(now, &mut side.sent);
-        assert_ne!(side.channel.send_permit(now), Permit::Finish);
+        assert_ne!(side.channel.send_permit(now, &side.sent), Permit::Finish);
         resent += 1;
     }
     assert_eq!((resent, side.channel.is_confirmed()), (3, false));
@@ -260,7 +260,8 @@ fn a_full_table_stops_the_sender_and_not_the_receiver() {
 
 #[test]
 fn clocks_that_go_back_or_leap_break_nothing() {
-    let mut pair = Pair::new(13, ROUGH);
+    let config = ChannelConfig { idle_timeout: None, ..ChannelConfig::default() };
+    let mut pair = Pair::with(13, ROUGH, &config);
     pair.enqueue(0, 0..100);
     let mut random = Random::new(13);
     for _ in 0..40 {
@@ -280,5 +281,17 @@ fn clocks_that_go_back_or_leap_break_nothing() {
 #[test]
 fn a_channel_is_small() {
     let bytes = size_of::<Channel<pair::Crypto>>();
+    std::println!(
+        "flight {} paths {} received {} replay {} send {} receive {} late {} skip {} config {}",
+        size_of::<Flight>(),
+        size_of::<Paths>(),
+        size_of::<Received>(),
+        size_of::<SlidingBits<32>>(),
+        size_of::<SendKeys<crate::crypto::ChaCha>>(),
+        size_of::<ReceiveKeys<crate::crypto::ChaCha>>(),
+        size_of::<LateWatch>(),
+        size_of::<SkipPolicy>(),
+        size_of::<ChannelConfig>()
+    );
     assert!(bytes <= 2304, "{bytes}");
 }

@@ -221,7 +221,8 @@ impl Pair {
 
     fn next_at(&self) -> Instant {
         let flying = self.flying.iter().map(|packet| Instant::from_micros(packet.at));
-        let deadlines = self.sides.iter().filter_map(|side| side.channel.deadline());
+        let live = self.sides.iter().filter(|side| !side.channel.is_expired(self.now));
+        let deadlines = live.filter_map(|side| side.channel.deadline());
         flying.chain(deadlines).min().unwrap_or(Instant::from_micros(u64::MAX))
     }
 
@@ -342,7 +343,7 @@ impl Side {
         crypto: &Crypto,
         now: Instant,
     ) -> Option<(SentInfo, Vec<u8>)> {
-        let mut permit = self.channel.send_permit(now);
+        let mut permit = self.channel.send_permit(now, &self.sent);
         let mut probe = Vec::new();
         match permit {
             Permit::Nothing | Permit::Finish => return None,
@@ -362,7 +363,6 @@ impl Side {
         let begun = self.channel.begin_packet(crypto, now, permit, &mut buffer, &self.sent);
         let mut builder = match begun {
             Ok(builder) => builder,
-            Err(BeginError::NoRoom) => return None,
             Err(error) => panic!("{error:?}"),
         };
         for item in probe {
@@ -377,6 +377,11 @@ impl Side {
                 self.receipts += 1;
                 self.waiting.pop_front();
             }
+        }
+        if matches!(permit, Permit::Data { .. }) && !builder.is_ack_eliciting() {
+            // The receipts had no room, or the item is too large.
+            builder.abandon(&mut self.sent);
+            return None;
         }
         let info = self.channel.finish_packet(now, builder, &mut self.sent).unwrap();
         buffer.truncate(info.len);
