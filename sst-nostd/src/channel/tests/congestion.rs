@@ -73,14 +73,14 @@ fn marks_slow_the_sender_without_losses() {
 #[test]
 fn a_path_that_shrinks_carries_on_with_small_packets() {
     let mut pair = Pair::new(5, CLEAN);
-    pair.enqueue(0, 0..4000);
-    pair.sides[0].item_len = 300;
-    pair.run_until(30, |pair| pair.sides[0].waiting.len() < 1500);
+    pair.enqueue(0, 0..20_000);
+    pair.sides[0].item_len = 100;
+    pair.run_until(30, |pair| pair.sides[0].waiting.len() < 15_000);
     assert_eq!(pair.sides[0].channel.mtu_bytes(), 1472);
     pair.faults.max_len = 1280;
     let began = pair.now;
     pair.run_until(60, Pair::is_done);
-    assert_all_arrived(&pair, [4000, 0], 5);
+    assert_all_arrived(&pair, [20_000, 0], 5);
     assert!(pair.now.since(began) < Duration::from_secs(5), "{:?}", pair.now.since(began));
     assert!(pair.sides[0].channel.mtu_bytes() <= 1280);
 }

@@ -94,7 +94,6 @@ pub(super) struct Side {
     /// Where this side's packets come from.
     pub(super) address: SocketAddr,
     pub(super) item_len: usize,
-    pub(super) lies: Vec<u64>,
     pub(super) failure: Option<AckInvalid>,
     pub(super) receipts: u64,
 }
@@ -169,7 +168,6 @@ impl Pair {
             arrived: BTreeMap::new(),
             address: address(if is_initiator { 1 } else { 2 }, 8661),
             item_len: 1000,
-            lies: Vec::new(),
             failure: None,
             receipts: 0,
         };
