@@ -139,6 +139,10 @@ impl<C: Crypto> Channel<C> {
         let mut place = self.in_flight.start();
         while let Some(packet) = sent.at(place) {
             let number = packet.number;
+            #[cfg(test)]
+            {
+                self.rows_seen += 1;
+            }
             while ranges.next_if(|(_, last)| *last < number).is_some() {}
             let Some((first, _)) = ranges.peek() else { break };
             place = if number < *first {

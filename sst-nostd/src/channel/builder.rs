@@ -3,6 +3,7 @@
 use super::path::Path;
 use super::sent::{Chain, Receipt, SentPackets};
 use crate::bytes::{Full, Writer};
+use crate::crypto::TAG_LEN;
 use crate::wire::Frame;
 
 /// A packet under construction. It holds its header, and what the channel itself had to say.
@@ -105,11 +106,12 @@ impl PacketBuilder<'_> {
         self.is_ack_eliciting
     }
 
-    /// Puts padding up to the end.
-    pub(super) fn pad(&mut self) {
-        if let Some(rest) = self.bytes.get_mut(self.position..self.end) {
+    /// Puts padding until the packet, with its tag, has `len` bytes or has no more room.
+    pub(super) fn pad_to(&mut self, len: usize) {
+        let end = len.saturating_sub(TAG_LEN).min(self.end);
+        if let Some(rest) = self.bytes.get_mut(self.position..end) {
             rest.fill(0);
-            self.position = self.end;
+            self.position = end;
         }
     }
 

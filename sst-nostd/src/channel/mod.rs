@@ -98,6 +98,9 @@ pub struct Channel<C: Crypto> {
     idle: Idle,
     totals: Totals,
     dropped: DropCounts,
+    /// Rows looked at for acknowledgements, ever.
+    #[cfg(test)]
+    rows_seen: u64,
 }
 
 /// Whether the peer is known to have our FINISH.
@@ -160,6 +163,8 @@ impl<C: Crypto> Channel<C> {
             idle: Idle::new(config.idle_timeout, config.keep_alive_timeout, now),
             totals: Totals::default(),
             dropped: DropCounts::default(),
+            #[cfg(test)]
+            rows_seen: 0,
             config: *config,
         })
     }

@@ -297,7 +297,12 @@ impl<C: Crypto> Channel<C> {
         }
         let is_padded = matches!(builder.kind, Kind::Path { is_padded: true, .. });
         if is_padded || builder.kind == Kind::MtuProbe {
-            builder.pad();
+            builder.pad_to(usize::MAX);
+        }
+        // If our address has changed unnoticed, this may be the only packet for a while: it has to
+        // pay for the challenge that it causes.
+        if builder.kind == Kind::Probe {
+            builder.pad_to(MIN_PATH_PACKET);
         }
         if builder.is_empty() {
             let _ = builder.add_frame(&Frame::Padding);
