@@ -72,6 +72,21 @@ impl PacketBuilder<'_> {
         Ok(())
     }
 
+    /// Adds a frame that runs to the end of the packet, as [`PacketBuilder::add`] does: no more
+    /// frames fit, and no padding is put. For packets so short that they should be padded
+    /// ([`MIN_ASKING_LEN`](super::MIN_ASKING_LEN)), use a form of the frame that has a length.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room in the packet or for the receipt; nothing has changed.
+    pub fn add_last<W>(&mut self, sent: &mut SentPackets<'_>, write: W) -> Result<(), Full>
+    where
+        W: FnOnce(&mut Writer<'_>) -> Result<Receipt, Full>,
+    {
+        self.add(sent, write)?;
+        self.end = self.position;
+        Ok(())
+    }
+
     /// Adds a frame of which nothing needs to be remembered.
     ///
     /// # Errors

@@ -151,6 +151,11 @@ impl<A: Aead> SendKeys<A> {
         self.is_acked && (worn || aged)
     }
 
+    /// Whether one packet more is all that may be sealed.
+    pub(super) fn is_nearly_spent(&self, limits: &KeyLimits) -> bool {
+        self.sealed_packets.saturating_add(1) >= limits.sealed_packets.saturating_mul(2)
+    }
+
     pub(super) fn is_spent(&self, limits: &KeyLimits) -> bool {
         self.sealed_packets >= limits.sealed_packets.saturating_mul(2)
     }

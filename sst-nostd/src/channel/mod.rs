@@ -34,8 +34,9 @@ pub use path::Path;
 pub use receive::{Arrival, Opened};
 pub use sent::{Fate, Receipt, Receipts, SentPacket, SentPackets, SentReceipt};
 pub use stats::{ChannelStats, Totals};
-pub use transmit::{BeginError, FinishError, Permit, SentInfo};
+pub use transmit::{BeginError, FinishError, MIN_ASKING_LEN, Permit, SentInfo};
 
+use crate::bytes::MAX_VARINT;
 use crate::crypto::kdf::mac16;
 use crate::crypto::{Crypto, Suite};
 use crate::id::ChannelId;
@@ -215,9 +216,9 @@ impl<C: Crypto> Channel<C> {
         self.paths.on_challenge(path, data);
     }
 
-    /// An answer arrived. Returns whether the channel moved to the path that it proves.
-    pub fn on_path_response(&mut self, now: Instant, data: [u8; 8]) -> bool {
-        let Some(before) = self.paths.on_response(data) else { return false };
+    /// An answer arrived on `path`. Returns whether it proves that path and the channel moved there.
+    pub fn on_path_response(&mut self, now: Instant, path: Path, data: [u8; 8]) -> bool {
+        let Some(before) = self.paths.on_response(path, data) else { return false };
         if self.paths.current().is_same_route(&before) {
             self.flight.on_port_change(self.next_number, now);
         } else {
@@ -294,7 +295,7 @@ impl<C: Crypto> Channel<C> {
     /// When to call [`Channel::on_timeout`] and then [`Channel::send_permit`].
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let path_at = self.paths.deadline(transmit::MIN_PATH_PACKET);
+        let path_at = self.paths.deadline(MIN_ASKING_LEN);
         let recovery_at = self.loss_at.or_else(|| self.pto_at());
         let times = [
             recovery_at,
@@ -314,10 +315,13 @@ impl<C: Crypto> Channel<C> {
         self.expires_at().is_some_and(|at| at <= now)
     }
 
-    /// Whether the keys may no longer be trusted or used: the session must be closed.
+    /// Whether the keys may no longer be trusted or used: the session must be closed. One more
+    /// packet can be sealed, to say so.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.receive_keys.is_exhausted(&self.limits) || self.send_keys.is_spent(&self.limits)
+        self.receive_keys.is_exhausted(&self.limits)
+            || self.send_keys.is_nearly_spent(&self.limits)
+            || self.next_number >= MAX_VARINT
     }
 
     /// Whether an acknowledgement must be sent now.
@@ -407,7 +411,10 @@ impl<C: Crypto> Channel<C> {
     }
 
     fn pto_at(&self) -> Option<Instant> {
-        self.flight.pto_at(self.peer_max_ack_delay)
+        // FINISH is acknowledged at once.
+        let is_confirmed = self.finish == Finish::Confirmed;
+        let delay = if is_confirmed { self.peer_max_ack_delay } else { Duration::ZERO };
+        self.flight.pto_at(delay)
     }
 
     fn expires_at(&self) -> Option<Instant> {

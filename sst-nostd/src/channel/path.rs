@@ -81,7 +81,7 @@ impl Paths {
             candidate.received_bytes = candidate.received_bytes.saturating_add(len as u64);
             return;
         }
-        if !is_highest {
+        if !is_highest || !may_be_sent_to(path.peer.ip(), self.current.peer.ip()) {
             return;
         }
         self.candidate = Some(Candidate {
@@ -105,10 +105,10 @@ impl Paths {
         }
     }
 
-    /// The peer answered a challenge. If it was ours for the tested path, that path is now the
-    /// current one, and the one before is returned.
-    pub(super) fn on_response(&mut self, data: [u8; 8]) -> Option<Path> {
-        let candidate = self.candidate.as_ref()?;
+    /// The peer answered a challenge on `path`. If it was ours for that path, and that is the one
+    /// under test, it is now the current one; the one before is returned.
+    pub(super) fn on_response(&mut self, path: Path, data: [u8; 8]) -> Option<Path> {
+        let candidate = self.candidate.as_ref().filter(|candidate| candidate.path == path)?;
         if !equal(&self.challenge(&candidate.path), &data) {
             return None;
         }
@@ -210,6 +210,14 @@ impl Candidate {
     }
 }
 
+/// Whether an address may be tried. Nobody may lead us to send to groups, to nobody, or to
+/// ourselves; unless the peer was on this machine all along.
+fn may_be_sent_to(address: IpAddr, current: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    let is_strange_loopback = address.is_loopback() && !current.is_loopback();
+    !(address.is_multicast() || address.is_unspecified() || is_broadcast || is_strange_loopback)
+}
+
 fn address_bytes(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -244,10 +252,21 @@ mod tests {
         let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
         paths.on_sent(path(2), 33);
         assert_eq!(paths.current(), path(1));
-        assert_eq!(paths.on_response([0; 8]), None);
-        assert_eq!(paths.on_response(challenge), Some(path(1)));
+        assert_eq!(paths.on_response(path(2), [0; 8]), None);
+        assert_eq!(paths.on_response(path(1), challenge), None);
+        assert_eq!(paths.on_response(path(2), challenge), Some(path(1)));
         assert_eq!((paths.current(), paths.candidate()), (path(2), None));
-        assert_eq!(paths.on_response(challenge), None);
+        assert_eq!(paths.on_response(path(2), challenge), None);
+    }
+
+    #[test]
+    fn groups_nobody_and_ourselves_are_not_tried() {
+        let mut paths = paths();
+        for text in ["224.0.0.1:9", "255.255.255.255:9", "0.0.0.0:9", "127.0.0.1:9", "[::1]:9"] {
+            let path = Path { local: None, peer: text.parse().unwrap() };
+            paths.on_packet(at(0), path, 1200, true);
+            assert_eq!(paths.candidate(), None, "{text}");
+        }
     }
 
     #[test]
@@ -306,12 +325,12 @@ mod tests {
         let mut paths = paths();
         paths.on_packet(at(0), path(2), 1200, true);
         let first = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
-        assert_eq!(paths.on_response(first), Some(path(1)));
+        assert_eq!(paths.on_response(path(2), first), Some(path(1)));
         paths.on_packet(at(1), path(1), 1200, true);
         let back = paths.take_frames(at(1), path(1), WAIT).challenge.unwrap();
-        assert_eq!(paths.on_response(back), Some(path(2)));
+        assert_eq!(paths.on_response(path(1), back), Some(path(2)));
         paths.on_packet(at(2), path(2), 1200, true);
-        assert_eq!(paths.on_response(first), None);
+        assert_eq!(paths.on_response(path(2), first), None);
     }
 
     #[test]
@@ -321,6 +340,6 @@ mod tests {
         let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
         paths.on_packet(at(1), path(9), 1200, true);
         paths.on_packet(at(2), path(2), 1200, true);
-        assert_eq!(paths.on_response(challenge), Some(path(1)));
+        assert_eq!(paths.on_response(path(2), challenge), Some(path(1)));
     }
 }

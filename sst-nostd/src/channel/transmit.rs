@@ -14,8 +14,12 @@ use crate::recovery::mtu::BASE_BYTES;
 use crate::time::{Instant, micros};
 use crate::wire::{AckEncoder, EcnCounts, Frame, SealedHeader};
 
-/// A packet with a challenge and an answer at their longest: header, two frames of nine bytes, tag.
-pub(super) const MIN_PATH_PACKET: usize = SealedHeader::MAX_LEN + 18 + TAG_LEN;
+/// Packets that ask for an acknowledgement are padded to this length, in bytes.
+///
+/// It is that of a packet with a challenge and an answer at their longest. If our address has
+/// changed unnoticed, the packet pays for the challenge that it causes; and it is long enough for
+/// LOST to answer it (docs/PROTOCOL.md, PING).
+pub const MIN_ASKING_LEN: usize = SealedHeader::MAX_LEN + 18 + TAG_LEN;
 
 /// After so many packets that only acknowledge, one also asks for an acknowledgement, so that
 /// ranges the peer has heard of can be forgotten.
@@ -94,7 +98,7 @@ impl<C: Crypto> Channel<C> {
         if self.finish == Finish::Owed {
             return Permit::Finish;
         }
-        if let Some((path, max_len)) = self.paths.wants_packet(now, MIN_PATH_PACKET) {
+        if let Some((path, max_len)) = self.paths.wants_packet(now, MIN_ASKING_LEN) {
             return Permit::Path { path, max_len };
         }
         if self.probes_owed > 0 {
@@ -294,15 +298,11 @@ impl<C: Crypto> Channel<C> {
         }
         if builder.is_ack_eliciting {
             self.ack_only_count = 0;
+            builder.pad_to(MIN_ASKING_LEN);
         }
         let is_padded = matches!(builder.kind, Kind::Path { is_padded: true, .. });
         if is_padded || builder.kind == Kind::MtuProbe {
             builder.pad_to(usize::MAX);
-        }
-        // If our address has changed unnoticed, this may be the only packet for a while: it has to
-        // pay for the challenge that it causes.
-        if builder.kind == Kind::Probe {
-            builder.pad_to(MIN_PATH_PACKET);
         }
         if builder.is_empty() {
             let _ = builder.add_frame(&Frame::Padding);

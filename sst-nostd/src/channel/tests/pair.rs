@@ -261,7 +261,7 @@ impl Pair {
                 }
                 Frame::PathChallenge(data) => side.channel.on_path_challenge(path, data),
                 Frame::PathResponse(data) => {
-                    side.channel.on_path_response(now, data);
+                    side.channel.on_path_response(now, path, data);
                 }
                 _ => {}
             }
