@@ -23,6 +23,7 @@ extern crate std;
 pub mod bytes;
 pub mod crypto;
 pub mod id;
+pub mod negotiation;
 pub mod noise;
 pub mod recovery;
 pub mod storage;
