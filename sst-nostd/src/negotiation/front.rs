@@ -2,6 +2,7 @@
 //!
 //! No key agreement, no memory, no answer larger than its cause: a flood of INITs costs one keyed
 //! hash each, or two.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use core::net::SocketAddr;
 

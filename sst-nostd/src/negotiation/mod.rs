@@ -4,6 +4,7 @@
 //! through what is worth a [`Responder`], which answers. Both end in a [`Ready`]. All are rows of
 //! the caller's tables; none knows a socket or a clock. Source: `docs/PROTOCOL.md`, "Negotiation".
 
+mod call;
 mod check;
 mod cookie;
 mod front;
@@ -24,10 +25,11 @@ use crate::wire::negotiation::PatternNumber;
 use crate::wire::parameters::MAX_REFUSAL_LEN;
 use crate::wire::{PacketError, Parameters, Refusal, TransportCode};
 
+pub use call::{Answer, Call, CallError, FinishError, ReplyError, TimerVerdict};
 pub use check::CheckKey;
 pub use cookie::CookieJar;
 pub use front::{Front, FrontConfig, HalfOpen, Verdict};
-pub use initiator::{Answer, Call, CallError, FinishError, Initiator, ReplyError, TimerVerdict};
+pub use initiator::Initiator;
 pub use load::{CookieMode, Load, Rate};
 pub use responder::{Offer, Responder, WriteReplyError};
 pub use suite::{choose_suite, offered_suites};

@@ -5,7 +5,7 @@ use std::vec::Vec;
 use super::*;
 use crate::bytes::{Full, MAX_VARINT, Reader, Writer};
 use crate::id::{Side, StreamId};
-use crate::wire::frame::MAX_REASON_LEN;
+use crate::wire::close::MAX_REASON_LEN;
 
 /// A small generator of bytes (xorshift64*), so that a seed names a test run.
 struct Xorshift(u64);
