@@ -3,7 +3,7 @@
 
 use crate::bytes::{Full, Reader, Writer, varint_len};
 use crate::id::StreamId;
-use crate::wire::frame::{FrameError, kind, stream_id};
+use crate::wire::frame::{FrameError, kind, parent_id};
 
 /// A datagram that fits one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl<'a> DatagramFrame<'a> {
     }
 
     pub(super) fn parse(first: u8, reader: &mut Reader<'a>) -> Result<Self, FrameError> {
-        let parent = stream_id(reader)?;
+        let parent = parent_id(reader)?;
         let has_len = first == kind::DATAGRAM_LEN;
         let data = if has_len { reader.varint_bytes()? } else { reader.rest() };
         Ok(Self { parent, data })

@@ -5,7 +5,7 @@ use crate::bytes::{Full, Reader, Truncated, VarintError, Writer};
 use crate::id::{Priority, StreamId};
 use crate::wire::ack::AckFrame;
 use crate::wire::close::CloseFrame;
-use crate::wire::codes::StreamCode;
+use crate::wire::codes::{StreamCode, TransportCode};
 use crate::wire::datagram::DatagramFrame;
 use crate::wire::reset::ResetFrame;
 use crate::wire::stream_frame::StreamFrame;
@@ -36,8 +36,7 @@ pub(super) mod kind {
     pub(in crate::wire) const STREAM_LAST: u8 = 0x3f;
 }
 
-/// Why bytes are not a frame. The peer's fault: close with
-/// [`TransportCode::FRAME_ENCODING`](super::TransportCode::FRAME_ENCODING).
+/// Why bytes are not a frame. The peer's fault: close with [`FrameError::code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
     /// An acknowledged range goes below 0, or there are too many of them.
@@ -48,6 +47,8 @@ pub enum FrameError {
     Offset,
     /// A reason that is too long or not UTF-8.
     Reason,
+    /// The root, where only another stream can be meant.
+    Root,
     /// A number that names no stream.
     StreamId,
     /// The packet ends before the frame does.
@@ -56,6 +57,17 @@ pub enum FrameError {
     Type(u8),
     /// An integer that is not minimal, or too large.
     Varint,
+}
+
+impl FrameError {
+    /// What to close with (`docs/PROTOCOL.md` section 10.1).
+    #[must_use]
+    pub const fn code(self) -> TransportCode {
+        match self {
+            Self::Root => TransportCode::STREAM_ID,
+            _ => TransportCode::FRAME_ENCODING,
+        }
+    }
 }
 
 impl From<Truncated> for FrameError {
@@ -190,10 +202,10 @@ impl<'a> Frame<'a> {
                 Self::StreamBlocked { id: stream_id(reader)?, at: reader.varint()? }
             }
             kind::CHILD_LIMIT => {
-                Self::ChildLimit { id: stream_id(reader)?, limit: reader.varint()? }
+                Self::ChildLimit { id: parent_id(reader)?, limit: reader.varint()? }
             }
             kind::CHILD_BLOCKED => {
-                Self::ChildBlocked { id: stream_id(reader)?, at: reader.varint()? }
+                Self::ChildBlocked { id: parent_id(reader)?, at: reader.varint()? }
             }
             kind::SESSION_LIMIT => Self::SessionLimit { limit: reader.varint()? },
             kind::SESSION_BLOCKED => Self::SessionBlocked { at: reader.varint()? },
@@ -285,7 +297,14 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
+/// A stream that has bytes of its own: any but the root.
 pub(super) fn stream_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
+    let id = parent_id(reader)?;
+    if id.is_root() { Err(FrameError::Root) } else { Ok(id) }
+}
+
+/// A stream that has children: any.
+pub(super) fn parent_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
     StreamId::from_u64(reader.varint()?).ok_or(FrameError::StreamId)
 }
 

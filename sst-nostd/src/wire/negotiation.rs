@@ -62,6 +62,16 @@ impl PatternNumber {
             _ => Err(PacketError::Pattern),
         }
     }
+
+    /// The length of the first handshake message with nothing in it, in bytes: keys and tags.
+    #[must_use]
+    pub const fn min_noise_len(self) -> usize {
+        match self {
+            Self::Xk => 48,
+            Self::Xx => 32,
+            Self::Ik => 96,
+        }
+    }
 }
 
 /// What an INIT of any version has in common with ours.
@@ -69,6 +79,9 @@ impl PatternNumber {
 pub struct InitOutline<'a> {
     /// The version that the initiator wants.
     pub version: u8,
+    /// The byte that tells the pattern. Of other versions only this is known: that
+    /// [`PatternNumber::Xx`] goes with a check that anyone can make.
+    pub pattern: u8,
     /// The initiator's channel.
     pub channel: ChannelId,
     /// Everything before the check.
@@ -89,11 +102,12 @@ impl<'a> InitOutline<'a> {
         let (covered, check) = split_check(packet)?;
         let mut reader = Reader::new(covered);
         expect_kind(&mut reader, PacketKind::Init)?;
-        let version = reader.u8()?;
-        // Pattern and a reserved byte: another version may use them otherwise.
-        reader.u16()?;
+        let [version, pattern, reserved] = reader.array()?;
+        if reserved != 0 {
+            return Err(PacketError::Reserved);
+        }
         let channel = channel(&mut reader)?;
-        Ok(Self { version, channel, covered, check })
+        Ok(Self { version, pattern, channel, covered, check })
     }
 }
 
@@ -127,20 +141,18 @@ impl<'a> Init<'a> {
     /// # Errors
     /// [`PacketError`]: drop the packet, or if it is [`PacketError::Version`], say what we speak.
     pub fn parse(packet: &'a [u8]) -> Result<Self, PacketError> {
-        let InitOutline { version, channel, covered, check } = InitOutline::parse(packet)?;
+        let outline = InitOutline::parse(packet)?;
+        let InitOutline { version, pattern, channel, covered, check } = outline;
         if version != VERSION {
             return Err(PacketError::Version(version));
         }
         let mut reader = Reader::new(covered);
-        let [_, _, pattern, reserved, _, _, _, _] = reader.array()?;
-        if reserved != 0 {
-            return Err(PacketError::Reserved);
-        }
+        reader.bytes(PROLOGUE_LEN.saturating_sub(2))?;
         let pattern = PatternNumber::parse(pattern)?;
         let noise_len = usize::from(reader.u16()?);
         let noise = reader.bytes(noise_len)?;
         let padding_len = reader.remaining().checked_sub(COOKIE_LEN).ok_or(PacketError::Length)?;
-        if noise_len < EPHEMERAL_LEN {
+        if noise_len < pattern.min_noise_len() {
             return Err(PacketError::Length);
         }
         // Nothing else vouches for the padding: two packets must not mean the same.
@@ -393,7 +405,7 @@ fn parse_message(
     expect_kind(&mut reader, kind)?;
     let channel = channel(&mut reader)?;
     let noise = reader.rest();
-    if noise.len() < keys_len.saturating_add(TAG_LEN) {
+    if noise.len() < keys_len.saturating_add(TAG_LEN) || packet.len() > BASE_PACKET_BYTES {
         return Err(PacketError::Length);
     }
     Ok((channel, noise))

@@ -26,7 +26,7 @@ fn packet(encode: impl Fn(&mut Writer<'_>) -> Result<(), Full>) -> Vec<u8> {
 fn inits_round_trip_from_the_smallest_to_the_largest() {
     for pattern in [PatternNumber::Xk, PatternNumber::Xx, PatternNumber::Ik] {
         for (noise_len, packet_bytes, total) in
-            [(32, 0, 512), (470, 512, 512), (471, 512, 513), (100, 1200, 1200), (1158, 0, 1200)]
+            [(96, 0, 512), (470, 512, 512), (471, 512, 513), (100, 1200, 1200), (1158, 0, 1200)]
         {
             let noise: Vec<u8> = (0..noise_len).map(|n| n as u8 | 1).collect();
             let (cookie, check) = ([5; 16], [6; 16]);
@@ -65,11 +65,16 @@ fn inits_that_break_a_rule_are_refused_for_it() {
     assert_eq!(with(&[(4, 0), (5, 0), (6, 0), (7, 0)]), Err(PacketError::Channel));
     assert_eq!(with(&[(9, 101)]), Ok(()));
     assert_eq!(with(&[(9, 99)]), Err(PacketError::Padding));
-    assert_eq!(with(&[(9, 31)]), Err(PacketError::Length));
+    assert_eq!(with(&[(9, 47)]), Err(PacketError::Length));
     assert_eq!(with(&[(8, 2)]), Err(PacketError::Length));
     assert_eq!(with(&[(110, 1)]), Err(PacketError::Padding));
     assert_eq!(with(&[(479, 1)]), Err(PacketError::Padding));
     assert_eq!(with(&[(480, 1), (496, 1)]), Ok(()));
+    for (pattern, least) in [(1, 48), (2, 32), (3, 96)] {
+        // A message shorter than its tags would be followed by what is no padding here.
+        assert_eq!(with(&[(2, pattern), (9, least)]), Err(PacketError::Padding));
+        assert_eq!(with(&[(2, pattern), (9, least - 1)]), Err(PacketError::Length));
+    }
     for len in 0..512 {
         assert_eq!(Init::parse(&bytes[..len]), Err(PacketError::Length));
     }
@@ -81,9 +86,9 @@ fn inits_that_break_a_rule_are_refused_for_it() {
 #[test]
 fn another_version_shows_its_outline_whatever_is_in_it() {
     let mut bytes = [0xee; 600];
-    bytes[..8].copy_from_slice(&[0xc1, 9, 7, 7, 0x0a, 0x0b, 0x0c, 0x0d]);
+    bytes[..8].copy_from_slice(&[0xc1, 9, 7, 0, 0x0a, 0x0b, 0x0c, 0x0d]);
     let outline = InitOutline::parse(&bytes).unwrap();
-    assert_eq!((outline.version, outline.channel), (9, some_channel()));
+    assert_eq!((outline.version, outline.pattern, outline.channel), (9, 7, some_channel()));
     assert_eq!((outline.covered.len(), outline.check), (584, &[0xee; 16]));
     assert_eq!(Init::parse(&bytes), Err(PacketError::Version(9)));
 }
@@ -100,6 +105,11 @@ fn the_other_packets_round_trip_and_have_one_length() {
     let bytes = packet(|writer| finish.encode(writer));
     assert_eq!(Finish::parse(&bytes), Ok(finish));
     assert_eq!(Finish::parse(&bytes[..68]), Err(PacketError::Length));
+    let finish = Finish { channel, noise: &[1; 1195] };
+    let mut bytes = packet(|writer| finish.encode(writer));
+    assert_eq!((Finish::parse(&bytes), bytes.len()), (Ok(finish), 1200));
+    bytes.push(1);
+    assert_eq!(Finish::parse(&bytes), Err(PacketError::Length));
 
     let cookie = Cookie { channel, cookie: [1; 16], check: [2; 16] };
     let mut bytes = packet(|writer| cookie.encode(writer));

@@ -251,6 +251,20 @@ impl Parameters {
     }
 }
 
+/// The channel id in a list that is not accepted otherwise, so that its sender can be told.
+#[must_use]
+pub fn channel_in(list: &[u8]) -> Option<ChannelId> {
+    let mut reader = Reader::new(list);
+    for _ in 0..MAX_ENTRIES {
+        let kind = reader.varint().ok().filter(|kind| *kind != END)?;
+        let value = reader.varint_bytes().ok()?;
+        if kind == CHANNEL {
+            return ChannelId::new(u32::from_be_bytes(array(value).ok()?));
+        }
+    }
+    None
+}
+
 /// Cipher suites, the one liked best first. Never empty; numbers that we do not know are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Suites {

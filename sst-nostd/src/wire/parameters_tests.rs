@@ -134,3 +134,13 @@ fn refusals_round_trip_up_to_their_length() {
     let broken = [0x17, 2, 0, 0xff];
     assert_eq!(Parameters::parse(&broken, Carrier::Reply), Err(ParametersError::Illegal));
 }
+
+#[test]
+fn the_channel_is_found_in_a_list_that_is_refused() {
+    let channel = ChannelId::new(0x0102_0304);
+    assert_eq!(channel_in(&[0x71, 0, 0x01, 4, 1, 2, 3, 4, 0xff]), channel);
+    assert_eq!(channel_in(&[0x71, 0, 0x00, 0x01, 4, 1, 2, 3, 4]), None);
+    assert_eq!(channel_in(&[0x01, 4, 0, 0, 0, 0]), None);
+    assert_eq!(channel_in(&[0x01, 3, 0, 0, 1]), None);
+    assert_eq!(channel_in(&[]), None);
+}

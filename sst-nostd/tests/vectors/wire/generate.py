@@ -114,6 +114,7 @@ def streams():
     head = b"\x36" + varint(2) + varint(MAX - 2)
     yield bad("STREAM", "beyond the last position", head + b"\x03abc", "Offset")
     yield bad("STREAM", "mark beyond it", b"\x36" + varint(2) + varint(MAX) + b"\x00", "Offset")
+    yield bad("STREAM", "the root", b"\x22\x00\x00", "Root")
     yield bad("STREAM", "no such stream", b"\x22\x01\x00", "StreamId")
     yield bad("STREAM", "data cut short", b"\x22\x02\x03ab", "Truncated")
     yield bad("STREAM", "unknown attribute", b"\x2a\x02\x00\x08\x00", "Attributes")
@@ -175,11 +176,17 @@ def control():
             (0x15, "CHILD_LIMIT"),
             (0x16, "CHILD_BLOCKED"),
         ]:
+            if ident == 0 and not name.startswith("CHILD"):
+                yield bad(name, "the root", bytes([first]) + both, "Root")
+                continue
             fields = {"frame": name, "id": str(ident), "value": str(value)}
             yield good(name, f"{ident} {value}", bytes([first]) + both, fields)
         for first, name in [(0x17, "SESSION_LIMIT"), (0x18, "SESSION_BLOCKED")]:
             fields = {"frame": name, "value": str(value)}
             yield good(name, f"{value}", bytes([first]) + varint(value), fields)
+        if ident == 0:
+            yield bad("RESET", "the root", b"\x10" + both + varint(value), "Root")
+            continue
         fields = {"frame": "RESET", "id": str(ident), "code": str(value), "final": str(value)}
         data = b"\x10" + both + varint(value)
         yield good("RESET", f"{ident} {value}", data, fields | {"open": None})
@@ -342,7 +349,8 @@ def negotiation():
     yield bad("INIT", "pattern 4", changed(2, 4), "Pattern")
     yield bad("INIT", "reserved byte", changed(3, 1), "Reserved")
     yield bad("INIT", "padding", changed(500, 1), "Padding")
-    yield bad("INIT", "message of 31 bytes", changed(9, 31), "Length")
+    yield bad("INIT", "message of 95 bytes", changed(9, 95), "Length")
+    yield bad("INIT", "message cut short", changed(2, 1)[:9] + b"\x30" + changed(2, 1)[10:], "Padding")
     yield bad("INIT", "message beyond the packet", changed(8, 9), "Length")
     yield bad("INIT", "511 bytes", bytes(plain[:511]), "Length")
     yield bad("INIT", "1201 bytes", bytes(plain) + b"\x00", "Length")
@@ -353,6 +361,7 @@ def negotiation():
         fields = {"packet": kind, "channel": channel, "noise": noise.hex()}
         yield good(kind, "a message", head + noise, fields)
         yield bad(kind, "too short", head + noise[: least - 1], "Length")
+        yield bad(kind, "1201 bytes", head + bytes(1196), "Length")
         yield bad(kind, "channel 0", bytes([first]) + bytes(4) + noise, "Channel")
 
     key, init_check = checks[0]
