@@ -24,6 +24,7 @@ pub mod bytes;
 pub mod channel;
 pub mod crypto;
 pub mod id;
+pub mod negotiation;
 pub mod noise;
 pub mod recovery;
 pub mod storage;
