@@ -95,7 +95,7 @@ impl Reader<'_> {
                 self.add(prefix, None, line);
                 return if is_foreign { self.skip_path(at) } else { at + 1 };
             }
-            if !(word == "self" && !prefix.is_empty()) {
+            if word != "self" || prefix.is_empty() {
                 prefix.push(word);
             }
             if self.word(at + 1) != "::" {
