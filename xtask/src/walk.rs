@@ -41,8 +41,10 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Whether a whole file is test code: `tests.rs`, or anything in a folder of tests or benches.
+/// Whether a whole file is test code: `tests.rs`, `*_tests.rs`, or in a folder of tests or benches.
 pub(crate) fn is_test_file(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "tests.rs")
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    stem == "tests"
+        || stem.ends_with("_tests")
         || path.components().any(|part| ["benches", "tests"].iter().any(|t| part.as_os_str() == *t))
 }
