@@ -87,6 +87,25 @@ impl PacketBuilder<'_> {
         Ok(())
     }
 
+    /// Lets `write` put many frames, and call what it is given with what to remember of each:
+    /// `false` means that no more can be remembered, so that the frame must not be put.
+    pub fn fill<R>(
+        &mut self,
+        sent: &mut SentPackets<'_>,
+        write: impl FnOnce(&mut Writer<'_>, &mut dyn FnMut(Receipt) -> bool) -> R,
+    ) -> Option<R> {
+        let space = self.bytes.get_mut(self.position..self.end)?;
+        let mut writer = Writer::new(space);
+        let (chain, is_ack_eliciting) = (&mut self.chain, &mut self.is_ack_eliciting);
+        let result = write(&mut writer, &mut |receipt| {
+            let is_noted = sent.has_room(1) && sent.push_receipt(chain, receipt);
+            *is_ack_eliciting |= is_noted;
+            is_noted
+        });
+        self.position = self.position.saturating_add(writer.position());
+        Some(result)
+    }
+
     /// Adds a frame of which nothing needs to be remembered.
     ///
     /// # Errors

@@ -38,13 +38,14 @@ pub use transmit::{BeginError, FinishError, MIN_ASKING_LEN, Permit, SentInfo};
 
 use crate::bytes::MAX_VARINT;
 use crate::crypto::kdf::mac16;
-use crate::crypto::{Crypto, Suite};
+use crate::crypto::{Crypto, Suite, TAG_LEN};
 use crate::id::ChannelId;
 use crate::recovery::congestion::Controller;
 use crate::recovery::loss::SkipPolicy;
 use crate::recovery::received::Received;
 use crate::storage::SlidingBits;
 use crate::time::{Duration, Instant};
+use crate::wire::SealedHeader;
 use flight::Flight;
 use idle::Idle;
 use keys::{ReceiveKeys, SendKeys};
@@ -370,6 +371,13 @@ impl<C: Crypto> Channel<C> {
     #[must_use]
     pub fn mtu_bytes(&self) -> usize {
         self.flight.mtu.current()
+    }
+
+    /// The most frame bytes that a packet holds now, with the longest header.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let overhead = SealedHeader::MAX_LEN.saturating_add(TAG_LEN);
+        self.flight.packet_len().saturating_sub(overhead)
     }
 
     /// The probe timeout without backoff.

@@ -40,6 +40,12 @@ impl Streams<'_> {
         true
     }
 
+    /// The session of the stream whose priority is to be worked out next.
+    #[must_use]
+    pub fn stale_session(&self) -> Option<u32> {
+        self.stale.front().and_then(|index| self.rows.at(index)).map(|row| row.session)
+    }
+
     /// Whether some priorities are still to be worked out.
     #[must_use]
     pub const fn has_stale_priorities(&self) -> bool {
@@ -52,7 +58,7 @@ impl Streams<'_> {
     }
 
     /// Works out stale priorities of the session, a step's worth.
-    pub(super) fn settle_priorities(&mut self, tree: &mut Tree) {
+    pub fn settle_priorities(&mut self, tree: &mut Tree) {
         for _ in 0..STEP {
             let Some(index) = self.stale.front() else { return };
             let Some(stream) = self.rows.handle_at(index) else { return };
