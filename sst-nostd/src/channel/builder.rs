@@ -88,22 +88,25 @@ impl PacketBuilder<'_> {
     }
 
     /// Lets `write` put many frames, and call what it is given with what to remember of each:
-    /// `false` means that no more can be remembered, so that the frame must not be put.
-    pub fn fill<R>(
+    /// `false` means that no more can be remembered, so that the frame must not be put. `write`
+    /// answers true if its last frame runs to the end of the packet, so that nothing may follow.
+    pub fn fill(
         &mut self,
         sent: &mut SentPackets<'_>,
-        write: impl FnOnce(&mut Writer<'_>, &mut dyn FnMut(Receipt) -> bool) -> R,
-    ) -> Option<R> {
-        let space = self.bytes.get_mut(self.position..self.end)?;
+        write: impl FnOnce(&mut Writer<'_>, &mut dyn FnMut(Receipt) -> bool) -> bool,
+    ) {
+        let Some(space) = self.bytes.get_mut(self.position..self.end) else { return };
         let mut writer = Writer::new(space);
         let (chain, is_ack_eliciting) = (&mut self.chain, &mut self.is_ack_eliciting);
-        let result = write(&mut writer, &mut |receipt| {
+        let is_last = write(&mut writer, &mut |receipt| {
             let is_noted = sent.has_room(1) && sent.push_receipt(chain, receipt);
             *is_ack_eliciting |= is_noted;
             is_noted
         });
         self.position = self.position.saturating_add(writer.position());
-        Some(result)
+        if is_last {
+            self.end = self.position;
+        }
     }
 
     /// Adds a frame of which nothing needs to be remembered.

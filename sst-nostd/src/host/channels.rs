@@ -144,7 +144,6 @@ impl<C: Crypto> Host<'_, C> {
         self.schedule_channel(index);
         self.renew_channel_timer(index);
     }
-
 }
 
 /// How long packets of a closed channel may still be about: three probe timeouts.

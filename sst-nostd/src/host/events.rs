@@ -4,8 +4,8 @@ use crate::crypto::Crypto;
 use crate::session::SessionEvent;
 use crate::stream::{StreamEvent, StreamHandle};
 
-use super::sessions::SessionHandle;
 use super::Host;
+use super::sessions::SessionHandle;
 
 /// Something happened. Events are kept as bits in the rows they are about: none is lost, and
 /// none is queued twice.

@@ -125,8 +125,7 @@ impl<C: Crypto> Host<'_, C> {
                 if !applied.is_unfinished {
                     row.channel.on_received(now, &arrival);
                 } else {
-                    self.stats.unfinished_packets =
-                        self.stats.unfinished_packets.saturating_add(1);
+                    self.stats.unfinished_packets = self.stats.unfinished_packets.saturating_add(1);
                 }
                 session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
                 let rtt = row.channel.stats().smoothed_rtt;
@@ -178,8 +177,11 @@ impl<C: Crypto> Host<'_, C> {
         }
         let session = row.session;
         let code = TransportCode::REPLACED;
-        let reason =
-            CloseReason::transport(ClosedBy::Peer, code, "the peer does not know the session any more");
+        let reason = CloseReason::transport(
+            ClosedBy::Peer,
+            code,
+            "the peer does not know the session any more",
+        );
         if let Some(row) = self.sessions.at_mut(session) {
             row.on_over(reason);
         }

@@ -107,7 +107,8 @@ impl<'s, C: Crypto> Host<'s, C> {
         let hash = KeyedHash::new((seed >> 64) as u64, seed as u64);
         let statics = KeyPair::from_secret(&crypto, &config.secret);
         let id = HostId::new(*statics.public());
-        let front = Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;
+        let front =
+            Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;
         Ok(Self {
             reset_key: ResetKey::new(&statics),
             streams: Streams::new(config.streams, storage.streams, hash),

@@ -17,10 +17,10 @@ use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{Cookie, Finish, Init, Reply, Version};
 use crate::wire::{CloseCause, Parameters, Refusal, TransportCode};
 
+use super::Host;
 use super::inbound::Ignored;
 use super::outbound::Transmit;
 use super::sessions::SessionHandle;
-use super::Host;
 
 /// The list of negotiations with something to send.
 pub(super) const DUE: usize = 0;
@@ -217,15 +217,8 @@ impl<C: Crypto> Host<'_, C> {
         }
         let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
         let ephemeral = self.new_ephemeral().ok_or(Ignored::NoCapacity)?;
-        let responder = Responder::new(
-            &self.crypto,
-            now,
-            &self.statics,
-            init,
-            path.peer,
-            channel,
-            ephemeral,
-        );
+        let responder =
+            Responder::new(&self.crypto, now, &self.statics, init, path.peer, channel, ephemeral);
         let mut responder = responder.map_err(Ignored::Negotiation)?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(channel));
@@ -246,7 +239,9 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_cookie(&mut self, now: Instant, packet: &[u8]) -> Result<(), Ignored> {
         let cookie = Cookie::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
         let index = self.find_negotiation(cookie.channel).ok_or(Ignored::UnknownChannel)?;
-        let Some(row) = self.negotiations.at_mut(index) else { return Err(Ignored::UnknownChannel) };
+        let Some(row) = self.negotiations.at_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
         let Kind::Call(initiator, _) = &mut row.kind else { return Err(Ignored::UnknownChannel) };
         if initiator.handle_cookie(packet).map_err(Ignored::Negotiation)? {
             self.due.push_back(&mut self.negotiations, index);
@@ -260,7 +255,9 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_version(&mut self, now: Instant, packet: &[u8]) -> Result<(), Ignored> {
         let version = Version::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
         let index = self.find_negotiation(version.channel).ok_or(Ignored::UnknownChannel)?;
-        let Some(row) = self.negotiations.at_mut(index) else { return Err(Ignored::UnknownChannel) };
+        let Some(row) = self.negotiations.at_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
         let Kind::Call(initiator, session) = &mut row.kind else {
             return Err(Ignored::UnknownChannel);
         };
@@ -280,7 +277,9 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let reply = Reply::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
         let index = self.find_negotiation(reply.channel).ok_or(Ignored::UnknownChannel)?;
-        let Some(row) = self.negotiations.at_mut(index) else { return Err(Ignored::UnknownChannel) };
+        let Some(row) = self.negotiations.at_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
         let sample = row.sent_at.filter(|_| row.sends == 1).map(|sent_at| now.since(sent_at));
         let Kind::Call(initiator, session) = &mut row.kind else {
             return Err(Ignored::UnknownChannel);
@@ -376,7 +375,9 @@ impl<C: Crypto> Host<'_, C> {
         let Some(index) = self.find_negotiation(finish.channel) else {
             return self.on_finish_again(now, path, ecn, finish.channel);
         };
-        let Some(row) = self.negotiations.at_mut(index) else { return Err(Ignored::UnknownChannel) };
+        let Some(row) = self.negotiations.at_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
         let Kind::Answer(responder) = &mut row.kind else { return Err(Ignored::UnknownChannel) };
         let mut payload = [0; MAX_PAYLOAD_BYTES];
         let before = responder.curve_operations();
@@ -529,7 +530,9 @@ impl<C: Crypto> Host<'_, C> {
         };
         if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
             let allowance = allowance(&ready.parameters);
-            let Some(tree) = self.streams.plant(session, side, allowance, now) else { return false };
+            let Some(tree) = self.streams.plant(session, side, allowance, now) else {
+                return false;
+            };
             if let Some(row) = self.sessions.at_mut(session) {
                 row.tree = Some(tree);
             }
@@ -607,7 +610,8 @@ impl<C: Crypto> Host<'_, C> {
                 TimerVerdict::GiveUp => {
                     let session = *session;
                     let code = TransportCode::NONE;
-                    let reason = "no answer: is the address right, the host up, the identity its own?";
+                    let reason =
+                        "no answer: is the address right, the host up, the identity its own?";
                     let reason = CloseReason::transport(ClosedBy::Timeout, code, reason);
                     self.fail_call(now, session, reason);
                     return;
@@ -670,9 +674,8 @@ impl<C: Crypto> Host<'_, C> {
     /// The negotiation for the channel this host named `id`.
     pub(super) fn find_negotiation(&self, id: ChannelId) -> Option<u32> {
         let hash = self.hash.hash_u64(u64::from(id.as_u32()));
-        self.by_call.find(hash, |slot| {
-            self.negotiations.at(slot).is_some_and(|row| row.channel() == id)
-        })
+        self.by_call
+            .find(hash, |slot| self.negotiations.at(slot).is_some_and(|row| row.channel() == id))
     }
 
     fn renew_negotiation_timer(&mut self, index: u32) {

@@ -108,7 +108,8 @@ impl<C: Crypto> Host<'_, C> {
             }
             // Packets after the first may be as long as it, no longer.
             let room = buffer.get_mut(used..).unwrap_or_default();
-            let room = if count == 0 { room } else { room.get_mut(..first_len).unwrap_or_default() };
+            let room =
+                if count == 0 { room } else { room.get_mut(..first_len).unwrap_or_default() };
             if room.is_empty() {
                 break;
             }
@@ -128,9 +129,9 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Whether the channel's next packet would go the same way as its last.
     fn goes_on(&self, index: u32, path: Path) -> bool {
-        self.channels.at(index).is_some_and(|row| {
-            row.channel.path() == path && row.channel.tested_path().is_none()
-        })
+        self.channels
+            .at(index)
+            .is_some_and(|row| row.channel.path() == path && row.channel.tested_path().is_none())
     }
 
     fn transmit_one(&mut self, now: Instant, index: u32, room: &mut [u8]) -> Option<SentInfo> {

@@ -3,9 +3,9 @@
 use crate::crypto::Crypto;
 use crate::negotiation;
 
+use super::Host;
 use super::inbound::Ignored;
 use super::outbound::Transmit;
-use super::Host;
 
 /// Totals since the host was made, and what it holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

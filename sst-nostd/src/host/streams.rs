@@ -51,11 +51,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// The next child of `parent` that the peer opened.
-    pub fn accept_substream(
-        &mut self,
-        now: Instant,
-        parent: StreamHandle,
-    ) -> Option<StreamHandle> {
+    pub fn accept_substream(&mut self, now: Instant, parent: StreamHandle) -> Option<StreamHandle> {
         self.with_tree(now, parent, |s, tree, _, _| s.accept_substream(tree, parent))?
     }
 
@@ -233,9 +229,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<DatagramForm, DatagramError> {
         let path = self.path_quality(parent);
         self.with_tree(now, parent, |streams, tree, now, state| match state {
-            SessionState::Ready => {
-                streams.send_datagram(tree, now, parent, bytes, options, path)
-            }
+            SessionState::Ready => streams.send_datagram(tree, now, parent, bytes, options, path),
             _ => Err(DatagramError::SessionClosed),
         })
         .unwrap_or(Err(DatagramError::UnknownStream))

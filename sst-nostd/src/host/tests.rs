@@ -4,8 +4,8 @@ use core::net::{Ipv4Addr, SocketAddr};
 
 use super::*;
 use crate::channel::Path;
-use crate::crypto::RustCrypto;
 use crate::crypto::InsecureFixedRng;
+use crate::crypto::RustCrypto;
 use crate::recovery::ecn::Codepoint;
 use crate::session::SessionEvent;
 use crate::stream::{Open, StreamEvent};
@@ -44,14 +44,19 @@ impl Pair {
             let mut is_quiet = true;
             for side in 0..2 {
                 let mut buffer = vec![0; 4096];
-                while let Some(transmit) = self.hosts[side].poll_transmit(self.now, &mut buffer, 1) {
+                while let Some(transmit) = self.hosts[side].poll_transmit(self.now, &mut buffer, 1)
+                {
                     steps += 1;
                     assert!(steps < 100_000, "the hosts spin");
                     is_quiet = false;
                     let from = path(side as u16 + 1);
                     let packet = &mut buffer[..transmit.len];
-                    let result =
-                        self.hosts[1 - side].handle_packet(self.now, from, Codepoint::NotEct, packet);
+                    let result = self.hosts[1 - side].handle_packet(
+                        self.now,
+                        from,
+                        Codepoint::NotEct,
+                        packet,
+                    );
                     if let Err(error) = result {
                         std::println!("{side} ignored {error:?}");
                     }
@@ -93,7 +98,8 @@ fn a_session_comes_up_and_carries_a_stream_both_ways() {
     let session = pair.hosts[0].connect(pair.now, dial).expect("dials");
     pair.after(100);
     assert!(pair.events[0].contains(&Event::Session(session, SessionEvent::Ready)));
-    let Some(Event::Session(other, SessionEvent::Incoming)) = pair.events[1].first().copied() else {
+    let Some(Event::Session(other, SessionEvent::Incoming)) = pair.events[1].first().copied()
+    else {
         panic!("{:?}", pair.events[1]);
     };
     let root = pair.hosts[0].root(session).expect("a root");
@@ -123,7 +129,12 @@ fn a_session_comes_up_and_carries_a_stream_both_ways() {
             }
         }
     }
-    std::println!("{sent} {:?} {:?} {:?}", pair.hosts[0].stream_info(stream), pair.hosts[0].session_info(session), pair.hosts[1].stats());
+    std::println!(
+        "{sent} {:?} {:?} {:?}",
+        pair.hosts[0].stream_info(stream),
+        pair.hosts[0].session_info(session),
+        pair.hosts[1].stats()
+    );
     assert_eq!(received.len(), data.len());
     assert!(received == data);
     let back = accepted.expect("accepted");

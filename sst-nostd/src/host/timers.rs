@@ -25,14 +25,13 @@ impl<C: Crypto> Host<'_, C> {
                 self.schedule_channel(channel);
             }
         }
-        self.settle_priorities();
         self.reap();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens before.
     /// Ask after the other polls have nothing more.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        if !self.doomed.is_empty() || self.streams.has_stale_priorities() {
+        if !self.doomed.is_empty() {
             return Some(self.now);
         }
         let times = [
@@ -114,14 +113,6 @@ impl<C: Crypto> Host<'_, C> {
             self.doomed.pop_front(&mut self.sessions);
             self.eventful.remove(&mut self.sessions, index);
             self.sessions.remove_at(index);
-        }
-    }
-
-    /// Brings stale priorities of one session up to date, a step's worth.
-    fn settle_priorities(&mut self) {
-        let Some(session) = self.streams.stale_session() else { return };
-        if let Some(tree) = self.sessions.at_mut(session).and_then(|row| row.tree.as_mut()) {
-            self.streams.settle_priorities(tree);
         }
     }
 

@@ -44,9 +44,7 @@ pub(super) fn pack(receipt: Receipt) -> channel::Receipt {
         }
         Receipt::SessionLimit => plain(SESSION_LIMIT),
         Receipt::SessionBlocked => plain(SESSION_BLOCKED),
-        Receipt::Datagram { parent, len } => {
-            channel::Receipt { len, ..of(DATAGRAM, parent) }
-        }
+        Receipt::Datagram { parent, len } => channel::Receipt { len, ..of(DATAGRAM, parent) },
     }
 }
 

@@ -128,6 +128,7 @@ fn stream_breach(fault: Fault) -> Breach {
         Fault::FinalSize => (TransportCode::FINAL_SIZE, "a stream ends where it was said to"),
         Fault::FlowControl => (TransportCode::FLOW_CONTROL, "data stays within its credit"),
         Fault::NoCapacity => (TransportCode::INTERNAL, "no room"),
+        Fault::Protocol => (TransportCode::PROTOCOL, "frames follow section 10"),
         Fault::StreamState => (TransportCode::STREAM_STATE, "frames fit their stream's state"),
         Fault::StreamId => (TransportCode::STREAM_ID, "ids are opened in turn by their owner"),
     };

@@ -1,6 +1,8 @@
 //! One packet at a time goes out: what the channel permits, filled with what the session has.
 
-use crate::channel::{BeginError, Channel, FinishError, PacketBuilder, Permit, SentInfo, SentPackets};
+use crate::channel::{
+    BeginError, Channel, FinishError, PacketBuilder, Permit, SentInfo, SentPackets,
+};
 use crate::crypto::Crypto;
 use crate::stream::{Fate, Streams};
 use crate::time::Instant;
@@ -86,7 +88,7 @@ impl Session {
     ) {
         let Some(tree) = &mut self.tree else { return };
         builder.fill(sent, |writer, note| {
-            streams.fill(tree, now, writer, |receipt| note(receipts::pack(receipt)));
+            streams.fill(tree, now, writer, |receipt| note(receipts::pack(receipt))).is_closed
         });
     }
 
