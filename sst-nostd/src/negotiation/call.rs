@@ -5,6 +5,7 @@ use crate::crypto::{KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Dropped, Refused};
 use crate::noise::{NoiseError, Pattern};
+use crate::time::Duration;
 use crate::wire::{Parameters, ParametersError};
 
 /// What a call needs to know.
@@ -47,6 +48,8 @@ pub struct Answer {
     pub parameters: Parameters,
     /// The cipher suite of the channel.
     pub suite: Suite,
+    /// The time from INIT to REPLY, if only one INIT can have been its cause.
+    pub rtt: Option<Duration>,
 }
 
 /// Why a packet did not bring the call forward.
@@ -56,11 +59,12 @@ pub enum ReplyError {
     Dropped(Dropped),
     /// We called ourselves; the call is over.
     OwnIdentity,
-    /// The peer's parameters are illegal; the call is over.
+    /// The peer's parameters are illegal; the call is over, and the peer to be told:
+    /// [`Initiator::write_rejection`](super::Initiator::write_rejection).
     Parameters(ParametersError),
     /// The peer does not want the session; the call is over.
     Refused(Refused),
-    /// The peer chose a suite that we did not offer; the call is over.
+    /// The peer chose a suite that we did not offer; the call is over, and the peer to be told.
     Suite,
 }
 
@@ -80,7 +84,8 @@ pub enum FinishError {
 /// What the time asks of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerVerdict {
-    /// The call has failed: nobody answered.
+    /// The call has failed: nobody answered, or only with versions that we do not speak
+    /// ([`Initiator::peer_versions`](super::Initiator::peer_versions)).
     GiveUp,
     /// Send [`Initiator::write_init`](super::Initiator::write_init) again.
     Resend,

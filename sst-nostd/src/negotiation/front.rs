@@ -1,7 +1,7 @@
 //! [`Front`]: what a host does with an INIT before it does any work for it.
 //!
-//! No key agreement, no memory, no answer larger than its cause: a flood of INITs costs one keyed
-//! hash each, or two.
+//! No key agreement, no memory for the sender, no answer as large as its cause: a wrong INIT costs
+//! one keyed hash. Source: `docs/PROTOCOL.md` sections 5.4, 5.5 and 5.8.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use core::net::SocketAddr;
@@ -12,10 +12,11 @@ use crate::negotiation::check::{CheckKey, write_checked};
 use crate::negotiation::cookie::CookieJar;
 use crate::negotiation::limits::INITS_PER_SECOND;
 use crate::negotiation::load::{CookieMode, Load};
+use crate::negotiation::source::Sources;
 use crate::negotiation::{Dropped, pattern};
 use crate::time::Instant;
 use crate::wire::negotiation::{
-    CHECK_LEN, COOKIE_LEN, Cookie, Init, InitOutline, VERSION, Version,
+    CHECK_LEN, COOKIE_LEN, Cookie, Init, InitOutline, PatternNumber, VERSION, Version,
 };
 
 /// How a host meets calls.
@@ -70,6 +71,7 @@ pub struct Front {
     to_anyone: CheckKey,
     jar: CookieJar,
     load: Load,
+    sources: Sources,
     answers_strangers: bool,
 }
 
@@ -77,7 +79,7 @@ impl Front {
     /// The front of the host `own`.
     ///
     /// # Errors
-    /// [`RandomError`] from the environment: cookies need a secret.
+    /// [`RandomError`] from the environment: sources are counted by a secret.
     pub fn new(
         crypto: &mut impl Crypto,
         own: &HostId,
@@ -86,69 +88,95 @@ impl Front {
         Ok(Self {
             to_us: CheckKey::new(Some(own)),
             to_anyone: CheckKey::new(None),
-            jar: CookieJar::new(crypto)?,
+            jar: CookieJar::new(),
             load: Load::new(config.cookies, config.inits_per_second),
+            sources: Sources::new(crypto)?,
             answers_strangers: config.answers_strangers,
         })
     }
 
     /// Looks at an INIT that came from `from`. An answer goes to the front of `out`, which takes
-    /// any answer if it is as long as the packet.
+    /// any answer if it is as long as the packet. `crypto` is for the secrets of cookies.
     pub fn check_init<'a>(
         &mut self,
+        crypto: &mut impl Crypto,
         now: Instant,
         packet: &'a [u8],
         from: SocketAddr,
         half_open: HalfOpen,
         out: &mut [u8],
     ) -> Verdict<'a> {
-        self.check(now, packet, from, half_open, out).unwrap_or_else(Verdict::Drop)
+        let verdict = self.check_packet(packet, out).and_then(|checked| match checked {
+            Checked::Version(len) => Ok(Verdict::SendVersion(len)),
+            Checked::Init(init, key) => {
+                let must_prove = self.load.on_init(now, half_open) || is_to_anyone(&init);
+                if must_prove && !self.has_proof(now, &init, from)? {
+                    let cookie = self.jar.make(crypto, now, from, &init.ephemeral());
+                    let cookie = cookie.map_err(|_| Dropped::Random)?;
+                    return write_cookie(key, &init, cookie, out).map(Verdict::SendCookie);
+                }
+                Ok(Verdict::Accept(init))
+            }
+        });
+        verdict.unwrap_or_else(Verdict::Drop)
     }
 
-    fn check<'a>(
-        &mut self,
-        now: Instant,
-        packet: &'a [u8],
-        from: SocketAddr,
-        half_open: HalfOpen,
-        out: &mut [u8],
-    ) -> Result<Verdict<'a>, Dropped> {
+    /// Everything that the packet alone can show, the check first.
+    fn check_packet<'a>(&self, packet: &'a [u8], out: &mut [u8]) -> Result<Checked<'a>, Dropped> {
         let outline = InitOutline::parse(packet)?;
-        if outline.version != VERSION {
-            return self.write_version(&outline, out).map(Verdict::SendVersion);
-        }
-        let init = Init::parse(packet)?;
-        let is_known = pattern(init.pattern).knows_responder();
-        let key = if is_known { self.to_us } else { self.to_anyone };
+        let to_anyone = outline.pattern == PatternNumber::Xx as u8;
+        let key = if to_anyone { self.to_anyone } else { self.to_us };
         if !key.is_init(outline.covered, outline.check) {
             return Err(Dropped::Check);
         }
-        if !is_known && !self.answers_strangers {
+        // A host that does not serve strangers is silent to them, whatever version they speak.
+        if to_anyone && !self.answers_strangers {
             return Err(Dropped::PatternRefused);
         }
-        let is_cookie_needed = self.load.on_init(now, half_open) || !is_known;
-        let ephemeral = init.ephemeral();
-        if is_cookie_needed && !self.jar.is_valid(now, from, &ephemeral, &init.cookie) {
-            let cookie = self.jar.make(now, from, &ephemeral);
-            return write_cookie(key, &init, cookie, out).map(Verdict::SendCookie);
+        if outline.version != VERSION {
+            return write_version(key, &outline, out).map(Checked::Version);
         }
-        Ok(Verdict::Accept(init))
+        Ok(Checked::Init(Init::parse(packet)?, key))
     }
 
-    /// An unknown version may mean anything by its pattern, so either key will do.
-    fn write_version(&self, outline: &InitOutline<'_>, out: &mut [u8]) -> Result<usize, Dropped> {
-        let keys = [self.to_us, self.to_anyone];
-        let key = keys.into_iter().find(|key| key.is_init(outline.covered, outline.check));
-        let key = key.ok_or(Dropped::Check)?;
-        let version =
-            Version { channel: outline.channel, versions: &[VERSION], check: [0; CHECK_LEN] };
-        let (len, _) = write_checked(
-            out,
-            |writer| version.encode(writer),
-            |covered| key.version(covered, outline.check),
-        )?;
-        Ok(len)
+    /// True if the initiator has shown that it receives at `from`.
+    fn has_proof(
+        &mut self,
+        now: Instant,
+        init: &Init<'_>,
+        from: SocketAddr,
+    ) -> Result<bool, Dropped> {
+        if !self.jar.is_valid(now, from, &init.ephemeral(), &init.cookie) {
+            return Ok(false);
+        }
+        if self.sources.is_allowed(now, from) { Ok(true) } else { Err(Dropped::TooMany) }
     }
+}
+
+/// An INIT whose check is right.
+enum Checked<'a> {
+    Init(Init<'a>, CheckKey),
+    /// Of another version; the answer has this length.
+    Version(usize),
+}
+
+fn is_to_anyone(init: &Init<'_>) -> bool {
+    !pattern(init.pattern).knows_responder()
+}
+
+fn write_version(
+    key: CheckKey,
+    outline: &InitOutline<'_>,
+    out: &mut [u8],
+) -> Result<usize, Dropped> {
+    let versions = &[VERSION];
+    let version = Version { channel: outline.channel, versions, check: [0; CHECK_LEN] };
+    let (len, _) = write_checked(
+        out,
+        |writer| version.encode(writer),
+        |covered| key.version(covered, outline.check),
+    )?;
+    Ok(len)
 }
 
 fn write_cookie(

@@ -1,25 +1,32 @@
-//! [`Initiator`]: one call, from the first INIT to the FINISH.
+//! [`Initiator`]: one call, from the first INIT to the FINISH. Source: `docs/PROTOCOL.md` section 5.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use crate::bytes::{Full, Writer};
+use crate::bytes::{Full, MAX_VARINT_LEN, Writer};
 use crate::crypto::Crypto;
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::call::{Answer, Call, CallError, FinishError, ReplyError, TimerVerdict};
 use crate::negotiation::check::{CheckKey, write_checked};
+use crate::negotiation::grease::put_grease;
 use crate::negotiation::limits::{
-    FIRST_RESEND_TIMEOUT, HANDSHAKE_TIMEOUT, MAX_FALSE_REPLIES, MAX_FINISH_PAYLOAD_LEN,
-    MAX_INIT_NOISE_LEN, MAX_PROMPT_RESENDS, MAX_RESEND_TIMEOUT,
+    FIRST_RESEND_TIMEOUT, HANDSHAKE_TIMEOUT, MAX_COOKIES, MAX_FALSE_REPLIES,
+    MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN, MAX_RESEND_TIMEOUT, VERSION_PATIENCE,
 };
 use crate::negotiation::suite::{accepted_suite, offered_suites};
-use crate::negotiation::{Dropped, Ready, Refused, number};
+use crate::negotiation::{Dropped, Ready, is_same, number};
 use crate::noise::{Handshake, Pattern, Role};
 use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{
-    CHECK_LEN, COOKIE_LEN, Cookie, Init, MIN_INIT_BYTES, REPLY_OVERHEAD, Reply, VERSION, Version,
-    init_prologue,
+    CHECK_LEN, COOKIE_LEN, Cookie, Init, MAX_VERSIONS, MIN_INIT_BYTES, REPLY_OVERHEAD, Reply,
+    VERSION, Version, init_prologue,
 };
-use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites};
-use crate::wire::{PacketError, PacketKind, Parameters, ParametersError, TransportCode};
+use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, channel_in};
+use crate::wire::{
+    CloseCause, CloseFrame, Frame, PacketError, PacketKind, Parameters, ParametersError,
+    TransportCode,
+};
+
+/// A CLOSE frame without a reason.
+const MAX_BARE_CLOSE_LEN: usize = 2 + MAX_VARINT_LEN;
 
 #[derive(Debug)]
 enum Phase {
@@ -27,6 +34,8 @@ enum Phase {
     Calling(Handshake),
     /// A REPLY came in.
     Answered(Handshake, Answer),
+    /// A REPLY came in that will not do, and the responder can be told why.
+    Rejected(Handshake, ChannelId, TransportCode),
     /// Finished, or failed.
     Over,
 }
@@ -43,14 +52,18 @@ pub struct Initiator {
     noise: [u8; MAX_INIT_NOISE_LEN],
     noise_len: usize,
     cookie: [u8; COOKIE_LEN],
-    has_called: bool,
-    /// Of the INIT sent last, unless a cookie has answered it.
+    /// Of the INIT sent last.
     init_check: Option<[u8; CHECK_LEN]>,
-    prompt_resends: u8,
+    called_at: Instant,
+    /// An INIT went out twice, so that a REPLY does not say which it answers.
+    has_resent: bool,
+    cookie_count: u8,
     false_replies: u8,
     resend_timeout: Duration,
     resend_at: Instant,
     give_up_at: Instant,
+    peer_versions: [u8; MAX_VERSIONS],
+    peer_version_count: usize,
 }
 
 const _: () = assert!(size_of::<Initiator>() <= 2048, "a board holds a few");
@@ -61,14 +74,14 @@ impl Initiator {
     /// # Errors
     /// [`CallError`].
     pub fn new(crypto: &impl Crypto, now: Instant, call: &Call<'_>) -> Result<Self, CallError> {
-        let Call { pattern, statics, peer, parameters, channel, ephemeral } = *call;
+        let Call { pattern, statics, peer, channel, ephemeral, .. } = *call;
         let own = HostId::new(*statics.public());
-        if peer == Some(own) {
+        if peer.is_some_and(|peer| is_same(&peer, &own)) {
             return Err(CallError::OwnIdentity);
         }
         let suites = offered_suites(crypto);
         let mut list = [0; MAX_PARAMETERS_LEN];
-        let list = encode_offer(parameters, pattern, suites, &mut list)?;
+        let list = encode_offer(call, suites, &mut list)?;
         let noise_len = pattern.message_overhead(0).saturating_add(list.len());
         let prologue = init_prologue(number(pattern), channel, noise_len);
         let peer_key = peer.map(|peer| *peer.as_bytes());
@@ -92,13 +105,16 @@ impl Initiator {
             noise,
             noise_len,
             cookie: [0; COOKIE_LEN],
-            has_called: false,
             init_check: None,
-            prompt_resends: 0,
+            called_at: now,
+            has_resent: false,
+            cookie_count: 0,
             false_replies: 0,
             resend_timeout: FIRST_RESEND_TIMEOUT,
             resend_at: now,
             give_up_at: now.after(HANDSHAKE_TIMEOUT),
+            peer_versions: [0; MAX_VERSIONS],
+            peer_version_count: 0,
         })
     }
 
@@ -116,38 +132,40 @@ impl Initiator {
             |writer| init.encode(MIN_INIT_BYTES, writer),
             |covered| self.check_key.init(covered),
         )?;
+        if self.init_check.is_none() {
+            self.give_up_at = now.after(HANDSHAKE_TIMEOUT);
+        }
         self.init_check = Some(check);
-        self.has_called = true;
+        self.called_at = now;
         self.resend_at = now.after(self.resend_timeout);
         Ok(len)
     }
 
-    /// Takes a COOKIE. The next INIT carries it; true if that is to be sent at once.
+    /// Takes a COOKIE. [`Initiator::write_init`] is to be sent at once, now with the cookie.
     ///
     /// # Errors
-    /// [`Dropped`]: it is not the answer to our last INIT.
-    pub fn handle_cookie(&mut self, packet: &[u8]) -> Result<bool, Dropped> {
+    /// [`Dropped`]: it is not the answer to our last INIT, or we have obeyed enough of them.
+    pub fn handle_cookie(&mut self, packet: &[u8]) -> Result<(), Dropped> {
         let cookie = Cookie::parse(packet)?;
         let init_check = self.init_check_for(cookie.channel)?;
         if !self.check_key.is_cookie(packet, &init_check) {
             return Err(Dropped::Check);
         }
-        self.cookie = cookie.cookie;
-        // The next INIT has another check, but only once it is sent: one cookie for each.
-        self.init_check = None;
-        let is_prompt = self.prompt_resends < MAX_PROMPT_RESENDS;
-        self.prompt_resends = self.prompt_resends.saturating_add(1);
-        if is_prompt {
-            self.resend_timeout = FIRST_RESEND_TIMEOUT;
+        if self.cookie_count >= MAX_COOKIES {
+            return Err(Dropped::TooMany);
         }
-        Ok(is_prompt)
+        self.cookie_count = self.cookie_count.saturating_add(1);
+        self.cookie = cookie.cookie;
+        self.resend_timeout = FIRST_RESEND_TIMEOUT;
+        Ok(())
     }
 
-    /// Takes a VERSION. If it is genuine, the peer does not speak our version and the call is over.
+    /// Takes a VERSION. If it is genuine, the peer does not speak our version, and the call fails
+    /// in a second: whoever forged the packet would have to keep back the REPLY as well.
     ///
     /// # Errors
     /// [`Dropped`]: it is not the answer to our last INIT, or it lists our version.
-    pub fn handle_version(&mut self, packet: &[u8]) -> Result<Refused, Dropped> {
+    pub fn handle_version(&mut self, now: Instant, packet: &[u8]) -> Result<(), Dropped> {
         let version = Version::parse(packet)?;
         let init_check = self.init_check_for(version.channel)?;
         if !self.check_key.is_version(packet, &init_check) {
@@ -156,8 +174,12 @@ impl Initiator {
         if version.versions.contains(&VERSION) {
             return Err(Dropped::Version);
         }
-        self.phase = Phase::Over;
-        Ok(Refused::new(TransportCode::VERSION))
+        let count = version.versions.len();
+        let places = self.peer_versions.get_mut(..count).ok_or(Dropped::Full)?;
+        places.copy_from_slice(version.versions);
+        self.peer_version_count = count;
+        self.give_up_at = self.give_up_at.min(now.after(VERSION_PATIENCE));
+        Ok(())
     }
 
     /// Takes a REPLY. After it, the caller decides about the peer and calls [`Initiator::finish`].
@@ -167,6 +189,7 @@ impl Initiator {
     pub fn handle_reply(
         &mut self,
         crypto: &impl Crypto,
+        now: Instant,
         packet: &[u8],
     ) -> Result<Answer, ReplyError> {
         let reply = Reply::parse(packet)?;
@@ -186,15 +209,25 @@ impl Initiator {
         let read = handshake.read_message(crypto, reply.noise, &mut list);
         let list_len =
             read.inspect_err(|_| self.false_replies = self.false_replies.saturating_add(1))?;
-        let key = handshake.remote_static();
+        let list = list.get(..list_len).unwrap_or_default();
+        let peer = handshake.remote_static().map(HostId::new);
+        let rtt = Some(now.since(self.called_at)).filter(|_| !self.has_resent);
         let Phase::Calling(handshake) = core::mem::replace(&mut self.phase, Phase::Over) else {
             return Err(Dropped::State.into());
         };
-        let list = list.get(..list_len).unwrap_or_default();
-        let peer = key.map(HostId::new).filter(|peer| *peer != self.own);
-        let answer = self.read_answer(crypto, peer.ok_or(ReplyError::OwnIdentity)?, list)?;
-        self.phase = Phase::Answered(handshake, answer);
-        Ok(answer)
+        let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(ReplyError::OwnIdentity)?;
+        let answer = self.read_answer(crypto, peer, rtt, list);
+        self.phase = match (&answer, channel_in(list)) {
+            (Ok(answer), _) => Phase::Answered(handshake, *answer),
+            (Err(ReplyError::Parameters(error)), Some(channel)) => {
+                Phase::Rejected(handshake, channel, error.code())
+            }
+            (Err(ReplyError::Suite), Some(channel)) => {
+                Phase::Rejected(handshake, channel, TransportCode::SUITE)
+            }
+            (Err(_), _) => Phase::Over,
+        };
+        answer
     }
 
     /// Ends the call. Writes the FINISH with `payload` (frames) to the front of `out` and says how
@@ -233,9 +266,37 @@ impl Initiator {
             channel: self.channel,
             peer_channel: answer.peer_channel,
             role: Role::Initiator,
+            rtt: answer.rtt,
+            confirm_by: self.give_up_at,
             is_confirmed: true,
         };
         Ok((ready, len))
+    }
+
+    /// Writes a FINISH that tells the peer why its REPLY will not do, to the front of `out`; says
+    /// how long it is. To be sent once. 0 if there is nothing to send: in IK, or if the peer did not
+    /// even name its channel, the peer forgets the call by itself.
+    ///
+    /// # Errors
+    /// [`FinishError`].
+    pub fn write_rejection(
+        &mut self,
+        crypto: &impl Crypto,
+        out: &mut [u8],
+    ) -> Result<usize, FinishError> {
+        let Phase::Rejected(handshake, channel, code) = &mut self.phase else {
+            return Ok(0);
+        };
+        let mut len = 0;
+        if !handshake.is_finished() {
+            let mut payload = [0; MAX_BARE_CLOSE_LEN];
+            let mut writer = Writer::new(&mut payload);
+            let close = CloseFrame { cause: CloseCause::Transport(*code), reason: "" };
+            Frame::Close(close).encode(&mut writer)?;
+            len = write_finish(handshake, crypto, *channel, writer.written(), out)?;
+        }
+        self.phase = Phase::Over;
+        Ok(len)
     }
 
     /// Does what the time asks for.
@@ -246,10 +307,11 @@ impl Initiator {
                 TimerVerdict::GiveUp
             }
             Some(deadline) if now >= deadline => {
-                if self.has_called {
+                if self.init_check.is_some() {
                     let longer = self.resend_timeout.saturating_mul(3).checked_div(2);
                     let longer = longer.unwrap_or(MAX_RESEND_TIMEOUT);
                     self.resend_timeout = longer.min(MAX_RESEND_TIMEOUT);
+                    self.has_resent = true;
                 }
                 self.resend_at = now.after(self.resend_timeout);
                 TimerVerdict::Resend
@@ -263,7 +325,7 @@ impl Initiator {
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Calling(_) => Some(self.resend_at.min(self.give_up_at)),
-            Phase::Answered(..) | Phase::Over => None,
+            Phase::Answered(..) | Phase::Rejected(..) | Phase::Over => None,
         }
     }
 
@@ -273,10 +335,16 @@ impl Initiator {
         self.channel
     }
 
+    /// The versions that the peer speaks, if it told us that ours is not among them.
+    #[must_use]
+    pub fn peer_versions(&self) -> &[u8] {
+        self.peer_versions.get(..self.peer_version_count).unwrap_or_default()
+    }
+
     /// True if the call was finished, or failed.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over)
+        matches!(self.phase, Phase::Over | Phase::Rejected(..))
     }
 
     fn init_check_for(&self, channel: ChannelId) -> Result<[u8; CHECK_LEN], Dropped> {
@@ -285,7 +353,7 @@ impl Initiator {
         }
         match self.phase {
             Phase::Calling(_) => self.init_check.ok_or(Dropped::State),
-            Phase::Answered(..) | Phase::Over => Err(Dropped::State),
+            Phase::Answered(..) | Phase::Rejected(..) | Phase::Over => Err(Dropped::State),
         }
     }
 
@@ -293,6 +361,7 @@ impl Initiator {
         &self,
         crypto: &impl Crypto,
         peer: HostId,
+        rtt: Option<Duration>,
         list: &[u8],
     ) -> Result<Answer, ReplyError> {
         let parsed = Parameters::parse(list, Carrier::Reply).map_err(ReplyError::Parameters)?;
@@ -304,22 +373,22 @@ impl Initiator {
             return Err(ReplyError::Parameters(ParametersError::Missing));
         };
         let suite = accepted_suite(crypto, &self.suites, suite).ok_or(ReplyError::Suite)?;
-        Ok(Answer { peer, peer_channel, parameters, suite })
+        Ok(Answer { peer, peer_channel, parameters, suite, rtt })
     }
 }
 
 fn encode_offer<'a>(
-    parameters: &Parameters,
-    pattern: Pattern,
+    call: &Call<'_>,
     suites: Suites,
     out: &'a mut [u8],
 ) -> Result<&'a [u8], CallError> {
-    let is_sealed = pattern.knows_responder();
-    let reset_token = parameters.reset_token.filter(|_| is_sealed);
-    let offer = Parameters { channel: None, suite: None, suites, reset_token, ..*parameters };
+    let is_sealed = call.pattern.knows_responder();
+    let reset_token = call.parameters.reset_token.filter(|_| is_sealed);
+    let offer = Parameters { channel: None, suite: None, suites, reset_token, ..*call.parameters };
     offer.check().map_err(|_| CallError::Parameters)?;
     let mut writer = Writer::new(out);
     offer.encode(&mut writer).map_err(|_| CallError::Parameters)?;
+    put_grease(call.ephemeral, &mut writer).map_err(|_| CallError::Parameters)?;
     Ok(writer.into_written())
 }
 

@@ -27,9 +27,9 @@ pub const MAX_RESEND_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a negotiation may take, at either end: the patience of the one who waits for it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many cookies make an initiator resend at once; later ones wait for the timer. Two are needed
-/// if a secret rotates in between; without a limit, a hostile responder could keep us sending.
-pub const MAX_PROMPT_RESENDS: u8 = 4;
+/// How many COOKIEs an initiator obeys: two rotations of the secret and two accidents. Without a
+/// limit, a hostile responder could keep us sending.
+pub const MAX_COOKIES: u8 = 4;
 /// How many false REPLYs an initiator tries, at an agreement each, before it tries no more.
 pub const MAX_FALSE_REPLIES: u8 = 128;
 
@@ -38,8 +38,16 @@ pub const COOKIE_ROTATION: Duration = Duration::from_secs(15);
 /// How many INITs per second a host answers unasked, by default: at three agreements each, this is
 /// about one hundredth of a desktop's core.
 pub const INITS_PER_SECOND: u32 = 64;
-/// How many LOST packets per second a host sends: a peer that needs one asks again.
-pub const LOST_PER_SECOND: u32 = 100;
+/// How many calls from one source may come at once when a host is busy, their address proved.
+pub const CALLS_BURST: u32 = 5;
+/// After a burst, how far apart the calls of one source must be: 20 a second.
+pub const CALLS_INTERVAL: Duration = Duration::from_millis(50);
+/// How many LOST packets a host sends at once.
+pub const LOST_BURST: u32 = 10;
+/// After a burst, how far apart LOST packets are: two hosts that reflect each other's come to rest.
+pub const LOST_INTERVAL: Duration = Duration::from_millis(20);
+/// How long after a VERSION a REPLY may still come: who forged the one must suppress the other.
+pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
 
 const _: () = assert!(MAX_REPLY_LEN < MIN_INIT_BYTES, "an answer is smaller than its cause");
 const _: () = assert!(MAX_REPLY_LEN <= 384, "a half-open row fits a board");

@@ -2,9 +2,8 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use crate::negotiation::front::HalfOpen;
-use crate::time::{Duration, Instant};
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::negotiation::rate::Rate;
+use crate::time::Instant;
 
 /// When to ask for cookies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,64 +13,9 @@ pub enum CookieMode {
     /// When there is much to do.
     #[default]
     Auto,
-    /// From nobody but strangers' calls (XX), which always need one.
+    /// From nobody but strangers' calls (XX), which always need one. For tests and for networks
+    /// without strangers: a host that anyone can reach must not be without cookies.
     Never,
-}
-
-/// Counts events in whole seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    second_at: Instant,
-    count: u32,
-    count_before: u32,
-}
-
-impl Rate {
-    /// No events yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { second_at: Instant::ZERO, count: 0, count_before: 0 }
-    }
-
-    /// Counts one event.
-    pub fn on_event(&mut self, now: Instant) {
-        self.turn(now);
-        self.count = self.count.saturating_add(1);
-    }
-
-    /// Counts one event, unless there were `per_second` in this second already.
-    pub fn is_allowed(&mut self, now: Instant, per_second: u32) -> bool {
-        self.turn(now);
-        let is_allowed = self.count < per_second;
-        if is_allowed {
-            self.count = self.count.saturating_add(1);
-        }
-        is_allowed
-    }
-
-    /// True if there were more than `per_second` events in this second, or in the one before: a
-    /// flood is not over because a second is.
-    pub fn is_above(&mut self, now: Instant, per_second: u32) -> bool {
-        self.turn(now);
-        self.count.max(self.count_before) > per_second
-    }
-
-    fn turn(&mut self, now: Instant) {
-        let passed = now.since(self.second_at);
-        if passed < SECOND {
-            return;
-        }
-        let is_next = passed < SECOND.saturating_mul(2);
-        self.count_before = if is_next { self.count } else { 0 };
-        self.count = 0;
-        self.second_at = now;
-    }
-}
-
-impl Default for Rate {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// How much negotiating there is to do.
@@ -106,6 +50,7 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Duration;
 
     const IDLE: HalfOpen = HalfOpen { count: 0, limit: 8 };
 
@@ -138,12 +83,5 @@ mod tests {
         let full = HalfOpen { count: 8, limit: 8 };
         assert!(Load::new(CookieMode::Always, 1000).on_init(at(0), IDLE));
         assert!(!Load::new(CookieMode::Never, 0).on_init(at(0), full));
-    }
-
-    #[test]
-    fn a_limit_allows_that_many_in_each_second() {
-        let mut rate = Rate::new();
-        let allowed = (0..4000).filter(|now| rate.is_allowed(at(*now), 5)).count();
-        assert_eq!(allowed, 20);
     }
 }

@@ -8,19 +8,23 @@ mod call;
 mod check;
 mod cookie;
 mod front;
+mod grease;
 mod initiator;
 pub mod limits;
 mod load;
+mod rate;
 mod responder;
+mod source;
 mod suite;
 mod token;
 
 use core::{fmt, str};
 
 use crate::bytes::Full;
-use crate::crypto::Suite;
+use crate::crypto::{Suite, kdf};
 use crate::id::{ChannelId, HostId};
 use crate::noise::{NoiseError, Pattern, Role, Split};
+use crate::time::{Duration, Instant};
 use crate::wire::negotiation::PatternNumber;
 use crate::wire::parameters::MAX_REFUSAL_LEN;
 use crate::wire::{PacketError, Parameters, Refusal, TransportCode};
@@ -30,7 +34,8 @@ pub use check::CheckKey;
 pub use cookie::CookieJar;
 pub use front::{Front, FrontConfig, HalfOpen, Verdict};
 pub use initiator::Initiator;
-pub use load::{CookieMode, Load, Rate};
+pub use load::{CookieMode, Load};
+pub use rate::Bucket;
 pub use responder::{Offer, Responder, WriteReplyError};
 pub use suite::{choose_suite, offered_suites};
 pub use token::{ResetKey, is_lost};
@@ -52,6 +57,11 @@ pub struct Ready {
     pub peer_channel: ChannelId,
     /// Which end we were.
     pub role: Role,
+    /// The time from our packet to the peer's answer, if it is known which answered which.
+    pub rtt: Option<Duration>,
+    /// When the negotiation fails, unless a sealed packet of the peer has opened: at the initiator,
+    /// and at the responder of an IK one.
+    pub confirm_by: Instant,
     /// False for the responder of an IK negotiation: its INIT may have been a recording. Until a
     /// sealed packet has opened, nothing may be delivered, and no session may give way.
     pub is_confirmed: bool,
@@ -74,9 +84,11 @@ pub enum Dropped {
     Packet(PacketError),
     /// This host does not answer to calls of strangers.
     PatternRefused,
+    /// There is no randomness for an answer.
+    Random,
     /// The negotiation is at another point.
     State,
-    /// Too many false ones came before it.
+    /// Too many like it came before: COOKIEs, false REPLYs, calls from one source.
     TooMany,
     /// It lists a version that we do speak, and yet refuses it.
     Version,
@@ -110,12 +122,6 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// A refusal with a code alone.
-    #[must_use]
-    pub const fn new(code: TransportCode) -> Self {
-        Self { code, reason: [0; MAX_REFUSAL_LEN], reason_len: 0 }
-    }
-
     /// Why, for a human to read. May be empty.
     #[must_use]
     pub fn reason(&self) -> &str {
@@ -126,7 +132,7 @@ impl Refused {
 
 impl From<Refusal<'_>> for Refused {
     fn from(refusal: Refusal<'_>) -> Self {
-        let mut refused = Self::new(refusal.code);
+        let mut refused = Self { code: refusal.code, reason: [0; MAX_REFUSAL_LEN], reason_len: 0 };
         if let Some(place) = refused.reason.get_mut(..refusal.reason.len()) {
             place.copy_from_slice(refusal.reason.as_bytes());
             refused.reason_len = refusal.reason.len();
@@ -139,6 +145,11 @@ impl fmt::Debug for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Refused({}, {:?})", self.code, self.reason())
     }
+}
+
+/// Compares static keys in constant time.
+fn is_same(left: &HostId, right: &HostId) -> bool {
+    kdf::equal(left.as_bytes(), right.as_bytes())
 }
 
 const fn number(pattern: Pattern) -> PatternNumber {

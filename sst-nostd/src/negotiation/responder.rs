@@ -1,14 +1,13 @@
-//! [`Responder`]: one answer to a call, from the INIT to the FINISH.
+//! [`Responder`]: one answer to a call, from the INIT to the FINISH. Source: `docs/PROTOCOL.md`
+//! section 5.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use core::net::SocketAddr;
-
 use crate::bytes::{Full, Writer};
-use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite, kdf};
+use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_REPLY_LEN};
 use crate::negotiation::suite::choose_suite;
-use crate::negotiation::{Dropped, Ready, pattern};
+use crate::negotiation::{Dropped, Ready, is_same, pattern};
 use crate::noise::{Handshake, NoiseError, Role};
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
@@ -46,11 +45,11 @@ pub struct Responder {
     own: HostId,
     channel: ChannelId,
     peer_channel: ChannelId,
-    from: SocketAddr,
-    init_tag: [u8; 16],
+    peer_ephemeral: [u8; KEY_LEN],
     offer: Result<Offer, TransportCode>,
     reply: [u8; MAX_REPLY_LEN],
     reply_len: usize,
+    replied_at: Option<Instant>,
     expires_at: Instant,
     agreements: u32,
 }
@@ -68,7 +67,6 @@ impl Responder {
         now: Instant,
         statics: &KeyPair,
         init: &Init<'_>,
-        from: SocketAddr,
         channel: ChannelId,
         ephemeral: [u8; KEY_LEN],
     ) -> Result<Self, Dropped> {
@@ -84,7 +82,7 @@ impl Responder {
         let mut list = [0; MAX_INIT_BYTES];
         let list_len = handshake.read_message(crypto, init.noise, &mut list)?;
         let peer = handshake.remote_static().map(HostId::new);
-        if peer == Some(own) {
+        if peer.is_some_and(|peer| is_same(&peer, &own)) {
             return Err(Dropped::OwnIdentity);
         }
         let list = list.get(..list_len).unwrap_or_default();
@@ -94,11 +92,11 @@ impl Responder {
             own,
             channel,
             peer_channel: init.channel,
-            from,
-            init_tag: tag(init),
+            peer_ephemeral: init.ephemeral(),
             offer: read_offer(crypto, peer, list),
             reply: [0; MAX_REPLY_LEN],
             reply_len: 0,
+            replied_at: None,
             expires_at: now.after(HANDSHAKE_TIMEOUT),
         })
     }
@@ -110,6 +108,7 @@ impl Responder {
     pub fn accept(
         &mut self,
         crypto: &impl Crypto,
+        now: Instant,
         parameters: &Parameters,
     ) -> Result<&[u8], WriteReplyError> {
         let offer = self.offer.map_err(WriteReplyError::Refuse)?;
@@ -117,11 +116,12 @@ impl Responder {
         let suites = Suites::default();
         let parameters = Parameters { channel, suite, suites, ..*parameters };
         parameters.check().map_err(|_| WriteReplyError::Parameters)?;
-        self.write_reply(crypto, |writer| parameters.encode(writer))
+        self.write_reply(crypto, |writer| parameters.encode(writer))?;
+        self.replied_at = Some(now);
+        Ok(self.reply())
     }
 
-    /// Makes the REPLY that refuses. The negotiation is over; the row may stay, to refuse a
-    /// repeated INIT again.
+    /// Makes the REPLY that refuses. The negotiation is over: send it and throw the row away.
     ///
     /// # Errors
     /// [`WriteReplyError`].
@@ -135,12 +135,19 @@ impl Responder {
         Ok(self.reply())
     }
 
+    /// The REPLY once more, for a repeated INIT.
+    pub fn repeat(&mut self) -> &[u8] {
+        // From now on a FINISH does not say which REPLY it answers.
+        self.replied_at = None;
+        self.reply()
+    }
+
     /// Takes the keys right after the REPLY: in IK, which has no FINISH. The row may stay until
     /// they are confirmed, to answer a repeated INIT.
     pub fn take_unconfirmed(&mut self) -> Option<Ready> {
         let handshake = self.handshake.take_if(|handshake| handshake.is_finished())?;
         let peer = HostId::new(handshake.remote_static()?);
-        self.ready(handshake, peer, false).ok()
+        self.ready(handshake, peer).ok()
     }
 
     /// Takes a FINISH. Says how many bytes of frames are now at the front of `payload_out`, which
@@ -151,6 +158,7 @@ impl Responder {
     pub fn handle_finish(
         &mut self,
         crypto: &impl Crypto,
+        now: Instant,
         packet: &[u8],
         payload_out: &mut [u8],
     ) -> Result<(Ready, usize), Dropped> {
@@ -164,8 +172,10 @@ impl Responder {
         let payload_len = read?;
         let handshake = self.handshake.take().ok_or(Dropped::State)?;
         let peer = handshake.remote_static().map(HostId::new);
-        let peer = peer.filter(|peer| *peer != self.own).ok_or(Dropped::OwnIdentity)?;
-        Ok((self.ready(handshake, peer, true)?, payload_len))
+        let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(Dropped::OwnIdentity)?;
+        let rtt = self.replied_at.map(|replied_at| now.since(replied_at));
+        let ready = Ready { rtt, is_confirmed: true, ..self.ready(handshake, peer)? };
+        Ok((ready, payload_len))
     }
 
     /// What the INIT asked for; or why it must be refused.
@@ -176,29 +186,23 @@ impl Responder {
         self.offer
     }
 
-    /// The REPLY, to be sent once, and again for each repeated INIT. Empty before it is made.
+    /// The REPLY. Empty before it is made.
     #[must_use]
     pub fn reply(&self) -> &[u8] {
         self.reply.get(..self.reply_len).unwrap_or_default()
     }
 
-    /// True if `init` is the one that this answers: the same message from the same address. The
-    /// cookie may differ.
+    /// True if `init` is the one that this answers, wherever it comes from now: the same channel and
+    /// the same ephemeral key. The answer is [`Responder::repeat`].
     #[must_use]
-    pub fn is_repeat(&self, init: &Init<'_>, from: SocketAddr) -> bool {
-        self.from == from && self.peer_channel == init.channel && self.init_tag == tag(init)
+    pub fn is_repeat(&self, init: &Init<'_>) -> bool {
+        self.peer_channel == init.channel && self.peer_ephemeral == init.ephemeral()
     }
 
     /// When the row is to be thrown away.
     #[must_use]
     pub const fn expires_at(&self) -> Instant {
         self.expires_at
-    }
-
-    /// Where the INIT came from.
-    #[must_use]
-    pub const fn from(&self) -> SocketAddr {
-        self.from
     }
 
     /// The channel as we named it: a FINISH carries it.
@@ -235,12 +239,8 @@ impl Responder {
         Ok(self.reply())
     }
 
-    fn ready(
-        &self,
-        handshake: Handshake,
-        peer: HostId,
-        is_confirmed: bool,
-    ) -> Result<Ready, Dropped> {
+    /// Without a round trip time, and unconfirmed.
+    fn ready(&self, handshake: Handshake, peer: HostId) -> Result<Ready, Dropped> {
         let offer = self.offer.map_err(|_| Dropped::State)?;
         Ok(Ready {
             split: handshake.split()?,
@@ -250,7 +250,9 @@ impl Responder {
             channel: self.channel,
             peer_channel: self.peer_channel,
             role: Role::Responder,
-            is_confirmed,
+            rtt: None,
+            confirm_by: self.expires_at,
+            is_confirmed: false,
         })
     }
 }
@@ -265,12 +267,6 @@ impl From<Full> for WriteReplyError {
     fn from(_: Full) -> Self {
         Self::Parameters
     }
-}
-
-/// Names an INIT by all that the handshake covers, so that a changed copy does not count as the
-/// same.
-fn tag(init: &Init<'_>) -> [u8; 16] {
-    kdf::mac16(&[], &[&init.prologue(), init.noise])
 }
 
 fn read_offer(

@@ -1,7 +1,7 @@
 //! Both ends in memory: every pattern, and everything that can be done to the packets between them.
 
 mod hostile;
-mod pair;
+pub(super) mod pair;
 mod path;
 
 use std::vec;
@@ -34,6 +34,8 @@ fn every_pattern_ends_with_the_same_keys_and_each_other_s_parameters() {
         assert_eq!((ours.role, theirs.role), (Role::Initiator, Role::Responder));
         assert_ne!(Side::of(&ours.peer, &theirs.peer), None);
         let channel = Some(ours.peer_channel);
+        let times = (ours.rtt, ours.confirm_by, theirs.confirm_by);
+        assert_eq!(times, (Some(Duration::ZERO), at(10), at(10)));
         assert_eq!(ours.parameters, Parameters { channel, suite: Some(1), ..parameters(2) });
         let is_sealed = pattern != Pattern::Xx;
         let reset_token = parameters(1).reset_token.filter(|_| is_sealed);
@@ -53,15 +55,17 @@ fn the_curve_is_used_as_often_as_the_patterns_say_and_not_before_the_front() {
         let packet = pair.pass_front(&init);
         assert_eq!(pair.crypto.operations.get(), before);
         let mut responder = pair.respond(&packet).unwrap();
-        let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+        let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
         let spent = pair.crypto.operations.get() - before;
-        pair.initiator.handle_reply(&pair.crypto, &reply).unwrap();
+        pair.initiator.handle_reply(&pair.crypto, at(0), &reply).unwrap();
         let mut finish = [0; 1200];
         let finished = pair.initiator.finish(&pair.crypto, &[], &mut finish);
         let finish_len = finished.unwrap().1;
         let before = pair.crypto.operations.get();
         if finish_len > 0 {
-            responder.handle_finish(&pair.crypto, &finish[..finish_len], &mut [0; 1200]).unwrap();
+            responder
+                .handle_finish(&pair.crypto, at(0), &finish[..finish_len], &mut [0; 1200])
+                .unwrap();
         }
         let spent = spent + pair.crypto.operations.get() - before;
         assert_eq!((spent, responder.curve_operations()), (responder_operations, spent));
@@ -86,7 +90,7 @@ fn every_answer_is_smaller_than_its_cause() {
             ..parameters(2)
         };
         let mut responder = pair.respond(&packet).unwrap();
-        let reply_len = responder.accept(&pair.crypto, &most).unwrap().len();
+        let reply_len = responder.accept(&pair.crypto, at(0), &most).unwrap().len();
         assert!(reply_len <= MAX_REPLY_LEN.min(init.len() - 1), "{reply_len}");
 
         let mut responder = pair.respond(&packet).unwrap();
@@ -111,8 +115,11 @@ fn a_refusal_reaches_the_initiator_with_its_reason() {
         let reply = responder.refuse(&pair.crypto, &refusal).unwrap().to_vec();
         assert_eq!(responder.reply(), reply);
         assert!(responder.take_unconfirmed().is_none());
-        assert_eq!(responder.accept(&pair.crypto, &parameters(2)), Err(WriteReplyError::State));
-        let error = pair.initiator.handle_reply(&pair.crypto, &reply).unwrap_err();
+        assert_eq!(
+            responder.accept(&pair.crypto, at(0), &parameters(2)),
+            Err(WriteReplyError::State)
+        );
+        let error = pair.initiator.handle_reply(&pair.crypto, at(0), &reply).unwrap_err();
         let ReplyError::Refused(refused) = error else { panic!("{error:?}") };
         assert_eq!((refused.code, refused.reason()), (refusal.code, "not you"));
         assert!(pair.initiator.is_over() && pair.initiator.deadline().is_none());
@@ -133,7 +140,7 @@ fn an_offer_that_cannot_be_met_can_only_be_refused_and_the_code_says_why() {
         let packet = pair.pass_front(&init);
         let mut responder = pair.respond(&packet).unwrap();
         assert_eq!(responder.offer(), Err(code));
-        let accepted = responder.accept(&pair.crypto, &parameters(2));
+        let accepted = responder.accept(&pair.crypto, at(0), &parameters(2));
         assert_eq!(accepted, Err(WriteReplyError::Refuse(code)));
         let refusal = Refusal { code, reason: "" };
         let reply = responder.refuse(&pair.crypto, &refusal).unwrap().to_vec();
@@ -154,10 +161,76 @@ fn an_initiator_does_not_accept_what_it_did_not_offer() {
     ] {
         let mut pair = Pair::new(Pattern::Xk);
         let init = pair.write_init();
-        let reply = pair.reply_with(&init, list);
-        assert_eq!(pair.initiator.handle_reply(&pair.crypto, &reply), Err(error));
+        let (reply, _) = pair.reply_with(&init, list);
+        assert_eq!(pair.initiator.handle_reply(&pair.crypto, at(0), &reply), Err(error));
         assert!(pair.initiator.is_over());
     }
+}
+
+#[test]
+fn a_reply_that_will_not_do_is_answered_with_the_reason() {
+    let head = &[0x01, 4, 0, 0, 0, 7][..];
+    for (list, code) in [
+        (&[head, &[0x13, 1, 2]].concat(), TransportCode::SUITE),
+        (&[head, &[0x71, 0]].concat(), TransportCode::MANDATORY_EXTENSION),
+        (&[head, head].concat(), TransportCode::PARAMETERS),
+    ] {
+        for pattern in Pattern::ALL {
+            let mut pair = Pair::new(pattern);
+            let init = pair.write_init();
+            let init = pair.pass_front(&init);
+            let (reply, mut handshake) = pair.reply_with(&init, list);
+            assert!(pair.initiator.handle_reply(&pair.crypto, at(0), &reply).is_err());
+            assert!(pair.initiator.is_over() && pair.initiator.deadline().is_none());
+            let mut out = [0; 100];
+            let len = pair.initiator.write_rejection(&pair.crypto, &mut out).unwrap();
+            assert_eq!(pair.initiator.write_rejection(&pair.crypto, &mut out), Ok(0));
+            if pattern == Pattern::Ik {
+                assert_eq!(len, 0);
+                continue;
+            }
+            let finish = crate::wire::negotiation::Finish::parse(&out[..len]).unwrap();
+            assert_eq!(finish.channel.as_u32(), 7);
+            let mut frames = [0; 100];
+            let len = handshake.read_message(&pair.crypto, finish.noise, &mut frames).unwrap();
+            let frames: Vec<_> = crate::wire::Frames::new(&frames[..len]).collect();
+            let cause = crate::wire::CloseCause::Transport(code);
+            let close = crate::wire::CloseFrame { cause, reason: "" };
+            assert_eq!(frames, [Ok(crate::wire::Frame::Close(close))]);
+        }
+    }
+}
+
+#[test]
+fn the_round_trip_is_measured_if_nothing_was_sent_twice() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let mut responder = pair.respond(&init).unwrap();
+    let reply = responder.accept(&pair.crypto, at(1), &parameters(2)).unwrap().to_vec();
+    let answer = pair.initiator.handle_reply(&pair.crypto, at(2), &reply).unwrap();
+    assert_eq!(answer.rtt, Some(Duration::from_secs(2)));
+    let mut finish = [0; 1200];
+    let (ours, len) = pair.initiator.finish(&pair.crypto, &[], &mut finish).unwrap();
+    let finish = &finish[..len];
+    let finished = responder.handle_finish(&pair.crypto, at(4), finish, &mut [0; 1200]);
+    let (theirs, _) = finished.unwrap();
+    assert_eq!((ours.rtt, theirs.rtt), (answer.rtt, Some(Duration::from_secs(3))));
+    assert_eq!((ours.confirm_by, theirs.confirm_by), (at(10), at(10)));
+
+    let mut pair = Pair::new(Pattern::Xk);
+    pair.write_init();
+    assert_eq!(pair.initiator.handle_timeout(at(1)), TimerVerdict::Resend);
+    let init = pair.write_init();
+    let mut responder = pair.respond(&init).unwrap();
+    responder.accept(&pair.crypto, at(1), &parameters(2)).unwrap();
+    let reply = responder.repeat().to_vec();
+    let answer = pair.initiator.handle_reply(&pair.crypto, at(2), &reply).unwrap();
+    assert_eq!(answer.rtt, None);
+    let mut finish = [0; 1200];
+    let (_, len) = pair.initiator.finish(&pair.crypto, &[], &mut finish).unwrap();
+    let finish = &finish[..len];
+    let finished = responder.handle_finish(&pair.crypto, at(4), finish, &mut [0; 1200]);
+    assert_eq!(finished.unwrap().0.rtt, None);
 }
 
 #[test]
@@ -167,7 +240,7 @@ fn ik_keys_are_unconfirmed_and_nothing_came_with_them() {
     let packet = pair.pass_front(&init);
     let mut responder = pair.respond(&packet).unwrap();
     assert!(responder.take_unconfirmed().is_none(), "not before the REPLY");
-    let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+    let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
     let theirs = responder.take_unconfirmed().unwrap();
     assert!(!theirs.is_confirmed);
     assert!(responder.take_unconfirmed().is_none(), "only once");
@@ -175,12 +248,12 @@ fn ik_keys_are_unconfirmed_and_nothing_came_with_them() {
 
     // A recording of the INIT brings other keys, which the one who recorded it cannot know.
     let mut again = pair.respond(&packet).unwrap();
-    again.accept(&pair.crypto, &parameters(2)).unwrap();
+    again.accept(&pair.crypto, at(0), &parameters(2)).unwrap();
     let replayed = again.take_unconfirmed().unwrap();
     assert!(!replayed.is_confirmed);
     assert_ne!(replayed.split.initiator_to_responder, theirs.split.initiator_to_responder);
 
-    pair.initiator.handle_reply(&pair.crypto, &reply).unwrap();
+    pair.initiator.handle_reply(&pair.crypto, at(0), &reply).unwrap();
     let full = pair.initiator.finish(&pair.crypto, b"frames", &mut [0; 1200]);
     assert_eq!(full.unwrap_err(), FinishError::Payload);
     let (ours, len) = pair.initiator.finish(&pair.crypto, &[], &mut []).unwrap();
@@ -195,7 +268,7 @@ fn only_ik_has_keys_before_the_finish() {
         let init = pair.write_init();
         let packet = pair.pass_front(&init);
         let mut responder = pair.respond(&packet).unwrap();
-        responder.accept(&pair.crypto, &parameters(2)).unwrap();
+        responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap();
         assert!(responder.take_unconfirmed().is_none());
     }
 }
@@ -216,9 +289,9 @@ fn a_finish_that_does_not_fit_can_be_tried_again() {
     let (ours, len) = pair.initiator.finish(&pair.crypto, &payload, &mut out).unwrap();
     assert_eq!(len, 1200);
     let mut received = [0; 1200];
-    let short = responder.handle_finish(&pair.crypto, &out, &mut received[..100]);
+    let short = responder.handle_finish(&pair.crypto, at(0), &out, &mut received[..100]);
     assert_eq!(short.unwrap_err(), Dropped::Noise(NoiseError::BufferTooSmall));
-    let (theirs, len) = responder.handle_finish(&pair.crypto, &out, &mut received).unwrap();
+    let (theirs, len) = responder.handle_finish(&pair.crypto, at(0), &out, &mut received).unwrap();
     assert_eq!(received[..len], payload);
     assert_same_view(&ours, &theirs);
 }
@@ -238,8 +311,8 @@ fn a_host_neither_calls_nor_answers_itself() {
     let init = pair.write_init();
     let packet = pair.pass_front(&init);
     let mut responder = pair.respond(&packet).unwrap();
-    let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
-    let error = pair.initiator.handle_reply(&pair.crypto, &reply).unwrap_err();
+    let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
+    let error = pair.initiator.handle_reply(&pair.crypto, at(0), &reply).unwrap_err();
     assert_eq!(error, ReplyError::OwnIdentity);
     assert!(pair.initiator.is_over());
 }

@@ -10,34 +10,44 @@ use zeroize::Zeroize;
 use crate::bytes::Writer;
 use crate::crypto::{KEY_LEN, KeyPair, kdf};
 use crate::id::ChannelId;
+use crate::negotiation::limits::{LOST_BURST, LOST_INTERVAL};
+use crate::negotiation::rate::Bucket;
+use crate::time::Instant;
 use crate::wire::SealedHeader;
 use crate::wire::negotiation::{Lost, MIN_LOST_CAUSE_BYTES, RESET_TOKEN_LEN};
 
 /// Makes the tokens of one host. Erased when dropped.
-pub struct ResetKey([u8; KEY_LEN]);
+pub struct ResetKey {
+    key: [u8; KEY_LEN],
+    answers: Bucket,
+}
 
 impl ResetKey {
     /// The key of the host with these static keys.
     #[must_use]
     pub fn new(statics: &KeyPair) -> Self {
-        Self(kdf::hash(&[b"SST1 reset", statics.secret()]))
+        let key = kdf::hash(&[b"SST1 reset", statics.secret()]);
+        Self { key, answers: Bucket::new() }
     }
 
     /// The token for a channel that this host named.
     #[must_use]
     pub fn token(&self, channel: ChannelId) -> [u8; RESET_TOKEN_LEN] {
-        kdf::mac16(&self.0, &[&channel.to_bytes()])
+        kdf::mac16(&self.key, &[&channel.to_bytes()])
     }
 
     /// Writes the answer to a sealed packet for a channel that this host does not have, and says
-    /// how long it is; `None` if that packet gets no answer.
+    /// how long it is; `None` if that packet gets no answer, or there were too many.
     ///
-    /// The caller limits the rate: see [`LOST_PER_SECOND`](super::limits::LOST_PER_SECOND).
-    pub fn write_lost(&self, cause: &[u8], out: &mut [u8]) -> Option<usize> {
+    /// Never to be called for a channel in use, half-open, closing or draining.
+    pub fn write_lost(&mut self, now: Instant, cause: &[u8], out: &mut [u8]) -> Option<usize> {
         if cause.len() < MIN_LOST_CAUSE_BYTES {
             return None;
         }
         let channel = SealedHeader::parse(cause).ok()?.channel;
+        if !self.answers.is_allowed(now, LOST_BURST, LOST_INTERVAL) {
+            return None;
+        }
         let mut writer = Writer::new(out);
         Lost { channel, token: self.token(channel) }.encode(&mut writer).ok()?;
         Some(writer.position())
@@ -53,7 +63,7 @@ pub fn is_lost(packet: &[u8], channel: ChannelId, token: &[u8; RESET_TOKEN_LEN])
 
 impl Drop for ResetKey {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.key.zeroize();
     }
 }
 
@@ -67,7 +77,8 @@ impl fmt::Debug for ResetKey {
 mod tests {
     use super::*;
     use crate::crypto::RustCrypto;
-    use crate::crypto::fixtures::NoRandomness;
+    use crate::crypto::fixtures::{NoRandomness, bytes, key as fixed};
+    use crate::time::Duration;
 
     fn key(secret: u8) -> ResetKey {
         ResetKey::new(&KeyPair::from_secret(&RustCrypto::new(NoRandomness), &[secret; 32]))
@@ -81,7 +92,7 @@ mod tests {
         header.encode(&mut Writer::new(&mut packet)).unwrap();
         let mut out = [0; 60];
         for len in 0..packet.len() {
-            let written = key(1).write_lost(&packet[..len], &mut out);
+            let written = key(1).write_lost(Instant::ZERO, &packet[..len], &mut out);
             assert_eq!(written, (len >= 40).then_some(21), "{len}");
         }
         let lost = &out[..21];
@@ -101,8 +112,32 @@ mod tests {
         for first in 0..=255_u8 {
             let packet = [first; 48];
             let is_sealed = matches!(first, 1..=3 | 0x40..=0x43);
-            assert_eq!(key(1).write_lost(&packet, &mut [0; 21]).is_some(), is_sealed, "{first}");
+            assert_eq!(
+                key(1).write_lost(Instant::ZERO, &packet, &mut [0; 21]).is_some(),
+                is_sealed,
+                "{first}"
+            );
         }
-        assert_eq!(key(1).write_lost(&[1; 48], &mut [0; 20]), None);
+        assert_eq!(key(1).write_lost(Instant::ZERO, &[1; 48], &mut [0; 20]), None);
+    }
+
+    #[test]
+    fn a_flood_gets_ten_answers_and_then_fifty_a_second() {
+        let mut key = key(1);
+        let mut answers = |millis: u64| {
+            let now = Instant::ZERO.after(Duration::from_millis(millis));
+            key.write_lost(now, &[1; 48], &mut [0; 21]).is_some()
+        };
+        assert_eq!((0..100).filter(|_| answers(1000)).count(), 10);
+        assert_eq!((1001..=2000).filter(|now| answers(*now)).count(), 50);
+    }
+
+    /// The worked example of `docs/PROTOCOL.md`.
+    #[test]
+    fn the_token_of_the_worked_example() {
+        let secret = fixed("9d434a40b619d8397fe3bb973eca71637814c6ce63ca720e11b42188fbc53ea1");
+        let statics = KeyPair::from_secret(&RustCrypto::new(NoRandomness), &secret);
+        let token = ResetKey::new(&statics).token(ChannelId::new(0xa1b2_c3d4).unwrap());
+        assert_eq!(token[..], bytes("3e10b13ff211c10dfff313d8148be066"));
     }
 }

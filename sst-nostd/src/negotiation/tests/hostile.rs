@@ -7,6 +7,7 @@ use super::pair::{Numbers, Pair, at, checked, parameters};
 use crate::bytes::Writer;
 use crate::negotiation::*;
 use crate::noise::Pattern;
+use crate::time::Instant;
 use crate::wire::negotiation::{Cookie, Init, MIN_INIT_BYTES, Reply, Version};
 
 #[test]
@@ -41,15 +42,17 @@ fn an_init_changed_by_one_who_corrects_the_check_leads_to_no_session_or_to_the_s
             let mut whole = wrong;
             whole.extend([0; 16]);
             let wrong = checked(pair.check_key(), &whole);
-            if !matches!(pair.meet(at(0), &wrong).0, Verdict::Accept(_)) {
+            // Not more often than one source may call.
+            let now = at(0).after(limits::CALLS_INTERVAL.saturating_mul(tried));
+            if !matches!(pair.meet(now, &wrong).0, Verdict::Accept(_)) {
                 continue;
             }
             tried += 1;
             let Ok(mut responder) = pair.respond(&wrong) else { continue };
-            let Ok(reply) = responder.accept(&pair.crypto, &parameters(2)) else { continue };
+            let Ok(reply) = responder.accept(&pair.crypto, at(0), &parameters(2)) else { continue };
             let reply = reply.to_vec();
             pair.initiator = Initiator::new(&pair.crypto, at(0), &pair.call(pattern)).unwrap();
-            if let Ok(answer) = pair.initiator.handle_reply(&pair.crypto, &reply) {
+            if let Ok(answer) = pair.initiator.handle_reply(&pair.crypto, at(0), &reply) {
                 // Only the cookie was changed: it is no part of the handshake.
                 assert_eq!(wrong[..480], init[..480]);
                 assert_eq!(answer.peer, pair.responder_id());
@@ -70,13 +73,13 @@ fn a_reply_with_any_bit_changed_is_dropped_and_the_true_one_still_counts() {
         let init = pair.write_init();
         let packet = pair.pass_front(&init);
         let mut responder = pair.respond(&packet).unwrap();
-        let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+        let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
         for (round, wrong) in flipped(&reply).enumerate() {
             // A call tries so many false replies and no more: begin it again before that.
             if round % 100 == 0 {
                 pair.initiator = Initiator::new(&pair.crypto, at(0), &pair.call(pattern)).unwrap();
             }
-            let error = pair.initiator.handle_reply(&pair.crypto, &wrong).unwrap_err();
+            let error = pair.initiator.handle_reply(&pair.crypto, at(0), &wrong).unwrap_err();
             let ReplyError::Dropped(dropped) = error else { panic!("{error:?}") };
             let is_expected = match round / 8 {
                 0 => dropped == Dropped::Packet(PacketError::Kind),
@@ -85,7 +88,7 @@ fn a_reply_with_any_bit_changed_is_dropped_and_the_true_one_still_counts() {
             };
             assert!(is_expected, "{round} {dropped:?}");
         }
-        assert!(pair.initiator.handle_reply(&pair.crypto, &reply).is_ok());
+        assert!(pair.initiator.handle_reply(&pair.crypto, at(0), &reply).is_ok());
     }
 }
 
@@ -100,15 +103,16 @@ fn a_finish_with_any_bit_changed_is_dropped_cheaply_and_the_true_one_still_count
         let key_end = 5 + 32 + 16;
         for (bit, wrong) in flipped(finish).enumerate() {
             let before = pair.crypto.operations.get();
-            let error = responder.handle_finish(&pair.crypto, &wrong, &mut [0; 1200]);
+            let error = responder.handle_finish(&pair.crypto, at(0), &wrong, &mut [0; 1200]);
             assert!(error.is_err());
             let spent = pair.crypto.operations.get() - before;
             assert_eq!(spent, u32::from(bit / 8 >= key_end), "{bit}");
         }
         let mut received = [0; 1200];
-        let (theirs, len) = responder.handle_finish(&pair.crypto, finish, &mut received).unwrap();
+        let (theirs, len) =
+            responder.handle_finish(&pair.crypto, at(0), finish, &mut received).unwrap();
         assert_eq!((&received[..len], theirs.split.hash), (&b"frames"[..], ours.split.hash));
-        let again = responder.handle_finish(&pair.crypto, finish, &mut received);
+        let again = responder.handle_finish(&pair.crypto, at(0), finish, &mut received);
         assert_eq!(again.unwrap_err(), Dropped::State);
     }
 }
@@ -146,10 +150,9 @@ fn forged_cookies_are_ignored() {
     other[21..].copy_from_slice(&check);
     assert_eq!(pair.initiator.handle_cookie(&other), Err(Dropped::Check));
     assert_eq!(pair.write_init(), init, "nothing changed");
-    assert_eq!(pair.initiator.handle_cookie(&cookie), Ok(true));
-    assert_eq!(pair.initiator.handle_cookie(&cookie), Err(Dropped::State), "a replay");
+    assert_eq!(pair.initiator.handle_cookie(&cookie), Ok(()));
     assert_ne!(pair.write_init(), init);
-    assert_eq!(pair.initiator.handle_cookie(&cookie), Err(Dropped::Check), "a late replay");
+    assert_eq!(pair.initiator.handle_cookie(&cookie), Err(Dropped::Check), "a replay");
 }
 
 fn written(cookie: &Cookie) -> Vec<u8> {
@@ -177,16 +180,45 @@ fn a_version_ends_the_call_only_if_it_is_genuine_and_lacks_ours() {
     let mut pair = Pair::new(Pattern::Xk);
     let init = pair.write_init();
     let ours_too = version_packet(&pair, &init, &[2, 1]);
-    assert_eq!(pair.initiator.handle_version(&ours_too).unwrap_err(), Dropped::Version);
+    assert_eq!(pair.initiator.handle_version(at(0), &ours_too).unwrap_err(), Dropped::Version);
     let packet = version_packet(&pair, &init, &[2, 3]);
     for wrong in flipped(&packet) {
-        assert!(pair.initiator.handle_version(&wrong).is_err());
+        assert!(pair.initiator.handle_version(at(0), &wrong).is_err());
     }
-    assert!(!pair.initiator.is_over());
-    let refused = pair.initiator.handle_version(&packet).unwrap();
-    assert_eq!((refused.code, refused.reason()), (TransportCode::VERSION, ""));
+    assert_eq!(pair.initiator.peer_versions(), []);
+    assert_eq!(pair.initiator.handle_version(at(3), &packet), Ok(()));
+    assert_eq!(pair.initiator.handle_version(at(4), &packet), Ok(()), "no more time for that");
+    assert_eq!(pair.initiator.peer_versions(), [2, 3]);
+    assert_eq!(
+        pair.initiator.handle_timeout(Instant::from_micros(3_999_999)),
+        TimerVerdict::Resend
+    );
+    assert_eq!(pair.initiator.handle_timeout(at(4)), TimerVerdict::GiveUp);
     assert!(pair.initiator.is_over());
-    assert_eq!(pair.initiator.handle_version(&packet).unwrap_err(), Dropped::State);
+    let late = pair.initiator.handle_version(at(4), &packet);
+    assert_eq!(late, Err(Dropped::State));
+}
+
+#[test]
+fn a_reply_outdoes_a_version() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let packet = version_packet(&pair, &init, &[2]);
+    pair.initiator.handle_version(at(0), &packet).unwrap();
+    let (ours, theirs, _) = pair.complete(b"frames");
+    assert_eq!(ours.split.hash, theirs.split.hash);
+}
+
+#[test]
+fn strangers_are_met_with_silence_whatever_version_they_speak() {
+    let mut pair = Pair::with(Pattern::Xx, FrontConfig::default());
+    let mut init = pair.write_init();
+    for version in [1, 2, 255] {
+        init[1] = version;
+        let init = checked(pair.check_key(), &init);
+        let (verdict, packet) = pair.meet(at(0), &init);
+        assert_eq!((verdict, packet.len()), (Verdict::Drop(Dropped::PatternRefused), 0));
+    }
 }
 
 #[test]
@@ -201,6 +233,7 @@ fn an_init_of_another_version_is_answered_if_its_check_is_right() {
         assert_eq!((verdict, packet.len()), (Verdict::SendVersion(23), 23));
         assert_eq!(packet, version_packet(&pair, &init, &[1]));
         let without_space = pair.front.check_init(
+            &mut pair.crypto,
             at(0),
             &init,
             pair.from,
@@ -216,16 +249,16 @@ fn only_so_many_false_replies_are_tried() {
     let mut pair = Pair::new(Pattern::Xk);
     let init = pair.write_init();
     let mut responder = pair.respond(&init).unwrap();
-    let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+    let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
     let mut wrong = reply.clone();
     *wrong.last_mut().unwrap() ^= 1;
     let before = pair.crypto.operations.get();
     for _ in 0..1000 {
-        assert!(pair.initiator.handle_reply(&pair.crypto, &wrong).is_err());
+        assert!(pair.initiator.handle_reply(&pair.crypto, at(0), &wrong).is_err());
     }
     let spent = pair.crypto.operations.get() - before;
     assert_eq!(spent, u32::from(limits::MAX_FALSE_REPLIES));
-    let late = pair.initiator.handle_reply(&pair.crypto, &reply);
+    let late = pair.initiator.handle_reply(&pair.crypto, at(0), &reply);
     assert_eq!(late, Err(ReplyError::Dropped(Dropped::TooMany)));
     assert!(pair.initiator.deadline().is_some(), "it ends by its timer");
 }
@@ -239,7 +272,7 @@ fn a_reply_as_large_as_its_init_is_dropped() {
     let mut out = [0; MIN_INIT_BYTES];
     reply.encode(&mut Writer::new(&mut out)).unwrap();
     let dropped = ReplyError::Dropped(Dropped::Packet(PacketError::Length));
-    assert_eq!(pair.initiator.handle_reply(&pair.crypto, &out), Err(dropped));
+    assert_eq!(pair.initiator.handle_reply(&pair.crypto, at(0), &out), Err(dropped));
 }
 
 #[test]
@@ -272,10 +305,10 @@ fn random_packets_are_dropped_by_every_end() {
             place.copy_from_slice(&[0x11; 4]);
         }
         assert!(matches!(pair.meet(at(0), &packet).0, Verdict::Drop(_)));
-        assert!(pair.initiator.handle_reply(&pair.crypto, &packet).is_err());
+        assert!(pair.initiator.handle_reply(&pair.crypto, at(0), &packet).is_err());
         assert!(pair.initiator.handle_cookie(&packet).is_err());
-        assert!(pair.initiator.handle_version(&packet).is_err());
-        assert!(waiting.handle_finish(&pair.crypto, &packet, &mut [0; 1300]).is_err());
+        assert!(pair.initiator.handle_version(at(0), &packet).is_err());
+        assert!(waiting.handle_finish(&pair.crypto, at(0), &packet, &mut [0; 1300]).is_err());
     }
     assert_eq!(pair.write_init(), init);
     assert!(Init::parse(&init).is_ok());

@@ -27,7 +27,7 @@ pub(super) struct TestCrypto {
 }
 
 /// Bytes that are never the same and always the same again (xorshift64*).
-pub(super) struct Numbers(pub(super) u64);
+pub(in crate::negotiation) struct Numbers(pub(in crate::negotiation) u64);
 
 impl Numbers {
     pub(super) fn next(&mut self) -> u64 {
@@ -193,7 +193,8 @@ impl Pair {
     /// What the front says at `now`, and the packet it writes.
     pub(super) fn meet<'a>(&mut self, now: Instant, packet: &'a [u8]) -> (Verdict<'a>, Vec<u8>) {
         let mut out = [0; 512];
-        let verdict = self.front.check_init(now, packet, self.from, IDLE, &mut out);
+        let verdict =
+            self.front.check_init(&mut self.crypto, now, packet, self.from, IDLE, &mut out);
         let len = match verdict {
             Verdict::SendCookie(len) | Verdict::SendVersion(len) => len,
             Verdict::Accept(_) | Verdict::Drop(_) => 0,
@@ -206,7 +207,7 @@ impl Pair {
         match self.meet(at(0), packet) {
             (Verdict::Accept(_), _) => packet.to_vec(),
             (Verdict::SendCookie(_), cookie) => {
-                assert!(self.initiator.handle_cookie(&cookie).unwrap());
+                self.initiator.handle_cookie(&cookie).unwrap();
                 let packet = self.write_init();
                 assert!(matches!(self.meet(at(0), &packet).0, Verdict::Accept(_)));
                 packet
@@ -220,15 +221,7 @@ impl Pair {
         self.ephemeral_count = self.ephemeral_count.wrapping_add(1);
         let (init, ephemeral) = (Init::parse(packet).unwrap(), [self.ephemeral_count; 32]);
         let channel = ChannelId::new(0x2222_2222).unwrap();
-        Responder::new(
-            &self.crypto,
-            at(0),
-            &self.responder_keys,
-            &init,
-            self.from,
-            channel,
-            ephemeral,
-        )
+        Responder::new(&self.crypto, at(0), &self.responder_keys, &init, channel, ephemeral)
     }
 
     /// A call up to the REPLY, taken by the initiator.
@@ -236,8 +229,8 @@ impl Pair {
         let init = self.write_init();
         let packet = self.pass_front(&init);
         let mut responder = self.respond(&packet).unwrap();
-        responder.accept(&self.crypto, &parameters(2)).unwrap();
-        self.initiator.handle_reply(&self.crypto, responder.reply()).unwrap();
+        responder.accept(&self.crypto, at(0), &parameters(2)).unwrap();
+        self.initiator.handle_reply(&self.crypto, at(0), responder.reply()).unwrap();
         responder
     }
 
@@ -251,7 +244,7 @@ impl Pair {
             return (ours, responder.take_unconfirmed().unwrap(), Vec::new());
         }
         let mut received = [0; 1200];
-        let finished = responder.handle_finish(&self.crypto, &finish[..len], &mut received);
+        let finished = responder.handle_finish(&self.crypto, at(0), &finish[..len], &mut received);
         let (theirs, len) = finished.unwrap();
         (ours, theirs, received[..len].to_vec())
     }
@@ -276,7 +269,7 @@ impl Pair {
     }
 
     /// A REPLY to `packet` with that list of parameters.
-    pub(super) fn reply_with(&self, packet: &[u8], list: &[u8]) -> Vec<u8> {
+    pub(super) fn reply_with(&self, packet: &[u8], list: &[u8]) -> (Vec<u8>, Handshake) {
         let init = Init::parse(packet).unwrap();
         let parts: [&[u8]; 2] = [b"SST1", &init.prologue()];
         let keys = &self.responder_keys;
@@ -289,7 +282,7 @@ impl Pair {
         let mut out = [0; 500];
         let mut writer = Writer::new(&mut out);
         reply.encode(&mut writer).unwrap();
-        writer.written().to_vec()
+        (writer.written().to_vec(), handshake)
     }
 }
 

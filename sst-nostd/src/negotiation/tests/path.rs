@@ -17,12 +17,12 @@ fn a_busy_host_asks_for_a_cookie_and_accepts_it() {
         let mut pair = Pair::with(pattern, ALWAYS);
         let operations = pair.crypto.operations.get();
         let init = pair.write_init();
-        let (verdict, cookie) = pair.meet(at(1), &init);
+        let (verdict, cookie) = pair.meet(at(0), &init);
         assert_eq!(verdict, Verdict::SendCookie(COOKIE_PACKET_LEN));
-        assert_eq!(pair.initiator.handle_cookie(&cookie), Ok(true));
+        assert_eq!(pair.initiator.handle_cookie(&cookie), Ok(()));
         let second = pair.write_init();
         assert_eq!(init[..480], second[..480], "all but the cookie and the check is the same");
-        assert!(matches!(pair.meet(at(2), &second).0, Verdict::Accept(_)));
+        assert!(matches!(pair.meet(at(0), &second).0, Verdict::Accept(_)));
         assert_eq!(pair.crypto.operations.get(), operations);
         let (ours, theirs, _) = pair.complete(b"frames");
         assert_eq!(ours.split.hash, theirs.split.hash);
@@ -67,8 +67,8 @@ fn a_host_with_little_to_do_asks_for_no_cookie_until_there_is_more() {
     let mut pair = Pair::new(Pattern::Xk);
     let init = pair.write_init();
     let mut verdict = |now: Instant, half_open| {
-        let mut out = [0; 64];
-        let verdict = pair.front.check_init(now, &init, pair.from, half_open, &mut out);
+        let (front, crypto, mut out) = (&mut pair.front, &mut pair.crypto, [0; 64]);
+        let verdict = front.check_init(crypto, now, &init, pair.from, half_open, &mut out);
         matches!(verdict, Verdict::Accept(_))
     };
     assert!(verdict(at(5), IDLE));
@@ -104,23 +104,24 @@ fn strangers_are_answered_only_if_the_host_wants_and_only_with_a_cookie() {
 }
 
 #[test]
-fn a_repeated_init_is_known_and_a_changed_one_is_not() {
+fn a_repeated_init_gets_the_same_reply_wherever_it_comes_from() {
     let mut pair = Pair::new(Pattern::Xk);
     let init = pair.write_init();
     let mut responder = pair.respond(&init).unwrap();
-    let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+    let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
     let again = pair.write_init();
     assert_eq!(again, init);
+    let before = pair.crypto.operations.get();
     let parsed = Init::parse(&again).unwrap();
-    assert!(responder.is_repeat(&parsed, pair.from));
-    assert_eq!(responder.reply(), reply);
-    assert!(responder.is_repeat(&Init { cookie: [7; 16], ..parsed }, pair.from));
-    assert!(!responder.is_repeat(&parsed, "192.0.2.1:40001".parse().unwrap()));
+    assert!(responder.is_repeat(&parsed));
+    assert!(responder.is_repeat(&Init { cookie: [7; 16], ..parsed }));
+    assert_eq!(responder.repeat(), reply);
+    assert_eq!(pair.crypto.operations.get(), before);
     let channel = ChannelId::new(9).unwrap();
-    assert!(!responder.is_repeat(&Init { channel, ..parsed }, pair.from));
+    assert!(!responder.is_repeat(&Init { channel, ..parsed }));
     let mut noise = parsed.noise.to_vec();
-    *noise.last_mut().unwrap() ^= 1;
-    assert!(!responder.is_repeat(&Init { noise: &noise, ..parsed }, pair.from));
+    noise[31] ^= 1;
+    assert!(!responder.is_repeat(&Init { noise: &noise, ..parsed }));
     assert_eq!(responder.expires_at(), at(10));
 }
 
@@ -128,7 +129,7 @@ fn a_repeated_init_is_known_and_a_changed_one_is_not() {
 fn a_late_second_reply_changes_nothing() {
     let mut pair = Pair::new(Pattern::Xk);
     let responder = pair.answered();
-    let late = pair.initiator.handle_reply(&pair.crypto, responder.reply());
+    let late = pair.initiator.handle_reply(&pair.crypto, at(0), responder.reply());
     assert_eq!(late, Err(ReplyError::Dropped(Dropped::State)));
     assert!(pair.initiator.finish(&pair.crypto, &[], &mut [0; 1200]).is_ok());
     assert!(pair.initiator.is_over());
@@ -169,13 +170,38 @@ fn a_call_waits_for_the_time_and_for_nothing_once_answered() {
 }
 
 #[test]
-fn a_host_that_asks_for_cookies_without_end_is_not_obeyed_at_once_without_end() {
+fn four_cookies_are_obeyed_and_no_more() {
     let mut pair = Pair::with(Pattern::Xk, ALWAYS);
-    let prompt = (0..20).filter(|round| {
+    for round in 0..20 {
         let init = pair.write_init();
-        let now = at(round * 40);
-        let (_, cookie) = pair.meet(now, &init);
-        pair.initiator.handle_cookie(&cookie).unwrap()
-    });
-    assert_eq!(prompt.count(), usize::from(limits::MAX_PROMPT_RESENDS));
+        let (_, cookie) = pair.meet(at(round * 40), &init);
+        let handled = pair.initiator.handle_cookie(&cookie);
+        let is_obeyed = round < u64::from(limits::MAX_COOKIES);
+        assert_eq!(handled, if is_obeyed { Ok(()) } else { Err(Dropped::TooMany) });
+        assert_eq!(pair.write_init() != init, is_obeyed);
+    }
+}
+
+#[test]
+fn a_source_that_calls_too_often_is_ignored_when_the_host_is_busy() {
+    let mut pair = Pair::with(Pattern::Xk, ALWAYS);
+    let init = pair.write_init();
+    let (_, cookie) = pair.meet(at(1), &init);
+    pair.initiator.handle_cookie(&cookie).unwrap();
+    let init = pair.write_init();
+    for call in 0..20 {
+        let verdict = pair.meet(at(2), &init).0;
+        let is_ignored = verdict == Verdict::Drop(Dropped::TooMany);
+        assert_eq!(is_ignored, call >= limits::CALLS_BURST, "{call}");
+    }
+    assert!(matches!(pair.meet(at(3), &init).0, Verdict::Accept(_)));
+}
+
+#[test]
+fn a_cookie_is_not_looked_at_when_there_is_little_to_do() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let mut init = pair.write_init();
+    init[480..496].fill(9);
+    let init = super::pair::checked(pair.check_key(), &init);
+    assert!(matches!(pair.meet(at(2), &init).0, Verdict::Accept(_)));
 }
