@@ -54,7 +54,7 @@ impl<C: Crypto> Host<'_, C> {
             Some(PacketKind::Init) => self.on_init(now, path, packet),
             Some(PacketKind::Reply) => self.on_reply(now, path, packet),
             Some(PacketKind::Finish) => self.on_finish(now, path, ecn, packet),
-            Some(PacketKind::Cookie) => self.on_cookie(now, packet),
+            Some(PacketKind::Cookie) => self.on_cookie(packet),
             Some(PacketKind::Version) => self.on_version(now, packet),
             Some(PacketKind::Lost) => self.on_lost(now, path, packet),
             None => Err(Ignored::Kind),
@@ -157,11 +157,8 @@ impl<C: Crypto> Host<'_, C> {
     /// A sealed packet for a channel that is not here: tell its sender, in a packet smaller than
     /// its own that only the holder of this identity's key can make.
     fn answer_unknown(&mut self, now: Instant, path: Path, packet: &[u8]) {
-        if !self.lost_rate.is_allowed(now, negotiation::limits::LOST_PER_SECOND) {
-            return;
-        }
         let mut answer = [0; 64];
-        if let Some(len) = self.reset_key.write_lost(packet, &mut answer) {
+        if let Some(len) = self.reset_key.write_lost(now, packet, &mut answer) {
             self.outbox.push(path, answer.get(..len).unwrap_or_default());
         }
     }

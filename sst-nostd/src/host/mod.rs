@@ -12,11 +12,14 @@
 //! every call that may need the time is given it, and a clock that stands still or goes back is
 //! taken as standing still.
 
+mod answer;
+mod attach;
+mod call;
 mod channels;
 mod config;
 mod events;
 mod inbound;
-mod negotiate;
+mod negotiations;
 mod outbound;
 mod sessions;
 mod stats;
@@ -26,11 +29,12 @@ mod streams;
 mod tests;
 mod timers;
 
+pub use call::{ConnectError, Dial};
 pub use channels::ChannelRow;
 pub use config::{Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES};
 pub use events::Event;
 pub use inbound::Ignored;
-pub use negotiate::{ConnectError, Dial, NegotiationRow};
+pub use negotiations::NegotiationRow;
 pub use outbound::Transmit;
 pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
 pub use stats::Stats;
@@ -40,14 +44,14 @@ pub use streams::UnknownStream;
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
 use crate::id::HostId;
-use crate::negotiation::{Front, Rate, ResetKey};
+use crate::negotiation::{Front, ResetKey};
 use crate::session::{DOOMED, SESSION_EVENTS, Session};
 use crate::storage::{HashIndex, KeyedHash, Queue, Table, Timers};
 use crate::stream::Streams;
 use crate::time::Instant;
 
 use self::channels::READY;
-use self::negotiate::DUE;
+use self::negotiations::DUE;
 use self::outbound::Outbox;
 
 /// One running end of SST, with an identity.
@@ -81,7 +85,6 @@ pub struct Host<'s, C: Crypto> {
     due: Queue<DUE>,
     front: Front,
     reset_key: ResetKey,
-    lost_rate: Rate,
     outbox: Outbox,
 
     streams: Streams<'s>,
@@ -132,7 +135,6 @@ impl<'s, C: Crypto> Host<'s, C> {
             negotiation_timers: storage.negotiation_timers,
             due: Queue::new(),
             front,
-            lost_rate: Rate::default(),
             outbox: Outbox::new(),
             sent: storage.sent,
             stats: Stats::default(),

@@ -23,8 +23,8 @@ pub struct Transmit {
     pub ecn: Codepoint,
 }
 
-/// The longest answer without state: COOKIE. VERSION lists at most eight versions.
-const MAX_ANSWER_BYTES: usize = 64;
+/// The longest answer without state: a FINISH that only says why there will be no session.
+const MAX_ANSWER_BYTES: usize = 128;
 /// Answers that wait for the caller to send them. More are not made: who asked asks again.
 const MAX_ANSWERS: usize = 8;
 

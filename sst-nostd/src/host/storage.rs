@@ -7,7 +7,7 @@ use crate::storage::{HashIndex, Row, Table, TimerSlot, Timers};
 use crate::stream::{LentStreams, StreamLimits, StreamStorage};
 
 use super::channels::ChannelRow;
-use super::negotiate::NegotiationRow;
+use super::negotiations::NegotiationRow;
 
 /// How many of each thing a host may have at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
