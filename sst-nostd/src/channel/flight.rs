@@ -1,4 +1,4 @@
-//! What a channel knows of the path it is on, and the bytes in flight there: round trip, congestion,
+//! What a channel knows of the path it is on, and the bytes in flight: round trip, congestion,
 //! pacing, size and marks. It starts afresh when the path changes.
 
 use super::config::ChannelConfig;

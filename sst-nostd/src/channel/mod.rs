@@ -217,7 +217,7 @@ impl<C: Crypto> Channel<C> {
         self.paths.on_challenge(path, data);
     }
 
-    /// An answer arrived on `path`. Returns whether it proves that path and the channel moved there.
+    /// An answer arrived on `path`. Returns whether it proves the path and the channel moved.
     pub fn on_path_response(&mut self, now: Instant, path: Path, data: [u8; 8]) -> bool {
         let Some(before) = self.paths.on_response(path, data) else { return false };
         if self.paths.current().is_same_route(&before) {

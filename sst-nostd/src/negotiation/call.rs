@@ -77,7 +77,8 @@ pub enum FinishError {
     Noise(NoiseError),
     /// There is no REPLY yet, or the call is over.
     NotAnswered,
-    /// More than [`MAX_FINISH_PAYLOAD_LEN`](super::limits::MAX_FINISH_PAYLOAD_LEN) bytes, or any in IK, which has no FINISH.
+    /// More than [`MAX_FINISH_PAYLOAD_LEN`](super::limits::MAX_FINISH_PAYLOAD_LEN) bytes, or any
+    /// in IK, which has no FINISH.
     Payload,
 }
 

@@ -11,7 +11,7 @@ use crate::id::HostId;
 use crate::negotiation::check::{CheckKey, write_checked};
 use crate::negotiation::cookie::CookieJar;
 use crate::negotiation::limits::INITS_PER_SECOND;
-use crate::negotiation::load::{CookieMode, Load};
+use crate::negotiation::load::{CookieMode, HalfOpen, Load};
 use crate::negotiation::source::Sources;
 use crate::negotiation::{Dropped, pattern};
 use crate::time::Instant;
@@ -39,15 +39,6 @@ impl Default for FrontConfig {
             answers_strangers: false,
         }
     }
-}
-
-/// How full the caller's table of responders is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HalfOpen {
-    /// Negotiations under way.
-    pub count: usize,
-    /// How many there can be.
-    pub limit: usize,
 }
 
 /// What to do with an INIT.

@@ -1,4 +1,4 @@
-//! [`Initiator`]: one call, from the first INIT to the FINISH. Source: `docs/PROTOCOL.md` section 5.
+//! [`Initiator`]: one call, from the first INIT to FINISH. Source: `docs/PROTOCOL.md` section 5.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use crate::bytes::{Full, MAX_VARINT_LEN, Writer};
@@ -274,8 +274,8 @@ impl Initiator {
     }
 
     /// Writes a FINISH that tells the peer why its REPLY will not do, to the front of `out`; says
-    /// how long it is. To be sent once. 0 if there is nothing to send: in IK, or if the peer did not
-    /// even name its channel, the peer forgets the call by itself.
+    /// how long it is. To be sent once. 0 if there is nothing to send: in IK, or if the peer did
+    /// not even name its channel, the peer forgets the call by itself.
     ///
     /// # Errors
     /// [`FinishError`].

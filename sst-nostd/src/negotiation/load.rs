@@ -1,9 +1,17 @@
 //! [`Load`]: when a host asks initiators to prove their address before it works for them.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use crate::negotiation::front::HalfOpen;
 use crate::negotiation::rate::Rate;
 use crate::time::Instant;
+
+/// How full the caller's table of responders is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfOpen {
+    /// Negotiations under way.
+    pub count: usize,
+    /// How many there can be.
+    pub limit: usize,
+}
 
 /// When to ask for cookies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

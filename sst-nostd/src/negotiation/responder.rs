@@ -192,7 +192,7 @@ impl Responder {
         self.reply.get(..self.reply_len).unwrap_or_default()
     }
 
-    /// True if `init` is the one that this answers, wherever it comes from now: the same channel and
+    /// True if `init` is the one that this answers, wherever it comes from: the same channel and
     /// the same ephemeral key. The answer is [`Responder::repeat`].
     #[must_use]
     pub fn is_repeat(&self, init: &Init<'_>) -> bool {

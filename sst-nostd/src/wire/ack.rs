@@ -7,7 +7,8 @@
 use core::ops::RangeInclusive;
 
 use crate::bytes::{Full, MAX_VARINT_LEN, Reader, Writer, varint_len};
-use crate::wire::frame::{FrameError, kind};
+use crate::wire::frame_error::FrameError;
+use crate::wire::kind;
 
 /// How many ranges a frame may have after the first. Also keeps their count one byte long.
 pub const MAX_MORE_RANGES: usize = 31;

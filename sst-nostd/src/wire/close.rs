@@ -5,7 +5,8 @@ use core::str;
 
 use crate::bytes::{Full, Reader, Writer};
 use crate::wire::codes::TransportCode;
-use crate::wire::frame::{FrameError, kind};
+use crate::wire::frame_error::FrameError;
+use crate::wire::kind;
 
 /// The longest reason in a CLOSE frame, in bytes: a line for a log, whatever the packet's size.
 pub const MAX_REASON_LEN: usize = 128;

@@ -3,7 +3,8 @@
 
 use crate::bytes::{Full, Reader, Writer, varint_len};
 use crate::id::StreamId;
-use crate::wire::frame::{FrameError, kind, parent_id};
+use crate::wire::frame_error::{FrameError, parent_id};
+use crate::wire::kind;
 
 /// A datagram that fits one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,89 +1,16 @@
 //! [`Frame`]: one item inside a sealed packet.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use crate::bytes::{Full, Reader, Truncated, VarintError, Writer};
+use crate::bytes::{Full, Reader, Writer};
 use crate::id::{Priority, StreamId};
 use crate::wire::ack::AckFrame;
 use crate::wire::close::CloseFrame;
-use crate::wire::codes::{StreamCode, TransportCode};
+use crate::wire::codes::StreamCode;
 use crate::wire::datagram::DatagramFrame;
+use crate::wire::frame_error::{FrameError, parent_id, stream_id};
+use crate::wire::kind;
 use crate::wire::reset::ResetFrame;
 use crate::wire::stream_frame::StreamFrame;
-
-/// The type bytes.
-pub(super) mod kind {
-    pub(in crate::wire) const PADDING: u8 = 0x00;
-    pub(in crate::wire) const PING: u8 = 0x01;
-    pub(in crate::wire) const ACK: u8 = 0x02;
-    pub(in crate::wire) const ACK_ECN: u8 = 0x03;
-    pub(in crate::wire) const CLOSE_TRANSPORT: u8 = 0x04;
-    pub(in crate::wire) const CLOSE_APPLICATION: u8 = 0x05;
-    pub(in crate::wire) const PATH_CHALLENGE: u8 = 0x06;
-    pub(in crate::wire) const PATH_RESPONSE: u8 = 0x07;
-    pub(in crate::wire) const RESET: u8 = 0x10;
-    pub(in crate::wire) const RESET_OPEN: u8 = 0x11;
-    pub(in crate::wire) const STOP: u8 = 0x12;
-    pub(in crate::wire) const STREAM_LIMIT: u8 = 0x13;
-    pub(in crate::wire) const STREAM_BLOCKED: u8 = 0x14;
-    pub(in crate::wire) const CHILD_LIMIT: u8 = 0x15;
-    pub(in crate::wire) const CHILD_BLOCKED: u8 = 0x16;
-    pub(in crate::wire) const SESSION_LIMIT: u8 = 0x17;
-    pub(in crate::wire) const SESSION_BLOCKED: u8 = 0x18;
-    pub(in crate::wire) const PRIORITY: u8 = 0x19;
-    pub(in crate::wire) const DATAGRAM: u8 = 0x1a;
-    pub(in crate::wire) const DATAGRAM_LEN: u8 = 0x1b;
-    pub(in crate::wire) const STREAM: u8 = 0x20;
-    pub(in crate::wire) const STREAM_LAST: u8 = 0x3f;
-}
-
-/// Why bytes are not a frame. The peer's fault: close with [`FrameError::code`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameError {
-    /// An acknowledged range goes below 0, or there are too many of them.
-    AckRange,
-    /// Unknown attributes of a stream.
-    Attributes,
-    /// A position above 2^62 - 1.
-    Offset,
-    /// A reason that is too long or not UTF-8.
-    Reason,
-    /// The root, where only another stream can be meant.
-    Root,
-    /// A number that names no stream.
-    StreamId,
-    /// The packet ends before the frame does.
-    Truncated,
-    /// An unknown type byte.
-    Type(u8),
-    /// An integer that is not minimal, or too large.
-    Varint,
-}
-
-impl FrameError {
-    /// What to close with (`docs/PROTOCOL.md` section 10.1).
-    #[must_use]
-    pub const fn code(self) -> TransportCode {
-        match self {
-            Self::Root => TransportCode::STREAM_ID,
-            _ => TransportCode::FRAME_ENCODING,
-        }
-    }
-}
-
-impl From<Truncated> for FrameError {
-    fn from(_: Truncated) -> Self {
-        Self::Truncated
-    }
-}
-
-impl From<VarintError> for FrameError {
-    fn from(error: VarintError) -> Self {
-        match error {
-            VarintError::Truncated => Self::Truncated,
-            VarintError::NotMinimal | VarintError::TooLarge => Self::Varint,
-        }
-    }
-}
 
 /// One item inside a sealed packet. Text and data are borrowed from the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,17 +222,6 @@ impl<'a> Iterator for Frames<'a> {
         }
         Some(frame)
     }
-}
-
-/// A stream that has bytes of its own: any but the root.
-pub(super) fn stream_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
-    let id = parent_id(reader)?;
-    if id.is_root() { Err(FrameError::Root) } else { Ok(id) }
-}
-
-/// A stream that has children: any.
-pub(super) fn parent_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
-    StreamId::from_u64(reader.varint()?).ok_or(FrameError::StreamId)
 }
 
 fn put_two(writer: &mut Writer<'_>, first: u8, id: StreamId, value: u64) -> Result<(), Full> {

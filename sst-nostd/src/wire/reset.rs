@@ -4,7 +4,8 @@
 use crate::bytes::{Full, Reader, Writer};
 use crate::id::StreamId;
 use crate::wire::codes::StreamCode;
-use crate::wire::frame::{FrameError, kind, stream_id};
+use crate::wire::frame_error::{FrameError, stream_id};
+use crate::wire::kind;
 use crate::wire::stream_frame::Open;
 
 /// The sender of a stream gave it up.

@@ -3,7 +3,8 @@
 
 use crate::bytes::{Full, MAX_VARINT, Reader, Writer, varint_len};
 use crate::id::{Priority, StreamId};
-use crate::wire::frame::{FrameError, kind, parent_id, stream_id};
+use crate::wire::frame_error::{FrameError, parent_id, stream_id};
+use crate::wire::kind;
 
 const FIN: u8 = 0x01;
 const LEN: u8 = 0x02;
