@@ -1,4 +1,4 @@
-//! The default provider: ChaCha20-Poly1305 by RustCrypto, X25519 by dalek, randomness by the caller.
+//! The default provider: ChaCha20-Poly1305 by RustCrypto, X25519 by dalek, the caller's randomness.
 //!
 //! AES is left out: in software it is either slow or not constant-time.
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
+use super::error::NoiseError;
 use super::pattern::{Pattern, Role, Token};
 use super::symmetric::SymmetricState;
 use crate::crypto::{Crypto, KEY_LEN, KeyPair};
@@ -45,33 +46,6 @@ pub struct Split {
     pub responder_to_initiator: [u8; KEY_LEN],
     /// The handshake hash: the same at both ends, and in no other handshake (Noise section 11.2).
     pub hash: [u8; KEY_LEN],
-}
-
-/// Why a handshake did not go on. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoiseError {
-    /// A public key of the peer is a point of low order.
-    Agree,
-    /// The caller's buffer cannot take the message or the payload.
-    BufferTooSmall,
-    /// The handshake has no more messages.
-    Finished,
-    /// The pattern needs the peer's static key beforehand.
-    KeyMissing,
-    /// The pattern has the peer send its static key: it cannot be given beforehand.
-    KeyUnexpected,
-    /// The handshake has more messages before it can be split.
-    NotFinished,
-    /// It is the peer who writes the next message, or we who do.
-    NotOurTurn,
-    /// The message is not authentic.
-    Open,
-    /// The environment does not have ChaCha20-Poly1305, which it must.
-    Suite,
-    /// The message is longer than [`MAX_MESSAGE_LEN`].
-    TooLong,
-    /// The message is too short for its keys and tags.
-    TooShort,
 }
 
 impl Handshake {

@@ -4,9 +4,11 @@
 //! Byte for byte what the framework says, so that any other implementation can be the peer. Only
 //! handshakes: after [`Handshake::split`] the keys belong to the channel.
 
+mod error;
 mod handshake;
 mod pattern;
 mod symmetric;
 
-pub use handshake::{Handshake, MAX_MESSAGE_LEN, NoiseError, Split};
+pub use error::NoiseError;
+pub use handshake::{Handshake, MAX_MESSAGE_LEN, Split};
 pub use pattern::{Pattern, Role, Token};

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroize;
 
-use super::handshake::NoiseError;
+use super::error::NoiseError;
 use crate::crypto::{Aead, Crypto, KEY_LEN, NONCE_LEN, SharedSecret, Suite, TAG_LEN, kdf};
 
 /// A key and the number of times it was used. Without a key, text passes in the clear.

@@ -163,6 +163,11 @@ impl Tree {
         self.busy == 0
     }
 
+    /// The session is ending: no stream is opened any more, from either side.
+    pub fn begin_close(&mut self) {
+        self.is_closing = true;
+    }
+
     /// Tells the tree how long a round trip takes, which paces window growth.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
         self.round_trip = round_trip;

@@ -7,7 +7,8 @@
 use core::ops::RangeInclusive;
 
 use crate::bytes::{Full, MAX_VARINT_LEN, Reader, Writer, varint_len};
-use crate::wire::frame::{FrameError, kind};
+use crate::wire::frame_error::FrameError;
+use crate::wire::kind;
 
 /// How many ranges a frame may have after the first. Also keeps their count one byte long.
 pub const MAX_MORE_RANGES: usize = 31;
@@ -236,7 +237,7 @@ mod tests {
             match (AckEncoder { delay_micros: 7, ecn }).encode(ranges.clone(), &mut writer) {
                 Err(Full) => assert_eq!((most, writer.position()), (0, 0)),
                 Ok(count) => {
-                    assert!(count >= most.max(1));
+                    assert!(count == most || count == most + 1);
                     most = count;
                     let ack = parse(writer.written()).unwrap();
                     assert!(ack.ranges().eq(ranges[..count].iter().cloned()));

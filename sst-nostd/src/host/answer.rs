@@ -1,0 +1,229 @@
+//! Being dialled: from an INIT to a session that is ready.
+
+use crate::channel::{Arrival, Path};
+use crate::crypto::Crypto;
+use crate::id::{ChannelId, HostId};
+use crate::negotiation::{HalfOpen, Responder, Verdict, WriteReplyError};
+use crate::recovery::ecn::Codepoint;
+use crate::session::{CloseReason, ClosedBy, SessionState};
+use crate::time::Instant;
+use crate::wire::negotiation::{Finish, Init};
+use crate::wire::{Frame, Frames, Refusal, TransportCode};
+
+use super::Host;
+use super::inbound::Ignored;
+use super::negotiations::{Kind, NegotiationRow};
+
+/// The largest FINISH payload that is read.
+const MAX_PAYLOAD_BYTES: usize = 1200;
+
+impl<C: Crypto> Host<'_, C> {
+    /// An INIT: answered, once it is worth the work.
+    pub(super) fn on_init(
+        &mut self,
+        now: Instant,
+        path: Path,
+        packet: &[u8],
+    ) -> Result<(), Ignored> {
+        if !self.config.is_accepting {
+            return Err(Ignored::NotAccepting);
+        }
+        let half_open = HalfOpen {
+            count: self.negotiations.len() as usize,
+            limit: self.negotiations.limit() as usize,
+        };
+        let mut answer = [0; 64];
+        match self.front.check_init(
+            &mut self.crypto,
+            now,
+            packet,
+            path.peer,
+            half_open,
+            &mut answer,
+        ) {
+            Verdict::Accept(init) => self.answer(now, path, &init),
+            Verdict::Drop(reason) => Err(Ignored::Negotiation(reason)),
+            Verdict::SendCookie(len) => {
+                self.stats.cookies_sent = self.stats.cookies_sent.saturating_add(1);
+                self.outbox.push(path, answer.get(..len).unwrap_or_default());
+                Ok(())
+            }
+            Verdict::SendVersion(len) => {
+                self.outbox.push(path, answer.get(..len).unwrap_or_default());
+                Ok(())
+            }
+        }
+    }
+
+    /// Answers an INIT that passed the front: with the REPLY it had before, or a new one.
+    fn answer(&mut self, now: Instant, path: Path, init: &Init<'_>) -> Result<(), Ignored> {
+        let hash = self.hash.hash_bytes(&init.ephemeral());
+        let repeated = self.by_call.find(hash, |slot| {
+            self.negotiations.at(slot).is_some_and(|row| match &row.kind {
+                Kind::Answer(responder) => responder.is_repeat(init),
+                _ => false,
+            })
+        });
+        if let Some(index) = repeated {
+            self.due.push_back(&mut self.negotiations, index);
+            return Ok(());
+        }
+        if self.negotiations.is_full() {
+            return Err(Ignored::NoCapacity);
+        }
+        let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
+        let ephemeral = self.new_ephemeral().ok_or(Ignored::NoCapacity)?;
+        let responder = Responder::new(&self.crypto, now, &self.statics, init, channel, ephemeral);
+        let mut responder = responder.map_err(Ignored::Negotiation)?;
+        let mut parameters = self.config.parameters();
+        parameters.reset_token = Some(self.reset_key.token(channel));
+        if let Err(WriteReplyError::Refuse(code)) = responder.accept(&self.crypto, now, &parameters)
+        {
+            let refusal = Refusal { code, reason: "" };
+            responder.refuse(&self.crypto, &refusal).map_err(|_| Ignored::NoCapacity)?;
+        }
+        self.stats.curve_operations =
+            self.stats.curve_operations.saturating_add(u64::from(responder.curve_operations()));
+        let mut row = NegotiationRow::new(Kind::Answer(responder), path);
+        row.init_hash = Some(hash);
+        let index = self.add_negotiation(row).ok_or(Ignored::NoCapacity)?;
+        self.due.push_back(&mut self.negotiations, index);
+        Ok(())
+    }
+
+    /// A FINISH: the peer that dialled has proved itself.
+    pub(super) fn on_finish(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        packet: &[u8],
+    ) -> Result<(), Ignored> {
+        let finish = Finish::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
+        let Some(index) = self.find_negotiation(finish.channel) else {
+            return self.on_finish_again(now, path, ecn, finish.channel);
+        };
+        let Some(row) = self.negotiations.at_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
+        let Kind::Answer(responder) = &mut row.kind else { return Err(Ignored::UnknownChannel) };
+        let mut payload = [0; MAX_PAYLOAD_BYTES];
+        let before = responder.curve_operations();
+        let result = responder.handle_finish(&self.crypto, now, packet, &mut payload);
+        let operations = responder.curve_operations().saturating_sub(before);
+        self.stats.curve_operations =
+            self.stats.curve_operations.saturating_add(u64::from(operations));
+        let (ready, len) = result.map_err(Ignored::Negotiation)?;
+        self.remove_negotiation(index);
+        let payload = payload.get(..len).unwrap_or_default();
+        if is_rejection(payload) {
+            return Ok(());
+        }
+        let rtt = ready.rtt;
+        let session = self.seat(now, &ready.peer).ok_or(Ignored::NoCapacity)?;
+        if !self.attach(now, path, session, ready, rtt) {
+            self.forget_if_over(session);
+            return Err(Ignored::NoCapacity);
+        }
+        self.note_incoming(session);
+        self.on_finish_payload(now, path, ecn, session, payload);
+        Ok(())
+    }
+
+    /// The frames that FINISH carried, which is packet 0.
+    fn on_finish_payload(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        session: u32,
+        payload: &[u8],
+    ) {
+        let Some(index) = self.sessions.at(session).and_then(|row| row.channel) else { return };
+        if let Some(row) = self.channels.at_mut(index) {
+            row.channel.on_finish_received(now, ecn);
+        }
+        if !payload.is_empty() {
+            let arrival = Arrival {
+                number: 0,
+                is_highest: true,
+                is_ack_eliciting: true,
+                codepoint: ecn,
+                path,
+                len: payload.len(),
+            };
+            self.on_payload(now, index, arrival, payload);
+        }
+        self.schedule_channel(index);
+    }
+
+    /// A FINISH that was taken before: the peer has not heard so.
+    fn on_finish_again(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        id: ChannelId,
+    ) -> Result<(), Ignored> {
+        let index = self.find_channel(id).ok_or(Ignored::UnknownChannel)?;
+        let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        if row.channel.path() != path {
+            return Err(Ignored::UnknownChannel);
+        }
+        row.channel.on_finish_received(now, ecn);
+        self.schedule_channel(index);
+        Ok(())
+    }
+
+    /// The session that a peer which has just proved itself gets. Both hosts may have dialled at
+    /// once; docs/PROTOCOL.md section 5 says who gives way.
+    fn seat(&mut self, now: Instant, peer: &HostId) -> Option<u32> {
+        let Some(session) = self.find_session(peer) else { return self.new_session(peer) };
+        let row = self.sessions.at_mut(session)?;
+        match (row.state, row.channel, row.negotiation) {
+            (SessionState::Connecting, _, negotiation) => {
+                // Our call has not been answered: theirs was quicker.
+                row.negotiation = None;
+                row.events.ready = row.is_known;
+                if let Some(negotiation) = negotiation {
+                    self.remove_negotiation(negotiation);
+                }
+                self.note_session_event(session);
+                Some(session)
+            }
+            (SessionState::Ready, Some(channel), _) if !self.is_confirmed(channel) => {
+                if self.id < *peer {
+                    return None;
+                }
+                self.remove_channel(now, channel);
+                Some(session)
+            }
+            _ => {
+                self.replace(now, session);
+                self.new_session(peer)
+            }
+        }
+    }
+
+    fn is_confirmed(&self, channel: u32) -> bool {
+        self.channels.at(channel).is_some_and(|row| row.channel.is_confirmed())
+    }
+
+    /// The peer has started anew: what it knew of the old session is gone.
+    fn replace(&mut self, now: Instant, session: u32) {
+        let code = TransportCode::REPLACED;
+        let reason = CloseReason::transport(ClosedBy::Peer, code, "the peer dialled anew");
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.on_over(reason);
+        }
+        if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) {
+            self.remove_channel(now, channel);
+        }
+        self.after_over(session);
+    }
+}
+
+/// Whether a FINISH says that the initiator wants no session after all.
+fn is_rejection(payload: &[u8]) -> bool {
+    Frames::new(payload).any(|frame| matches!(frame, Ok(Frame::Close(_))))
+}

@@ -1,0 +1,309 @@
+//! Dialling: from [`Host::connect`] to a session that is ready.
+
+use crate::channel::Path;
+use crate::crypto::Crypto;
+use crate::id::{ChannelId, HostId};
+use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
+use crate::noise::Pattern;
+use crate::session::{CloseReason, ClosedBy, Session, SessionState};
+use crate::time::{Duration, Instant};
+use crate::wire::negotiation::{Cookie, Reply, Version};
+use crate::wire::{CloseCause, PacketError, TransportCode};
+
+use super::Host;
+use super::inbound::Ignored;
+use super::negotiations::{Kind, MAX_FINISH_BYTES, NegotiationRow};
+use super::sessions::SessionHandle;
+
+/// Whom to dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dial {
+    /// Where the peer is.
+    pub path: Path,
+    /// Who it is. `None` asks whoever answers for its identity, which then must be compared
+    /// with something: anyone could have answered.
+    pub id: Option<HostId>,
+}
+
+/// Why nobody was dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectError {
+    /// A table of this host is full: let go of sessions first.
+    NoCapacity,
+    /// The identity is this host's own.
+    OwnIdentity,
+    /// This host's parameters cannot be expressed.
+    Parameters,
+    /// Randomness failed: no keys can be made.
+    Random,
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// Dials a peer. The session may be used once [`SessionEvent::Ready`] comes; a session that
+    /// exists with the same peer is answered instead of a second one.
+    ///
+    /// [`SessionEvent::Ready`]: crate::session::SessionEvent::Ready
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect(&mut self, now: Instant, dial: Dial) -> Result<SessionHandle, ConnectError> {
+        let now = self.clock(now);
+        if let Some(session) = dial.id.and_then(|id| self.reuse(&id)) {
+            return Ok(session);
+        }
+        let channel = self.new_channel_id().map_err(|_| ConnectError::Random)?;
+        let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
+        let mut parameters = self.config.parameters();
+        parameters.reset_token = Some(self.reset_key.token(channel));
+        let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
+        let call = Call {
+            pattern,
+            statics: &self.statics,
+            peer: dial.id,
+            parameters: &parameters,
+            channel,
+            ephemeral: &ephemeral,
+        };
+        let initiator = Initiator::new(&self.crypto, now, &call).map_err(call_error)?;
+        let session = Session::new(dial.id, SessionState::Connecting);
+        let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
+        let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path);
+        let Some(negotiation) = self.add_negotiation(row) else {
+            self.sessions.remove(session);
+            return Err(ConnectError::NoCapacity);
+        };
+        if let Some(row) = self.sessions.get_mut(session) {
+            row.is_known = true;
+            row.negotiation = Some(negotiation);
+        }
+        self.index_session(session.index());
+        self.due.push_back(&mut self.negotiations, negotiation);
+        self.stats.dialled = self.stats.dialled.saturating_add(1);
+        Ok(session)
+    }
+
+    /// The session with `id`, if one is up or coming up.
+    fn reuse(&mut self, id: &HostId) -> Option<SessionHandle> {
+        let session = self.session_with(id)?;
+        let row = self.sessions.get_mut(session)?;
+        row.is_known = true;
+        row.is_released = false;
+        if row.state == SessionState::Ready {
+            row.events.ready = true;
+            self.note_session_event(session.index());
+        }
+        Some(session)
+    }
+
+    /// A COOKIE: the INIT goes out again with it.
+    pub(super) fn on_cookie(&mut self, packet: &[u8]) -> Result<(), Ignored> {
+        let cookie = Cookie::parse(packet).map_err(malformed)?;
+        let index = self.find_call(cookie.channel)?;
+        let Some((initiator, _)) = self.call_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
+        initiator.handle_cookie(packet).map_err(Ignored::Negotiation)?;
+        self.due.push_back(&mut self.negotiations, index);
+        self.renew_negotiation_timer(index);
+        Ok(())
+    }
+
+    /// A VERSION: unless a REPLY comes soon, the peer speaks no version of ours.
+    pub(super) fn on_version(&mut self, now: Instant, packet: &[u8]) -> Result<(), Ignored> {
+        let version = Version::parse(packet).map_err(malformed)?;
+        let index = self.find_call(version.channel)?;
+        let Some((initiator, _)) = self.call_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
+        initiator.handle_version(now, packet).map_err(Ignored::Negotiation)?;
+        self.renew_negotiation_timer(index);
+        Ok(())
+    }
+
+    /// A REPLY: the peer has proved itself, and this host goes on with FINISH.
+    pub(super) fn on_reply(
+        &mut self,
+        now: Instant,
+        path: Path,
+        packet: &[u8],
+    ) -> Result<(), Ignored> {
+        let reply = Reply::parse(packet).map_err(malformed)?;
+        let index = self.find_call(reply.channel)?;
+        let Some(row) = self.negotiations.at_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
+        let Kind::Call(initiator, session) = &mut row.kind else {
+            return Err(Ignored::UnknownChannel);
+        };
+        let session = *session;
+        let answer = initiator.handle_reply(&self.crypto, now, packet);
+        self.stats.curve_operations = self.stats.curve_operations.saturating_add(3);
+        let sample = match answer {
+            Ok(answer) => answer.rtt,
+            Err(ReplyError::Dropped(reason)) => return Err(Ignored::Negotiation(reason)),
+            Err(error) => {
+                let mut rejection = [0; MAX_FINISH_BYTES];
+                let len = initiator.write_rejection(&self.crypto, &mut rejection).unwrap_or(0);
+                if let Some(rejection) = rejection.get(..len).filter(|bytes| !bytes.is_empty()) {
+                    self.outbox.push(path, rejection);
+                }
+                self.end_at_once(session, reply_reason(&error));
+                return Ok(());
+            }
+        };
+        let mut finish = [0; MAX_FINISH_BYTES];
+        let finished = initiator.finish(&self.crypto, &[], &mut finish);
+        let Ok((ready, len)) = finished else {
+            let code = TransportCode::INTERNAL;
+            self.end_at_once(session, CloseReason::transport(ClosedBy::Local, code, "no keys"));
+            return Ok(());
+        };
+        self.on_call_ready(now, path, session, index, ready, sample);
+        self.keep_finish(now, index, session, finish.get(..len).unwrap_or_default());
+        Ok(())
+    }
+
+    /// A call succeeded: its session is ready.
+    fn on_call_ready(
+        &mut self,
+        now: Instant,
+        path: Path,
+        session: u32,
+        negotiation: u32,
+        ready: Ready,
+        sample: Option<Duration>,
+    ) {
+        let peer = ready.peer;
+        let other = self.find_session(&peer).filter(|other| *other != session);
+        if other.is_some() {
+            let code = TransportCode::DUPLICATE_SESSION;
+            let reason = "there is a session with this peer already";
+            self.end_at_once(session, CloseReason::transport(ClosedBy::Local, code, reason));
+            return;
+        }
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.negotiation = None;
+            let was_unknown = row.peer.is_none();
+            row.peer = Some(peer);
+            if was_unknown {
+                self.index_session(session);
+            }
+        }
+        if !self.attach(now, path, session, ready, sample) {
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
+            self.remove_negotiation(negotiation);
+            self.end_at_once(session, reason);
+            return;
+        }
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.events.ready = true;
+        }
+        self.note_session_event(session);
+    }
+
+    /// Keeps FINISH until the peer is known to have it, and sends it.
+    fn keep_finish(&mut self, now: Instant, negotiation: u32, session: u32, finish: &[u8]) {
+        let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
+        let Some(row) = self.channels.at_mut(channel) else { return };
+        let id = row.channel.local_id();
+        row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent);
+        row.negotiation = Some(negotiation);
+        if let Some(row) = self.negotiations.at_mut(negotiation) {
+            let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
+            row.kind = Kind::Confirm(finish, channel, id);
+            row.sends = 0;
+        }
+        self.due.push_back(&mut self.negotiations, negotiation);
+        self.renew_negotiation_timer(negotiation);
+        self.schedule_channel(channel);
+    }
+
+    /// The channel's probe timeout passed without a word from the peer: FINISH goes again.
+    pub(super) fn owe_finish(&mut self, channel: u32) {
+        match self.channels.at(channel).and_then(|row| row.negotiation) {
+            Some(negotiation) => {
+                self.due.push_back(&mut self.negotiations, negotiation);
+            }
+            None => {
+                if let Some(row) = self.channels.at_mut(channel) {
+                    row.channel.on_finish_resent(self.now, &mut self.sent);
+                }
+            }
+        }
+    }
+
+    /// The peer has FINISH.
+    pub(super) fn on_confirmed(&mut self, channel: u32) {
+        let negotiation = self.channels.at_mut(channel).and_then(|row| row.negotiation.take());
+        if let Some(negotiation) = negotiation {
+            self.remove_negotiation(negotiation);
+        }
+    }
+
+    /// Nobody answered the call, or only in versions of the protocol that this host does not speak.
+    pub(super) fn on_call_given_up(&mut self, index: u32) {
+        let Some((initiator, session)) = self.call_mut(index) else { return };
+        let is_version = !initiator.peer_versions().is_empty();
+        let reason = if is_version {
+            let reason = "the peer speaks no version of the protocol that this host does";
+            CloseReason::transport(ClosedBy::Peer, TransportCode::VERSION, reason)
+        } else {
+            let reason = "no answer: is the address right, the host up, the identity its own?";
+            CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason)
+        };
+        self.end_at_once(session, reason);
+    }
+
+    /// The negotiation of a call for the channel this host named `id`.
+    fn find_call(&self, id: ChannelId) -> Result<u32, Ignored> {
+        self.find_negotiation(id).ok_or(Ignored::UnknownChannel)
+    }
+
+    fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator, u32)> {
+        match &mut self.negotiations.at_mut(index)?.kind {
+            Kind::Call(initiator, session) => Some((initiator, *session)),
+            Kind::Answer(_) | Kind::Confirm(..) => None,
+        }
+    }
+
+    /// A session that never had a channel is over.
+    fn end_at_once(&mut self, session: u32, reason: CloseReason) {
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.on_over(reason);
+        }
+        self.after_over(session);
+    }
+}
+
+const fn call_error(error: CallError) -> ConnectError {
+    match error {
+        CallError::OwnIdentity => ConnectError::OwnIdentity,
+        _ => ConnectError::Parameters,
+    }
+}
+
+fn reply_reason(error: &ReplyError) -> CloseReason {
+    let peer = ClosedBy::Peer;
+    match error {
+        ReplyError::Refused(refused) => {
+            CloseReason::new(peer, CloseCause::Transport(refused.code), refused.reason())
+        }
+        ReplyError::OwnIdentity => {
+            let code = TransportCode::PROTOCOL;
+            CloseReason::transport(ClosedBy::Local, code, "the host that answered is this one")
+        }
+        ReplyError::Suite => {
+            CloseReason::transport(peer, TransportCode::SUITE, "the peer chose a suite not offered")
+        }
+        _ => CloseReason::transport(
+            peer,
+            TransportCode::PARAMETERS,
+            "the peer's parameters make no sense",
+        ),
+    }
+}
+
+fn malformed(error: PacketError) -> Ignored {
+    Ignored::Negotiation(error.into())
+}

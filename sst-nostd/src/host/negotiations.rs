@@ -1,0 +1,186 @@
+//! The table of negotiations under way: found by channel, woken when due, each with at most one
+//! packet to send.
+
+use core::fmt;
+
+use crate::channel::Path;
+use crate::crypto::{Crypto, KEY_LEN};
+use crate::id::ChannelId;
+use crate::negotiation::{Initiator, Responder, TimerVerdict};
+use crate::recovery::ecn::Codepoint;
+use crate::storage::{HasLink, Link};
+use crate::time::Instant;
+
+use super::Host;
+use super::outbound::Transmit;
+
+/// The list of negotiations with something to send.
+pub(super) const DUE: usize = 0;
+/// A FINISH without frames: its header, two encrypted keys and their tags.
+pub(super) const MAX_FINISH_BYTES: usize = 96;
+
+/// One negotiation.
+pub struct NegotiationRow {
+    pub(super) kind: Kind,
+    pub(super) path: Path,
+    pub(super) sends: u32,
+    /// The hash of the INIT's ephemeral key, under which a repeated INIT is found.
+    pub(super) init_hash: Option<u32>,
+    link: Link,
+}
+
+pub(super) enum Kind {
+    /// This host dials, for the session with this index.
+    Call(Initiator, u32),
+    /// A peer dials.
+    Answer(Responder),
+    /// FINISH, until the peer has it, for the channel with this index.
+    Confirm(heapless::Vec<u8, MAX_FINISH_BYTES>, u32, ChannelId),
+}
+
+impl HasLink<DUE> for NegotiationRow {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl fmt::Debug for NegotiationRow {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("NegotiationRow").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl NegotiationRow {
+    pub(super) const fn new(kind: Kind, path: Path) -> Self {
+        Self { kind, path, sends: 0, init_hash: None, link: Link::new() }
+    }
+
+    /// The channel it is for, as this host named it.
+    pub(super) const fn channel(&self) -> ChannelId {
+        match &self.kind {
+            Kind::Call(initiator, _) => initiator.channel(),
+            Kind::Answer(responder) => responder.channel(),
+            Kind::Confirm(_, _, id) => *id,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.kind {
+            Kind::Call(initiator, _) => initiator.deadline(),
+            Kind::Answer(responder) => Some(responder.expires_at()),
+            Kind::Confirm(..) => None,
+        }
+    }
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// What negotiations have to send.
+    pub(super) fn transmit_negotiation(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
+        while let Some(index) = self.due.pop_front(&mut self.negotiations) {
+            let Some(row) = self.negotiations.at_mut(index) else { continue };
+            let path = row.path;
+            let len = match &mut row.kind {
+                Kind::Call(initiator, _) => initiator.write_init(now, buffer).ok(),
+                Kind::Answer(responder) if row.sends > 0 => copy(responder.repeat(), buffer),
+                Kind::Answer(responder) => copy(responder.reply(), buffer),
+                Kind::Confirm(finish, channel, _) => {
+                    let len = copy(finish, buffer);
+                    if row.sends > 0
+                        && let Some(channel) = self.channels.at_mut(*channel)
+                    {
+                        channel.channel.on_finish_resent(now, &mut self.sent);
+                    }
+                    len
+                }
+            };
+            row.sends = row.sends.saturating_add(1);
+            self.renew_negotiation_timer(index);
+            if let Some(len) = len.filter(|len| *len > 0) {
+                return Some(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct });
+            }
+        }
+        None
+    }
+
+    /// A negotiation's time has come.
+    pub(super) fn on_negotiation_timeout(&mut self, now: Instant, index: u32) {
+        let Some(row) = self.negotiations.at_mut(index) else { return };
+        match &mut row.kind {
+            Kind::Call(initiator, _) => match initiator.handle_timeout(now) {
+                TimerVerdict::GiveUp => {
+                    self.on_call_given_up(index);
+                    return;
+                }
+                TimerVerdict::Resend => {
+                    self.due.push_back(&mut self.negotiations, index);
+                }
+                TimerVerdict::Wait => {}
+            },
+            Kind::Answer(responder) if responder.expires_at() <= now => {
+                self.remove_negotiation(index);
+                return;
+            }
+            Kind::Answer(_) | Kind::Confirm(..) => {}
+        }
+        self.renew_negotiation_timer(index);
+    }
+
+    pub(super) fn add_negotiation(&mut self, row: NegotiationRow) -> Option<u32> {
+        let id_hash = self.hash.hash_u64(u64::from(row.channel().as_u32()));
+        let init_hash = row.init_hash;
+        let index = self.negotiations.insert(row).ok()?.index();
+        let is_indexed = self.by_call.insert(id_hash, index).is_ok()
+            && init_hash.is_none_or(|hash| self.by_call.insert(hash, index).is_ok());
+        if !is_indexed {
+            self.remove_negotiation(index);
+            return None;
+        }
+        self.renew_negotiation_timer(index);
+        Some(index)
+    }
+
+    pub(super) fn remove_negotiation(&mut self, index: u32) {
+        let Some(row) = self.negotiations.at(index) else { return };
+        let id_hash = self.hash.hash_u64(u64::from(row.channel().as_u32()));
+        let init_hash = row.init_hash;
+        self.by_call.remove(id_hash, index);
+        if let Some(hash) = init_hash {
+            self.by_call.remove(hash, index);
+        }
+        self.due.remove(&mut self.negotiations, index);
+        let _ = self.negotiation_timers.set(index, None);
+        self.negotiations.remove_at(index);
+    }
+
+    /// The negotiation for the channel this host named `id`.
+    pub(super) fn find_negotiation(&self, id: ChannelId) -> Option<u32> {
+        let hash = self.hash.hash_u64(u64::from(id.as_u32()));
+        self.by_call
+            .find(hash, |slot| self.negotiations.at(slot).is_some_and(|row| row.channel() == id))
+    }
+
+    pub(super) fn renew_negotiation_timer(&mut self, index: u32) {
+        let deadline = self.negotiations.at(index).and_then(NegotiationRow::deadline);
+        let _ = self.negotiation_timers.set(index, deadline);
+    }
+
+    pub(super) fn new_ephemeral(&mut self) -> Option<[u8; KEY_LEN]> {
+        let mut ephemeral = [0; KEY_LEN];
+        self.crypto.random(&mut ephemeral).ok()?;
+        self.stats.curve_operations = self.stats.curve_operations.saturating_add(1);
+        Some(ephemeral)
+    }
+}
+
+fn copy(bytes: &[u8], to: &mut [u8]) -> Option<usize> {
+    to.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(bytes.len())
+}

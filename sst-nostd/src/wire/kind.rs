@@ -1,0 +1,24 @@
+//! The type bytes of frames.
+
+pub(super) const PADDING: u8 = 0x00;
+pub(super) const PING: u8 = 0x01;
+pub(super) const ACK: u8 = 0x02;
+pub(super) const ACK_ECN: u8 = 0x03;
+pub(super) const CLOSE_TRANSPORT: u8 = 0x04;
+pub(super) const CLOSE_APPLICATION: u8 = 0x05;
+pub(super) const PATH_CHALLENGE: u8 = 0x06;
+pub(super) const PATH_RESPONSE: u8 = 0x07;
+pub(super) const RESET: u8 = 0x10;
+pub(super) const RESET_OPEN: u8 = 0x11;
+pub(super) const STOP: u8 = 0x12;
+pub(super) const STREAM_LIMIT: u8 = 0x13;
+pub(super) const STREAM_BLOCKED: u8 = 0x14;
+pub(super) const CHILD_LIMIT: u8 = 0x15;
+pub(super) const CHILD_BLOCKED: u8 = 0x16;
+pub(super) const SESSION_LIMIT: u8 = 0x17;
+pub(super) const SESSION_BLOCKED: u8 = 0x18;
+pub(super) const PRIORITY: u8 = 0x19;
+pub(super) const DATAGRAM: u8 = 0x1a;
+pub(super) const DATAGRAM_LEN: u8 = 0x1b;
+pub(super) const STREAM: u8 = 0x20;
+pub(super) const STREAM_LAST: u8 = 0x3f;
