@@ -1,10 +1,18 @@
 //! Two hosts' streams joined by a carrier that loses, repeats and reorders packets.
 
 mod audit;
+mod credit;
+mod datagrams;
 mod delivery;
+mod ends;
+mod hostile;
+mod priorities;
 mod random;
+mod records;
 mod size;
 mod speed;
+mod trees;
+mod unordered;
 
 use std::vec;
 use std::vec::Vec;
@@ -13,7 +21,7 @@ use crate::bytes::Writer;
 use crate::id::Side;
 use crate::storage::KeyedHash;
 use crate::time::{Duration, Instant};
-use crate::wire::Frames;
+use crate::wire::{Frame, Frames, StreamCode};
 
 use super::gaps::Kind;
 use super::*;
@@ -192,7 +200,8 @@ pub(super) struct Pair {
     fates: Vec<(usize, Vec<Receipt>, Fate)>,
     /// Packets that were not acknowledged for want of room.
     pub(super) turned_down: u64,
-    /// Largest packet.
+    /// The sizes of packets.
+    pub(super) least_bytes: u64,
     pub(super) most_bytes: u64,
 }
 
@@ -219,19 +228,15 @@ impl Pair {
             air: vec![],
             fates: vec![],
             turned_down: 0,
+            least_bytes: 60,
             most_bytes: 1400,
         }
     }
 
-    /// Both hosts.
-    pub(super) fn both(&mut self) -> (&mut End, &mut End) {
-        let [one, two] = &mut self.ends;
-        (one, two)
-    }
-
     /// Lets host `from` send one packet, if it has something to send.
     pub(super) fn send(&mut self, from: usize) -> bool {
-        let room = 60 + self.random.below(self.most_bytes - 59) as usize;
+        let range = self.most_bytes - self.least_bytes + 1;
+        let room = (self.least_bytes + self.random.below(range)) as usize;
         let mut bytes = vec![0; room];
         let mut out = Writer::new(&mut bytes);
         let mut receipts = vec![];
@@ -276,6 +281,12 @@ impl Pair {
             self.fates.push((from, receipts, fate));
         }
         true
+    }
+
+    /// Hands host `at` a frame as if it came from its peer.
+    pub(super) fn hear(&mut self, at: usize, frame: &Frame<'_>) -> Result<(), Fault> {
+        let End { streams, tree } = &mut self.ends[at];
+        streams.on_frame(tree, self.now, frame)
     }
 
     fn receive(&mut self, to: usize, bytes: &[u8]) -> Fate {
@@ -336,6 +347,7 @@ impl Pair {
             }
             self.step();
         }
+        self.describe();
         panic!("the hosts spin");
     }
 
@@ -354,12 +366,12 @@ impl Pair {
 
     pub(super) fn reset(&mut self, at: usize, stream: StreamHandle, code: u64) {
         let End { streams, tree } = &mut self.ends[at];
-        streams.reset(tree, stream, crate::wire::StreamCode::new(code));
+        streams.reset(tree, stream, StreamCode::new(code));
     }
 
     pub(super) fn stop(&mut self, at: usize, stream: StreamHandle, code: u64) {
         let End { streams, tree } = &mut self.ends[at];
-        streams.stop(tree, self.now, stream, crate::wire::StreamCode::new(code));
+        streams.stop(tree, self.now, stream, StreamCode::new(code));
     }
 
     /// Reads with a buffer of `room` bytes.

@@ -17,6 +17,7 @@ fn a_segment_of_a_bulk_stream() {
         ..CONFIG
     };
     let limits = StreamLimits { blocks: 4096, block_bytes: 4096, ..ROOMY };
+    let segments = std::env::var("SST_SEGMENTS").map_or(2_000_000, |count| count.parse().unwrap());
     for idle in [0, 200] {
         let mut pair = Pair::with(1, config, &limits);
         let (one, two) = pair.join();
@@ -29,7 +30,7 @@ fn a_segment_of_a_bulk_stream() {
         let mut packet = [0; 1250];
         let mut receipts: [Option<Receipt>; 4] = [None; 4];
         let (mut count, begin) = (0_u32, Clock::now());
-        while count < 2_000_000 {
+        while count < segments {
             let now = Instant::from_micros(1_000_000 + u64::from(count));
             let [a, b] = &mut pair.ends;
             let written = a.streams.write(&mut a.tree, one, &bytes, WriteOptions::default());

@@ -1,0 +1,129 @@
+//! Who sends first.
+
+use super::*;
+
+/// The streams whose data the next packets carry, in order, at most `count`.
+fn order(pair: &mut Pair, count: usize) -> Vec<StreamHandle> {
+    let mut order = vec![];
+    let End { streams, tree } = &mut pair.ends[0];
+    while streams.has_work(tree) && order.len() < count {
+        let mut bytes = [0; 150];
+        let mut out = Writer::new(&mut bytes);
+        streams.fill(tree, pair.now, &mut out, |receipt| {
+            if let Receipt::Stream { stream, len: 1.., .. } = receipt
+                && order.last() != Some(&stream)
+            {
+                order.push(stream);
+            }
+            true
+        });
+    }
+    order
+}
+
+fn three(config: StreamConfig) -> (Pair, [StreamHandle; 3]) {
+    let mut pair = Pair::with(1, config, &ROOMY);
+    let root = pair.ends[0].root();
+    let streams = [(); 3].map(|()| pair.ends[0].open(root));
+    pair.run();
+    (pair, streams)
+}
+
+fn fill_all(pair: &mut Pair, streams: &[StreamHandle]) {
+    for stream in streams {
+        pair.ends[0].write(*stream, &[1; 300]);
+    }
+}
+
+#[test]
+fn a_higher_level_goes_first_and_lower_ones_wait() {
+    let (mut pair, [a, b, c]) = three(CONFIG);
+    let End { streams, tree } = &mut pair.ends[0];
+    assert!(streams.set_priority(tree, b, Some(5)));
+    assert!(streams.set_priority(tree, a, Some(-5)));
+    fill_all(&mut pair, &[a, b, c]);
+    assert_eq!(order(&mut pair, 9), [b, c, a]);
+}
+
+#[test]
+fn one_level_takes_turns_or_runs_to_completion() {
+    let (mut pair, streams) = three(CONFIG);
+    fill_all(&mut pair, &streams);
+    let [a, b, c] = streams;
+    let turns = order(&mut pair, 100);
+    assert_eq!(turns[..3], [a, b, c]);
+    assert_eq!(turns[3..6], [a, b, c]);
+    let (mut pair, streams) = three(StreamConfig { takes_turns: false, ..CONFIG });
+    fill_all(&mut pair, &streams);
+    assert_eq!(order(&mut pair, 100), streams);
+}
+
+#[test]
+fn children_follow_their_parent_unless_they_have_their_own() {
+    let (mut pair, [a, ..]) = three(CONFIG);
+    let End { streams, tree } = &mut pair.ends[0];
+    let own = Open { priority: Some(1), ..Open::default() };
+    let child = streams.open_substream(tree, pair.now, a, Open::default()).unwrap();
+    let other = streams.open_substream(tree, pair.now, a, own).unwrap();
+    let grandchild = streams.open_substream(tree, pair.now, child, Open::default()).unwrap();
+    let below = streams.open_substream(tree, pair.now, other, Open::default()).unwrap();
+    let priorities = |streams: &Streams<'_>| {
+        [child, other, grandchild, below].map(|stream| streams.info(stream).unwrap().priority)
+    };
+    assert_eq!(priorities(streams), [0, 1, 0, 1]);
+    streams.set_priority(tree, a, Some(7));
+    assert_eq!(priorities(streams), [7, 1, 7, 1]);
+    streams.set_priority(tree, other, None);
+    assert_eq!(priorities(streams), [7, 7, 7, 7]);
+    streams.set_priority(tree, child, Some(-7));
+    assert_eq!(priorities(streams), [-7, 7, -7, 7]);
+}
+
+#[test]
+fn a_reader_may_ask_its_peer_to_hurry() {
+    let mut pair = Pair::new(1);
+    let (one, two) = pair.join();
+    let End { streams, tree } = &mut pair.ends[1];
+    assert!(streams.request_priority(tree, two, 9));
+    assert!(!streams.request_priority(tree, tree.root(), 9));
+    pair.run();
+    assert_eq!(pair.ends[0].info(one).priority, 9);
+    let id = crate::id::StreamId::ROOT;
+    let frame = Frame::Priority { id, priority: 1 };
+    assert_eq!(pair.hear(0, &frame), Err(Fault::StreamId));
+}
+
+#[test]
+fn a_priority_byte_reaches_the_peer() {
+    let mut pair = Pair::new(1);
+    let End { streams, tree } = &mut pair.ends[0];
+    let open = Open { priority: Some(-3), ..Open::default() };
+    let root = tree.root();
+    streams.open_substream(tree, pair.now, root, open).unwrap();
+    pair.run();
+    let root = pair.ends[1].root();
+    let stream = pair.ends[1].accept(root);
+    assert_eq!(pair.ends[1].info(stream).priority, -3);
+}
+
+#[test]
+fn a_stream_without_session_credit_does_not_hold_up_what_needs_none() {
+    let config = StreamConfig { session_window: 500, ..CONFIG };
+    let (mut pair, [a, b, c]) = three(config);
+    pair.ends[0].write(a, &[1; 1000]);
+    pair.run();
+    let End { streams, tree } = &mut pair.ends[0];
+    assert_eq!((tree.send_credit(), tree.ready.is_empty()), (0, true));
+    // An end, and a reset, need no credit.
+    streams.finish(tree, b).unwrap();
+    streams.reset(tree, c, StreamCode::new(1));
+    pair.run();
+    assert_eq!(pair.ends[0].info(b).send_state, SendState::Delivered);
+    let root = pair.ends[1].root();
+    let far = pair.ends[1].accept(root);
+    let mut got = 0;
+    while got < 1000 {
+        got += pair.read(1, far, 5000).map_or(0, |bytes| bytes.len());
+        pair.run();
+    }
+}
