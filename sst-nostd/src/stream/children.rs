@@ -127,13 +127,13 @@ impl Streams<'_> {
         if self.rows.get(parent).is_some_and(|row| row.state.has(State::DATAGRAM)) {
             return Err(Fault::StreamState);
         }
-        let nursery = self.fetch_nursery(tree, parent).ok_or(Fault::NoCapacity)?;
+        let Some(nursery) = self.fetch_nursery(tree, parent) else {
+            let refused = self.refuse(tree, now, id, open, StreamCode::NO_CAPACITY)?;
+            self.count_refused(tree, parent);
+            return Ok(refused);
+        };
         if nursery.peer_opened >= nursery.granted {
             return Err(Fault::ChildLimit);
-        }
-        if self.nurseries.is_full() && self.is_awaited(tree, id) {
-            // It could not take in the children that wait for it.
-            return Err(Fault::NoCapacity);
         }
         let is_dropped = self.rows.get(parent).is_none_or(Row::is_dropped);
         let opened = if tree.is_closing {
@@ -171,10 +171,12 @@ impl Streams<'_> {
         }
     }
 
-    /// Whether some child waits for the stream `id` to be opened.
-    fn is_awaited(&self, tree: &Tree, id: StreamId) -> bool {
-        let mut waiting = tree.awaiting.iter().flatten();
-        waiting.any(|child| self.rows.get(*child).is_some_and(|row| row.parent_id == id))
+    /// Counts a child that was refused for want of a ledger of `parent`'s children.
+    fn count_refused(&mut self, tree: &mut Tree, parent: StreamHandle) {
+        if let Some(row) = self.rows.get_mut(parent) {
+            row.count_refused();
+            self.owe(tree, parent, Pending::CHILD_LIMIT);
+        }
     }
 
     /// A child whose parent's OPEN was lost or overtaken. A few are kept until it comes.
@@ -188,9 +190,6 @@ impl Streams<'_> {
         let Some(slot) = tree.awaiting.iter().position(Option::is_none) else {
             return Err(Fault::NoCapacity);
         };
-        if self.nurseries.is_full() && self.is_awaited(tree, id) {
-            return Err(Fault::NoCapacity);
-        }
         let mut birth = birth(id, open, None);
         birth.state.set(State::AWAITS_PARENT.with(State::RELEASED));
         let child = self.bear(tree, &birth, now).ok_or(Fault::NoCapacity)?;
@@ -222,14 +221,21 @@ impl Streams<'_> {
             if may_not {
                 return Err(Fault::StreamState);
             }
-            let nursery = self.fetch_nursery(tree, parent).ok_or(Fault::NoCapacity)?;
+            if let Some(slot) = tree.awaiting.get_mut(slot) {
+                *slot = None;
+            }
+            let Some(nursery) = self.fetch_nursery(tree, parent) else {
+                self.count_refused(tree, parent);
+                if let Some(row) = self.rows.get_mut(child) {
+                    row.state.clear(State::AWAITS_PARENT);
+                }
+                self.turn_away(tree, now, child, StreamCode::NO_CAPACITY);
+                continue;
+            };
             if nursery.peer_opened >= nursery.granted {
                 return Err(Fault::ChildLimit);
             }
             nursery.peer_opened = nursery.peer_opened.saturating_add(1);
-            if let Some(slot) = tree.awaiting.get_mut(slot) {
-                *slot = None;
-            }
             self.leave_siblings(tree, child);
             if let Some(row) = self.rows.get_mut(child) {
                 row.parent = Some(parent);

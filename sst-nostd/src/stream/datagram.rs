@@ -189,7 +189,7 @@ impl Streams<'_> {
         stream: StreamHandle,
     ) {
         let Some(row) = self.rows.get(stream) else { return };
-        if row.state.has(State::AWAITS_PARENT) {
+        if row.state.has_any(State::AWAITS_PARENT.with(State::PEER_RESET)) {
             return;
         }
         let parent = row

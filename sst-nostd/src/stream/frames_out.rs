@@ -75,7 +75,8 @@ impl Streams<'_> {
     ) -> (Frame<'static>, Receipt) {
         let id = row.id;
         let nursery = self.nurseries.at(row.nursery);
-        let (granted, allowed) = nursery.map_or((0, 0), |n| (n.granted, n.allowed));
+        let granted = self.config.children.saturating_add(row.refused_children());
+        let (granted, allowed) = nursery.map_or((granted, 0), |n| (n.granted, n.allowed));
         match owed {
             Pending::RESET => {
                 let open = row.open();

@@ -4,6 +4,10 @@ use crate::storage::{BlockPool, Queue, Rope};
 
 use super::row::{SIBLINGS, WAITING};
 
+/// From here on a row's `nursery` is no index: there is no ledger, and what it is above this is
+/// how many of the peer's children were refused for want of one.
+pub(super) const NO_NURSERY: u32 = 0xc000_0000;
+
 /// Bytes queued first in, first out: a rope between two positions.
 #[derive(Debug)]
 pub(super) struct ByteQueue {
@@ -57,16 +61,17 @@ pub struct Nursery {
 impl Nursery {
     /// The ledger of a stream without children. Both sides start with the credit that their
     /// parameters promise.
-    pub(super) const fn new(granted: u32, allowed: u32) -> Self {
+    /// Children refused before there was a ledger count as opened and settled.
+    pub(super) const fn new(granted: u32, allowed: u32, refused: u32) -> Self {
         Self {
             children: Queue::new(),
             unaccepted: Queue::new(),
             datagram_streams: Queue::new(),
             outgoing: ByteQueue::new(),
             incoming: ByteQueue::new(),
-            peer_opened: 0,
-            granted,
-            settled: 0,
+            peer_opened: refused,
+            granted: granted.saturating_add(refused),
+            settled: refused,
             backlog: granted,
             opened: 0,
             allowed,

@@ -6,7 +6,7 @@ use crate::time::{Duration, Instant};
 
 use super::Streams;
 use super::flags::{Events, Pending, State};
-use super::nursery::Nursery;
+use super::nursery::{NO_NURSERY, Nursery};
 use super::row::{Receiving, Row, Sending, StreamHandle};
 use super::tree::Tree;
 
@@ -164,7 +164,7 @@ impl Streams<'_> {
             parent_id: birth.parent_id,
             parent: birth.parent,
             session: tree.session,
-            nursery: NONE,
+            nursery: NO_NURSERY,
             gaps: NONE,
             node: Node::new(),
             links: [const { Link::new() }; 4],
@@ -239,14 +239,15 @@ impl Streams<'_> {
         stream: StreamHandle,
     ) -> Option<&mut Nursery> {
         let row = self.rows.get_mut(stream)?;
-        if row.nursery == NONE {
+        if self.nurseries.at(row.nursery).is_none() {
             let is_root = row.state.has(State::ROOT);
             let (granted, allowed) = if is_root {
                 (self.config.root_children, tree.allowance.root_children)
             } else {
                 (self.config.children, tree.allowance.children)
             };
-            row.nursery = self.nurseries.insert(Nursery::new(granted, allowed)).ok()?.index();
+            let nursery = Nursery::new(granted, allowed, row.refused_children());
+            row.nursery = self.nurseries.insert(nursery).ok()?.index();
         }
         self.nurseries.at_mut(row.nursery)
     }

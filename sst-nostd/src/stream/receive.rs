@@ -43,22 +43,19 @@ impl Streams<'_> {
         if frame.mark && row.state.has(State::DATAGRAM) {
             return Err(Fault::Protocol);
         }
-        let data_end = frame.offset.saturating_add(frame.data.len() as u64);
-        let end = data_end.saturating_add(u64::from(frame.mark));
+        let end = frame.end();
         self.check_end(tree, stream, end, frame.fin)?;
         let is_wanted =
             !row.state.has_any(State::STOPPED.with(State::PEER_RESET).with(State::RECEIVE_DONE));
-        if is_wanted {
-            self.store_received(stream, frame, data_end, end)?;
-        }
-        self.count_received(tree, now, stream, end, frame.fin);
+        let stored = if is_wanted { self.store_received(stream, frame, end)? } else { end };
+        self.count_received(tree, now, stream, stored, frame.fin && stored == end);
         if is_wanted {
             self.after_data(tree, now, stream);
         } else {
             self.throw_away(tree, now, stream);
         }
         self.settle(tree, stream);
-        Ok(())
+        if stored == end { Ok(()) } else { Err(Fault::NoCapacity) }
     }
 
     /// The peer reset its half: nothing more arrives, what was not taken is thrown away.
@@ -115,47 +112,85 @@ impl Streams<'_> {
         Ok(())
     }
 
-    /// Puts the frame's positions where they belong. `NoCapacity` leaves no trace that matters.
+    /// Puts the frame's positions where they belong, and tells up to where. That is short of the
+    /// frame's end if there was room for its beginning only: read, it makes room for the rest,
+    /// which comes again.
     fn store_received(
         &mut self,
         stream: StreamHandle,
         frame: &StreamFrame<'_>,
-        data_end: u64,
         end: u64,
-    ) -> Result<(), Fault> {
+    ) -> Result<u64, Fault> {
         let contiguous = self.contiguous(stream);
         if end <= contiguous {
-            return Ok(());
+            return Ok(end);
         }
         let start = frame.offset.max(contiguous);
         let skip = usize::try_from(start.saturating_sub(frame.offset)).unwrap_or(usize::MAX);
         let data = frame.data.get(skip..).unwrap_or_default();
-        let gaps = if frame.mark {
-            Some(self.fetch_gaps(stream, Use::Needed).ok_or(Fault::NoCapacity)?)
-        } else {
-            None
-        };
         // What waits for a gap to close leaves room for what closes it.
         let kept = if start > contiguous { self.kept_for_order() } else { 0 };
-        let marked = gaps.map(|gaps| (gaps, data_end));
-        let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
-        let rope = &mut row.receiving.rope;
-        let needed = rope.blocks_needed(&self.pool, end);
-        let marks = marked.and_then(|(gaps, at)| {
-            let marks = &self.gaps.at(gaps)?.received_marks;
-            Some(marks.blocks_needed(&self.pool, (at / 8).saturating_add(1)))
-        });
-        let needed = needed.saturating_add(marks.unwrap_or(0));
-        if needed > 0 && needed.saturating_add(kept) > self.pool.free_blocks() {
+        let gaps = if frame.mark { self.fetch_gaps(stream, Use::Needed) } else { None };
+        let has_row = !frame.mark || gaps.is_some();
+        if has_row && self.has_blocks(stream, end, gaps, kept) {
+            self.store_whole(stream, start, data, gaps)?;
+            self.note_received(stream, contiguous, start, end)?;
+            return Ok(end);
+        }
+        self.tidy_gaps(stream);
+        if start > contiguous {
             return Err(Fault::NoCapacity);
         }
-        rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
-        if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) {
-            rope.write_at(&mut self.pool, data_end, &[0]).map_err(|_| Fault::NoCapacity)?;
-            let marked = gaps.received_marks.set_bit(&mut self.pool, data_end);
-            marked.map_err(|_| Fault::NoCapacity)?;
+        let end = self.store_prefix(stream, start, data)?;
+        self.note_received(stream, contiguous, start, end)?;
+        Ok(end)
+    }
+
+    /// Whether the pool has blocks for positions up to `end`, of which the last is a mark if
+    /// there is a row of gaps to note it in, and `kept` more.
+    fn has_blocks(&self, stream: StreamHandle, end: u64, gaps: Option<u32>, kept: u32) -> bool {
+        let Some(row) = self.rows.get(stream) else { return false };
+        let mut needed = row.receiving.rope.blocks_needed(&self.pool, end);
+        if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at(gaps)) {
+            let last = end.saturating_sub(1) / 8;
+            let marks = gaps.received_marks.blocks_needed(&self.pool, last.saturating_add(1));
+            needed = needed.saturating_add(marks);
         }
-        self.note_received(stream, contiguous, start, end)
+        needed == 0 || needed.saturating_add(kept) <= self.pool.free_blocks()
+    }
+
+    /// Writes `data`, and a mark behind it if there is a row of gaps to note it in.
+    fn store_whole(
+        &mut self,
+        stream: StreamHandle,
+        start: u64,
+        data: &[u8],
+        gaps: Option<u32>,
+    ) -> Result<(), Fault> {
+        let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
+        let rope = &mut row.receiving.rope;
+        rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
+        let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) else { return Ok(()) };
+        let mark = start.saturating_add(data.len() as u64);
+        rope.write_at(&mut self.pool, mark, &[0]).map_err(|_| Fault::NoCapacity)?;
+        gaps.received_marks.set_bit(&mut self.pool, mark).map_err(|_| Fault::NoCapacity)
+    }
+
+    /// Writes as much of `data` as there are blocks for, and tells where that ends.
+    fn store_prefix(
+        &mut self,
+        stream: StreamHandle,
+        start: u64,
+        data: &[u8],
+    ) -> Result<u64, Fault> {
+        let free = u64::from(self.pool.free_blocks()).saturating_mul(self.pool.block_len() as u64);
+        let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
+        let rope = &mut row.receiving.rope;
+        let room = rope.end(&self.pool).saturating_add(free).saturating_sub(start);
+        let len = usize::try_from(room).unwrap_or(usize::MAX).min(data.len());
+        let data = data.get(..len).filter(|data| !data.is_empty()).ok_or(Fault::NoCapacity)?;
+        rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
+        Ok(start.saturating_add(len as u64))
     }
 
     /// Notes that `start .. end` is here; `start` is not below `contiguous`. The range is empty

@@ -5,9 +5,10 @@
 //! bytes (blocks of the shared pool).
 
 use crate::id::StreamId;
-use crate::storage::{Handle, HasLink, HasNode, Link, Node, Rope};
+use crate::storage::{Handle, HasLink, HasNode, Link, NONE, Node, Rope};
 
 use super::flags::{Events, Pending, State};
+use super::nursery::NO_NURSERY;
 
 /// Names one stream of this host; stale once the stream is gone.
 pub type StreamHandle = Handle<Row>;
@@ -67,7 +68,7 @@ pub struct Row {
     pub(super) parent: Option<StreamHandle>,
     /// Index of the session the stream belongs to.
     pub(super) session: u32,
-    /// Index of the nursery, if the stream is or was a parent.
+    /// Index of the nursery, if the stream is or was a parent; else [`NO_NURSERY`] or above.
     pub(super) nursery: u32,
     /// Index of the row of gaps, if the stream has marks or gaps.
     pub(super) gaps: u32,
@@ -91,6 +92,18 @@ impl Row {
     /// waits to be accepted is not dropped.
     pub(super) const fn is_dropped(&self) -> bool {
         self.state.has(State::RELEASED) && self.state.has_any(State::ACCEPTED.with(State::DATAGRAM))
+    }
+
+    /// How many of the peer's children were refused for want of a nursery.
+    pub(super) const fn refused_children(&self) -> u32 {
+        self.nursery.saturating_sub(NO_NURSERY)
+    }
+
+    /// Counts one more of them.
+    pub(super) fn count_refused(&mut self) {
+        if self.nursery >= NO_NURSERY {
+            self.nursery = self.nursery.saturating_add(1).min(NONE);
+        }
     }
 
     /// Whether the peer's datagram travels as this stream.

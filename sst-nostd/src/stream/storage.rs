@@ -9,7 +9,7 @@ use crate::time::Instant;
 
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
-use super::nursery::Nursery;
+use super::nursery::{NO_NURSERY, Nursery};
 use super::row::{Receiving, Row, Sending};
 use super::tree::{Allowance, Tree};
 use super::{StreamConfig, Streams};
@@ -142,7 +142,7 @@ fn root_row(session: u32) -> Row {
         parent_id: StreamId::ROOT,
         parent: None,
         session,
-        nursery: NONE,
+        nursery: NO_NURSERY,
         gaps: NONE,
         node: Node::new(),
         links: [const { Link::new() }; 4],

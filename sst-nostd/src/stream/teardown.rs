@@ -44,10 +44,10 @@ impl Streams<'_> {
         row.state.set(State::RELEASED);
         row.events = Events::default();
         self.eventful.remove(&mut self.rows, stream.index());
-        self.let_go(tree, now, stream, StreamCode::DROPPED);
         let mut waiting = Queue::new();
         self.take_unaccepted(stream, &mut waiting);
         self.turn_away_all(tree, now, waiting, StreamCode::PARENT_GONE);
+        self.let_go(tree, now, stream, StreamCode::DROPPED);
         self.settle(tree, stream);
     }
 

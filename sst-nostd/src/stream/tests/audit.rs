@@ -52,8 +52,10 @@ impl Counts {
         if let Some(nursery) = streams.nurseries.at(row.nursery) {
             self.nurseries += 1;
             self.blocks += nursery.incoming.rope.len_blocks() + nursery.outgoing.rope.len_blocks();
-            assert!(nursery.settled <= nursery.peer_opened && nursery.opened <= nursery.allowed);
-            assert!(nursery.peer_opened <= nursery.granted);
+            let is_sound = nursery.settled <= nursery.peer_opened
+                && nursery.peer_opened <= nursery.granted
+                && nursery.opened <= nursery.allowed;
+            assert!(is_sound, "{nursery:?} of {row:?}");
         }
         if let Some(gaps) = streams.gaps.at(row.gaps) {
             self.gaps += 1;

@@ -13,6 +13,7 @@ use crate::storage::KeyedHash;
 use crate::time::{Duration, Instant};
 use crate::wire::Frames;
 
+use super::gaps::Kind;
 use super::*;
 
 /// Seeded random numbers (xorshift64*).
@@ -396,11 +397,39 @@ impl Pair {
         (one, self.ends[1].accept(root))
     }
 
+    /// Prints all there is, for a test that is about to fail.
+    pub(super) fn describe(&self) {
+        std::eprintln!("air {}, fates {}", self.air.len(), self.fates.len());
+        std::eprintln!("turned down {}", self.turned_down);
+        for End { streams, tree } in &self.ends {
+            let (pool, gaps, sets) = (&streams.pool, &streams.gaps, &streams.ranges);
+            std::eprintln!("blocks {} of {}", pool.used_blocks(), pool.limit_blocks());
+            std::eprintln!("gaps {} of {}", gaps.len(), gaps.limit());
+            std::eprintln!("ranges {} of {}", sets.len(), sets.limit());
+            std::eprintln!("parents {} of {}", streams.nurseries.len(), streams.nurseries.limit());
+            std::eprintln!("has work {}", streams.has_work(tree));
+            std::eprintln!("sent {} of {}", tree.sent, tree.send_limit);
+            std::eprintln!("received {} of {}", tree.received, tree.receive_limit);
+            for row in (0..streams.rows.limit()).filter_map(|index| streams.rows.at(index)) {
+                std::eprintln!("{row:?}");
+                std::eprintln!("    {:?}", gaps.at(row.gaps));
+                if let Some(gaps) = gaps.at(row.gaps) {
+                    for kind in [Kind::Received, Kind::Acked, Kind::Lost, Kind::Taken] {
+                        std::eprintln!("    {kind:?} {:?}", sets.at(gaps.set(kind)));
+                    }
+                }
+            }
+        }
+    }
+
     /// Both hosts hold nothing but their roots.
     pub(super) fn assert_clean(&self) {
         self.audit();
         for end in &self.ends {
             let streams = &end.streams;
+            for stream in (0..streams.rows.limit()).filter_map(|index| streams.rows.at(index)) {
+                assert!(stream.state.has(State::ROOT), "left: {stream:?}");
+            }
             assert_eq!((streams.len(), end.tree.stream_count()), (1, 0), "streams are left");
             assert_eq!(streams.pool.used_blocks(), 0, "blocks are left");
             assert_eq!(streams.nurseries.len(), 1, "nurseries are left");
