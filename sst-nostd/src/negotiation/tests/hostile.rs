@@ -185,7 +185,7 @@ fn a_version_ends_the_call_only_if_it_is_genuine_and_lacks_ours() {
     for wrong in flipped(&packet) {
         assert!(pair.initiator.handle_version(at(0), &wrong).is_err());
     }
-    assert_eq!(pair.initiator.peer_versions(), []);
+    assert!(pair.initiator.peer_versions().is_empty());
     assert_eq!(pair.initiator.handle_version(at(3), &packet), Ok(()));
     assert_eq!(pair.initiator.handle_version(at(4), &packet), Ok(()), "no more time for that");
     assert_eq!(pair.initiator.peer_versions(), [2, 3]);
