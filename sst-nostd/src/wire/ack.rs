@@ -261,6 +261,7 @@ mod tests {
         assert_eq!(encoder.encode([backwards], &mut writer), Err(Full));
     }
 
+    // Spec: R-10.6-1.
     #[test]
     fn ranges_below_zero_are_refused() {
         let ack = |bytes: &[u8]| parse(bytes).map(|ack| ack.ranges().last().unwrap());

@@ -204,6 +204,7 @@ mod tests {
         assert_eq!(text, "SHUTDOWN code 20");
     }
 
+    // Spec: R-11.2-1.
     #[test]
     fn stream_codes_tell_the_application_from_the_transport() {
         assert_eq!(StreamCode::application(u32::MAX).as_application(), Some(u32::MAX));

@@ -45,6 +45,7 @@ fn inits_round_trip_from_the_smallest_to_the_largest() {
     assert_eq!(init.encode(0, &mut Writer::new(&mut [0; 1500])), Err(Full));
 }
 
+// Spec: R-5.4-1, R-5.4-4.
 #[test]
 fn inits_that_break_a_rule_are_refused_for_it() {
     let (pattern, channel) = (PatternNumber::Xk, some_channel());
@@ -83,6 +84,7 @@ fn inits_that_break_a_rule_are_refused_for_it() {
     assert_eq!(Init::parse(&long), Err(PacketError::Length));
 }
 
+// Spec: R-5.4-2.
 #[test]
 fn another_version_shows_its_outline_whatever_is_in_it() {
     let mut bytes = [0xee; 600];

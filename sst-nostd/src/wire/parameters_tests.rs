@@ -77,6 +77,7 @@ fn every_truncation_is_refused_or_a_shorter_list() {
     assert_eq!(whole, 10, "one list after each entry but the last, and the empty one");
 }
 
+// Spec: R-5.9-1, R-5.9-2.
 #[test]
 fn unknown_even_types_are_skipped_and_odd_ones_refused() {
     assert_eq!(init(&[0x70, 2, 9, 9, 0x0c, 1, 5]).unwrap().child_credit, 5);
@@ -89,6 +90,7 @@ fn unknown_even_types_are_skipped_and_odd_ones_refused() {
     assert!(init(&many[..32 * 3]).is_ok());
 }
 
+// Spec: R-5.9-3.
 #[test]
 fn values_outside_their_limits_are_refused() {
     for (bytes, error) in [

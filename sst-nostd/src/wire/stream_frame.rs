@@ -266,6 +266,7 @@ mod tests {
         }
     }
 
+    // Spec: R-10.16-1.
     #[test]
     fn a_frame_may_reach_the_last_position_but_not_pass_it() {
         let id = header().id;
