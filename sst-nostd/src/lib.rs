@@ -20,4 +20,11 @@ extern crate alloc;
 #[cfg(any(test, feature = "sim"))]
 extern crate std;
 
+pub mod bytes;
+pub mod crypto;
+pub mod id;
+pub mod noise;
+pub mod recovery;
+pub mod storage;
 pub mod time;
+pub mod wire;

@@ -1,0 +1,268 @@
+//! Everything made of BLAKE2s (RFC 7693): hashes, keyed tags, HMAC, the Noise HKDF, labelled keys.
+
+use blake2::digest::consts::U16;
+use blake2::digest::{FixedOutput, KeyInit, Update};
+use blake2::{Blake2s128, Blake2s256, Blake2sMac};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use super::KEY_LEN;
+
+/// Block length of BLAKE2s, in bytes: what HMAC pads its key to.
+const BLOCK_LEN: usize = 64;
+
+/// BLAKE2s-256 of the parts, one after the other.
+#[must_use]
+pub fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut state = Hasher::new();
+    parts.iter().for_each(|part| state.update(part));
+    state.finish()
+}
+
+/// BLAKE2s-256 of bytes that come in pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Hasher(Blake2s256);
+
+impl Hasher {
+    /// The hash of nothing so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds bytes at the end.
+    pub fn update(&mut self, bytes: &[u8]) {
+        Update::update(&mut self.0, bytes);
+    }
+
+    /// The hash of all that was added.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize_fixed().into()
+    }
+}
+
+/// Keyed BLAKE2s of the parts, one after the other, with a 16-byte output (RFC 7693 section 2.9).
+///
+/// The parts are not separated: a caller whose parts vary in length must make them unambiguous. A
+/// key of more than 32 bytes, which BLAKE2s does not take, is hashed first, as HMAC does; an empty
+/// key makes it a plain 16-byte hash.
+#[must_use]
+pub fn mac16(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
+    if key.is_empty() {
+        return absorb(Blake2s128::default(), parts);
+    }
+    if let Ok(state) = Blake2sMac::<U16>::new_from_slice(key) {
+        return absorb(state, parts);
+    }
+    let mut short = hash(&[key]);
+    let state = Blake2sMac::<U16>::new(&short.into());
+    short.zeroize();
+    absorb(state, parts)
+}
+
+/// HMAC-BLAKE2s of the parts, one after the other (RFC 2104).
+#[must_use]
+pub fn hmac(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
+    let mut inner_pad = [0x36; BLOCK_LEN];
+    let mut outer_pad = [0x5c; BLOCK_LEN];
+    for ((inner, outer), byte) in inner_pad.iter_mut().zip(&mut outer_pad).zip(key) {
+        *inner ^= byte;
+        *outer ^= byte;
+    }
+    let mut inner = Hasher::new();
+    inner.update(&inner_pad);
+    parts.iter().for_each(|part| inner.update(part));
+    let mut inner_hash = inner.finish();
+    let tag = hash(&[&outer_pad, &inner_hash]);
+    inner_pad.zeroize();
+    outer_pad.zeroize();
+    inner_hash.zeroize();
+    tag
+}
+
+/// The first two outputs of HKDF (Noise Protocol Framework, section 4.3).
+#[must_use]
+pub fn hkdf2(chaining_key: &[u8; KEY_LEN], input: &[u8]) -> [[u8; 32]; 2] {
+    let mut extracted = hmac(chaining_key, &[input]);
+    let first = hmac(&extracted, &[&[1]]);
+    let second = hmac(&extracted, &[&first, &[2]]);
+    extracted.zeroize();
+    [first, second]
+}
+
+/// The three outputs of HKDF (Noise Protocol Framework, section 4.3).
+#[must_use]
+pub fn hkdf3(chaining_key: &[u8; KEY_LEN], input: &[u8]) -> [[u8; 32]; 3] {
+    let mut extracted = hmac(chaining_key, &[input]);
+    let first = hmac(&extracted, &[&[1]]);
+    let second = hmac(&extracted, &[&first, &[2]]);
+    let third = hmac(&extracted, &[&second, &[3]]);
+    extracted.zeroize();
+    [first, second, third]
+}
+
+/// A key for one purpose: HMAC-BLAKE2s under `secret` of the label's length, the label, the context.
+///
+/// The length is 8 bytes, big-endian, so that no two pairs of label and context give one input.
+#[must_use]
+pub fn expand_label(secret: &[u8; KEY_LEN], label: &[u8], context: &[u8]) -> [u8; 32] {
+    let label_len = u64::try_from(label.len()).unwrap_or(u64::MAX);
+    hmac(secret, &[&label_len.to_be_bytes(), label, context])
+}
+
+/// True if the two are the same bytes. Takes a time that depends only on the lengths.
+#[must_use]
+pub fn equal(left: &[u8], right: &[u8]) -> bool {
+    left.ct_eq(right).into()
+}
+
+fn absorb<S: Update + FixedOutput<OutputSize = U16>>(mut state: S, parts: &[&[u8]]) -> [u8; 16] {
+    for part in parts {
+        state.update(part);
+    }
+    state.finalize_fixed().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use blake2::digest::consts::{U20, U28, U32};
+    use blake2::{Blake2s, Digest};
+
+    use super::*;
+
+    /// RFC 7693 appendix E: deterministic bytes from a length.
+    fn sequence(len: usize) -> Vec<u8> {
+        let seed = u32::try_from(len).unwrap();
+        let (mut a, mut b) = (0xdead_4badu32.wrapping_mul(seed), 1u32);
+        (0..len)
+            .map(|_| {
+                let sum = a.wrapping_add(b);
+                (a, b) = (b, sum);
+                (sum >> 24) as u8
+            })
+            .collect()
+    }
+
+    fn plain<S: Default + Update + FixedOutput>(input: &[u8]) -> Vec<u8> {
+        let mut state = S::default();
+        state.update(input);
+        state.finalize_fixed().to_vec()
+    }
+
+    fn keyed<S: KeyInit + Update + FixedOutput>(key: &[u8], input: &[u8]) -> Vec<u8> {
+        let mut state = S::new_from_slice(key).unwrap();
+        state.update(input);
+        state.finalize_fixed().to_vec()
+    }
+
+    #[test]
+    fn rfc_7693_self_test_passes_with_our_hash_and_keyed_tag_in_it() {
+        let mut all = Vec::new();
+        for output_len in [16usize, 20, 28, 32] {
+            let key = sequence(output_len);
+            for input_len in [0usize, 3, 64, 65, 255, 1024] {
+                let input = sequence(input_len);
+                let (left, right) = input.split_at(input_len / 3);
+                match output_len {
+                    16 => {
+                        all.extend(mac16(&[], &[left, right]));
+                        all.extend(mac16(&key, &[left, right]));
+                    }
+                    20 => {
+                        all.extend(plain::<Blake2s<U20>>(&input));
+                        all.extend(keyed::<Blake2sMac<U20>>(&key, &input));
+                    }
+                    28 => {
+                        all.extend(plain::<Blake2s<U28>>(&input));
+                        all.extend(keyed::<Blake2sMac<U28>>(&key, &input));
+                    }
+                    _ => {
+                        all.extend(hash(&[left, right]));
+                        all.extend(keyed::<Blake2sMac<U32>>(&key, &input));
+                    }
+                }
+            }
+        }
+        let expected = [
+            0x6a, 0x41, 0x1f, 0x08, 0xce, 0x25, 0xad, 0xcd, 0xfb, 0x02, 0xab, 0xa6, 0x41, 0x45,
+            0x1c, 0xec, 0x53, 0xc5, 0x98, 0xb2, 0x4f, 0x4f, 0xc7, 0x87, 0xfb, 0xdc, 0x88, 0x79,
+            0x7f, 0x4c, 0x1d, 0xfe,
+        ];
+        assert_eq!(hash(&[&all]), expected);
+    }
+
+    #[test]
+    fn rfc_7693_example_of_blake2s() {
+        let expected = [
+            0x50, 0x8c, 0x5e, 0x8c, 0x32, 0x7c, 0x14, 0xe2, 0xe1, 0xa7, 0x2b, 0xa3, 0x4e, 0xeb,
+            0x45, 0x2f, 0x37, 0x45, 0x8b, 0x20, 0x9e, 0xd6, 0x3a, 0x29, 0x4d, 0x99, 0x9b, 0x4c,
+            0x86, 0x67, 0x59, 0x82,
+        ];
+        assert_eq!(hash(&[b"abc"]), expected);
+        assert_eq!(hash(&[b"a", b"", b"bc"]), expected);
+    }
+
+    /// Computed with Python's hmac and hashlib.
+    #[test]
+    fn another_implementation_computes_the_same() {
+        let mut key = [0; 32];
+        key.iter_mut().zip(0..).for_each(|(byte, value)| *byte = value);
+        assert_eq!(hex(&hmac(&key, &[b"S", b"ST"])), HMAC_OF_SST);
+        assert_eq!(hex(&expand_label(&key, b"label", b"context")), LABELLED_KEY);
+        assert_eq!(hex(&mac16(&key[..20], &[b"SST ", b"packet"])), TAG_UNDER_20_BYTES);
+        assert_eq!(hex(&hkdf3(&key, b"input")[2]), THIRD_OUTPUT);
+    }
+
+    const HMAC_OF_SST: &str = "8bc51fbe0e5bb88729087c94bc285a1350a9fedc120b724cb87b31ad534a6dad";
+    const LABELLED_KEY: &str = "5f9f432d12e6164b5a24cd9ef0118ca9b9a435e13394ee09c220e8cbd6b54a2a";
+    const TAG_UNDER_20_BYTES: &str = "a6ee5b16b17199ac259cbec123116ca1";
+    const THIRD_OUTPUT: &str = "9ad858025593be88de0f9442a589cfe84a88dc19e4753d93684d1c5efc4837f9";
+
+    fn hex(bytes: &[u8]) -> std::string::String {
+        bytes.iter().map(|byte| std::format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn tags_take_keys_of_any_length() {
+        for len in 0..=200usize {
+            let key: Vec<u8> = (0..=255).take(len).collect();
+            let mut other = key.clone();
+            other.push(7);
+            assert_ne!(mac16(&key, &[b"text"]), mac16(&other, &[b"text"]), "{len}");
+        }
+        let long = [9; 33];
+        assert_eq!(mac16(&long, &[b"x"]), mac16(&hash(&[&long]), &[b"x"]));
+    }
+
+    #[test]
+    fn hkdf_outputs_follow_their_definition() {
+        let (key, input) = ([3; 32], b"input");
+        let [first, second, third] = hkdf3(&key, input);
+        assert_eq!(hkdf2(&key, input), [first, second]);
+        let extracted = hmac(&key, &[input]);
+        assert_eq!(second, hmac(&extracted, &[&first[..], &[2]]));
+        assert_eq!(third, hmac(&extracted, &[&second[..], &[3]]));
+    }
+
+    #[test]
+    fn label_and_context_cannot_be_shifted_into_each_other() {
+        let secret = [1; 32];
+        assert_ne!(expand_label(&secret, b"ab", b"c"), expand_label(&secret, b"a", b"bc"));
+        assert_ne!(expand_label(&secret, b"ab", b"c"), expand_label(&[2; 32], b"ab", b"c"));
+        assert_eq!(expand_label(&secret, b"ab", b"c"), expand_label(&secret, b"ab", b"c"));
+    }
+
+    #[test]
+    fn equal_compares_length_and_every_byte() {
+        assert!(equal(b"", b"") && equal(b"same", b"same"));
+        assert!(!equal(b"same", b"sam") && !equal(b"same", b"samf") && !equal(b"tame", b"same"));
+    }
+
+    #[test]
+    fn our_hash_is_the_crates_own() {
+        assert_eq!(hash(&[b"xyz"])[..], Blake2s256::digest(b"xyz")[..]);
+    }
+}

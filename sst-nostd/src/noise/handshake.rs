@@ -1,0 +1,366 @@
+//! One handshake, from either end: `HandshakeState` (Noise section 5.3).
+
+use core::fmt;
+
+use zeroize::Zeroize;
+
+use super::pattern::{Pattern, Role, Token};
+use super::symmetric::SymmetricState;
+use crate::crypto::{Crypto, KEY_LEN, KeyPair};
+
+/// The longest Noise message, in bytes (Noise section 3).
+pub const MAX_MESSAGE_LEN: usize = 65_535;
+
+/// A handshake under way.
+///
+/// A message that fails, whether read or written, changes nothing: the true message may still come
+/// after any number of forged ones. Each message is tried on a copy of the state, and the copy
+/// becomes the state only when the message has been accepted to its last byte.
+///
+/// The ephemeral secret comes from the caller, who must take a fresh one for each handshake. All
+/// secrets are erased when the handshake is dropped.
+pub struct Handshake {
+    pattern: Pattern,
+    role: Role,
+    index: u8,
+    statics: KeyPair,
+    ephemeral: [u8; KEY_LEN],
+    state: State,
+}
+
+/// What messages change.
+#[derive(Clone)]
+struct State {
+    symmetric: SymmetricState,
+    remote_ephemeral: Option<[u8; KEY_LEN]>,
+    remote_static: Option<[u8; KEY_LEN]>,
+    agreements: u32,
+}
+
+/// What a finished handshake leaves behind. Erased when dropped.
+pub struct Split {
+    /// Key of what the initiator sends.
+    pub initiator_to_responder: [u8; KEY_LEN],
+    /// Key of what the responder sends.
+    pub responder_to_initiator: [u8; KEY_LEN],
+    /// The handshake hash: the same at both ends, and in no other handshake (Noise section 11.2).
+    pub hash: [u8; KEY_LEN],
+}
+
+/// Why a handshake did not go on. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoiseError {
+    /// A public key of the peer is a point of low order.
+    Agree,
+    /// The caller's buffer cannot take the message or the payload.
+    BufferTooSmall,
+    /// The handshake has no more messages.
+    Finished,
+    /// The pattern needs the peer's static key beforehand.
+    KeyMissing,
+    /// The pattern has the peer send its static key: it cannot be given beforehand.
+    KeyUnexpected,
+    /// The handshake has more messages before it can be split.
+    NotFinished,
+    /// It is the peer who writes the next message, or we who do.
+    NotOurTurn,
+    /// The message is not authentic.
+    Open,
+    /// The environment does not have ChaCha20-Poly1305, which it must.
+    Suite,
+    /// The message is longer than [`MAX_MESSAGE_LEN`].
+    TooLong,
+    /// The message is too short for its keys and tags.
+    TooShort,
+}
+
+impl Handshake {
+    /// A handshake before its first message.
+    ///
+    /// Both ends must give the same `prologue`, whose parts are joined. `remote_static` is for the
+    /// initiator of a pattern where it knows the responder, and only for that.
+    ///
+    /// # Errors
+    /// [`NoiseError::KeyMissing`] and [`NoiseError::KeyUnexpected`], of `remote_static`.
+    pub fn new(
+        pattern: Pattern,
+        role: Role,
+        prologue: &[&[u8]],
+        statics: &KeyPair,
+        ephemeral_secret: [u8; KEY_LEN],
+        remote_static: Option<[u8; KEY_LEN]>,
+    ) -> Result<Self, NoiseError> {
+        let mut symmetric = SymmetricState::new(pattern.name());
+        symmetric.mix_hash(prologue);
+        match (pattern.knows_responder(), role, &remote_static) {
+            (true, Role::Initiator, Some(responder)) => symmetric.mix_hash(&[responder]),
+            (true, Role::Initiator, None) => return Err(NoiseError::KeyMissing),
+            (true, Role::Responder, None) => symmetric.mix_hash(&[statics.public()]),
+            (false, _, None) => {}
+            (_, _, Some(_)) => return Err(NoiseError::KeyUnexpected),
+        }
+        let state = State { symmetric, remote_ephemeral: None, remote_static, agreements: 0 };
+        let statics = statics.clone();
+        Ok(Self { pattern, role, index: 0, statics, ephemeral: ephemeral_secret, state })
+    }
+
+    /// Writes the next message, with `payload` in it, to the front of `out`; returns its length.
+    ///
+    /// Whether the payload is sealed, and to whom, depends on the pattern (Noise section 7.7).
+    ///
+    /// # Errors
+    /// [`NoiseError`]. What `out` then holds must not be sent.
+    pub fn write_message(
+        &mut self,
+        crypto: &impl Crypto,
+        payload: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, NoiseError> {
+        self.check_turn(true)?;
+        let len = self.overhead().checked_add(payload.len()).ok_or(NoiseError::TooLong)?;
+        if len > MAX_MESSAGE_LEN {
+            return Err(NoiseError::TooLong);
+        }
+        let out = out.get_mut(..len).ok_or(NoiseError::BufferTooSmall)?;
+        let mut next = self.state.clone();
+        let written = self.write_parts(&mut next, crypto, payload, out);
+        self.commit(next, written)?;
+        Ok(len)
+    }
+
+    /// Reads the next message; returns the length of its payload, now at the front of
+    /// `payload_out`.
+    ///
+    /// # Errors
+    /// [`NoiseError`]. `payload_out` then holds no plaintext that was sealed.
+    pub fn read_message(
+        &mut self,
+        crypto: &impl Crypto,
+        message: &[u8],
+        payload_out: &mut [u8],
+    ) -> Result<usize, NoiseError> {
+        self.check_turn(false)?;
+        if message.len() > MAX_MESSAGE_LEN {
+            return Err(NoiseError::TooLong);
+        }
+        let len = message.len().checked_sub(self.overhead()).ok_or(NoiseError::TooShort)?;
+        let payload_out = payload_out.get_mut(..len).ok_or(NoiseError::BufferTooSmall)?;
+        let mut next = self.state.clone();
+        let read = self.read_parts(&mut next, crypto, message, payload_out);
+        self.commit(next, read)?;
+        Ok(len)
+    }
+
+    /// Ends the handshake and takes its results.
+    ///
+    /// # Errors
+    /// [`NoiseError::NotFinished`].
+    pub fn split(self) -> Result<Split, NoiseError> {
+        if !self.is_finished() {
+            return Err(NoiseError::NotFinished);
+        }
+        let [initiator_to_responder, responder_to_initiator] = self.state.symmetric.split();
+        Ok(Split { initiator_to_responder, responder_to_initiator, hash: self.hash() })
+    }
+
+    /// The pattern it follows.
+    #[must_use]
+    pub const fn pattern(&self) -> Pattern {
+        self.pattern
+    }
+
+    /// Which end this is.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How many messages have been written and read: the index of the next.
+    #[must_use]
+    pub const fn message_index(&self) -> usize {
+        self.index as usize
+    }
+
+    /// Bytes that message `index` adds to its payload.
+    #[must_use]
+    pub const fn message_overhead(&self, index: usize) -> usize {
+        self.pattern.message_overhead(index)
+    }
+
+    /// True if the next message is ours to write.
+    #[must_use]
+    pub const fn is_our_turn(&self) -> bool {
+        let initiator_writes = self.index.is_multiple_of(2);
+        !self.is_finished() && initiator_writes == matches!(self.role, Role::Initiator)
+    }
+
+    /// True if there are no more messages.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.message_index() >= self.pattern.message_count()
+    }
+
+    /// The peer's static public key, once known. The peer has proved to hold its secret only when a
+    /// sealed message that mixed it in has been read.
+    #[must_use]
+    pub const fn remote_static(&self) -> Option<[u8; KEY_LEN]> {
+        self.state.remote_static
+    }
+
+    /// The hash of everything so far; when finished, the handshake hash.
+    #[must_use]
+    pub const fn hash(&self) -> [u8; KEY_LEN] {
+        *self.state.symmetric.hash()
+    }
+
+    /// How many key agreements this end has computed, for failed messages too.
+    #[must_use]
+    pub const fn agreements(&self) -> u32 {
+        self.state.agreements
+    }
+
+    fn overhead(&self) -> usize {
+        self.pattern.message_overhead(self.message_index())
+    }
+
+    fn tokens(&self) -> &'static [Token] {
+        self.pattern.message(self.message_index())
+    }
+
+    const fn check_turn(&self, writing: bool) -> Result<(), NoiseError> {
+        if self.is_finished() {
+            return Err(NoiseError::Finished);
+        }
+        if self.is_our_turn() == writing { Ok(()) } else { Err(NoiseError::NotOurTurn) }
+    }
+
+    /// Makes `next` the state if all went well; otherwise keeps only the count of work done.
+    fn commit(&mut self, next: State, outcome: Result<(), NoiseError>) -> Result<(), NoiseError> {
+        if outcome.is_ok() {
+            self.state = next;
+            self.index = self.index.saturating_add(1);
+        } else {
+            self.state.agreements = next.agreements;
+        }
+        outcome
+    }
+
+    fn write_parts(
+        &self,
+        state: &mut State,
+        crypto: &impl Crypto,
+        payload: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), NoiseError> {
+        let mut rest = out;
+        for token in self.tokens() {
+            match token {
+                Token::E => {
+                    let public = crypto.public_key(&self.ephemeral);
+                    let (slot, after) =
+                        rest.split_first_chunk_mut().ok_or(NoiseError::BufferTooSmall)?;
+                    *slot = public;
+                    state.symmetric.mix_hash(&[&public]);
+                    rest = after;
+                }
+                Token::S => {
+                    let public = self.statics.public();
+                    rest = state.symmetric.seal_and_hash(crypto, public, rest)?;
+                }
+                agreement => self.mix_agreement(state, crypto, *agreement)?,
+            }
+        }
+        state.symmetric.seal_and_hash(crypto, payload, rest)?;
+        Ok(())
+    }
+
+    fn read_parts(
+        &self,
+        state: &mut State,
+        crypto: &impl Crypto,
+        message: &[u8],
+        payload_out: &mut [u8],
+    ) -> Result<(), NoiseError> {
+        let mut rest = message;
+        for token in self.tokens() {
+            match token {
+                Token::E => {
+                    let (public, after) =
+                        rest.split_first_chunk::<KEY_LEN>().ok_or(NoiseError::TooShort)?;
+                    state.symmetric.mix_hash(&[public]);
+                    state.remote_ephemeral = Some(*public);
+                    rest = after;
+                }
+                Token::S => {
+                    let sealed_len = KEY_LEN.saturating_add(state.symmetric.tag_len());
+                    let (sealed, after) =
+                        rest.split_at_checked(sealed_len).ok_or(NoiseError::TooShort)?;
+                    let mut public = [0; KEY_LEN];
+                    state.symmetric.open_and_hash(crypto, sealed, &mut public)?;
+                    state.remote_static = Some(public);
+                    rest = after;
+                }
+                agreement => self.mix_agreement(state, crypto, *agreement)?,
+            }
+        }
+        state.symmetric.open_and_hash(crypto, rest, payload_out)
+    }
+
+    /// Computes the agreement that `token` names and mixes it in.
+    fn mix_agreement(
+        &self,
+        state: &mut State,
+        crypto: &impl Crypto,
+        token: Token,
+    ) -> Result<(), NoiseError> {
+        let initiator = matches!(self.role, Role::Initiator);
+        let (our_ephemeral, their_ephemeral) = match token {
+            Token::Ee => (true, true),
+            Token::Es => (initiator, !initiator),
+            Token::Se => (!initiator, initiator),
+            Token::Ss => (false, false),
+            Token::E | Token::S => return Ok(()),
+        };
+        let secret = if our_ephemeral { &self.ephemeral } else { self.statics.secret() };
+        let remote = if their_ephemeral { state.remote_ephemeral } else { state.remote_static };
+        let public = remote.ok_or(NoiseError::KeyMissing)?;
+        state.agreements = state.agreements.saturating_add(1);
+        let shared = crypto.agree(secret, &public).map_err(|_| NoiseError::Agree)?;
+        state.symmetric.mix_key(&shared);
+        Ok(())
+    }
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        self.ephemeral.zeroize();
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Handshake")
+            .field("pattern", &self.pattern)
+            .field("role", &self.role)
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Split {
+    fn drop(&mut self) {
+        self.initiator_to_responder.zeroize();
+        self.responder_to_initiator.zeroize();
+        self.hash.zeroize();
+    }
+}
+
+impl fmt::Debug for Split {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Split(..)")
+    }
+}
+
+#[cfg(all(test, feature = "rustcrypto"))]
+#[path = "handshake_tests.rs"]
+mod tests;

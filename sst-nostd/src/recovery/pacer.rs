@@ -1,0 +1,249 @@
+//! Spreads packets over the round trip, so that a window does not hit a router all at once.
+//! Source: RFC 9002 section 7.7.
+//!
+//! A bucket of bytes fills at a little more than the window per round trip. It is deep enough
+//! that a coarse timer and a segmenting socket can each do much at once.
+
+use crate::recovery::rtt::Rtt;
+use crate::time::{Duration, Instant, micros};
+
+/// The least burst, in packets: what an initial window may be.
+const BURST_PACKETS: u64 = 10;
+
+/// A burst lasts this long at the pacing rate: about twice what timers of common systems miss by.
+/// Above 262 Mbit/s it exceeds the 64 KiB of one segmented send.
+const BURST_MICROS: u64 = 2_000;
+
+/// Sleeping senders wake when this part of a burst is ready: a timer for each packet would cost
+/// more than the packet.
+const WAKE_DIVISOR: u64 = 4;
+
+/// Fractional bits of the byte counts, so that slow rates are exact over short times.
+const FRACTION_BITS: u32 = 24;
+
+/// The largest window believed; keeps all products within 64 bits.
+const MAX_WINDOW_BYTES: u64 = 1 << 32;
+
+/// What the rate follows from.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace<'a> {
+    /// The congestion window.
+    pub window_bytes: u64,
+    /// Whether the window is in slow start: then the rate is twice the window per round trip,
+    /// else five quarters.
+    pub slow_start: bool,
+    /// The path's round-trip time.
+    pub rtt: &'a Rtt,
+    /// The largest packet of the path.
+    pub mtu_bytes: u64,
+}
+
+/// The bucket of one path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pacer {
+    /// Bytes that may be sent, with [`FRACTION_BITS`] of fraction.
+    filled: u64,
+    /// When `filled` was true; `None` is a bucket full since ever.
+    filled_at: Option<Instant>,
+}
+
+impl Pacer {
+    /// A full bucket.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { filled: 0, filled_at: None }
+    }
+
+    /// `bytes` were sent, paced or not.
+    pub fn on_sent(&mut self, now: Instant, bytes: u64, pace: &Pace<'_>) {
+        self.filled = self.filled_by(now, pace).saturating_sub(to_fixed(bytes));
+        self.filled_at = Some(now);
+    }
+
+    /// When `bytes` more may be sent; `None` is now.
+    ///
+    /// Before the first round-trip sample there is no rate to speak of, and everything may go:
+    /// the initial window is the limit.
+    #[must_use]
+    pub fn ready_at(&self, now: Instant, bytes: u64, pace: &Pace<'_>) -> Option<Instant> {
+        if !pace.rtt.has_sample() {
+            return None;
+        }
+        let burst = pace.burst_bytes();
+        let filled = self.filled_by(now, pace);
+        if filled >= to_fixed(bytes.min(burst)) {
+            return None;
+        }
+        let wanted = to_fixed(bytes.max(burst / WAKE_DIVISOR).min(burst));
+        let wait = wanted.saturating_sub(filled).div_ceil(pace.fixed_per_micro());
+        Some(now.after(Duration::from_micros(wait)))
+    }
+
+    /// How many bytes may be sent at `now`.
+    #[must_use]
+    pub fn budget(&self, now: Instant, pace: &Pace<'_>) -> u64 {
+        if !pace.rtt.has_sample() {
+            return pace.window_bytes;
+        }
+        self.filled_by(now, pace) >> FRACTION_BITS
+    }
+
+    /// What the bucket holds at `now`. Time that runs backward fills nothing, and time that leaps
+    /// fills one burst.
+    fn filled_by(&self, now: Instant, pace: &Pace<'_>) -> u64 {
+        let burst = to_fixed(pace.burst_bytes());
+        let Some(filled_at) = self.filled_at else { return burst };
+        let elapsed = micros(now.since(filled_at));
+        let gained = elapsed.saturating_mul(pace.fixed_per_micro());
+        self.filled.saturating_add(gained).min(burst)
+    }
+}
+
+impl Pace<'_> {
+    /// The bucket's rate, in bytes per microsecond with [`FRACTION_BITS`] of fraction; never zero.
+    fn fixed_per_micro(&self) -> u64 {
+        // At most 2^32 * 2 * 2^24 = 2^57.
+        let quarters = if self.slow_start { 8 } else { 5 };
+        let per_round_trip = to_fixed(self.window()).saturating_mul(quarters) / 4;
+        let round_trip = micros(self.rtt.smoothed()).max(1);
+        per_round_trip.checked_div(round_trip).unwrap_or(0).max(1)
+    }
+
+    /// The depth of the bucket.
+    fn burst_bytes(&self) -> u64 {
+        let by_time = self.fixed_per_micro().saturating_mul(BURST_MICROS) >> FRACTION_BITS;
+        let mtu = self.mtu_bytes.clamp(1, u64::from(u16::MAX));
+        let least = mtu.saturating_mul(BURST_PACKETS);
+        by_time.max(least).min(self.window().saturating_mul(2)).max(mtu)
+    }
+
+    fn window(&self) -> u64 {
+        self.window_bytes.min(MAX_WINDOW_BYTES)
+    }
+}
+
+fn to_fixed(bytes: u64) -> u64 {
+    bytes.min(MAX_WINDOW_BYTES.saturating_mul(2)) << FRACTION_BITS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rtt(millis: u64) -> Rtt {
+        let mut rtt = Rtt::new(Duration::from_millis(millis));
+        rtt.on_sample(Duration::from_millis(millis), Duration::ZERO, Duration::ZERO, true);
+        rtt
+    }
+
+    fn pace(window_bytes: u64, rtt: &Rtt) -> Pace<'_> {
+        Pace { window_bytes, slow_start: false, rtt, mtu_bytes: 1200 }
+    }
+
+    /// Sends as fast as the pacer allows for `seconds`, waking `late` after each deadline, and
+    /// returns bytes per second, apart from the first burst.
+    fn rate(pace: &Pace<'_>, seconds: u64, late: Duration) -> u64 {
+        let mut pacer = Pacer::new();
+        let (mut now, mut sent) = (Instant::ZERO, 0);
+        let end = Instant::ZERO.after(Duration::from_secs(seconds));
+        while now < end {
+            match pacer.ready_at(now, 1200, pace) {
+                None => {
+                    pacer.on_sent(now, 1200, pace);
+                    sent += 1200;
+                }
+                Some(at) => {
+                    assert!(at > now);
+                    now = at.after(late);
+                }
+            }
+        }
+        (sent - pace.burst_bytes()) / seconds
+    }
+
+    #[test]
+    fn the_rate_is_five_quarters_of_the_window_per_round_trip() {
+        for (window, millis) in [(12_000, 100), (120_000, 20), (12_500_000, 100), (2400, 1000)] {
+            let rtt = rtt(millis);
+            for slow_start in [false, true] {
+                let pace = Pace { slow_start, ..pace(window, &rtt) };
+                let wanted = window * 1000 / millis * if slow_start { 8 } else { 5 } / 4;
+                let found = rate(&pace, 20, Duration::ZERO);
+                assert!(found.abs_diff(wanted) <= wanted / 20, "{window} {found} {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_timer_a_millisecond_late_does_not_lower_the_rate() {
+        for (window, millis) in [(120_000, 20), (12_500_000, 100), (1_000_000, 20)] {
+            let rtt = rtt(millis);
+            let wanted = window * 1000 / millis * 5 / 4;
+            let found = rate(&pace(window, &rtt), 10, Duration::from_millis(1));
+            assert!(found.abs_diff(wanted) <= wanted / 20, "{window} {found} {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_fast_path_may_send_sixty_four_kibibytes_at_once() {
+        let rtt = rtt(20);
+        // 40 MB/s.
+        assert!(Pacer::new().budget(Instant::ZERO, &pace(800_000, &rtt)) >= 65_536);
+        // 600 kB/s: ten packets.
+        assert_eq!(Pacer::new().budget(Instant::ZERO, &pace(12_000, &rtt)), 12_000);
+        // Never more than twice the window.
+        assert_eq!(Pacer::new().budget(Instant::ZERO, &pace(2400, &rtt)), 4800);
+    }
+
+    #[test]
+    fn nothing_is_paced_before_the_first_sample() {
+        let unknown = Rtt::new(Duration::from_millis(250));
+        let pace = pace(12_000, &unknown);
+        let mut pacer = Pacer::new();
+        for _ in 0..10 {
+            assert_eq!(pacer.ready_at(Instant::ZERO, 1200, &pace), None);
+            pacer.on_sent(Instant::ZERO, 1200, &pace);
+        }
+        assert_eq!(pacer.budget(Instant::ZERO, &pace), 12_000);
+    }
+
+    #[test]
+    fn packets_larger_than_the_burst_still_go() {
+        let rtt = rtt(20);
+        let pace = Pace { mtu_bytes: 65_507, ..pace(1, &rtt) };
+        assert_eq!(Pacer::new().ready_at(Instant::ZERO, 1 << 40, &pace), None);
+    }
+
+    #[test]
+    fn a_leaping_clock_fills_one_burst_and_a_backward_one_nothing() {
+        let rtt = rtt(100);
+        let pace = pace(120_000, &rtt);
+        let century = Instant::ZERO.after(Duration::from_secs(100 * 365 * 86_400));
+        let mut pacer = Pacer::new();
+        pacer.on_sent(century, 12_000, &pace);
+        assert_eq!(pacer.budget(Instant::ZERO, &pace), 0);
+        let at = pacer.ready_at(Instant::ZERO, 1200, &pace).expect("must wait");
+        assert!(at < Instant::ZERO.after(Duration::from_millis(10)), "no wait of a century");
+        pacer.on_sent(Instant::ZERO, 1200, &pace);
+        assert_eq!(pacer.ready_at(at, 1200, &pace), None);
+        assert_eq!(pacer.budget(century, &pace), 12_000);
+    }
+
+    #[test]
+    fn absurd_windows_and_round_trips_do_not_overflow() {
+        let slow = rtt(1 << 40);
+        let fast = rtt(0);
+        let end = Instant::from_micros(u64::MAX);
+        for rtt in [&slow, &fast] {
+            for window in [0, 1, u64::MAX] {
+                let mtu_bytes = window;
+                let pace = Pace { window_bytes: window, slow_start: true, rtt, mtu_bytes };
+                let mut pacer = Pacer::new();
+                pacer.on_sent(Instant::ZERO, u64::MAX, &pace);
+                assert!(pacer.ready_at(end, u64::MAX, &pace).is_none_or(|at| at == end));
+                pacer.on_sent(end, u64::MAX, &pace);
+                let _ = pacer.budget(end, &pace);
+            }
+        }
+    }
+}

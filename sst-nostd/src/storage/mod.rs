@@ -1,0 +1,39 @@
+//! The containers everything else is built from: bounded, panic-free, and either lent by the
+//! caller (a board's statics) or, with feature `alloc`, owned and grown up to a fixed limit.
+//!
+//! Every container here has a limit chosen when it is made. Reaching it is an answer,
+//! [`Full`], and leaves the container as it was.
+
+mod backing;
+mod blocks;
+mod hash;
+mod heap;
+mod index;
+mod queue;
+#[cfg(test)]
+mod random;
+mod ranges;
+mod rope;
+mod rope_bits;
+mod sliding;
+mod table;
+mod timers;
+
+pub use backing::{Backing, MAX_ROWS};
+pub use blocks::BlockPool;
+pub use hash::KeyedHash;
+pub use heap::{HasNode, Heap, Heaped, Node};
+pub use index::HashIndex;
+pub use queue::{HasLink, Link, Linked, Queue};
+pub use ranges::RangeSet;
+pub use rope::Rope;
+pub use sliding::{Sighting, SlidingBits};
+pub use table::{Handle, Row, Table};
+pub use timers::{TimerSlot, Timers};
+
+/// A container has reached its limit. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// "No row" wherever a row index is stored. Never a valid index: see [`MAX_ROWS`].
+pub(crate) const NONE: u32 = u32::MAX;

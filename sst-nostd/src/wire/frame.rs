@@ -1,0 +1,423 @@
+//! [`Frame`]: one item inside a sealed packet.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+use core::str;
+
+use crate::bytes::{Full, Reader, Truncated, VarintError, Writer, varint_len};
+use crate::id::{Priority, StreamId};
+use crate::wire::ack::AckFrame;
+use crate::wire::codes::{StreamCode, TransportCode};
+use crate::wire::stream_frame::{Open, StreamFrame};
+
+/// The longest reason in a CLOSE frame, in bytes: a line for a log, whatever the packet's size.
+pub const MAX_REASON_LEN: usize = 128;
+
+/// The type bytes.
+pub(super) mod kind {
+    pub(in crate::wire) const PADDING: u8 = 0x00;
+    pub(in crate::wire) const PING: u8 = 0x01;
+    pub(in crate::wire) const ACK: u8 = 0x02;
+    pub(in crate::wire) const ACK_ECN: u8 = 0x03;
+    pub(in crate::wire) const CLOSE_TRANSPORT: u8 = 0x04;
+    pub(in crate::wire) const CLOSE_APPLICATION: u8 = 0x05;
+    pub(in crate::wire) const PATH_CHALLENGE: u8 = 0x06;
+    pub(in crate::wire) const PATH_RESPONSE: u8 = 0x07;
+    pub(in crate::wire) const RESET: u8 = 0x10;
+    pub(in crate::wire) const RESET_OPEN: u8 = 0x11;
+    pub(in crate::wire) const STOP: u8 = 0x12;
+    pub(in crate::wire) const STREAM_LIMIT: u8 = 0x13;
+    pub(in crate::wire) const STREAM_BLOCKED: u8 = 0x14;
+    pub(in crate::wire) const CHILD_LIMIT: u8 = 0x15;
+    pub(in crate::wire) const CHILD_BLOCKED: u8 = 0x16;
+    pub(in crate::wire) const SESSION_LIMIT: u8 = 0x17;
+    pub(in crate::wire) const SESSION_BLOCKED: u8 = 0x18;
+    pub(in crate::wire) const PRIORITY: u8 = 0x19;
+    pub(in crate::wire) const DATAGRAM: u8 = 0x1a;
+    pub(in crate::wire) const DATAGRAM_LEN: u8 = 0x1b;
+    pub(in crate::wire) const STREAM: u8 = 0x20;
+    pub(in crate::wire) const STREAM_LAST: u8 = 0x3f;
+}
+
+/// Why bytes are not a frame. The peer's fault: close with [`TransportCode::FRAME_ENCODING`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameError {
+    /// An acknowledged range goes below 0, or there are too many of them.
+    AckRange,
+    /// Unknown attributes of a stream.
+    Attributes,
+    /// A position above 2^62 - 1.
+    Offset,
+    /// A reason that is too long or not UTF-8.
+    Reason,
+    /// A number that names no stream.
+    StreamId,
+    /// The packet ends before the frame does.
+    Truncated,
+    /// An unknown type byte.
+    Type(u8),
+    /// An integer that is not minimal, or too large.
+    Varint,
+}
+
+impl From<Truncated> for FrameError {
+    fn from(_: Truncated) -> Self {
+        Self::Truncated
+    }
+}
+
+impl From<VarintError> for FrameError {
+    fn from(error: VarintError) -> Self {
+        match error {
+            VarintError::Truncated => Self::Truncated,
+            VarintError::NotMinimal | VarintError::TooLarge => Self::Varint,
+        }
+    }
+}
+
+/// One item inside a sealed packet. Text and data are borrowed from the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// Nothing. A run of padding parses as one frame and is encoded as one byte.
+    Padding,
+    /// Nothing, to be acknowledged.
+    Ping,
+    /// Packets that arrived.
+    Ack(AckFrame<'a>),
+    /// The end of the session.
+    Close(CloseFrame<'a>),
+    /// A question whether this path works.
+    PathChallenge([u8; 8]),
+    /// The answer, with the same bytes.
+    PathResponse([u8; 8]),
+    /// The sender of a stream gave it up.
+    Reset(ResetFrame),
+    /// The receiver of a stream wants no more of it.
+    Stop {
+        /// The stream.
+        id: StreamId,
+        /// Why.
+        code: StreamCode,
+    },
+    /// The peer may send this stream up to a position.
+    StreamLimit {
+        /// The stream.
+        id: StreamId,
+        /// The first position that is not allowed.
+        limit: u64,
+    },
+    /// The sender of a stream has more to send than its window allows.
+    StreamBlocked {
+        /// The stream.
+        id: StreamId,
+        /// The limit in the way.
+        at: u64,
+    },
+    /// The peer may open that many children of a stream, all told.
+    ChildLimit {
+        /// The parent.
+        id: StreamId,
+        /// How many.
+        limit: u64,
+    },
+    /// A host wants to open more children of a stream than it may.
+    ChildBlocked {
+        /// The parent.
+        id: StreamId,
+        /// The limit in the way.
+        at: u64,
+    },
+    /// The peer may send that much on all streams together.
+    SessionLimit {
+        /// The sum of positions that is allowed.
+        limit: u64,
+    },
+    /// A host has more to send than the session's window allows.
+    SessionBlocked {
+        /// The limit in the way.
+        at: u64,
+    },
+    /// The receiver of a stream asks its sender to make it more or less urgent.
+    Priority {
+        /// The stream.
+        id: StreamId,
+        /// How urgent.
+        priority: Priority,
+    },
+    /// A datagram that fits this packet.
+    Datagram(DatagramFrame<'a>),
+    /// Bytes of a stream.
+    Stream(StreamFrame<'a>),
+}
+
+impl<'a> Frame<'a> {
+    /// The next frame. Takes at least one byte, or fails.
+    ///
+    /// # Errors
+    /// [`FrameError`]; at the end of the packet it is [`FrameError::Truncated`].
+    pub fn parse(reader: &mut Reader<'a>) -> Result<Self, FrameError> {
+        let first = reader.u8()?;
+        Ok(match first {
+            kind::PADDING => {
+                reader.skip_all(kind::PADDING);
+                Self::Padding
+            }
+            kind::PING => Self::Ping,
+            kind::ACK | kind::ACK_ECN => {
+                Self::Ack(AckFrame::parse(reader, first == kind::ACK_ECN)?)
+            }
+            kind::CLOSE_TRANSPORT | kind::CLOSE_APPLICATION => {
+                Self::Close(CloseFrame::parse(first, reader)?)
+            }
+            kind::PATH_CHALLENGE => Self::PathChallenge(reader.array()?),
+            kind::PATH_RESPONSE => Self::PathResponse(reader.array()?),
+            kind::DATAGRAM | kind::DATAGRAM_LEN => {
+                Self::Datagram(DatagramFrame::parse(first, reader)?)
+            }
+            kind::STREAM..=kind::STREAM_LAST => Self::Stream(StreamFrame::parse(first, reader)?),
+            _ => Self::parse_control(first, reader)?,
+        })
+    }
+
+    fn parse_control(first: u8, reader: &mut Reader<'a>) -> Result<Self, FrameError> {
+        Ok(match first {
+            kind::RESET | kind::RESET_OPEN => Self::Reset(ResetFrame::parse(first, reader)?),
+            kind::STOP => {
+                Self::Stop { id: stream_id(reader)?, code: StreamCode::new(reader.varint()?) }
+            }
+            kind::STREAM_LIMIT => {
+                Self::StreamLimit { id: stream_id(reader)?, limit: reader.varint()? }
+            }
+            kind::STREAM_BLOCKED => {
+                Self::StreamBlocked { id: stream_id(reader)?, at: reader.varint()? }
+            }
+            kind::CHILD_LIMIT => {
+                Self::ChildLimit { id: stream_id(reader)?, limit: reader.varint()? }
+            }
+            kind::CHILD_BLOCKED => {
+                Self::ChildBlocked { id: stream_id(reader)?, at: reader.varint()? }
+            }
+            kind::SESSION_LIMIT => Self::SessionLimit { limit: reader.varint()? },
+            kind::SESSION_BLOCKED => Self::SessionBlocked { at: reader.varint()? },
+            kind::PRIORITY => {
+                Self::Priority { id: stream_id(reader)?, priority: reader.u8()?.cast_signed() }
+            }
+            _ => return Err(FrameError::Type(first)),
+        })
+    }
+
+    /// Puts the frame, in a form after which others may follow.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no space, or a value that no frame can hold; nothing was put.
+    pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        let start = writer.position();
+        self.put(writer).inspect_err(|_| writer.truncate(start))
+    }
+
+    fn put(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        match *self {
+            Self::Padding => writer.put_u8(kind::PADDING),
+            Self::Ping => writer.put_u8(kind::PING),
+            Self::Ack(ack) => ack.encode(writer),
+            Self::Close(close) => close.encode(writer),
+            Self::PathChallenge(bytes) => {
+                writer.put_u8(kind::PATH_CHALLENGE)?;
+                writer.put_bytes(&bytes)
+            }
+            Self::PathResponse(bytes) => {
+                writer.put_u8(kind::PATH_RESPONSE)?;
+                writer.put_bytes(&bytes)
+            }
+            Self::Reset(reset) => reset.encode(writer),
+            Self::Stop { id, code } => put_two(writer, kind::STOP, id, code.as_u64()),
+            Self::StreamLimit { id, limit } => put_two(writer, kind::STREAM_LIMIT, id, limit),
+            Self::StreamBlocked { id, at } => put_two(writer, kind::STREAM_BLOCKED, id, at),
+            Self::ChildLimit { id, limit } => put_two(writer, kind::CHILD_LIMIT, id, limit),
+            Self::ChildBlocked { id, at } => put_two(writer, kind::CHILD_BLOCKED, id, at),
+            Self::SessionLimit { limit } => {
+                writer.put_u8(kind::SESSION_LIMIT)?;
+                writer.put_varint(limit)
+            }
+            Self::SessionBlocked { at } => {
+                writer.put_u8(kind::SESSION_BLOCKED)?;
+                writer.put_varint(at)
+            }
+            Self::Priority { id, priority } => {
+                writer.put_u8(kind::PRIORITY)?;
+                writer.put_varint(id.as_u64())?;
+                writer.put_u8(priority.cast_unsigned())
+            }
+            Self::Datagram(datagram) => datagram.encode(writer),
+            Self::Stream(stream) => stream.encode(writer),
+        }
+    }
+
+    /// True if a packet with this frame is to be acknowledged.
+    #[must_use]
+    pub const fn is_ack_eliciting(&self) -> bool {
+        !matches!(self, Self::Padding | Self::Ack(_) | Self::Close(_))
+    }
+}
+
+/// The frames of a packet, in order. Ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Frames<'a>(Reader<'a>);
+
+impl<'a> Frames<'a> {
+    /// The frames of this opened payload.
+    #[must_use]
+    pub const fn new(payload: &'a [u8]) -> Self {
+        Self(Reader::new(payload))
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<Frame<'a>, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let frame = Frame::parse(&mut self.0);
+        if frame.is_err() {
+            self.0 = Reader::new(&[]);
+        }
+        Some(frame)
+    }
+}
+
+/// Why a session ends, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCause {
+    /// The peer's transport.
+    Transport(TransportCode),
+    /// The peer's application, with a number of its own.
+    Application(u64),
+}
+
+/// The end of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseFrame<'a> {
+    /// Why.
+    pub cause: CloseCause,
+    /// Why, for a human to read. At most [`MAX_REASON_LEN`] bytes.
+    pub reason: &'a str,
+}
+
+impl<'a> CloseFrame<'a> {
+    fn parse(first: u8, reader: &mut Reader<'a>) -> Result<Self, FrameError> {
+        let code = reader.varint()?;
+        let reason = reader.varint_bytes()?;
+        if reason.len() > MAX_REASON_LEN {
+            return Err(FrameError::Reason);
+        }
+        let reason = str::from_utf8(reason).map_err(|_| FrameError::Reason)?;
+        let cause = if first == kind::CLOSE_TRANSPORT {
+            CloseCause::Transport(TransportCode::new(code))
+        } else {
+            CloseCause::Application(code)
+        };
+        Ok(Self { cause, reason })
+    }
+
+    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        if self.reason.len() > MAX_REASON_LEN {
+            return Err(Full);
+        }
+        let (first, code) = match self.cause {
+            CloseCause::Transport(code) => (kind::CLOSE_TRANSPORT, code.as_u64()),
+            CloseCause::Application(code) => (kind::CLOSE_APPLICATION, code),
+        };
+        writer.put_u8(first)?;
+        writer.put_varint(code)?;
+        writer.put_varint_bytes(self.reason.as_bytes())
+    }
+}
+
+/// The sender of a stream gave it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResetFrame {
+    /// The stream.
+    pub id: StreamId,
+    /// Why.
+    pub code: StreamCode,
+    /// The position after the last one ever sent: what the stream took of the windows.
+    pub final_position: u64,
+    /// How the stream was opened.
+    pub open: Option<Open>,
+}
+
+impl ResetFrame {
+    fn parse(first: u8, reader: &mut Reader<'_>) -> Result<Self, FrameError> {
+        let id = stream_id(reader)?;
+        let code = StreamCode::new(reader.varint()?);
+        let final_position = reader.varint()?;
+        let is_open = first == kind::RESET_OPEN;
+        let open = if is_open { Some(Open::parse(reader)?) } else { None };
+        Ok(Self { id, code, final_position, open })
+    }
+
+    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        writer.put_u8(if self.open.is_some() { kind::RESET_OPEN } else { kind::RESET })?;
+        writer.put_varint(self.id.as_u64())?;
+        writer.put_varint(self.code.as_u64())?;
+        writer.put_varint(self.final_position)?;
+        self.open.map_or(Ok(()), |open| open.encode(writer))
+    }
+}
+
+/// A datagram that fits one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatagramFrame<'a> {
+    /// The stream that it belongs to.
+    pub parent: StreamId,
+    /// The bytes.
+    pub data: &'a [u8],
+}
+
+impl<'a> DatagramFrame<'a> {
+    /// The length of the frame, in bytes.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        let len = self.data.len();
+        let header_len = 1_usize.saturating_add(varint_len(self.parent.as_u64()));
+        header_len.saturating_add(varint_len(len as u64)).saturating_add(len)
+    }
+
+    fn parse(first: u8, reader: &mut Reader<'a>) -> Result<Self, FrameError> {
+        let parent = stream_id(reader)?;
+        let has_len = first == kind::DATAGRAM_LEN;
+        let data = if has_len { reader.varint_bytes()? } else { reader.rest() };
+        Ok(Self { parent, data })
+    }
+
+    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        writer.put_u8(kind::DATAGRAM_LEN)?;
+        writer.put_varint(self.parent.as_u64())?;
+        writer.put_varint_bytes(self.data)
+    }
+
+    /// Puts the frame in the form that ends the packet: one or two bytes shorter.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no space; nothing was put.
+    pub fn encode_last(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        let header_len = 1_usize.saturating_add(varint_len(self.parent.as_u64()));
+        if writer.remaining_len() < header_len.saturating_add(self.data.len()) {
+            return Err(Full);
+        }
+        writer.put_u8(kind::DATAGRAM)?;
+        writer.put_varint(self.parent.as_u64())?;
+        writer.put_bytes(self.data)
+    }
+}
+
+pub(super) fn stream_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
+    StreamId::from_u64(reader.varint()?).ok_or(FrameError::StreamId)
+}
+
+fn put_two(writer: &mut Writer<'_>, first: u8, id: StreamId, value: u64) -> Result<(), Full> {
+    writer.put_u8(first)?;
+    writer.put_varint(id.as_u64())?;
+    writer.put_varint(value)
+}

@@ -1,0 +1,526 @@
+//! [`Parameters`]: what each host tells the other about itself in the negotiation.
+//!
+//! A list of (type, length, value). An odd type must be understood, an unknown even one is skipped.
+//! Type 0 ends the list. Source: `docs/PROTOCOL.md`, "Parameters".
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+use core::{fmt, str};
+
+use crate::bytes::{Full, Reader, Truncated, VarintError, Writer, varint_len};
+use crate::id::ChannelId;
+use crate::time::{Duration, micros};
+use crate::wire::codes::TransportCode;
+use crate::wire::packet::BASE_PACKET_BYTES;
+
+/// The most entries in a list: twice what version 1 defines, to leave room for extensions.
+pub const MAX_ENTRIES: usize = 32;
+/// The most cipher suites in an offer: four times what version 1 defines.
+pub const MAX_SUITES: usize = 8;
+/// The longest reason of a refusal, in bytes, so that a REPLY stays below its INIT.
+pub const MAX_REFUSAL_LEN: usize = 64;
+/// The longest encoded list: every known entry at its longest, without a refusal.
+pub const MAX_PARAMETERS_LEN: usize = 128;
+/// The longest time a host may hold back an acknowledgement. More would be no acknowledgement.
+pub const MAX_ACK_DELAY: Duration = Duration::from_secs(16);
+
+const END: u64 = 0x00;
+const CHANNEL: u64 = 0x01;
+const IDLE_TIMEOUT: u64 = 0x02;
+const ACK_DELAY: u64 = 0x04;
+const SESSION_WINDOW: u64 = 0x06;
+const STREAM_WINDOW: u64 = 0x08;
+const ROOT_CHILD_CREDIT: u64 = 0x0a;
+const CHILD_CREDIT: u64 = 0x0c;
+const PACKET: u64 = 0x0e;
+const DATAGRAM: u64 = 0x10;
+const SUITES: u64 = 0x12;
+const SUITE: u64 = 0x13;
+const ID_WINDOW: u64 = 0x14;
+const RESET_TOKEN: u64 = 0x16;
+const REFUSAL: u64 = 0x17;
+
+/// Which message a list travels in: some entries belong to one only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The initiator's.
+    Init,
+    /// The responder's.
+    Reply,
+}
+
+/// What a host tells its peer about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// The responder's channel. In a REPLY only, and there always.
+    pub channel: Option<ChannelId>,
+    /// The session ends after this time without a packet; `None` is never. Whole milliseconds.
+    pub idle_timeout: Option<Duration>,
+    /// The longest time that acknowledgements are held back. Whole microseconds, at most
+    /// [`MAX_ACK_DELAY`].
+    pub max_ack_delay: Duration,
+    /// How many positions the peer may use on all streams together, to begin with.
+    pub session_window_bytes: u64,
+    /// How many positions the peer may use on each stream, to begin with.
+    pub stream_window_bytes: u64,
+    /// How many streams the peer may open from the root, to begin with.
+    pub root_child_credit: u64,
+    /// How many streams the peer may open from any other stream, to begin with.
+    pub child_credit: u64,
+    /// The largest packet accepted, in bytes: at least [`BASE_PACKET_BYTES`].
+    pub max_packet_bytes: u16,
+    /// The largest datagram accepted, in bytes; 0 is none.
+    pub max_datagram_bytes: u64,
+    /// The cipher suites that the initiator can use. In an INIT only.
+    pub suites: Suites,
+    /// The cipher suite that the responder chose. In a REPLY only, and there always.
+    pub suite: Option<u8>,
+    /// How far ahead of the lowest unseen stream of the peer its newest may be.
+    pub id_window: u64,
+    /// Proof, in a LOST packet, that this host sent it.
+    pub reset_token: Option<[u8; 16]>,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            channel: None,
+            idle_timeout: Some(Duration::from_secs(30)),
+            max_ack_delay: Duration::from_millis(25),
+            session_window_bytes: 65_536,
+            stream_window_bytes: 16_384,
+            root_child_credit: 16,
+            child_credit: 4,
+            max_packet_bytes: BASE_PACKET_BYTES as u16,
+            max_datagram_bytes: 0,
+            suites: Suites::default(),
+            suite: None,
+            id_window: 64,
+            reset_token: None,
+        }
+    }
+}
+
+/// A list as it came: parameters, or a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parsed<'a> {
+    /// The parameters.
+    pub parameters: Parameters,
+    /// The responder does not want the session. The parameters then mean nothing.
+    pub refusal: Option<Refusal<'a>>,
+}
+
+impl Parameters {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// [`ParametersError`]: the peer is wrong, or wants more than we know.
+    pub fn parse(bytes: &[u8], carrier: Carrier) -> Result<Parsed<'_>, ParametersError> {
+        let mut parsed = Parsed { parameters: Self::default(), refusal: None };
+        let mut seen = [END; MAX_ENTRIES];
+        let mut seen_count = 0_usize;
+        let mut reader = Reader::new(bytes);
+        while !reader.is_empty() {
+            let kind = reader.varint()?;
+            if kind == END {
+                break;
+            }
+            let value = reader.varint_bytes()?;
+            if seen.contains(&kind) {
+                return Err(ParametersError::Duplicate);
+            }
+            *seen.get_mut(seen_count).ok_or(ParametersError::TooMany)? = kind;
+            seen_count = seen_count.saturating_add(1);
+            parsed.take(kind, value, carrier)?;
+        }
+        let Self { channel, suite, .. } = parsed.parameters;
+        let is_complete = channel.is_some() && suite.is_some() || parsed.refusal.is_some();
+        if carrier == Carrier::Reply && !is_complete {
+            return Err(ParametersError::Missing);
+        }
+        parsed.parameters.check()?;
+        Ok(parsed)
+    }
+
+    /// Puts the list: what differs from the defaults.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no space, or a value that no list can hold; nothing was put.
+    pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        let start = writer.position();
+        self.put(writer).inspect_err(|_| writer.truncate(start))
+    }
+
+    /// Checks values that have limits of their own.
+    ///
+    /// # Errors
+    /// [`ParametersError::Illegal`] if one is outside its limits.
+    pub fn check(&self) -> Result<(), ParametersError> {
+        let is_legal = self.max_ack_delay <= MAX_ACK_DELAY
+            && usize::from(self.max_packet_bytes) >= BASE_PACKET_BYTES;
+        if is_legal { Ok(()) } else { Err(ParametersError::Illegal) }
+    }
+
+    fn put(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        if let Some(channel) = self.channel {
+            put_entry(writer, CHANNEL, &channel.to_bytes())?;
+        }
+        if let Some(suite) = self.suite {
+            put_entry(writer, SUITE, &[suite])?;
+        }
+        if self.suites != Suites::default() {
+            put_entry(writer, SUITES, self.suites.as_slice())?;
+        }
+        let (ours, defaults) = (self.numbers(), Self::default().numbers());
+        for ((kind, number), (_, default)) in ours.into_iter().zip(defaults) {
+            if number != default {
+                writer.put_varint(kind)?;
+                writer.put_varint(varint_len(number) as u64)?;
+                writer.put_varint(number)?;
+            }
+        }
+        self.reset_token.map_or(Ok(()), |token| put_entry(writer, RESET_TOKEN, &token))
+    }
+
+    /// The entries that are one number each.
+    fn numbers(&self) -> [(u64, u64); 9] {
+        let idle_millis = self.idle_timeout.map_or(0, |timeout| micros(timeout) / 1000);
+        [
+            (IDLE_TIMEOUT, idle_millis),
+            (ACK_DELAY, micros(self.max_ack_delay)),
+            (SESSION_WINDOW, self.session_window_bytes),
+            (STREAM_WINDOW, self.stream_window_bytes),
+            (ROOT_CHILD_CREDIT, self.root_child_credit),
+            (CHILD_CREDIT, self.child_credit),
+            (PACKET, u64::from(self.max_packet_bytes)),
+            (DATAGRAM, self.max_datagram_bytes),
+            (ID_WINDOW, self.id_window),
+        ]
+    }
+}
+
+impl<'a> Parsed<'a> {
+    fn take(
+        &mut self,
+        kind: u64,
+        value: &'a [u8],
+        carrier: Carrier,
+    ) -> Result<(), ParametersError> {
+        let parameters = &mut self.parameters;
+        match (kind, carrier) {
+            (CHANNEL | SUITE | REFUSAL, Carrier::Init) | (SUITES, Carrier::Reply) => {
+                return Err(ParametersError::Misplaced);
+            }
+            (CHANNEL, _) => {
+                let channel = ChannelId::new(u32::from_be_bytes(array(value)?));
+                parameters.channel = Some(channel.ok_or(ParametersError::Illegal)?);
+            }
+            (SUITE, _) => parameters.suite = Some(u8::from_be_bytes(array(value)?)),
+            (SUITES, _) => {
+                parameters.suites = Suites::new(value).ok_or(ParametersError::Illegal)?;
+            }
+            (RESET_TOKEN, _) => parameters.reset_token = Some(array(value)?),
+            (REFUSAL, _) => self.refusal = Some(Refusal::parse(value)?),
+            _ => return parameters.take_number(kind, value),
+        }
+        Ok(())
+    }
+}
+
+impl Parameters {
+    fn take_number(&mut self, kind: u64, value: &[u8]) -> Result<(), ParametersError> {
+        match kind {
+            IDLE_TIMEOUT => {
+                let timeout = Duration::from_millis(number(value)?);
+                self.idle_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
+            }
+            ACK_DELAY => self.max_ack_delay = Duration::from_micros(number(value)?),
+            SESSION_WINDOW => self.session_window_bytes = number(value)?,
+            STREAM_WINDOW => self.stream_window_bytes = number(value)?,
+            ROOT_CHILD_CREDIT => self.root_child_credit = number(value)?,
+            CHILD_CREDIT => self.child_credit = number(value)?,
+            PACKET => {
+                let bytes = u16::try_from(number(value)?);
+                self.max_packet_bytes = bytes.map_err(|_| ParametersError::Illegal)?;
+            }
+            DATAGRAM => self.max_datagram_bytes = number(value)?,
+            ID_WINDOW => self.id_window = number(value)?,
+            _ if kind.is_multiple_of(2) => {}
+            _ => return Err(ParametersError::Mandatory),
+        }
+        Ok(())
+    }
+}
+
+/// Cipher suites, the one liked best first. Never empty; numbers that we do not know are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Suites {
+    numbers: [u8; MAX_SUITES],
+    count: usize,
+}
+
+impl Suites {
+    /// These suites; `None` if there are none, or more than [`MAX_SUITES`].
+    #[must_use]
+    pub fn new(list: &[u8]) -> Option<Self> {
+        let mut numbers = [0; MAX_SUITES];
+        numbers.get_mut(..list.len())?.copy_from_slice(list);
+        if list.is_empty() { None } else { Some(Self { numbers, count: list.len() }) }
+    }
+
+    /// The suites.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        self.numbers.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// ChaCha20-Poly1305 alone, which every host has.
+impl Default for Suites {
+    fn default() -> Self {
+        Self { numbers: [1, 0, 0, 0, 0, 0, 0, 0], count: 1 }
+    }
+}
+
+impl fmt::Debug for Suites {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.as_slice()).finish()
+    }
+}
+
+/// The responder's answer that it does not want the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal<'a> {
+    /// Why.
+    pub code: TransportCode,
+    /// Why, for a human to read. At most [`MAX_REFUSAL_LEN`] bytes.
+    pub reason: &'a str,
+}
+
+impl<'a> Refusal<'a> {
+    /// Puts a list that says this and nothing else.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no space, or the reason is too long; nothing was put.
+    pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        let start = writer.position();
+        self.put(writer).inspect_err(|_| writer.truncate(start))
+    }
+
+    fn put(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        if self.reason.len() > MAX_REFUSAL_LEN {
+            return Err(Full);
+        }
+        let code = self.code.as_u64();
+        let len = varint_len(code).saturating_add(self.reason.len());
+        writer.put_varint(REFUSAL)?;
+        writer.put_varint(len as u64)?;
+        writer.put_varint(code)?;
+        writer.put_bytes(self.reason.as_bytes())
+    }
+
+    fn parse(value: &'a [u8]) -> Result<Self, ParametersError> {
+        let mut reader = Reader::new(value);
+        let code = TransportCode::new(reader.varint()?);
+        let reason = reader.rest();
+        if reason.len() > MAX_REFUSAL_LEN {
+            return Err(ParametersError::Illegal);
+        }
+        let reason = str::from_utf8(reason).map_err(|_| ParametersError::Illegal)?;
+        Ok(Self { code, reason })
+    }
+}
+
+/// Why a list of parameters is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParametersError {
+    /// Two entries of one type.
+    Duplicate,
+    /// The list does not parse, or a value has not the length or the form of its type.
+    Encoding,
+    /// A value outside its limits.
+    Illegal,
+    /// An unknown entry that must be understood.
+    Mandatory,
+    /// An entry that belongs to the other message.
+    Misplaced,
+    /// An entry that must be there is not.
+    Missing,
+    /// More than [`MAX_ENTRIES`].
+    TooMany,
+}
+
+impl ParametersError {
+    /// What to tell the peer.
+    #[must_use]
+    pub const fn code(self) -> TransportCode {
+        match self {
+            Self::Mandatory => TransportCode::MANDATORY_EXTENSION,
+            _ => TransportCode::PARAMETERS,
+        }
+    }
+}
+
+impl From<Truncated> for ParametersError {
+    fn from(_: Truncated) -> Self {
+        Self::Encoding
+    }
+}
+
+impl From<VarintError> for ParametersError {
+    fn from(_: VarintError) -> Self {
+        Self::Encoding
+    }
+}
+
+fn put_entry(writer: &mut Writer<'_>, kind: u64, value: &[u8]) -> Result<(), Full> {
+    writer.put_varint(kind)?;
+    writer.put_varint_bytes(value)
+}
+
+fn array<const N: usize>(value: &[u8]) -> Result<[u8; N], ParametersError> {
+    value.try_into().map_err(|_| ParametersError::Encoding)
+}
+
+fn number(value: &[u8]) -> Result<u64, ParametersError> {
+    let mut reader = Reader::new(value);
+    let number = reader.varint()?;
+    if reader.is_empty() { Ok(number) } else { Err(ParametersError::Encoding) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::bytes::MAX_VARINT;
+
+    fn largest() -> Parameters {
+        Parameters {
+            channel: ChannelId::new(u32::MAX),
+            idle_timeout: None,
+            max_ack_delay: MAX_ACK_DELAY,
+            session_window_bytes: MAX_VARINT,
+            stream_window_bytes: MAX_VARINT,
+            root_child_credit: MAX_VARINT,
+            child_credit: MAX_VARINT,
+            max_packet_bytes: u16::MAX,
+            max_datagram_bytes: MAX_VARINT,
+            suites: Suites::default(),
+            suite: Some(2),
+            id_window: MAX_VARINT,
+            reset_token: Some([7; 16]),
+        }
+    }
+
+    fn encoded(parameters: &Parameters) -> Vec<u8> {
+        let mut space = [0; MAX_PARAMETERS_LEN];
+        let mut writer = Writer::new(&mut space);
+        parameters.encode(&mut writer).unwrap();
+        writer.written().to_vec()
+    }
+
+    fn init(bytes: &[u8]) -> Result<Parameters, ParametersError> {
+        Parameters::parse(bytes, Carrier::Init).map(|parsed| parsed.parameters)
+    }
+
+    #[test]
+    fn lists_round_trip_and_stay_within_their_length() {
+        let reply = largest();
+        let bytes = encoded(&reply);
+        let parsed = Parameters::parse(&bytes, Carrier::Reply).unwrap();
+        assert_eq!((parsed.parameters, parsed.refusal), (reply, None));
+
+        let suites = Suites::new(&[2, 1, 3, 4, 5, 6, 7, 8]).unwrap();
+        let offer = Parameters { channel: None, suite: None, suites, ..reply };
+        let idle_timeout = Some(Duration::from_millis(MAX_VARINT / 1000));
+        for idle_timeout in [None, Some(Duration::from_millis(1)), idle_timeout] {
+            let offer = Parameters { idle_timeout, ..offer };
+            assert_eq!(init(&encoded(&offer)), Ok(offer));
+        }
+        let both = Parameters { suites, ..reply };
+        assert!(encoded(&both).len() + 8 <= MAX_PARAMETERS_LEN);
+    }
+
+    #[test]
+    fn defaults_cost_nothing() {
+        assert_eq!(encoded(&Parameters::default()), []);
+        assert_eq!(init(&[]), Ok(Parameters::default()));
+        assert_eq!(init(&[0, 0xff, 0xff]), Ok(Parameters::default()));
+    }
+
+    #[test]
+    fn a_list_that_does_not_fit_puts_nothing() {
+        let whole = encoded(&largest()).len();
+        for len in 0..whole {
+            let mut space = std::vec![0; len];
+            let mut writer = Writer::new(&mut space);
+            assert_eq!(largest().encode(&mut writer), Err(Full));
+            assert_eq!(writer.position(), 0);
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_refused_or_a_shorter_list() {
+        let bytes = encoded(&Parameters { channel: None, suite: None, ..largest() });
+        let whole = (0..bytes.len()).filter(|len| init(&bytes[..*len]).is_ok()).count();
+        assert_eq!(whole, 10, "one list after each entry but the last, and the empty one");
+    }
+
+    #[test]
+    fn unknown_even_types_are_skipped_and_odd_ones_refused() {
+        assert_eq!(init(&[0x70, 2, 9, 9, 0x0c, 1, 5]).unwrap().child_credit, 5);
+        assert_eq!(init(&[0x71, 0]), Err(ParametersError::Mandatory));
+        assert_eq!(ParametersError::Mandatory.code(), TransportCode::MANDATORY_EXTENSION);
+        assert_eq!(init(&[0x70, 0, 0x70, 0]), Err(ParametersError::Duplicate));
+        assert_eq!(init(&[0x0c, 1, 5, 0x0c, 1, 5]), Err(ParametersError::Duplicate));
+        let many: Vec<u8> = (0..33).flat_map(|n| [0x80, 0x80 + 2 * n, 0]).collect();
+        assert_eq!(init(&many), Err(ParametersError::TooMany));
+        assert!(init(&many[..32 * 3]).is_ok());
+    }
+
+    #[test]
+    fn values_outside_their_limits_are_refused() {
+        for (bytes, error) in [
+            (&[0x0e, 2, 0x84, 0xaf][..], ParametersError::Illegal),
+            (&[0x0e, 3, 0xc1, 0x00, 0x00], ParametersError::Illegal),
+            (&[0x04, 4, 0xe0 | 1, 0, 0, 0], ParametersError::Illegal),
+            (&[0x12, 0], ParametersError::Illegal),
+            (&[0x12, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9], ParametersError::Illegal),
+            (&[0x06, 2, 0x80, 0x01], ParametersError::Encoding),
+            (&[0x06, 2, 0x01, 0x01], ParametersError::Encoding),
+            (&[0x06, 0], ParametersError::Encoding),
+            (&[0x16, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], ParametersError::Encoding),
+            (&[0x01, 4, 0, 0, 0, 1], ParametersError::Misplaced),
+            (&[0x13, 1, 1], ParametersError::Misplaced),
+            (&[0x17, 1, 1], ParametersError::Misplaced),
+        ] {
+            assert_eq!(init(bytes), Err(error), "{bytes:x?}");
+        }
+        assert_eq!(init(&[0x0e, 2, 0x84, 0xb0]).unwrap().max_packet_bytes, 1200);
+        let reply = |bytes| Parameters::parse(bytes, Carrier::Reply);
+        assert_eq!(reply(&[0x01, 4, 0, 0, 0, 1]), Err(ParametersError::Missing));
+        assert_eq!(reply(&[0x13, 1, 1]), Err(ParametersError::Missing));
+        assert_eq!(reply(&[0x12, 1, 1]), Err(ParametersError::Misplaced));
+        assert_eq!(reply(&[0x01, 4, 0, 0, 0, 0]), Err(ParametersError::Illegal));
+        assert_eq!(reply(&[0x01, 3, 0, 0, 1]), Err(ParametersError::Encoding));
+        assert!(reply(&[0x01, 4, 0, 0, 0, 1, 0x13, 1, 9]).is_ok());
+    }
+
+    #[test]
+    fn refusals_round_trip_up_to_their_length() {
+        let reason = str::from_utf8(&[b'x'; MAX_REFUSAL_LEN]).unwrap();
+        for (code, reason) in [(TransportCode::NONE, ""), (TransportCode::SHUTDOWN, reason)] {
+            let refusal = Refusal { code, reason };
+            let mut space = [0; 128];
+            let mut writer = Writer::new(&mut space);
+            refusal.encode(&mut writer).unwrap();
+            let parsed = Parameters::parse(writer.written(), Carrier::Reply).unwrap();
+            assert_eq!(parsed.refusal, Some(refusal));
+        }
+        let long = str::from_utf8(&[b'x'; 65]).unwrap();
+        let refusal = Refusal { code: TransportCode::NONE, reason: long };
+        assert_eq!(refusal.encode(&mut Writer::new(&mut [0; 128])), Err(Full));
+        let broken = [0x17, 2, 0, 0xff];
+        assert_eq!(Parameters::parse(&broken, Carrier::Reply), Err(ParametersError::Illegal));
+    }
+}
