@@ -11,7 +11,7 @@ use sst_nostd::time::Instant;
 use tokio::time::Sleep;
 use tracing::trace;
 
-use crate::shared::{Inner, Phase, Shared};
+use crate::shared::{Acted, Inner, Phase, Shared};
 use crate::udp::{Inbox, Outgoing, Sent, Socket};
 
 /// Packets taken in before other tasks get their turn, timers and sending included.
@@ -103,8 +103,13 @@ impl Driver {
                 let _ = inner.host.abort(now, session, 0, "host shut down");
             }
         }
-        let more = self.outbox.poll_transmit(cx, &self.sockets, &mut inner, now);
+        // Before sending, because a refused session has something to be told; and after it,
+        // because sending makes room.
         inner.drain_events(now, &mut self.woken);
+        let mut more = self.outbox.poll_transmit(cx, &self.sockets, &mut inner, now);
+        if inner.drain_events(now, &mut self.woken) == Acted::Yes {
+            more = More::Now;
+        }
         let due = inner.host.poll_timeout();
         let phase = inner.phase;
         if phase == Phase::Stopping {

@@ -26,12 +26,14 @@ pub struct ReadHalf {
     partial: Vec<u8>,
     /// How much of `partial` plain reads have taken since.
     taken: usize,
+    /// The mark after `partial` has come, but the caller's limit was too low for it.
+    is_whole: bool,
     is_at_end: bool,
 }
 
 impl ReadHalf {
     pub(crate) const fn new(branch: Branch) -> Self {
-        Self { branch, partial: Vec::new(), taken: 0, is_at_end: false }
+        Self { branch, partial: Vec::new(), taken: 0, is_whole: false, is_at_end: false }
     }
 
     /// The next record: the bytes up to the next mark, or to the end. `None` at the end.
@@ -59,20 +61,20 @@ impl ReadHalf {
     ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
         loop {
             let held = self.partial.len() - self.taken;
-            if self.is_at_end {
-                return Poll::Ready(Ok((held > 0).then(|| self.take_partial())));
-            }
             if held > max_bytes {
                 return Poll::Ready(Err(ReadError::RecordTooLong { limit: max_bytes }));
+            }
+            if self.is_whole {
+                return Poll::Ready(Ok(Some(self.take_partial())));
+            }
+            if self.is_at_end {
+                return Poll::Ready(Ok((held > 0).then(|| self.take_partial())));
             }
             // One byte more than is allowed, so that a record of just the limit can end.
             let chunk = held.max(RECORD_CHUNK_LEN).min((max_bytes - held).saturating_add(1));
             let read = ready!(self.poll_record_part(cx, chunk))?;
             self.is_at_end = read.finished;
-            let held = self.partial.len() - self.taken;
-            if read.end && held <= max_bytes {
-                return Poll::Ready(Ok(Some(self.take_partial())));
-            }
+            self.is_whole = read.end;
         }
     }
 
@@ -99,6 +101,7 @@ impl ReadHalf {
     fn take_partial(&mut self) -> Vec<u8> {
         let mut record = std::mem::take(&mut self.partial);
         record.drain(..std::mem::take(&mut self.taken));
+        self.is_whole = false;
         record
     }
 }
@@ -117,7 +120,7 @@ impl AsyncRead for ReadHalf {
             half.taken += len;
             return Poll::Ready(Ok(()));
         }
-        (half.partial, half.taken) = (Vec::new(), 0);
+        half.take_partial();
         if half.is_at_end || buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }

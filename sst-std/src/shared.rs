@@ -44,6 +44,13 @@ pub(crate) struct Inner {
     allow: Option<Vec<HostId>>,
 }
 
+/// Whether the host may have something new to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acted {
+    No,
+    Yes,
+}
+
 /// How far an endpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -135,7 +142,8 @@ impl Inner {
     }
 
     /// Takes every event off the host. Tasks to wake go to `woken`, for after the lock.
-    pub(crate) fn drain_events(&mut self, now: Instant, woken: &mut Vec<Waker>) {
+    pub(crate) fn drain_events(&mut self, now: Instant, woken: &mut Vec<Waker>) -> Acted {
+        let mut acted = Acted::No;
         while let Some(event) = self.host.poll_event() {
             match event {
                 Event::Stream(stream, event) => {
@@ -143,11 +151,15 @@ impl Inner {
                         self.slots.wake(stream, interest, woken);
                     }
                 }
-                Event::Session(session, event) => self.on_session(now, session, event, woken),
+                Event::Session(session, event) => {
+                    self.on_session(now, session, event, woken);
+                    acted = Acted::Yes;
+                }
                 #[allow(unreachable_patterns, reason = "the core may learn more events")]
                 _ => {}
             }
         }
+        acted
     }
 
     /// The last handle of `session` is gone: end it if it has not ended, then forget it.
