@@ -26,5 +26,6 @@ pub mod id;
 pub mod noise;
 pub mod recovery;
 pub mod storage;
+pub mod stream;
 pub mod time;
 pub mod wire;

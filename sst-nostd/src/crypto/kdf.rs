@@ -102,13 +102,17 @@ pub fn hkdf3(chaining_key: &[u8; KEY_LEN], input: &[u8]) -> [[u8; 32]; 3] {
     [first, second, third]
 }
 
-/// A key for one purpose: HMAC-BLAKE2s under `secret` of the label's length, the label, the context.
+/// A key for one purpose: the first output of Noise's HKDF with `secret` as the chaining key and
+/// the label, a zero byte and the context as the input. Labels hold no zero byte, so no two pairs
+/// of label and context give one input.
 ///
-/// The length is 8 bytes, big-endian, so that no two pairs of label and context give one input.
+/// Source: docs/PROTOCOL.md section 6, key schedule.
 #[must_use]
 pub fn expand_label(secret: &[u8; KEY_LEN], label: &[u8], context: &[u8]) -> [u8; 32] {
-    let label_len = u64::try_from(label.len()).unwrap_or(u64::MAX);
-    hmac(secret, &[&label_len.to_be_bytes(), label, context])
+    let mut extracted = hmac(secret, &[label, &[0], context]);
+    let key = hmac(&extracted, &[&[1]]);
+    extracted.zeroize();
+    key
 }
 
 /// True if the two are the same bytes. Takes a time that depends only on the lengths.
@@ -217,7 +221,7 @@ mod tests {
     }
 
     const HMAC_OF_SST: &str = "8bc51fbe0e5bb88729087c94bc285a1350a9fedc120b724cb87b31ad534a6dad";
-    const LABELLED_KEY: &str = "5f9f432d12e6164b5a24cd9ef0118ca9b9a435e13394ee09c220e8cbd6b54a2a";
+    const LABELLED_KEY: &str = "27a7a0a48e628cd9551ff24b7c66460a2f1b7eecae21277e887e18109c0b6728";
     const TAG_UNDER_20_BYTES: &str = "a6ee5b16b17199ac259cbec123116ca1";
     const THIRD_OUTPUT: &str = "9ad858025593be88de0f9442a589cfe84a88dc19e4753d93684d1c5efc4837f9";
 

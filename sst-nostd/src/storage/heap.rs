@@ -103,6 +103,13 @@ impl<const HEAP: usize> Heap<HEAP> {
         true
     }
 
+    /// Moves everything from `other` into this heap, in constant time. A row moved this way
+    /// can be taken out of this heap, whatever heap it was pushed to.
+    pub fn append<R: Heaped<HEAP> + ?Sized>(&mut self, rows: &mut R, other: &mut Self) {
+        self.root = Self::meld(rows, self.root, other.root);
+        other.root = NONE;
+    }
+
     /// The row that comes first.
     #[inline]
     #[must_use]

@@ -108,6 +108,22 @@ impl<const LIST: usize> Queue<LIST> {
         true
     }
 
+    /// Moves all rows of `other` behind those of this queue, in constant time.
+    pub fn append<R: Linked<LIST> + ?Sized>(&mut self, rows: &mut R, other: &mut Self) {
+        if other.is_empty() {
+            return;
+        }
+        match rows.link_mut(self.tail) {
+            Some(last) => last.next = other.head,
+            None => self.head = other.head,
+        }
+        if let Some(first) = rows.link_mut(other.head) {
+            first.prev = self.tail;
+        }
+        self.tail = other.tail;
+        *other = Self::new();
+    }
+
     /// The first row.
     #[inline]
     #[must_use]

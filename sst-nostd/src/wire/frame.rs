@@ -412,6 +412,40 @@ impl<'a> DatagramFrame<'a> {
     }
 }
 
+/// Everything of a DATAGRAM frame but its data, which follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatagramHeader {
+    /// The stream that it belongs to.
+    pub parent: StreamId,
+    /// The length of the data, in bytes; `None` if it goes to the end of the packet.
+    pub len: Option<usize>,
+}
+
+impl DatagramHeader {
+    /// The length of this header, in bytes.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        let fixed_len = 1_usize.saturating_add(varint_len(self.parent.as_u64()));
+        match self.len {
+            Some(len) => fixed_len.saturating_add(varint_len(len as u64)),
+            None => fixed_len,
+        }
+    }
+
+    /// Puts the header. The data is for the caller to put after it.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no space; nothing was put.
+    pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
+        if writer.remaining_len() < self.encoded_len() {
+            return Err(Full);
+        }
+        writer.put_u8(if self.len.is_some() { kind::DATAGRAM_LEN } else { kind::DATAGRAM })?;
+        writer.put_varint(self.parent.as_u64())?;
+        self.len.map_or(Ok(()), |len| writer.put_varint(len as u64))
+    }
+}
+
 pub(super) fn stream_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
     StreamId::from_u64(reader.varint()?).ok_or(FrameError::StreamId)
 }

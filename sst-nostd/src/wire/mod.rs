@@ -13,7 +13,9 @@ pub mod stream_frame;
 
 pub use ack::{AckEncoder, AckFrame, AckRanges, EcnCounts};
 pub use codes::{StreamCode, TransportCode};
-pub use frame::{CloseCause, CloseFrame, DatagramFrame, Frame, FrameError, Frames, ResetFrame};
+pub use frame::{
+    CloseCause, CloseFrame, DatagramFrame, DatagramHeader, Frame, FrameError, Frames, ResetFrame,
+};
 pub use packet::{PacketError, PacketKind, SealedHeader};
 pub use parameters::{Parameters, ParametersError, Refusal};
 pub use stream_frame::{Attributes, Open, StreamFrame, StreamHeader};

@@ -1,0 +1,178 @@
+//! Receipts come back: what was delivered is let go, what was lost is owed again.
+
+use crate::time::Instant;
+
+use super::Streams;
+use super::flags::{Events, Pending, State};
+use super::gaps::Kind;
+use super::receipt::{Fate, Receipt};
+use super::row::StreamHandle;
+use super::tree::Tree;
+
+impl Streams<'_> {
+    /// Acts on the fate of one frame.
+    pub fn on_receipt(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt, fate: Fate) {
+        match (receipt, fate) {
+            (Receipt::Stream { stream, start, len, fin, open }, Fate::Acked) => {
+                self.on_opened(tree, stream, open);
+                self.on_delivered(stream, start, u64::from(len), fin);
+                self.after_delivery(tree, stream);
+            }
+            (Receipt::Stream { stream, start, len, fin, open }, Fate::Lost) => {
+                self.on_lost(tree, stream, start, u64::from(len), fin, open);
+            }
+            (Receipt::Reset { stream, open }, Fate::Acked) => {
+                self.on_opened(tree, stream, open);
+                if let Some(row) = self.rows.get_mut(stream) {
+                    row.state.set(State::SEND_DONE);
+                }
+                self.settle(tree, stream);
+            }
+            (Receipt::Refusal(id), fate) => self.on_refusal(tree, id, fate),
+            (Receipt::SessionLimit, Fate::Lost) => tree.owes_session_limit = true,
+            (Receipt::SessionBlocked, Fate::Lost) => {
+                tree.owes_session_blocked = tree.send_credit() == 0;
+            }
+            (receipt, Fate::Lost) => self.owe_again(tree, receipt),
+            (_, Fate::Acked) => {}
+        }
+        let _ = now;
+    }
+
+    /// The peer has seen the OPEN: frames that waited for that may go.
+    fn on_opened(&mut self, tree: &mut Tree, stream: StreamHandle, open: bool) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if !open || row.state.has(State::OPENED) {
+            return;
+        }
+        row.state.set(State::OPENED);
+        row.pending.clear(Pending::OPEN);
+        tree.ids_out.set(row.id.counter());
+        self.schedule(tree, stream);
+        // The window of ids moves with the lowest one not acknowledged, whoever's it was.
+        self.wake_openers(tree);
+    }
+
+    /// Positions, and perhaps the end, are acknowledged.
+    fn on_delivered(&mut self, stream: StreamHandle, start: u64, len: u64, fin: bool) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if row.state.has(State::SEND_RESET) {
+            return;
+        }
+        if fin {
+            row.state.set(State::FIN_ACKED);
+            row.pending.clear(Pending::FIN);
+        }
+        let end = start.saturating_add(len).min(row.sending.sent_end);
+        if len == 0 || end <= row.sending.acked {
+            return;
+        }
+        self.forget_lost(stream, start..end);
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if start > row.sending.acked {
+            if !self.add_range(stream, Kind::Acked, start..end) {
+                // No room to remember it: send it again, which is only waste.
+                self.owe_positions(stream, start..end);
+            }
+            return;
+        }
+        row.sending.acked = end;
+        row.sending.next = row.sending.next.max(end);
+        self.absorb_acked(stream);
+    }
+
+    /// Moves `acked` over ranges acknowledged before, and frees what lies below it.
+    fn absorb_acked(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let gaps = self.gaps.at_mut(row.gaps);
+        if let Some(ranges) =
+            gaps.as_ref().and_then(|gaps| self.ranges.at_mut(gaps.set(Kind::Acked)))
+        {
+            while let Some(first) = ranges.first().filter(|r| r.start <= row.sending.acked) {
+                row.sending.acked = row.sending.acked.max(first.end);
+                ranges.pop_first();
+            }
+        }
+        let acked = row.sending.acked;
+        row.sending.next = row.sending.next.max(acked);
+        if acked == row.sending.written {
+            row.sending.rope.clear_to(&mut self.pool, acked);
+        } else {
+            row.sending.rope.release_before(&mut self.pool, acked);
+        }
+        if let Some(gaps) = gaps {
+            if acked == row.sending.written {
+                gaps.sent_marks.clear_to(&mut self.pool, acked / 8);
+            } else {
+                gaps.sent_marks.release_before(&mut self.pool, acked / 8);
+            }
+        }
+        self.feed_starved();
+    }
+
+    /// Tells the application what a delivery means to it.
+    fn after_delivery(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let is_whole = row.sending.acked == row.sending.written;
+        if is_whole && row.state.has(State::FIN_ACKED) && !row.state.has(State::SEND_DONE) {
+            row.state.set(State::SEND_DONE);
+            self.tell(stream, Events::FINISHED);
+        }
+        self.wake_writer(stream);
+        self.settle(tree, stream);
+    }
+
+    /// Positions, the end or the OPEN of a stream must be sent again.
+    fn on_lost(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        start: u64,
+        len: u64,
+        fin: bool,
+        open: bool,
+    ) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if row.state.has_any(State::SEND_RESET.with(State::SEND_DONE)) {
+            return;
+        }
+        if fin && !row.state.has(State::FIN_ACKED) {
+            row.pending.set(Pending::FIN);
+        }
+        if open && !row.state.has(State::OPENED) {
+            row.pending.set(Pending::OPEN);
+        }
+        let lost = start.max(row.sending.acked)..start.saturating_add(len);
+        if lost.start < lost.end {
+            self.owe_positions(stream, lost);
+            self.forget_acked_of_lost(stream);
+        }
+        self.schedule(tree, stream);
+    }
+
+    /// A small frame was lost: it is owed again if it still says something.
+    fn owe_again(&mut self, tree: &mut Tree, receipt: Receipt) {
+        let (stream, frame) = match receipt {
+            Receipt::Reset { stream, .. } => (stream, Pending::RESET),
+            Receipt::Stop(stream) => (stream, Pending::STOP),
+            Receipt::StreamLimit(stream) => (stream, Pending::STREAM_LIMIT),
+            Receipt::StreamBlocked(stream) => (stream, Pending::STREAM_BLOCKED),
+            Receipt::ChildLimit(stream) => (stream, Pending::CHILD_LIMIT),
+            Receipt::ChildBlocked(stream) => (stream, Pending::CHILD_BLOCKED),
+            Receipt::Priority(stream) => (stream, Pending::PRIORITY),
+            _ => return,
+        };
+        let Some(row) = self.rows.get(stream) else { return };
+        let is_moot = match frame {
+            Pending::RESET => row.state.has(State::SEND_DONE),
+            Pending::STOP | Pending::STREAM_LIMIT => {
+                row.state.has_any(State::FINAL_KNOWN.with(State::RECEIVE_DONE))
+            }
+            Pending::STREAM_BLOCKED => row.sending.next < row.sending.limit,
+            _ => false,
+        };
+        if !is_moot {
+            self.owe(tree, stream, frame);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Children from the peer: taking in an OPEN, listening, accepting.
+
+use crate::id::StreamId;
+use crate::time::Instant;
+use crate::wire::{Open as WireOpen, StreamCode};
+
+use super::Streams;
+use super::flags::{Events, Pending, State};
+use super::open::Birth;
+use super::receive::Fault;
+use super::row::StreamHandle;
+use super::tree::{MAX_ID_WINDOW, Tree};
+
+/// What an OPEN led to.
+pub(super) enum Opened {
+    /// The stream exists.
+    Stream(StreamHandle),
+    /// It cannot be taken in; the peer will be told.
+    Refused,
+}
+
+impl Streams<'_> {
+    /// Lets the peer have `backlog` children of `parent` waiting to be accepted. A grant is
+    /// never taken back: a smaller backlog takes effect as children are accepted.
+    ///
+    /// `false` if there is no such stream, or no room to be a parent.
+    pub fn listen(&mut self, tree: &mut Tree, parent: StreamHandle, backlog: u32) -> bool {
+        let Some(nursery) = self.fetch_nursery(tree, parent) else { return false };
+        nursery.backlog = backlog;
+        self.renew_child_credit(tree, parent);
+        true
+    }
+
+    /// The next child of `parent` that the peer opened.
+    pub fn accept_substream(
+        &mut self,
+        tree: &mut Tree,
+        parent: StreamHandle,
+    ) -> Option<StreamHandle> {
+        let nursery = self.rows.get(parent)?.nursery;
+        let nursery = self.nurseries.at_mut(nursery)?;
+        let index = nursery.unaccepted.pop_front(&mut self.rows)?;
+        let child = self.rows.handle_at(index)?;
+        self.on_child_settled(tree, parent);
+        let row = self.rows.get_mut(child)?;
+        row.state.set(State::ACCEPTED);
+        row.state.clear(State::RELEASED);
+        let is_ended = row.state.has_any(State::PEER_RESET.with(State::FINAL_KNOWN));
+        let was_reset = row.state.has(State::PEER_RESET);
+        if is_ended || row.receiving.highest > 0 {
+            self.tell(child, Events::READABLE);
+        }
+        if was_reset {
+            self.tell(child, Events::RESET);
+        }
+        if self.rows.get(child).is_some_and(|row| row.state.has(State::PEER_STOPPED)) {
+            self.tell(child, Events::STOPPED);
+        }
+        Some(child)
+    }
+
+    /// Takes in the OPEN of a stream not seen before.
+    pub(super) fn on_open(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        id: StreamId,
+        open: &WireOpen,
+    ) -> Result<Opened, Fault> {
+        if id.is_root() || id.side() == tree.side {
+            return Err(Fault::StreamId);
+        }
+        let window = self.config.id_window.min(MAX_ID_WINDOW);
+        if id.counter() >= tree.ids_in.lowest_unset().saturating_add(window) {
+            return Err(Fault::StreamId);
+        }
+        let parent = self.find(tree.session, open.parent);
+        match parent {
+            Some(parent) => self.on_open_under(tree, now, id, open, parent),
+            None if self.is_to_come(tree, open.parent)? => self.on_open_early(tree, now, id, open),
+            None => self.refuse(tree, id, StreamCode::PARENT_GONE),
+        }
+    }
+
+    /// Whether a parent that is not here is one the peer opened and whose OPEN is on its way.
+    fn is_to_come(&self, tree: &Tree, parent: StreamId) -> Result<bool, Fault> {
+        if parent.side() == tree.side {
+            let was_opened = parent.counter() < tree.next_counter;
+            return if was_opened { Ok(false) } else { Err(Fault::StreamId) };
+        }
+        Ok(tree.ids_in.state(parent.counter()) == crate::storage::Sighting::Fresh)
+    }
+
+    /// A child of a living parent.
+    fn on_open_under(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        id: StreamId,
+        open: &WireOpen,
+        parent: StreamHandle,
+    ) -> Result<Opened, Fault> {
+        let nursery = self.fetch_nursery(tree, parent).ok_or(Fault::NoCapacity)?;
+        if nursery.peer_opened >= nursery.granted {
+            return Err(Fault::ChildLimit);
+        }
+        let row = self.rows.get(parent).ok_or(Fault::NoCapacity)?;
+        let is_refused = tree.is_closing || row.state.has(State::RELEASED);
+        let opened = if is_refused {
+            self.refuse(tree, id, StreamCode::REFUSED)?
+        } else {
+            match self.bear(tree, &birth(id, open, Some(parent)), now) {
+                Some(child) => Opened::Stream(child),
+                None => self.refuse(tree, id, StreamCode::NO_CAPACITY)?,
+            }
+        };
+        tree.ids_in.set(id.counter());
+        if let Some(nursery) = self.nursery_mut(parent) {
+            nursery.peer_opened = nursery.peer_opened.saturating_add(1);
+        }
+        match opened {
+            Opened::Stream(child) => self.offer(parent, child),
+            Opened::Refused => self.on_child_settled(tree, parent),
+        }
+        if let Opened::Stream(child) = opened {
+            self.adopt_waiting(tree, child)?;
+        }
+        Ok(opened)
+    }
+
+    /// A child whose parent's OPEN was lost or overtaken. A few are kept until it comes.
+    fn on_open_early(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        id: StreamId,
+        open: &WireOpen,
+    ) -> Result<Opened, Fault> {
+        let Some(slot) = tree.awaiting.iter().position(Option::is_none) else {
+            return Err(Fault::NoCapacity);
+        };
+        let mut birth = birth(id, open, None);
+        birth.state.set(State::AWAITS_PARENT.with(State::RELEASED));
+        let child = self.bear(tree, &birth, now).ok_or(Fault::NoCapacity)?;
+        tree.ids_in.set(id.counter());
+        if let Some(slot) = tree.awaiting.get_mut(slot) {
+            *slot = Some(child);
+        }
+        Ok(Opened::Stream(child))
+    }
+
+    /// The OPEN of `parent` came: its waiting children join it.
+    fn adopt_waiting(&mut self, tree: &mut Tree, parent: StreamHandle) -> Result<(), Fault> {
+        let Some(parent_id) = self.rows.get(parent).map(|row| row.id) else { return Ok(()) };
+        for slot in 0..tree.awaiting.len() {
+            let waiting = tree.awaiting.get(slot).copied().flatten();
+            let Some(child) = waiting else { continue };
+            let is_ours = self.rows.get(child).is_some_and(|row| row.parent_id == parent_id);
+            if !is_ours {
+                continue;
+            }
+            let nursery = self.fetch_nursery(tree, parent).ok_or(Fault::NoCapacity)?;
+            if nursery.peer_opened >= nursery.granted {
+                return Err(Fault::ChildLimit);
+            }
+            nursery.peer_opened = nursery.peer_opened.saturating_add(1);
+            if let Some(slot) = tree.awaiting.get_mut(slot) {
+                *slot = None;
+            }
+            self.leave_siblings(tree, child);
+            if let Some(row) = self.rows.get_mut(child) {
+                row.parent = Some(parent);
+                row.state.clear(State::AWAITS_PARENT);
+            }
+            self.join_siblings(tree, parent, child);
+            self.inherit(child);
+            self.offer(parent, child);
+        }
+        Ok(())
+    }
+
+    /// Puts a new child before the application; a datagram only once it is whole.
+    fn offer(&mut self, parent: StreamHandle, child: StreamHandle) {
+        let Some(row) = self.rows.get_mut(child) else { return };
+        // Until the application has it, nobody would hear its events or let go of it.
+        row.state.set(State::RELEASED);
+        if row.state.has(State::DATAGRAM) {
+            if self.is_whole(child) {
+                self.on_datagram_whole(child);
+            }
+            return;
+        }
+        let Some(nursery) = self.rows.get(parent).map(|row| row.nursery) else { return };
+        let Some(nursery) = self.nurseries.at_mut(nursery) else { return };
+        nursery.unaccepted.push_back(&mut self.rows, child.index());
+        self.tell(parent, Events::CHILD);
+    }
+
+    /// A child of `parent` waits for the application no longer: the peer may open another.
+    pub(super) fn on_child_settled(&mut self, tree: &mut Tree, parent: StreamHandle) {
+        if let Some(nursery) = self.nursery_mut(parent) {
+            nursery.settled = nursery.settled.saturating_add(1);
+            self.renew_child_credit(tree, parent);
+        }
+    }
+
+    /// Tells the peer of a higher limit, once it is higher by enough to be worth a frame.
+    fn renew_child_credit(&mut self, tree: &mut Tree, parent: StreamHandle) {
+        let Some(nursery) = self.nursery_mut(parent) else { return };
+        let grantable = nursery.grantable();
+        let left = nursery.granted.saturating_sub(nursery.peer_opened);
+        let is_worth_it = left <= nursery.backlog / 2;
+        if grantable > nursery.granted && is_worth_it {
+            nursery.granted = grantable;
+            self.owe(tree, parent, Pending::CHILD_LIMIT);
+        }
+    }
+
+    /// The peer grants more children of `stream`.
+    pub(super) fn on_child_limit(&mut self, tree: &mut Tree, stream: StreamHandle, limit: u64) {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let Some(nursery) = self.fetch_nursery(tree, stream) else { return };
+        if limit <= nursery.allowed {
+            return;
+        }
+        nursery.allowed = limit;
+        if let Some(row) = self.rows.get_mut(stream) {
+            row.pending.clear(Pending::CHILD_BLOCKED);
+        }
+        self.wake_opener(stream);
+    }
+}
+
+/// The row of a stream that the peer opens.
+fn birth(id: StreamId, open: &WireOpen, parent: Option<StreamHandle>) -> Birth {
+    let mut state = State::OPENED;
+    if open.attributes.datagram {
+        state.set(State::DATAGRAM);
+    }
+    if open.attributes.service {
+        state.set(State::SERVICE);
+    }
+    Birth { id, parent, parent_id: open.parent, state, own_priority: open.priority }
+}

@@ -1,0 +1,152 @@
+//! Fills a packet: session frames first, then the streams in order of priority.
+
+use crate::bytes::Writer;
+use crate::time::Instant;
+use crate::wire::Frame;
+
+use super::Streams;
+use super::receipt::Receipt;
+use super::row::StreamHandle;
+use super::tree::Tree;
+
+/// What [`Streams::fill`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// At least one frame was written.
+    pub any: bool,
+    /// The last frame runs to the end of the packet: nothing may follow it.
+    pub is_closed: bool,
+}
+
+/// What became of one attempt to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing more to write from here.
+    Done,
+    /// The packet has no room for the next frame.
+    NoRoom,
+    /// The packet ends here.
+    Closed,
+    /// Only session credit is missing.
+    NeedsCredit,
+}
+
+/// Where frames and their receipts go. A receipt that is refused means that no more packets
+/// can be remembered: nothing may be sent.
+pub(super) struct Sink<'a, 'b, F: FnMut(Receipt) -> bool> {
+    pub(super) out: &'a mut Writer<'b>,
+    pub(super) note: F,
+    pub(super) filled: Filled,
+}
+
+impl<F: FnMut(Receipt) -> bool> Sink<'_, '_, F> {
+    /// Writes a small frame whole or not at all.
+    pub(super) fn frame(&mut self, frame: &Frame<'_>, receipt: Receipt) -> Result<(), Progress> {
+        self.frames(&[frame], receipt)
+    }
+
+    /// Writes small frames that share one fate, all of them or none.
+    pub(super) fn frames(
+        &mut self,
+        frames: &[&Frame<'_>],
+        receipt: Receipt,
+    ) -> Result<(), Progress> {
+        let start = self.out.position();
+        let is_written = frames.iter().all(|frame| frame.encode(self.out).is_ok());
+        if !is_written || !(self.note)(receipt) {
+            self.out.truncate(start);
+            return Err(Progress::NoRoom);
+        }
+        self.filled.any = true;
+        Ok(())
+    }
+}
+
+impl Streams<'_> {
+    /// Whether [`fill`](Self::fill) would write anything, given room.
+    #[must_use]
+    pub fn has_work(&self, tree: &Tree) -> bool {
+        tree.owes_session_limit
+            || tree.owes_session_blocked
+            || tree.has_due_refusal()
+            || !tree.ready.is_empty()
+    }
+
+    /// Writes as many frames of this session as fit into `out`, calling `note` with a receipt
+    /// before each. Stops early when `note` answers false.
+    pub fn fill(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        out: &mut Writer<'_>,
+        note: impl FnMut(Receipt) -> bool,
+    ) -> Filled {
+        let mut sink = Sink { out, note, filled: Filled::default() };
+        if self.write_session_frames(tree, &mut sink).is_err() {
+            return sink.filled;
+        }
+        self.settle_priorities(tree);
+        while let Some(index) = tree.ready.peek() {
+            let Some(stream) = self.rows.handle_at(index) else { break };
+            let before = sink.filled.any;
+            sink.filled.any = false;
+            let progress = self.write_stream(tree, now, stream, &mut sink);
+            let has_written = sink.filled.any;
+            sink.filled.any |= before;
+            match progress {
+                Progress::Done | Progress::NeedsCredit => {
+                    tree.ready.pop(&mut self.rows);
+                    self.schedule(tree, stream);
+                }
+                Progress::NoRoom | Progress::Closed => {
+                    if has_written && self.config.takes_turns {
+                        self.pass_turn(tree, stream);
+                    }
+                    sink.filled.is_closed = progress == Progress::Closed;
+                    break;
+                }
+            }
+        }
+        sink.filled
+    }
+
+    /// Moves a stream that had its packet behind the others of its level.
+    fn pass_turn(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        self.unschedule(tree, stream);
+        self.schedule(tree, stream);
+    }
+
+    /// Frames that belong to no stream.
+    fn write_session_frames<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        tree: &mut Tree,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<(), Progress> {
+        if tree.owes_session_limit {
+            sink.frame(&Frame::SessionLimit { limit: tree.receive_limit }, Receipt::SessionLimit)?;
+            tree.owes_session_limit = false;
+        }
+        if tree.owes_session_blocked {
+            sink.frame(&Frame::SessionBlocked { at: tree.send_limit }, Receipt::SessionBlocked)?;
+            tree.owes_session_blocked = false;
+        }
+        self.write_refusals(tree, sink)
+    }
+
+    /// Everything one stream has to send, in order: what it owes, datagrams, what was lost,
+    /// what is new.
+    fn write_stream<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Progress {
+        let result = self
+            .write_owed(stream, sink)
+            .and_then(|()| self.write_datagrams(tree, now, stream, sink))
+            .and_then(|()| self.write_lost(tree, stream, sink))
+            .and_then(|()| self.write_new(tree, stream, sink));
+        result.err().unwrap_or(Progress::Done)
+    }
+}

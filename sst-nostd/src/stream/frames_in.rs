@@ -1,0 +1,210 @@
+//! Frames about streams come in, one at a time, and are led to the stream they are about.
+
+use crate::id::StreamId;
+use crate::time::Instant;
+use crate::wire::{Frame, Open as WireOpen, ResetFrame, StreamCode, StreamFrame};
+
+use super::Streams;
+use super::children::Opened;
+use super::flags::{Events, Pending, State};
+use super::receive::Fault;
+use super::refuse::is_seen;
+use super::row::StreamHandle;
+use super::tree::Tree;
+
+/// Where the stream that a frame names stands.
+enum Place {
+    /// It is here.
+    Here(StreamHandle),
+    /// It was, or was refused: the frame comes too late to matter.
+    Gone,
+    /// It will be: the frame overtook the OPEN.
+    ToCome,
+}
+
+impl Streams<'_> {
+    /// Takes in one frame. The packet that carried it may be acknowledged only if this answers
+    /// `Ok`; any fault but [`Fault::NoCapacity`] ends the session. Frames that are not about
+    /// streams are not this layer's and are ignored.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn on_frame(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        frame: &Frame<'_>,
+    ) -> Result<(), Fault> {
+        match frame {
+            Frame::Stream(frame) => self.on_stream(tree, now, frame),
+            Frame::Reset(frame) => self.on_reset_frame(tree, now, frame),
+            Frame::Stop { id, code } => self.on_stop(tree, *id, *code),
+            Frame::StreamLimit { id, limit } => self.on_stream_limit(tree, *id, *limit),
+            Frame::ChildLimit { id, limit } => {
+                self.with_stream(tree, *id, |streams, tree, stream| {
+                    streams.on_child_limit(tree, stream, *limit);
+                })
+            }
+            Frame::SessionLimit { limit } => {
+                self.on_session_limit(tree, *limit);
+                Ok(())
+            }
+            Frame::Priority { id, priority } => {
+                self.with_stream(tree, *id, |streams, tree, stream| {
+                    streams.set_priority(tree, stream, Some(*priority));
+                })
+            }
+            Frame::Datagram(frame) => self.on_datagram(tree, frame),
+            // Why a peer waits is of interest to people; the limits say what to do.
+            Frame::StreamBlocked { id, .. } | Frame::ChildBlocked { id, .. } => {
+                self.with_stream(tree, *id, |_, _, _| {})
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn on_stream(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        frame: &StreamFrame<'_>,
+    ) -> Result<(), Fault> {
+        let end = frame.end();
+        match self.place(tree, frame.id)? {
+            Place::Here(stream) => {
+                self.check_same_open(tree, stream, frame.open.as_ref())?;
+                self.on_data(tree, now, stream, frame)
+            }
+            Place::Gone if frame.fin => self.on_late_end(tree, now, frame.id, end),
+            Place::Gone => Ok(()),
+            Place::ToCome => {
+                let open = frame.open.as_ref().ok_or(Fault::StreamState)?;
+                match self.on_open(tree, now, frame.id, open)? {
+                    Opened::Stream(stream) => self.on_data(tree, now, stream, frame),
+                    Opened::Refused if frame.fin => self.on_late_end(tree, now, frame.id, end),
+                    Opened::Refused => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn on_reset_frame(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        frame: &ResetFrame,
+    ) -> Result<(), Fault> {
+        match self.place(tree, frame.id)? {
+            Place::Here(stream) => self.on_reset(tree, now, stream, frame),
+            Place::Gone => self.on_late_end(tree, now, frame.id, frame.final_position),
+            Place::ToCome => {
+                // Opened and given up before anything of it arrived.
+                let open = frame.open.as_ref().ok_or(Fault::StreamState)?;
+                match self.on_open(tree, now, frame.id, open)? {
+                    Opened::Stream(stream) => self.on_reset(tree, now, stream, frame),
+                    Opened::Refused => self.on_late_end(tree, now, frame.id, frame.final_position),
+                }
+            }
+        }
+    }
+
+    /// The end of a stream that is not here any more; a refused one's still has to be counted.
+    fn on_late_end(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        id: StreamId,
+        end: u64,
+    ) -> Result<(), Fault> {
+        let counted = tree.on_refused_end(id, end)?;
+        tree.on_consumed(now, counted, self.config.max_session_window);
+        Ok(())
+    }
+
+    fn on_stop(&mut self, tree: &mut Tree, id: StreamId, code: StreamCode) -> Result<(), Fault> {
+        self.with_stream(tree, id, |streams, tree, stream| {
+            let Some(row) = streams.rows.get(stream) else { return };
+            let over = State::PEER_STOPPED.with(State::SEND_DONE).with(State::SEND_RESET);
+            if row.state.has_any(over.with(State::ROOT)) {
+                return;
+            }
+            streams.reset(tree, stream, code);
+            if let Some(row) = streams.rows.get_mut(stream) {
+                row.state.set(State::PEER_STOPPED);
+                row.sending.limit = code.as_u64();
+            }
+            streams.tell(stream, Events::STOPPED);
+        })
+    }
+
+    fn on_stream_limit(&mut self, tree: &mut Tree, id: StreamId, limit: u64) -> Result<(), Fault> {
+        self.with_stream(tree, id, |streams, tree, stream| {
+            let Some(row) = streams.rows.get_mut(stream) else { return };
+            if row.state.has(State::PEER_STOPPED) || limit <= row.sending.limit {
+                return;
+            }
+            row.sending.limit = limit;
+            row.pending.clear(Pending::STREAM_BLOCKED);
+            streams.schedule(tree, stream);
+        })
+    }
+
+    fn on_session_limit(&mut self, tree: &mut Tree, limit: u64) {
+        if limit > tree.send_limit {
+            tree.send_limit = limit;
+            tree.owes_session_blocked = false;
+            self.on_session_credit(tree);
+        }
+    }
+
+    /// Applies a frame to the stream it names, if that is here. A frame that overtook the OPEN
+    /// is not acknowledged, so that it comes again.
+    pub(super) fn with_stream(
+        &mut self,
+        tree: &mut Tree,
+        id: StreamId,
+        apply: impl FnOnce(&mut Self, &mut Tree, StreamHandle),
+    ) -> Result<(), Fault> {
+        match self.place(tree, id)? {
+            Place::Here(stream) => {
+                apply(self, tree, stream);
+                Ok(())
+            }
+            Place::Gone => Ok(()),
+            Place::ToCome => Err(Fault::NoCapacity),
+        }
+    }
+
+    /// Where the stream `id` stands; a fault if it cannot be any stream of this session.
+    fn place(&self, tree: &Tree, id: StreamId) -> Result<Place, Fault> {
+        if id.is_root() {
+            return Ok(Place::Here(tree.root));
+        }
+        if let Some(stream) = self.find(tree.session, id) {
+            return Ok(Place::Here(stream));
+        }
+        if id.side() == tree.side {
+            let was_opened = id.counter() < tree.next_counter;
+            return if was_opened { Ok(Place::Gone) } else { Err(Fault::StreamId) };
+        }
+        if tree.is_refused(id) || is_seen(&tree.ids_in, id.counter()) {
+            return Ok(Place::Gone);
+        }
+        Ok(Place::ToCome)
+    }
+
+    /// A repeated OPEN must say what the first one said.
+    fn check_same_open(
+        &self,
+        tree: &Tree,
+        stream: StreamHandle,
+        open: Option<&WireOpen>,
+    ) -> Result<(), Fault> {
+        let (Some(open), Some(row)) = (open, self.rows.get(stream)) else { return Ok(()) };
+        let is_same = row.id.side() != tree.side
+            && open.parent == row.parent_id
+            && open.attributes.datagram == row.state.has(State::DATAGRAM)
+            && open.attributes.service == row.state.has(State::SERVICE);
+        if is_same { Ok(()) } else { Err(Fault::StreamState) }
+    }
+}

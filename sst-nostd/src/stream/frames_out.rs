@@ -1,0 +1,276 @@
+//! Turns what one stream has to send into frames.
+
+use crate::bytes::varint_len;
+use crate::id::StreamId;
+use crate::wire::{Attributes, Frame, Open as WireOpen, ResetFrame, StreamCode, StreamHeader};
+
+use super::fill::{Progress, Sink};
+use super::flags::{Pending, State};
+use super::receipt::Receipt;
+use super::row::{Row, StreamHandle};
+use super::tree::Tree;
+use super::{Streams, copy_out};
+
+/// One run of positions about to be written.
+struct Segment {
+    start: u64,
+    /// Bytes that could follow, up to the next mark.
+    data_len: u64,
+    /// A mark follows the bytes.
+    mark: bool,
+    /// The end of the stream follows.
+    fin: bool,
+}
+
+impl Row {
+    /// What the OPEN of this stream says, until the peer has acknowledged it.
+    fn open(&self) -> Option<WireOpen> {
+        let is_wanted = self.state.has(State::LOCAL) && !self.state.has(State::OPENED);
+        is_wanted.then(|| WireOpen {
+            parent: self.parent_id,
+            attributes: Attributes {
+                datagram: self.state.has(State::DATAGRAM),
+                service: self.state.has(State::SERVICE),
+            },
+            priority: self.own_priority,
+        })
+    }
+}
+
+impl Streams<'_> {
+    /// The small frames a stream owes, but for OPEN and FIN, which ride on its data.
+    pub(super) fn write_owed<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        stream: StreamHandle,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<(), Progress> {
+        const OWED: [Pending; 7] = [
+            Pending::RESET,
+            Pending::STOP,
+            Pending::STREAM_LIMIT,
+            Pending::CHILD_LIMIT,
+            Pending::PRIORITY,
+            Pending::STREAM_BLOCKED,
+            Pending::CHILD_BLOCKED,
+        ];
+        for owed in OWED {
+            let Some(row) = self.rows.get(stream) else { return Ok(()) };
+            if !row.sendable().has(owed) {
+                continue;
+            }
+            let (frame, receipt) = self.owed_frame(row, stream, owed);
+            sink.frame(&frame, receipt)?;
+            if let Some(row) = self.rows.get_mut(stream) {
+                row.pending.clear(owed);
+            }
+        }
+        Ok(())
+    }
+
+    /// One owed frame, with its receipt.
+    fn owed_frame(
+        &self,
+        row: &Row,
+        stream: StreamHandle,
+        owed: Pending,
+    ) -> (Frame<'static>, Receipt) {
+        let id = row.id;
+        let nursery = self.nurseries.at(row.nursery);
+        let (granted, allowed) = nursery.map_or((0, 0), |n| (n.granted, n.allowed));
+        match owed {
+            Pending::RESET => {
+                let open = row.open();
+                let is_open = open.is_some();
+                let code = StreamCode::new(row.sending.next);
+                let final_position = row.sending.written;
+                let frame = ResetFrame { id, code, final_position, open };
+                (Frame::Reset(frame), Receipt::Reset { stream, open: is_open })
+            }
+            Pending::STOP => (
+                Frame::Stop { id, code: StreamCode::new(row.receiving.limit) },
+                Receipt::Stop(stream),
+            ),
+            Pending::STREAM_LIMIT => (
+                Frame::StreamLimit { id, limit: row.receiving.limit },
+                Receipt::StreamLimit(stream),
+            ),
+            Pending::CHILD_LIMIT => {
+                (Frame::ChildLimit { id, limit: u64::from(granted) }, Receipt::ChildLimit(stream))
+            }
+            Pending::CHILD_BLOCKED => {
+                (Frame::ChildBlocked { id, at: u64::from(allowed) }, Receipt::ChildBlocked(stream))
+            }
+            Pending::STREAM_BLOCKED => {
+                (Frame::StreamBlocked { id, at: row.sending.limit }, Receipt::StreamBlocked(stream))
+            }
+            _ => (Frame::Priority { id, priority: row.wanted_priority }, Receipt::Priority(stream)),
+        }
+    }
+
+    /// Positions to send again.
+    pub(super) fn write_lost<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<(), Progress> {
+        while let Some(range) = self.first_lost(stream) {
+            let sent = self.write_segment(tree, stream, range.start, range.end, sink)?;
+            let done = range.start.saturating_add(sent.positions);
+            self.forget_lost(stream, range.start..done);
+            if sent.is_closed {
+                return Err(Progress::Closed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Positions never sent, and the end.
+    pub(super) fn write_new<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<(), Progress> {
+        loop {
+            let Some(row) = self.rows.get(stream) else { return Ok(()) };
+            let has_bare = row.sendable().has_any(Pending::OPEN.with(Pending::FIN));
+            if !row.has_new() && !has_bare {
+                return Ok(());
+            }
+            let credit = tree.send_credit();
+            let from = row.sending.next;
+            let covered = row.sending.sent_end.saturating_add(credit);
+            let to = row.sending.written.min(row.sending.limit).min(covered);
+            let to = to.max(from);
+            if to == from && !has_bare {
+                tree.owes_session_blocked = true;
+                return Err(Progress::NeedsCredit);
+            }
+            if row.state.has(State::SEND_RESET) {
+                return Ok(());
+            }
+            let sent = self.write_segment(tree, stream, from, to, sink)?;
+            self.on_first_sent(tree, stream, sent.positions);
+            if sent.is_closed {
+                return Err(Progress::Closed);
+            }
+        }
+    }
+
+    /// Positions went out for the first time: count them against both credits.
+    fn on_first_sent(&mut self, tree: &mut Tree, stream: StreamHandle, positions: u64) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        row.sending.next = row.sending.next.saturating_add(positions);
+        let new = row.sending.next.saturating_sub(row.sending.sent_end);
+        row.sending.sent_end = row.sending.sent_end.saturating_add(new);
+        tree.sent = tree.sent.saturating_add(new);
+        if row.sending.next == row.sending.limit && row.sending.written > row.sending.limit {
+            row.pending.set(Pending::STREAM_BLOCKED);
+        }
+    }
+
+    /// Writes one STREAM frame with as much of `from .. to` as fits and holds together.
+    fn write_segment<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        tree: &Tree,
+        stream: StreamHandle,
+        from: u64,
+        to: u64,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<Sent, Progress> {
+        let _ = tree;
+        let segment = self.next_segment(stream, from, to).ok_or(Progress::Done)?;
+        let row = self.rows.get(stream).ok_or(Progress::Done)?;
+        let open = row.open();
+        let plan = plan(row.id, open, &segment, sink.out.remaining_len())?;
+        let receipt = Receipt::Stream {
+            stream,
+            start: from,
+            len: u32::try_from(plan.positions).map_err(|_| Progress::NoRoom)?,
+            fin: plan.header.fin,
+            open: open.is_some(),
+        };
+        if !(sink.note)(receipt) {
+            return Err(Progress::NoRoom);
+        }
+        plan.header.encode(sink.out).map_err(|_| Progress::NoRoom)?;
+        let row = self.rows.get_mut(stream).ok_or(Progress::Done)?;
+        let data = sink.out.take_mut(plan.data_len).map_err(|_| Progress::NoRoom)?;
+        copy_out(&mut row.sending.rope, &self.pool, from, data);
+        row.pending.clear(Pending::OPEN);
+        if plan.header.fin {
+            row.pending.clear(Pending::FIN);
+            row.state.set(State::FIN_SENT);
+        }
+        sink.filled.any = true;
+        Ok(Sent { positions: plan.positions, is_closed: plan.header.len.is_none() })
+    }
+
+    /// The longest run from `from` that one frame can carry: up to a mark, or to `to`.
+    fn next_segment(&mut self, stream: StreamHandle, from: u64, to: u64) -> Option<Segment> {
+        let row = self.rows.get(stream)?;
+        let mark = self
+            .gaps
+            .at_mut(row.gaps)
+            .and_then(|gaps| gaps.sent_marks.next_bit(&self.pool, from, to));
+        let data_end = mark.unwrap_or(to);
+        let end = if mark.is_some() { data_end.saturating_add(1) } else { data_end };
+        let fin = row.state.has(State::FINISHED) && end == row.sending.written;
+        Some(Segment {
+            start: from,
+            data_len: data_end.saturating_sub(from),
+            mark: mark.is_some(),
+            fin,
+        })
+    }
+}
+
+/// A frame that went out.
+struct Sent {
+    positions: u64,
+    is_closed: bool,
+}
+
+/// How one segment is cut to the room there is.
+struct Plan {
+    header: StreamHeader,
+    data_len: usize,
+    positions: u64,
+}
+
+/// Decides what of `segment` goes into a frame of at most `room` bytes.
+///
+/// A frame that reaches the end of the packet needs no length. One that would leave a byte or
+/// two too few for its length also goes without, and ends the packet there.
+fn plan(
+    id: StreamId,
+    open: Option<WireOpen>,
+    segment: &Segment,
+    room: usize,
+) -> Result<Plan, Progress> {
+    let mut header = StreamHeader {
+        id,
+        offset: segment.start,
+        len: None,
+        mark: segment.mark,
+        fin: segment.fin,
+        open,
+    };
+    let bare_len = header.encoded_len();
+    let space = room.checked_sub(bare_len).ok_or(Progress::NoRoom)?;
+    let whole = usize::try_from(segment.data_len).unwrap_or(usize::MAX);
+    if whole > space {
+        if space == 0 {
+            return Err(Progress::NoRoom);
+        }
+        header.mark = false;
+        header.fin = false;
+        return Ok(Plan { header, data_len: space, positions: space as u64 });
+    }
+    let positions = segment.data_len.saturating_add(u64::from(segment.mark));
+    if whole.saturating_add(varint_len(segment.data_len)) <= space {
+        header.len = Some(whole);
+    }
+    Ok(Plan { header, data_len: whole, positions })
+}

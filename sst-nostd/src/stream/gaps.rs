@@ -1,0 +1,177 @@
+//! What a stream needs only while it has marks or gaps.
+
+use core::ops::Range;
+
+use crate::storage::{NONE, RangeSet, Rope};
+
+use super::Streams;
+use super::flags::{Pending, State};
+use super::row::StreamHandle;
+
+/// The most separate ranges one stream keeps, in each of its uses. Beyond it a packet is not
+/// acknowledged, or bytes are sent twice: the peer cannot make this host hold more.
+pub const MAX_RANGES: usize = 32;
+
+/// Ranges of positions.
+pub type Ranges = RangeSet<MAX_RANGES>;
+
+/// Which of a stream's sets of ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Received above the first gap.
+    Received,
+    /// Acknowledged above the first position that is not.
+    Acked,
+    /// To send again.
+    Lost,
+    /// Taken by the application out of order.
+    Taken,
+}
+
+/// The rarely needed part of a stream. The ropes hold one bit per position.
+#[derive(Debug)]
+pub struct Gaps {
+    /// Which positions not yet acknowledged are marks.
+    pub(super) sent_marks: Rope,
+    /// Which positions not yet taken are marks.
+    pub(super) received_marks: Rope,
+    /// Everything below has been received, while there are ranges above it.
+    pub(super) contiguous: u64,
+    /// Indices of rows of ranges, by [`Kind`].
+    sets: [u32; 4],
+}
+
+impl Gaps {
+    const fn new() -> Self {
+        Self {
+            sent_marks: Rope::new(),
+            received_marks: Rope::new(),
+            contiguous: 0,
+            sets: [NONE; 4],
+        }
+    }
+
+    /// The index of the set of this kind.
+    pub(super) const fn set(&self, kind: Kind) -> u32 {
+        let [received, acked, lost, taken] = self.sets;
+        match kind {
+            Kind::Received => received,
+            Kind::Acked => acked,
+            Kind::Lost => lost,
+            Kind::Taken => taken,
+        }
+    }
+
+    const fn set_mut(&mut self, kind: Kind) -> &mut u32 {
+        let [received, acked, lost, taken] = &mut self.sets;
+        match kind {
+            Kind::Received => received,
+            Kind::Acked => acked,
+            Kind::Lost => lost,
+            Kind::Taken => taken,
+        }
+    }
+}
+
+impl Streams<'_> {
+    /// A stream's set of ranges of one kind, if it has any.
+    pub(super) fn ranges_of(&self, gaps: u32, kind: Kind) -> Option<&Ranges> {
+        self.ranges.at(self.gaps.at(gaps)?.set(kind))
+    }
+
+    /// The index of a stream's row of gaps, fetched if it has none; `None` if there is no room.
+    pub(super) fn fetch_gaps(&mut self, stream: StreamHandle) -> Option<u32> {
+        let row = self.rows.get_mut(stream)?;
+        if row.gaps == NONE {
+            let mut gaps = Gaps::new();
+            gaps.sent_marks.clear_to(&mut self.pool, row.sending.acked / 8);
+            gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
+            row.gaps = self.gaps.insert(gaps).ok()?.index();
+        }
+        Some(row.gaps)
+    }
+
+    /// Adds to one of a stream's sets, fetching rows for it as needed. `false`, and nothing
+    /// changed, if there is no room.
+    pub(super) fn add_range(
+        &mut self,
+        stream: StreamHandle,
+        kind: Kind,
+        range: Range<u64>,
+    ) -> bool {
+        let Some(gaps) = self.fetch_gaps(stream) else { return false };
+        let Some(gaps) = self.gaps.at_mut(gaps) else { return false };
+        let slot = gaps.set_mut(kind);
+        if *slot == NONE {
+            let Ok(set) = self.ranges.insert(Ranges::new()) else { return false };
+            *slot = set.index();
+        }
+        self.ranges.at_mut(*slot).is_some_and(|ranges| ranges.insert(range).is_ok())
+    }
+
+    /// Takes from one of a stream's sets. Where that would split a range and there is no room,
+    /// the range stays: all that follows from it is waste.
+    pub(super) fn drop_range(&mut self, stream: StreamHandle, kind: Kind, range: Range<u64>) {
+        let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at(row.gaps)) else {
+            return;
+        };
+        if let Some(ranges) = self.ranges.at_mut(gaps.set(kind)) {
+            let _ = ranges.remove(range);
+        }
+    }
+
+    /// Notes positions to send again. Never fails: without room to note them exactly, more is
+    /// sent again than was lost.
+    pub(super) fn owe_positions(&mut self, stream: StreamHandle, range: Range<u64>) {
+        if self.add_range(stream, Kind::Lost, range.clone()) {
+            return;
+        }
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let lost = self.gaps.at(row.gaps).map(|gaps| gaps.set(Kind::Lost));
+        if let Some(ranges) = lost.and_then(|set| self.ranges.at_mut(set)) {
+            let start = ranges.first().map_or(range.start, |first| first.start.min(range.start));
+            let end = ranges.last().map_or(range.end, |last| last.end.max(range.end));
+            ranges.clear();
+            let _ = ranges.insert(start..end);
+            return;
+        }
+        // Not even a row: everything from the loss on is sent again.
+        row.sending.next = row.sending.next.min(range.start);
+        if row.state.has(State::FIN_SENT) && !row.state.has(State::FIN_ACKED) {
+            row.pending.set(Pending::FIN);
+        }
+    }
+
+    /// The first positions to send again.
+    pub(super) fn first_lost(&self, stream: StreamHandle) -> Option<Range<u64>> {
+        self.ranges_of(self.rows.get(stream)?.gaps, Kind::Lost)?.first()
+    }
+
+    /// Positions need not be sent again.
+    pub(super) fn forget_lost(&mut self, stream: StreamHandle, range: Range<u64>) {
+        self.drop_range(stream, Kind::Lost, range);
+    }
+
+    /// What is acknowledged need not be sent again, even if another copy of it was lost.
+    pub(super) fn forget_acked_of_lost(&mut self, stream: StreamHandle) {
+        let Some(gaps) = self.rows.get(stream).map(|row| row.gaps) else { return };
+        let mut from = 0;
+        while let Some(range) = self
+            .ranges_of(gaps, Kind::Acked)
+            .and_then(|acked| acked.iter().find(|range| range.start >= from))
+        {
+            from = range.end;
+            self.drop_range(stream, Kind::Lost, range);
+        }
+    }
+
+    /// Gives back everything a stream holds beside its row.
+    pub(super) fn free_gaps(&mut self, gaps: u32) {
+        let Some(mut gaps) = self.gaps.remove_at(gaps) else { return };
+        gaps.sent_marks.clear_to(&mut self.pool, 0);
+        gaps.received_marks.clear_to(&mut self.pool, 0);
+        for set in gaps.sets {
+            self.ranges.remove_at(set);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Questions about streams that change nothing.
+
+use crate::id::StreamId;
+use crate::wire::StreamCode;
+
+use super::Streams;
+use super::flags::State;
+use super::row::StreamHandle;
+
+/// Where the sending half stands. Source: docs/PROTOCOL.md section 7, state table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendState {
+    /// The application may write.
+    Open,
+    /// Finished, and not all of it is acknowledged.
+    Finishing,
+    /// All of it is acknowledged.
+    Delivered,
+    /// Given up; the peer may not know yet.
+    Reset,
+}
+
+/// Where the receiving half stands. Source: docs/PROTOCOL.md section 7, state table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiveState {
+    /// More may come.
+    Open,
+    /// The end is known, and not all before it is here.
+    SizeKnown,
+    /// All of it is here, and not all is read.
+    Whole,
+    /// All of it was read, or thrown away after [`stop`](Streams::stop).
+    Done,
+    /// The peer gave it up, with this code.
+    Reset(StreamCode),
+}
+
+/// One stream, seen from outside. Units are positions (a byte or a mark).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Its id.
+    pub id: StreamId,
+    /// The id of the stream it was opened under.
+    pub parent_id: StreamId,
+    /// The parent's handle, while the parent lives.
+    pub parent: Option<StreamHandle>,
+    /// The index of its session.
+    pub session: u32,
+    /// This host opened it.
+    pub is_local: bool,
+    /// It is one datagram.
+    pub is_datagram: bool,
+    /// Its first record names a service.
+    pub is_service: bool,
+    /// The priority in force.
+    pub priority: i8,
+    /// The sending half.
+    pub send_state: SendState,
+    /// The receiving half.
+    pub receive_state: ReceiveState,
+    /// Positions written.
+    pub written: u64,
+    /// Positions acknowledged, from the beginning without a gap.
+    pub acked: u64,
+    /// One past the highest position received.
+    pub received: u64,
+    /// Positions read.
+    pub read: u64,
+    /// Positions the peer allows to be sent.
+    pub send_limit: u64,
+}
+
+impl Streams<'_> {
+    /// What there is to know about `stream`.
+    #[must_use]
+    pub fn info(&self, stream: StreamHandle) -> Option<StreamInfo> {
+        let row = self.rows.get(stream)?;
+        let state = row.state;
+        Some(StreamInfo {
+            id: row.id,
+            parent_id: row.parent_id,
+            parent: row.parent.filter(|parent| self.rows.get(*parent).is_some()),
+            session: row.session,
+            is_local: state.has(State::LOCAL),
+            is_datagram: state.has(State::DATAGRAM),
+            is_service: state.has(State::SERVICE),
+            priority: row.priority,
+            send_state: send_state(state),
+            receive_state: self.receive_state(stream, state, row.receiving.limit),
+            written: row.sending.written,
+            acked: row.sending.acked,
+            received: row.receiving.highest,
+            read: row.receiving.read,
+            send_limit: row.sending.limit,
+        })
+    }
+
+    /// The index of the session that `stream` belongs to.
+    #[must_use]
+    pub fn session_of(&self, stream: StreamHandle) -> Option<u32> {
+        self.rows.get(stream).map(|row| row.session)
+    }
+
+    /// Streams of all sessions, roots included.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.rows.len()
+    }
+
+    /// Whether there is no stream at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Bytes of the pool in use.
+    #[must_use]
+    pub fn bytes_held(&self) -> u64 {
+        u64::from(self.pool.used_blocks()).saturating_mul(self.pool.block_len() as u64)
+    }
+
+    fn receive_state(&self, stream: StreamHandle, state: State, limit: u64) -> ReceiveState {
+        if state.has(State::PEER_RESET) {
+            ReceiveState::Reset(StreamCode::new(limit))
+        } else if state.has(State::RECEIVE_DONE) {
+            ReceiveState::Done
+        } else if self.is_whole(stream) {
+            ReceiveState::Whole
+        } else if state.has(State::FINAL_KNOWN) {
+            ReceiveState::SizeKnown
+        } else {
+            ReceiveState::Open
+        }
+    }
+}
+
+const fn send_state(state: State) -> SendState {
+    if state.has(State::SEND_RESET) {
+        SendState::Reset
+    } else if state.has(State::SEND_DONE) {
+        SendState::Delivered
+    } else if state.has(State::FINISHED) {
+        SendState::Finishing
+    } else {
+        SendState::Open
+    }
+}

@@ -1,0 +1,137 @@
+//! Streams: the tree, credit, buffers, marks, lifetimes, and who sends next.
+//!
+//! One [`Streams`] holds every stream of a host, so that its memory has one bound; a [`Tree`]
+//! is what one session adds. Nothing here knows packets, keys or addresses: frames come in one
+//! at a time ([`Streams::on_frame`]), frames go out into a caller's [`Writer`](crate::bytes)
+//! with a receipt each ([`Streams::fill`]), and later the receipts come back acknowledged or
+//! lost. Source: docs/PROTOCOL.md sections 7 and 8.
+
+mod acknowledge;
+mod children;
+mod datagram;
+mod events;
+mod fill;
+mod flags;
+mod frames_in;
+mod frames_out;
+mod gaps;
+mod inspect;
+mod nursery;
+mod open;
+mod priority;
+mod read;
+mod receipt;
+mod receive;
+mod refuse;
+mod row;
+mod schedule;
+mod service;
+mod storage;
+mod teardown;
+mod tree;
+mod write;
+
+pub use datagram::{DatagramError, DatagramForm, DatagramOptions, MAX_STATELESS_LOSS, PathQuality};
+pub use events::StreamEvent;
+pub use fill::Filled;
+pub use gaps::{Gaps, MAX_RANGES, Ranges};
+pub use inspect::{ReceiveState, SendState, StreamInfo};
+pub use nursery::Nursery;
+pub use open::{Open, OpenError};
+pub use read::{ReadError, RecordRead};
+pub use receipt::{Fate, Receipt};
+pub use receive::Fault;
+pub use row::{Row, StreamHandle};
+pub use service::{MAX_SERVICE_REQUEST_BYTES, ServiceError, ServiceRequest};
+pub use storage::{LentStreams, StreamLimits, StreamStorage};
+pub use tree::{Allowance, MAX_ID_WINDOW, Tree};
+pub use write::{WriteError, WriteOptions};
+
+use crate::id::StreamId;
+use crate::storage::{BlockPool, HashIndex, KeyedHash, Queue, Rope, Table, Timers};
+
+use self::flags::{Events, Pending, State};
+use self::row::{EVENTS, STALE_PRIORITY, WAITING};
+
+/// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// First credit of a stream.
+    pub stream_window: u32,
+    /// The most credit tuning may give one stream.
+    pub max_stream_window: u32,
+    /// First credit of a session, all streams together.
+    pub session_window: u64,
+    /// The most credit tuning may give one session.
+    pub max_session_window: u64,
+    /// The most one stream holds written and not acknowledged.
+    pub send_buffer: u32,
+    /// Children a peer may open under the root before it is listened to.
+    pub root_children: u32,
+    /// Children a peer may open under any other stream before it is listened to.
+    pub children: u32,
+    /// Streams a peer may open ahead of the lowest one not seen; at most [`MAX_ID_WINDOW`].
+    pub id_window: u64,
+    /// Largest datagram accepted, in bytes; 0 for none.
+    pub datagram_bytes: u32,
+    /// Bytes of stateless datagrams queued at one stream, each way.
+    pub datagram_queue_bytes: u32,
+    /// Streams of one level take turns packet by packet; otherwise the one that began first
+    /// runs to completion.
+    pub takes_turns: bool,
+}
+
+/// Every stream of a host.
+pub struct Streams<'s> {
+    config: StreamConfig,
+    rows: Table<'s, Row>,
+    index: HashIndex<'s>,
+    hash: KeyedHash,
+    pool: BlockPool<'s>,
+    nurseries: Table<'s, Nursery>,
+    gaps: Table<'s, Gaps>,
+    ranges: Table<'s, Ranges>,
+    lifetimes: Timers<'s>,
+    /// Streams with events to tell.
+    eventful: Queue<EVENTS>,
+    /// Streams whose writer waits for blocks of the pool.
+    starved: Queue<WAITING>,
+    /// Streams whose effective priority is stale.
+    stale: Queue<STALE_PRIORITY>,
+}
+
+impl Streams<'_> {
+    /// The living stream of a session that has this id.
+    fn find(&self, session: u32, id: StreamId) -> Option<StreamHandle> {
+        let hash = self.hash.hash_pair(u64::from(session), id.as_u64());
+        let index = self.index.find(hash, |slot| {
+            self.rows.at(slot).is_some_and(|row| row.session == session && row.id == id)
+        })?;
+        self.rows.handle_at(index)
+    }
+
+    /// Notes something to tell the application about `stream`.
+    fn tell(&mut self, stream: StreamHandle, event: Events) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if row.state.has(State::RELEASED) {
+            return;
+        }
+        row.events.set(event);
+        self.eventful.push_back(&mut self.rows, stream.index());
+    }
+
+    /// Notes a frame that `stream` owes its peer, and schedules it.
+    fn owe(&mut self, tree: &mut Tree, stream: StreamHandle, frame: Pending) {
+        if let Some(row) = self.rows.get_mut(stream) {
+            row.pending.set(frame);
+            self.schedule(tree, stream);
+        }
+    }
+}
+
+/// Copies bytes from `position` on; positions that are not held (none should be) read as zero.
+fn copy_out(rope: &mut Rope, pool: &BlockPool<'_>, position: u64, to: &mut [u8]) {
+    if !rope.read_at(pool, position, to) {
+        to.fill(0);
+    }
+}

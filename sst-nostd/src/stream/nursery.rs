@@ -1,0 +1,111 @@
+//! What being a parent costs: children, who may open how many, and datagrams.
+
+use crate::storage::{BlockPool, Queue, Rope};
+
+use super::row::{SIBLINGS, WAITING};
+
+/// Bytes queued first in, first out: a rope between two positions.
+#[derive(Debug)]
+pub(super) struct ByteQueue {
+    pub(super) rope: Rope,
+    pub(super) head: u64,
+    pub(super) tail: u64,
+}
+
+impl ByteQueue {
+    pub(super) const fn new() -> Self {
+        Self { rope: Rope::new(), head: 0, tail: 0 }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.head == self.tail
+    }
+
+    /// Bytes held.
+    pub(super) const fn len(&self) -> u64 {
+        self.tail.saturating_sub(self.head)
+    }
+}
+
+/// A parent's ledger of its children and datagrams.
+#[derive(Debug)]
+pub struct Nursery {
+    /// Every living child.
+    pub(super) children: Queue<SIBLINGS>,
+    /// Children the peer opened that the application has not accepted.
+    pub(super) unaccepted: Queue<WAITING>,
+    /// Whole datagrams that came as substreams.
+    pub(super) datagram_streams: Queue<WAITING>,
+    /// Stateless datagrams to send: (length, expiry, bytes) each.
+    pub(super) outgoing: ByteQueue,
+    /// Stateless datagrams received: (length, bytes) each.
+    pub(super) incoming: ByteQueue,
+    /// How many children the peer has opened.
+    pub(super) peer_opened: u32,
+    /// How many the peer may open, in all.
+    pub(super) granted: u32,
+    /// How many of the peer's children no longer wait for the application.
+    pub(super) settled: u32,
+    /// How many may wait for the application.
+    pub(super) backlog: u32,
+    /// How many children this host has opened.
+    pub(super) opened: u32,
+    /// How many this host may open, in all.
+    pub(super) allowed: u32,
+}
+
+impl Nursery {
+    /// The ledger of a stream without children. Both sides start with the credit that their
+    /// parameters promise.
+    pub(super) const fn new(granted: u32, allowed: u32) -> Self {
+        Self {
+            children: Queue::new(),
+            unaccepted: Queue::new(),
+            datagram_streams: Queue::new(),
+            outgoing: ByteQueue::new(),
+            incoming: ByteQueue::new(),
+            peer_opened: 0,
+            granted,
+            settled: 0,
+            backlog: granted,
+            opened: 0,
+            allowed,
+        }
+    }
+
+    /// The limit that `settled` and the backlog allow now; a grant is never taken back.
+    pub(super) fn grantable(&self) -> u32 {
+        self.settled.saturating_add(self.backlog).max(self.granted)
+    }
+}
+
+impl ByteQueue {
+    /// Appends the parts, all of them or nothing.
+    pub(super) fn append(&mut self, pool: &mut BlockPool<'_>, parts: &[&[u8]]) -> bool {
+        let mut end = self.tail;
+        for part in parts {
+            if self.rope.write_at(pool, end, part).is_err() {
+                return false;
+            }
+            end = end.saturating_add(part.len() as u64);
+        }
+        self.tail = end;
+        true
+    }
+
+    /// Drops `count` bytes from the front.
+    pub(super) fn skip(&mut self, pool: &mut BlockPool<'_>, count: u64) {
+        self.head = self.head.saturating_add(count).min(self.tail);
+        if self.is_empty() {
+            self.rope.clear_to(pool, self.head);
+        } else {
+            self.rope.release_before(pool, self.head);
+        }
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self, pool: &mut BlockPool<'_>) {
+        self.head = self.tail;
+        self.rope.clear_to(pool, self.head);
+    }
+}

@@ -1,0 +1,213 @@
+//! Opening a substream from this side.
+
+use crate::id::StreamId;
+use crate::storage::{Link, NONE, Node, Rope};
+use crate::time::{Duration, Instant};
+
+use super::Streams;
+use super::flags::{Events, Pending, State};
+use super::nursery::Nursery;
+use super::row::{Receiving, Row, Sending, StreamHandle};
+use super::tree::{MAX_ID_WINDOW, Tree};
+
+/// How a substream is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Its priority; inherited from the parent, and following it, where `None`.
+    pub priority: Option<i8>,
+    /// Its first record names a service and a protocol.
+    pub service: bool,
+    /// What is not delivered after this long is abandoned.
+    pub lifetime: Option<Duration>,
+}
+
+/// Why a substream was not opened. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The peer lets no more children be opened under this parent now: wait for
+    /// [`StreamEvent::ChildCredit`](super::StreamEvent::ChildCredit) on it.
+    Blocked,
+    /// This host's tables are full: let go of other streams first.
+    NoCapacity,
+    /// The session is not ready, closing or closed.
+    SessionClosed,
+    /// There is no such parent (any more).
+    UnknownStream,
+}
+
+/// What a new row starts from.
+pub(super) struct Birth {
+    pub(super) id: StreamId,
+    pub(super) parent: Option<StreamHandle>,
+    pub(super) parent_id: StreamId,
+    pub(super) state: State,
+    pub(super) own_priority: Option<i8>,
+}
+
+impl Streams<'_> {
+    /// Opens a substream of `parent`. The peer learns of it with its first data, or from an
+    /// empty frame if there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_substream(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        open: Open,
+    ) -> Result<StreamHandle, OpenError> {
+        self.open_as(tree, now, parent, open, State::LOCAL)
+    }
+
+    /// Opens a substream whose state starts with the given bits.
+    pub(super) fn open_as(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        open: Open,
+        mut state: State,
+    ) -> Result<StreamHandle, OpenError> {
+        let id = self.check_open(tree, parent)?;
+        let parent_id = self.rows.get(parent).ok_or(OpenError::UnknownStream)?.id;
+        state.set(State::LOCAL.with(State::ACCEPTED));
+        if open.service {
+            state.set(State::SERVICE);
+        }
+        let own_priority = open.priority;
+        let birth = Birth { id, parent: Some(parent), parent_id, state, own_priority };
+        let stream = self.bear(tree, &birth, now).ok_or(OpenError::NoCapacity)?;
+        tree.next_counter = tree.next_counter.saturating_add(1);
+        if let Some(nursery) = self.nursery_mut(parent) {
+            nursery.opened = nursery.opened.saturating_add(1);
+        }
+        if open.lifetime.is_some() {
+            self.set_lifetime(now, stream, open.lifetime);
+        }
+        self.owe(tree, stream, Pending::OPEN);
+        self.settle(tree, stream);
+        Ok(stream)
+    }
+
+    /// Whether a child may be opened under `parent` now, and its id.
+    fn check_open(&mut self, tree: &mut Tree, parent: StreamHandle) -> Result<StreamId, OpenError> {
+        let row = self.rows.get(parent).ok_or(OpenError::UnknownStream)?;
+        if tree.is_closing || row.session != tree.session {
+            return Err(OpenError::SessionClosed);
+        }
+        if self.rows.is_full() {
+            return Err(OpenError::NoCapacity);
+        }
+        self.fetch_nursery(tree, parent).ok_or(OpenError::NoCapacity)?;
+        let has_credit = self.nursery_mut(parent).is_some_and(|n| n.opened < n.allowed);
+        let window = tree.allowance.id_window.min(MAX_ID_WINDOW);
+        let has_id = tree.next_counter < tree.ids_out.lowest_unset().saturating_add(window);
+        if !has_credit || !has_id {
+            if let Some(row) = self.rows.get_mut(parent) {
+                row.state.set(State::WANTS_CHILD_CREDIT);
+            }
+            if has_credit {
+                tree.wants_ids = Some(parent);
+            } else {
+                self.owe(tree, parent, Pending::CHILD_BLOCKED);
+            }
+            return Err(OpenError::Blocked);
+        }
+        StreamId::new(tree.next_counter, tree.side).ok_or(OpenError::NoCapacity)
+    }
+
+    /// Makes the row of a stream and ties it to its parent, its session and the index.
+    pub(super) fn bear(
+        &mut self,
+        tree: &mut Tree,
+        birth: &Birth,
+        now: Instant,
+    ) -> Option<StreamHandle> {
+        if let Some(parent) = birth.parent {
+            self.fetch_nursery(tree, parent)?;
+        }
+        let inherited = birth.parent.and_then(|parent| self.rows.get(parent)).map(|p| p.priority);
+        let row = Row {
+            id: birth.id,
+            parent_id: birth.parent_id,
+            parent: birth.parent,
+            session: tree.session,
+            nursery: NONE,
+            gaps: NONE,
+            node: Node::new(),
+            links: [const { Link::new() }; 4],
+            sending: Sending {
+                rope: Rope::new(),
+                acked: 0,
+                next: 0,
+                sent_end: 0,
+                written: 0,
+                limit: tree.allowance.stream_window,
+            },
+            receiving: Receiving {
+                rope: Rope::new(),
+                read: 0,
+                highest: 0,
+                limit: u64::from(self.config.stream_window),
+                window: self.config.stream_window,
+                raised_at: (now.as_micros() >> 10) as u32,
+            },
+            state: birth.state,
+            pending: Pending::default(),
+            events: Events::default(),
+            own_priority: birth.own_priority,
+            priority: birth.own_priority.or(inherited).unwrap_or(0),
+            wanted_priority: 0,
+        };
+        let stream = self.rows.insert(row).ok()?;
+        let hash = self.hash.hash_pair(u64::from(tree.session), birth.id.as_u64());
+        if self.index.insert(hash, stream.index()).is_err() {
+            self.rows.remove(stream);
+            return None;
+        }
+        // A stream without a living parent is kept by the root, so that the session finds it.
+        self.join_siblings(tree, birth.parent.unwrap_or(tree.root), stream);
+        tree.live = tree.live.saturating_add(1);
+        Some(stream)
+    }
+
+    /// Credit or ids came: whoever could not open may try again.
+    pub(super) fn wake_openers(&mut self, tree: &mut Tree) {
+        if let Some(parent) = tree.wants_ids.take() {
+            self.wake_opener(parent);
+        }
+    }
+
+    /// Tells the application that a child may be opened, if it wanted to.
+    pub(super) fn wake_opener(&mut self, parent: StreamHandle) {
+        let Some(row) = self.rows.get_mut(parent) else { return };
+        if row.state.take(State::WANTS_CHILD_CREDIT) {
+            self.tell(parent, Events::CHILD_CREDIT);
+        }
+    }
+
+    /// A stream's ledger as a parent.
+    pub(super) fn nursery_mut(&mut self, stream: StreamHandle) -> Option<&mut Nursery> {
+        self.nurseries.at_mut(self.rows.get(stream)?.nursery)
+    }
+
+    /// A stream's ledger as a parent, made if it has none.
+    pub(super) fn fetch_nursery(
+        &mut self,
+        tree: &Tree,
+        stream: StreamHandle,
+    ) -> Option<&mut Nursery> {
+        let row = self.rows.get_mut(stream)?;
+        if row.nursery == NONE {
+            let is_root = row.state.has(State::ROOT);
+            let (granted, allowed) = if is_root {
+                (self.config.root_children, tree.allowance.root_children)
+            } else {
+                (self.config.children, tree.allowance.children)
+            };
+            row.nursery = self.nurseries.insert(Nursery::new(granted, allowed)).ok()?.index();
+        }
+        self.nurseries.at_mut(row.nursery)
+    }
+}

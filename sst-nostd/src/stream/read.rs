@@ -1,0 +1,315 @@
+//! The application's side of the receiving half: read bytes, records, or whatever has arrived.
+
+use core::ops::Range;
+
+use crate::time::Instant;
+use crate::wire::StreamCode;
+
+use super::flags::{Pending, State};
+use super::gaps::Kind;
+use super::row::StreamHandle;
+use super::tree::Tree;
+use super::{Streams, copy_out};
+
+/// Why nothing was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// Nothing has arrived: wait for [`StreamEvent::Readable`](super::StreamEvent::Readable).
+    Blocked,
+    /// The buffer is too small for the datagram, which stays; it needs this many bytes.
+    BufferTooSmall(usize),
+    /// The peer reset its half, with this code. What was not read is gone.
+    Reset(StreamCode),
+    /// The session ended before the stream did: there is more that will never arrive.
+    SessionClosed,
+    /// This host stopped the stream before.
+    Stopped,
+    /// There is no such stream (any more), or it is a session's root, which carries no bytes.
+    UnknownStream,
+}
+
+/// What [`Streams::read_record`] read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordRead {
+    /// Bytes put in the buffer.
+    pub len: usize,
+    /// The record ends after them.
+    pub end: bool,
+    /// The stream ended: there is no more record. Bytes may come with it that no mark ended.
+    pub finished: bool,
+}
+
+impl Streams<'_> {
+    /// Reads bytes in order, marks left out. `Ok(0)` for a buffer with room means the end.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<usize, ReadError> {
+        self.check_readable(stream)?;
+        let from = self.read_position(stream);
+        let mut len = 0;
+        while let Some(room) = buf.get_mut(len..).filter(|room| !room.is_empty()) {
+            let step = self.step(stream, room);
+            len = len.saturating_add(step.len);
+            if step.len == 0 && !step.mark {
+                break;
+            }
+        }
+        self.after_read(tree, now, stream, from);
+        if len == 0 && !buf.is_empty() && !self.is_read_out(stream) {
+            return Err(ReadError::Blocked);
+        }
+        Ok(len)
+    }
+
+    /// Reads bytes of one record, never past its mark.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read_record(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<RecordRead, ReadError> {
+        self.check_readable(stream)?;
+        let from = self.read_position(stream);
+        let mut read = RecordRead::default();
+        loop {
+            let room = buf.get_mut(read.len..).unwrap_or_default();
+            let step = self.step(stream, room);
+            read.len = read.len.saturating_add(step.len);
+            read.end = step.mark;
+            if step.mark || step.len == 0 {
+                break;
+            }
+        }
+        self.after_read(tree, now, stream, from);
+        read.finished = self.is_read_out(stream);
+        if read.len == 0 && !read.end && !read.finished && !buf.is_empty() {
+            return Err(ReadError::Blocked);
+        }
+        Ok(read)
+    }
+
+    /// Takes any bytes that have arrived and were not taken, in order or not: their position
+    /// and number. `None` when nothing is left and nothing will come. Marks are left out but
+    /// have positions.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read_unordered(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<Option<(u64, usize)>, ReadError> {
+        self.check_readable(stream)?;
+        if let Some(row) = self.rows.get_mut(stream) {
+            row.state.set(State::UNORDERED);
+        }
+        loop {
+            let Some(range) = self.first_untaken(stream) else {
+                let is_over = self.is_read_out(stream);
+                return if is_over { Ok(None) } else { Err(ReadError::Blocked) };
+            };
+            let mark = self.next_received_mark(stream, range.start, range.end);
+            let data_end = mark.unwrap_or(range.end);
+            let available = data_end.saturating_sub(range.start);
+            let len = usize::try_from(available).unwrap_or(usize::MAX).min(buf.len());
+            let to = buf.get_mut(..len).unwrap_or_default();
+            if let Some(row) = self.rows.get_mut(stream) {
+                copy_out(&mut row.receiving.rope, &self.pool, range.start, to);
+            }
+            let len_positions = len as u64;
+            let takes_mark = mark.is_some() && len_positions == available;
+            let end = range.start.saturating_add(len_positions);
+            let end = end.saturating_add(u64::from(takes_mark));
+            if end == range.start {
+                return Err(ReadError::Blocked);
+            }
+            self.take_positions(tree, now, stream, range.start..end)?;
+            if len > 0 {
+                return Ok(Some((range.start, len)));
+            }
+        }
+    }
+
+    /// Asks the peer to send no more; what has arrived and what will is thrown away.
+    pub fn stop(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, code: StreamCode) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let over = State::STOPPED.with(State::PEER_RESET).with(State::RECEIVE_DONE);
+        if row.state.has_any(over.with(State::ROOT)) {
+            return;
+        }
+        row.state.set(State::STOPPED);
+        let is_final = row.state.has(State::FINAL_KNOWN);
+        row.receiving.limit = code.as_u64();
+        row.pending.clear(Pending::STREAM_LIMIT);
+        self.throw_away(tree, now, stream);
+        if !is_final {
+            self.owe(tree, stream, Pending::STOP);
+        }
+        self.settle(tree, stream);
+    }
+
+    fn check_readable(&self, stream: StreamHandle) -> Result<(), ReadError> {
+        let row = self.rows.get(stream).ok_or(ReadError::UnknownStream)?;
+        if row.state.has(State::ROOT) {
+            Err(ReadError::UnknownStream)
+        } else if row.state.has(State::PEER_RESET) {
+            Err(ReadError::Reset(StreamCode::new(row.receiving.limit)))
+        } else if row.state.has(State::STOPPED) {
+            Err(ReadError::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Everything up to a known end has been taken.
+    pub(super) fn is_read_out(&self, stream: StreamHandle) -> bool {
+        self.rows.get(stream).is_some_and(|row| {
+            row.state.has(State::FINAL_KNOWN) && row.receiving.read == row.receiving.highest
+        })
+    }
+
+    /// Takes the next run of bytes, or the mark that stands there.
+    fn step(&mut self, stream: StreamHandle, room: &mut [u8]) -> Step {
+        let contiguous = self.contiguous(stream);
+        let Some(read) = self.rows.get(stream).map(|row| row.receiving.read) else {
+            return Step::default();
+        };
+        let mark = self.next_received_mark(stream, read, contiguous);
+        let available = mark.unwrap_or(contiguous).saturating_sub(read);
+        let len = usize::try_from(available).unwrap_or(usize::MAX).min(room.len());
+        let at_mark = mark.is_some() && len as u64 == available;
+        let Some(row) = self.rows.get_mut(stream) else { return Step::default() };
+        let to = room.get_mut(..len).unwrap_or_default();
+        copy_out(&mut row.receiving.rope, &self.pool, read, to);
+        row.receiving.read = read.saturating_add(len as u64).saturating_add(u64::from(at_mark));
+        Step { len, mark: at_mark }
+    }
+
+    fn next_received_mark(&mut self, stream: StreamHandle, from: u64, to: u64) -> Option<u64> {
+        let gaps = self.gaps.at_mut(self.rows.get(stream)?.gaps)?;
+        gaps.received_marks.next_bit(&self.pool, from, to)
+    }
+
+    fn read_position(&self, stream: StreamHandle) -> u64 {
+        self.rows.get(stream).map_or(0, |row| row.receiving.read)
+    }
+
+    /// Frees what was read since `from` and renews credit.
+    fn after_read(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, from: u64) {
+        let positions = self.read_position(stream).saturating_sub(from);
+        self.free_read(stream);
+        if positions > 0 {
+            self.on_taken(tree, now, stream, positions);
+            self.feed_starved();
+        }
+        self.settle(tree, stream);
+    }
+
+    /// Frees the blocks of what was read; at the end, the half is done.
+    fn free_read(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let read = row.receiving.read;
+        let is_empty = read == row.receiving.highest;
+        release(&mut row.receiving.rope, &mut self.pool, read, is_empty);
+        if let Some(gaps) = self.gaps.at_mut(row.gaps) {
+            release(&mut gaps.received_marks, &mut self.pool, read / 8, is_empty);
+        }
+        if is_empty && row.state.has(State::FINAL_KNOWN) {
+            row.state.set(State::RECEIVE_DONE);
+        }
+    }
+
+    /// The first positions that have arrived and were not taken.
+    fn first_untaken(&self, stream: StreamHandle) -> Option<Range<u64>> {
+        let row = self.rows.get(stream)?;
+        let here = row.receiving.read..self.contiguous(stream);
+        let taken = self.ranges_of(row.gaps, Kind::Taken);
+        let received = self.ranges_of(row.gaps, Kind::Received);
+        core::iter::once(here)
+            .chain(received.into_iter().flat_map(|ranges| ranges.iter()))
+            .find_map(|range| first_outside(range, taken))
+    }
+
+    /// Notes positions taken, in order or not. They count as taken at once; their memory comes
+    /// back when everything before them is taken too.
+    fn take_positions(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        range: Range<u64>,
+    ) -> Result<(), ReadError> {
+        let count = range.end.saturating_sub(range.start);
+        let Some(row) = self.rows.get_mut(stream) else { return Ok(()) };
+        if range.start == row.receiving.read {
+            row.receiving.read = range.end;
+        } else if !self.add_range(stream, Kind::Taken, range) {
+            return Err(ReadError::Blocked);
+        }
+        self.absorb_taken(stream);
+        self.free_read(stream);
+        self.on_taken(tree, now, stream, count);
+        self.settle(tree, stream);
+        Ok(())
+    }
+
+    /// Moves `read` over positions that were taken before.
+    fn absorb_taken(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let set = self.gaps.at(row.gaps).map(|gaps| gaps.set(Kind::Taken));
+        if let Some(taken) = set.and_then(|set| self.ranges.at_mut(set)) {
+            while let Some(first) = taken.first().filter(|r| r.start <= row.receiving.read) {
+                row.receiving.read = row.receiving.read.max(first.end);
+                taken.pop_first();
+            }
+        }
+    }
+}
+
+/// One step of reading.
+#[derive(Default)]
+struct Step {
+    len: usize,
+    mark: bool,
+}
+
+/// The first part of `range` outside `taken`.
+fn first_outside(range: Range<u64>, taken: Option<&super::gaps::Ranges>) -> Option<Range<u64>> {
+    let mut start = range.start;
+    for done in taken.into_iter().flat_map(|ranges| ranges.iter()) {
+        if done.end <= start {
+            continue;
+        }
+        if done.start > start {
+            return (start < range.end).then(|| start..range.end.min(done.start));
+        }
+        start = done.end;
+    }
+    (start < range.end).then_some(start..range.end)
+}
+
+fn release(
+    rope: &mut crate::storage::Rope,
+    pool: &mut crate::storage::BlockPool<'_>,
+    below: u64,
+    all: bool,
+) {
+    if all {
+        rope.clear_to(pool, below);
+    } else {
+        rope.release_before(pool, below);
+    }
+}

@@ -1,0 +1,300 @@
+//! The receiving half: STREAM and RESET frames come in, in any order, any number of times.
+
+use crate::time::{Instant, micros};
+use crate::wire::{ResetFrame, StreamFrame};
+
+use super::Streams;
+use super::flags::{Events, Pending, State};
+use super::gaps::Kind;
+use super::row::StreamHandle;
+use super::tree::Tree;
+
+/// Why a frame was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// More children than granted, or a child of a stream that may have none.
+    ChildLimit,
+    /// The end of a stream contradicts what was known of it.
+    FinalSize,
+    /// More positions than granted.
+    FlowControl,
+    /// There is no room now: the packet must not be acknowledged, so that it comes again.
+    NoCapacity,
+    /// A repeated OPEN contradicts the first, or the frame is not for that kind of stream.
+    StreamState,
+    /// An id that was never opened, is out of the window, or is not the peer's to open.
+    StreamId,
+}
+
+impl Streams<'_> {
+    /// Takes in the data of one STREAM frame for a stream that exists. The packet may be
+    /// acknowledged only if this answers `Ok`.
+    pub(super) fn on_data(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        frame: &StreamFrame<'_>,
+    ) -> Result<(), Fault> {
+        let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
+        if row.state.has(State::ROOT) {
+            return Err(Fault::StreamState);
+        }
+        let data_end = frame.offset.saturating_add(frame.data.len() as u64);
+        let end = data_end.saturating_add(u64::from(frame.mark));
+        self.check_end(tree, stream, end, frame.fin)?;
+        let is_wanted =
+            !row.state.has_any(State::STOPPED.with(State::PEER_RESET).with(State::RECEIVE_DONE));
+        if is_wanted {
+            self.store_received(stream, frame, data_end, end)?;
+        }
+        self.count_received(tree, stream, end, frame.fin);
+        if is_wanted {
+            self.after_data(stream);
+        } else {
+            self.throw_away(tree, now, stream);
+        }
+        self.settle(tree, stream);
+        Ok(())
+    }
+
+    /// The peer reset its half: nothing more arrives, what was not taken is thrown away.
+    pub(super) fn on_reset(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        frame: &ResetFrame,
+    ) -> Result<(), Fault> {
+        let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
+        if row.state.has(State::ROOT) {
+            return Err(Fault::StreamState);
+        }
+        let was_whole = self.is_whole(stream);
+        self.check_end(tree, stream, frame.final_position, true)?;
+        self.count_received(tree, stream, frame.final_position, true);
+        let Some(row) = self.rows.get_mut(stream) else { return Ok(()) };
+        let over = State::PEER_RESET.with(State::RECEIVE_DONE);
+        if was_whole || row.state.has_any(over) {
+            // All of it had arrived: a reset that comes later takes nothing back.
+            self.throw_away_if_stopped(tree, now, stream);
+            self.settle(tree, stream);
+            return Ok(());
+        }
+        row.state.set(State::PEER_RESET);
+        row.receiving.limit = frame.code.as_u64();
+        row.pending.clear(Pending::STREAM_LIMIT.with(Pending::STOP));
+        self.throw_away(tree, now, stream);
+        self.tell(stream, Events::RESET.with(Events::READABLE));
+        self.settle(tree, stream);
+        Ok(())
+    }
+
+    /// Checks an end against the limits and against what is known of the final position.
+    fn check_end(
+        &self,
+        tree: &Tree,
+        stream: StreamHandle,
+        end: u64,
+        is_final: bool,
+    ) -> Result<(), Fault> {
+        let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
+        let highest = row.receiving.highest;
+        if row.state.has(State::FINAL_KNOWN) {
+            let is_consistent = if is_final { end == highest } else { end <= highest };
+            return if is_consistent { Ok(()) } else { Err(Fault::FinalSize) };
+        }
+        if is_final && end < highest {
+            return Err(Fault::FinalSize);
+        }
+        let new = end.saturating_sub(highest);
+        let limit = if row.state.has(State::STOPPED) { u64::MAX } else { row.receiving.limit };
+        let session_room = tree.receive_limit.saturating_sub(tree.received);
+        if end > limit || new > session_room {
+            return Err(Fault::FlowControl);
+        }
+        Ok(())
+    }
+
+    /// Puts the frame's positions where they belong. `NoCapacity` leaves no trace that matters.
+    fn store_received(
+        &mut self,
+        stream: StreamHandle,
+        frame: &StreamFrame<'_>,
+        data_end: u64,
+        end: u64,
+    ) -> Result<(), Fault> {
+        let contiguous = self.contiguous(stream);
+        if end <= contiguous {
+            return Ok(());
+        }
+        let start = frame.offset.max(contiguous);
+        let skip = usize::try_from(start.saturating_sub(frame.offset)).unwrap_or(usize::MAX);
+        let data = frame.data.get(skip..).unwrap_or_default();
+        let gaps =
+            if frame.mark { Some(self.fetch_gaps(stream).ok_or(Fault::NoCapacity)?) } else { None };
+        let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
+        let rope = &mut row.receiving.rope;
+        rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
+        if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) {
+            rope.write_at(&mut self.pool, data_end, &[0]).map_err(|_| Fault::NoCapacity)?;
+            let marked = gaps.received_marks.set_bit(&mut self.pool, data_end);
+            marked.map_err(|_| Fault::NoCapacity)?;
+        }
+        self.note_received(stream, contiguous, start, end)
+    }
+
+    /// Notes that `start .. end` is here; `start` is not below `contiguous`.
+    fn note_received(
+        &mut self,
+        stream: StreamHandle,
+        contiguous: u64,
+        start: u64,
+        end: u64,
+    ) -> Result<(), Fault> {
+        let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
+        let has_ranges =
+            self.ranges_of(row.gaps, Kind::Received).is_some_and(|ranges| !ranges.is_empty());
+        if start == contiguous && !has_ranges {
+            // In order: `highest` alone says it all.
+            return Ok(());
+        }
+        if start > contiguous {
+            if !self.add_range(stream, Kind::Received, start..end) {
+                return Err(Fault::NoCapacity);
+            }
+            if !has_ranges {
+                self.set_contiguous(stream, contiguous);
+            }
+            return Ok(());
+        }
+        self.advance_contiguous(stream, end);
+        Ok(())
+    }
+
+    /// The first gap closes at least up to `to`: absorb the ranges that it meets.
+    fn advance_contiguous(&mut self, stream: StreamHandle, mut to: u64) {
+        let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps)) else {
+            return;
+        };
+        if let Some(ranges) = self.ranges.at_mut(gaps.set(Kind::Received)) {
+            while let Some(first) = ranges.first().filter(|range| range.start <= to) {
+                to = to.max(first.end);
+                ranges.pop_first();
+            }
+        }
+        gaps.contiguous = to;
+    }
+
+    fn set_contiguous(&mut self, stream: StreamHandle, to: u64) {
+        if let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps)) {
+            gaps.contiguous = to;
+        }
+    }
+
+    /// Everything below has been received.
+    pub(super) fn contiguous(&self, stream: StreamHandle) -> u64 {
+        let Some(row) = self.rows.get(stream) else { return 0 };
+        match self.ranges_of(row.gaps, Kind::Received) {
+            Some(ranges) if !ranges.is_empty() => {
+                self.gaps.at(row.gaps).map_or(0, |gaps| gaps.contiguous)
+            }
+            _ => row.receiving.highest,
+        }
+    }
+
+    /// Whether the end is known and everything before it is here.
+    pub(super) fn is_whole(&self, stream: StreamHandle) -> bool {
+        self.rows.get(stream).is_some_and(|row| {
+            row.state.has(State::FINAL_KNOWN) && self.contiguous(stream) == row.receiving.highest
+        })
+    }
+
+    /// Counts positions never seen before against the session's credit.
+    fn count_received(&mut self, tree: &mut Tree, stream: StreamHandle, end: u64, is_final: bool) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let new = end.saturating_sub(row.receiving.highest);
+        row.receiving.highest = row.receiving.highest.saturating_add(new);
+        tree.received = tree.received.saturating_add(new);
+        if is_final {
+            row.state.set(State::FINAL_KNOWN);
+            row.pending.clear(Pending::STREAM_LIMIT);
+        }
+    }
+
+    /// New data may be news to the application, or complete a datagram.
+    fn after_data(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get(stream) else { return };
+        let is_unordered = row.state.has(State::UNORDERED);
+        if row.state.has(State::DATAGRAM) && !row.state.has(State::ACCEPTED) {
+            if self.is_whole(stream) {
+                self.on_datagram_whole(stream);
+            }
+            return;
+        }
+        let has_more = self.contiguous(stream) > row.receiving.read;
+        if has_more || is_unordered || self.is_whole(stream) {
+            self.tell(stream, Events::READABLE);
+        }
+    }
+
+    fn throw_away_if_stopped(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle) {
+        if self.rows.get(stream).is_some_and(|row| row.state.has(State::STOPPED)) {
+            self.throw_away(tree, now, stream);
+        }
+    }
+
+    /// Nobody will take what has arrived: count it as taken, and the half as done once its end
+    /// is known.
+    pub(super) fn throw_away(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let rest = row.receiving.highest.saturating_sub(row.receiving.read);
+        row.receiving.read = row.receiving.highest;
+        row.receiving.rope.clear_to(&mut self.pool, row.receiving.read);
+        if let Some(gaps) = self.gaps.at_mut(row.gaps) {
+            gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
+        }
+        if row.state.has(State::FINAL_KNOWN) {
+            row.state.set(State::RECEIVE_DONE);
+            row.pending.clear(Pending::STOP);
+        }
+        let taken = self.ranges_of_total(stream, Kind::Taken);
+        self.drop_range(stream, Kind::Taken, 0..u64::MAX);
+        self.drop_range(stream, Kind::Received, 0..u64::MAX);
+        let consumed = rest.saturating_sub(taken);
+        tree.on_consumed(now, consumed, self.config.max_session_window);
+        self.feed_starved();
+    }
+
+    fn ranges_of_total(&self, stream: StreamHandle, kind: Kind) -> u64 {
+        let row = self.rows.get(stream);
+        row.and_then(|row| self.ranges_of(row.gaps, kind)).map_or(0, super::gaps::Ranges::total)
+    }
+
+    /// The application took `positions`: renew the credit of the stream and of the session.
+    pub(super) fn on_taken(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        positions: u64,
+    ) {
+        tree.on_consumed(now, positions, self.config.max_session_window);
+        let max_window = self.config.max_stream_window;
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let half = &mut row.receiving;
+        let ahead = half.limit.saturating_sub(half.read);
+        let is_open = !row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));
+        if !is_open || ahead.saturating_mul(2) > u64::from(half.window) {
+            return;
+        }
+        let now_units = (now.as_micros() >> 10) as u32;
+        let since_micros = u64::from(now_units.wrapping_sub(half.raised_at)) << 10;
+        if since_micros < micros(tree.round_trip).saturating_mul(2) {
+            half.window = half.window.saturating_mul(2).min(max_window).max(half.window);
+        }
+        half.raised_at = now_units;
+        half.limit = half.limit.max(half.read.saturating_add(u64::from(half.window)));
+        self.owe(tree, stream, Pending::STREAM_LIMIT);
+    }
+}

@@ -1,0 +1,120 @@
+//! One stream's row: what an idle stream costs, and nothing else.
+//!
+//! Everything that only some streams need lives elsewhere and is fetched when needed: being a
+//! parent ([`Nursery`](super::nursery::Nursery)), marks and gaps ([`Gaps`](super::gaps::Gaps)),
+//! bytes (blocks of the shared pool).
+
+use crate::id::StreamId;
+use crate::storage::{Handle, HasLink, HasNode, Link, Node, Rope};
+
+use super::flags::{Events, Pending, State};
+
+/// Names one stream of this host; stale once the stream is gone.
+pub type StreamHandle = Handle<Row>;
+
+/// The stream has an event the application has not taken.
+pub(super) const EVENTS: usize = 0;
+/// The stream waits to be accepted, or (later in its life) for room in the pool.
+pub(super) const WAITING: usize = 1;
+/// The stream's effective priority must be worked out again.
+pub(super) const STALE_PRIORITY: usize = 2;
+/// The stream's place among its siblings.
+pub(super) const SIBLINGS: usize = 3;
+
+/// The heap of streams with something to send.
+pub(super) const READY: usize = 0;
+
+/// The sending half.
+#[derive(Debug)]
+pub(super) struct Sending {
+    /// Bytes from `acked` on, kept until they are acknowledged.
+    pub(super) rope: Rope,
+    /// Everything below is acknowledged.
+    pub(super) acked: u64,
+    /// Everything below was sent, or is noted as lost. After a reset: the code sent.
+    pub(super) next: u64,
+    /// Positions ever sent: what counts against the session's credit.
+    pub(super) sent_end: u64,
+    /// Positions the application has filled.
+    pub(super) written: u64,
+    /// The peer takes positions below this. After STOP arrived: the peer's code.
+    pub(super) limit: u64,
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    /// Bytes from `read` on.
+    pub(super) rope: Rope,
+    /// The application has taken everything below.
+    pub(super) read: u64,
+    /// One past the highest position received; the final position once that is known.
+    pub(super) highest: u64,
+    /// The peer may send positions below this. After RESET arrived: the peer's code.
+    pub(super) limit: u64,
+    /// How far ahead of `read` the limit is kept, in positions.
+    pub(super) window: u32,
+    /// When the limit was last raised, in units of 1,024 µs, wrapping.
+    pub(super) raised_at: u32,
+}
+
+/// One stream.
+#[derive(Debug)]
+pub struct Row {
+    pub(super) id: StreamId,
+    pub(super) parent_id: StreamId,
+    /// The parent, stale once the parent is gone (the stream is then an orphan).
+    pub(super) parent: Option<StreamHandle>,
+    /// Index of the session the stream belongs to.
+    pub(super) session: u32,
+    /// Index of the nursery, if the stream is or was a parent.
+    pub(super) nursery: u32,
+    /// Index of the row of gaps, if the stream has marks or gaps.
+    pub(super) gaps: u32,
+    pub(super) node: Node,
+    pub(super) links: [Link; 4],
+    pub(super) sending: Sending,
+    pub(super) receiving: Receiving,
+    pub(super) state: State,
+    pub(super) pending: Pending,
+    pub(super) events: Events,
+    /// Set by the application; inherited where `None`.
+    pub(super) own_priority: Option<i8>,
+    /// In force now.
+    pub(super) priority: i8,
+    /// What to ask of the peer in a PRIORITY frame.
+    pub(super) wanted_priority: i8,
+}
+
+impl HasNode<READY> for Row {
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    fn node_mut(&mut self) -> &mut Node {
+        &mut self.node
+    }
+}
+
+macro_rules! has_link {
+    ($($list:ident at $place:pat => $link:ident),* $(,)?) => {$(
+        impl HasLink<$list> for Row {
+            fn link(&self) -> &Link {
+                let $place = &self.links;
+                $link
+            }
+
+            fn link_mut(&mut self) -> &mut Link {
+                let $place = &mut self.links;
+                $link
+            }
+        }
+    )*};
+}
+
+has_link!(
+    EVENTS at [link, _, _, _] => link,
+    WAITING at [_, link, _, _] => link,
+    STALE_PRIORITY at [_, _, link, _] => link,
+    SIBLINGS at [_, _, _, link] => link,
+);

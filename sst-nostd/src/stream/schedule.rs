@@ -1,0 +1,118 @@
+//! Who has something to send: keeps the tree's two heaps true.
+
+use super::Streams;
+use super::flags::{Pending, State};
+use super::gaps::Kind;
+use super::row::{Row, StreamHandle};
+use super::tree::Tree;
+
+/// What a stream could put in a packet now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Nothing.
+    Idle,
+    /// Only new positions, which need credit of the session.
+    NeedsCredit,
+    /// Something that needs no more credit than there is.
+    Ready,
+}
+
+/// Frames about a stream that wait until the peer has acknowledged its OPEN.
+const AFTER_OPEN: Pending = Pending::STOP
+    .with(Pending::STREAM_LIMIT)
+    .with(Pending::CHILD_LIMIT)
+    .with(Pending::CHILD_BLOCKED)
+    .with(Pending::STREAM_BLOCKED)
+    .with(Pending::PRIORITY);
+
+impl Row {
+    /// The frames owed that may be sent now.
+    pub(super) fn sendable(&self) -> Pending {
+        let mut pending = self.pending;
+        if self.state.has(State::LOCAL) && !self.state.has(State::OPENED) {
+            pending.clear(AFTER_OPEN);
+        }
+        // A FIN goes out with, or after, the last position.
+        if self.sending.next < self.sending.written {
+            pending.clear(Pending::FIN);
+        }
+        pending
+    }
+
+    /// Whether there are positions never sent that the stream's own credit covers.
+    pub(super) const fn has_new(&self) -> bool {
+        !self.state.has(State::SEND_RESET)
+            && self.sending.next < self.sending.written
+            && self.sending.next < self.sending.limit
+    }
+}
+
+impl Streams<'_> {
+    /// What `stream` could send.
+    pub(super) fn work(&self, tree: &Tree, stream: StreamHandle) -> Work {
+        let Some(row) = self.rows.get(stream) else { return Work::Idle };
+        let has_datagram =
+            self.nurseries.at(row.nursery).is_some_and(|nursery| !nursery.outgoing.is_empty());
+        if !row.sendable().is_empty() || self.has_lost(row) || has_datagram {
+            Work::Ready
+        } else if row.has_new() {
+            if tree.send_credit() > 0 { Work::Ready } else { Work::NeedsCredit }
+        } else {
+            Work::Idle
+        }
+    }
+
+    /// Puts `stream` among those ready to send, or those waiting for session credit, if it has
+    /// something to send and is not there already.
+    pub(super) fn schedule(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let work = self.work(tree, stream);
+        if work == Work::Idle {
+            return;
+        }
+        let index = stream.index();
+        if tree.ready.is_member(&self.rows, index) {
+            if work != Work::Ready || !self.is_blocked(tree, stream) {
+                return;
+            }
+            self.unschedule(tree, stream);
+        }
+        let Some(row) = self.rows.at_mut(index) else { return };
+        row.state.clear(State::CREDIT_BLOCKED);
+        if work == Work::NeedsCredit {
+            row.state.set(State::CREDIT_BLOCKED);
+        }
+        let level = i32::from(row.priority);
+        tree.tick = tree.tick.wrapping_add(1);
+        let root = if work == Work::Ready { &mut tree.ready } else { &mut tree.blocked };
+        root.push(&mut self.rows, index, level, tree.tick);
+    }
+
+    /// Takes `stream` out of whichever heap it is in.
+    pub(super) fn unschedule(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let index = stream.index();
+        if !tree.ready.is_member(&self.rows, index) {
+            return;
+        }
+        // Heaps are melded without visiting their members, so a member may believe itself in
+        // the other one. Only the root of a heap has to be taken out by name.
+        let root =
+            if tree.blocked.peek() == Some(index) { &mut tree.blocked } else { &mut tree.ready };
+        root.remove(&mut self.rows, index);
+    }
+
+    /// Lets everyone who waited for session credit compete again.
+    pub(super) fn on_session_credit(&mut self, tree: &mut Tree) {
+        tree.ready.append(&mut self.rows, &mut tree.blocked);
+    }
+
+    /// Whether `stream` waits for session credit.
+    fn is_blocked(&self, tree: &Tree, stream: StreamHandle) -> bool {
+        !tree.blocked.is_empty()
+            && self.rows.get(stream).is_some_and(|row| row.state.has(State::CREDIT_BLOCKED))
+    }
+
+    /// Whether positions of the row are to be sent again.
+    pub(super) fn has_lost(&self, row: &Row) -> bool {
+        self.ranges_of(row.gaps, Kind::Lost).is_some_and(|lost| !lost.is_empty())
+    }
+}

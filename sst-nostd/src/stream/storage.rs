@@ -1,0 +1,173 @@
+//! The memory of all streams: lent by a board, or owned where there is an allocator.
+
+use crate::id::{Side, StreamId};
+use crate::storage::{
+    BlockPool, HashIndex, KeyedHash, Link, NONE, Node, Queue, Rope, Row as TableRow, Table,
+    TimerSlot, Timers,
+};
+use crate::time::Instant;
+
+use super::flags::{Events, Pending, State};
+use super::gaps::{Gaps, Ranges};
+use super::nursery::Nursery;
+use super::row::{Receiving, Row, Sending};
+use super::tree::{Allowance, Tree};
+use super::{StreamConfig, Streams};
+
+/// How many of each thing the streams of a host may use together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// Streams, one root for every session included.
+    pub streams: u32,
+    /// Streams that are or were parents.
+    pub parents: u32,
+    /// Streams that have marks or gaps at one time.
+    pub gapped: u32,
+    /// Sets of ranges, up to four for each such stream.
+    pub range_sets: u32,
+    /// Blocks of the pool.
+    pub blocks: u32,
+    /// Bytes of one block: a power of two, at least 64.
+    pub block_bytes: usize,
+}
+
+/// The memory itself.
+pub struct StreamStorage<'s> {
+    pub(super) rows: Table<'s, Row>,
+    pub(super) index: HashIndex<'s>,
+    pub(super) pool: BlockPool<'s>,
+    pub(super) nurseries: Table<'s, Nursery>,
+    pub(super) gaps: Table<'s, Gaps>,
+    pub(super) ranges: Table<'s, Ranges>,
+    pub(super) lifetimes: Timers<'s>,
+}
+
+/// Slices for [`StreamStorage::lent`]. Each length is a limit.
+pub struct LentStreams<'s> {
+    /// Streams.
+    pub rows: &'s mut [TableRow<Row>],
+    /// The index of ids: at least twice as many entries as there are rows.
+    pub index: &'s mut [u64],
+    /// Bytes of the pool.
+    pub bytes: &'s mut [u8],
+    /// One link for each block.
+    pub links: &'s mut [u32],
+    /// Bytes of one block.
+    pub block_bytes: usize,
+    /// Parents.
+    pub nurseries: &'s mut [TableRow<Nursery>],
+    /// Streams with marks or gaps.
+    pub gaps: &'s mut [TableRow<Gaps>],
+    /// Sets of ranges.
+    pub ranges: &'s mut [TableRow<Ranges>],
+    /// One timer for each row.
+    pub lifetimes: &'s mut [TimerSlot],
+}
+
+impl<'s> StreamStorage<'s> {
+    /// Memory that the caller lends.
+    #[must_use]
+    pub fn lent(lent: LentStreams<'s>) -> Self {
+        Self {
+            rows: Table::lent(lent.rows),
+            index: HashIndex::lent(lent.index),
+            pool: BlockPool::lent(lent.bytes, lent.links, lent.block_bytes),
+            nurseries: Table::lent(lent.nurseries),
+            gaps: Table::lent(lent.gaps),
+            ranges: Table::lent(lent.ranges),
+            lifetimes: Timers::lent(lent.lifetimes),
+        }
+    }
+
+    /// Memory reserved now and resident when first used.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn owned(limits: &StreamLimits) -> Self {
+        Self {
+            rows: Table::owned(limits.streams),
+            index: HashIndex::owned(limits.streams),
+            pool: BlockPool::owned(limits.blocks, limits.block_bytes),
+            nurseries: Table::owned(limits.parents),
+            gaps: Table::owned(limits.gapped),
+            ranges: Table::owned(limits.range_sets),
+            lifetimes: Timers::owned(limits.streams),
+        }
+    }
+}
+
+impl<'s> Streams<'s> {
+    /// No streams yet. `hash` must be keyed at random: peers choose stream ids.
+    #[must_use]
+    pub fn new(config: StreamConfig, storage: StreamStorage<'s>, hash: KeyedHash) -> Self {
+        Self {
+            config,
+            rows: storage.rows,
+            index: storage.index,
+            hash,
+            pool: storage.pool,
+            nurseries: storage.nurseries,
+            gaps: storage.gaps,
+            ranges: storage.ranges,
+            lifetimes: storage.lifetimes,
+            eventful: Queue::new(),
+            starved: Queue::new(),
+            stale: Queue::new(),
+        }
+    }
+
+    /// Plants the tree of a new session: its root, and what the peer allows. `None` if there is
+    /// no room for it.
+    pub fn plant(
+        &mut self,
+        session: u32,
+        side: Side,
+        allowance: Allowance,
+        now: Instant,
+    ) -> Option<Tree> {
+        let root = self.rows.insert(root_row(session)).ok()?;
+        let window = self.config.session_window;
+        let tree = Tree::new(session, side, root, allowance, window, now);
+        if self.fetch_nursery(&tree, root).is_none() {
+            self.rows.remove(root);
+            return None;
+        }
+        Some(tree)
+    }
+}
+
+/// The root of a session: children and datagrams, no bytes, never released.
+fn root_row(session: u32) -> Row {
+    let over = State::SEND_DONE.with(State::RECEIVE_DONE);
+    Row {
+        id: StreamId::ROOT,
+        parent_id: StreamId::ROOT,
+        parent: None,
+        session,
+        nursery: NONE,
+        gaps: NONE,
+        node: Node::new(),
+        links: [const { Link::new() }; 4],
+        sending: Sending {
+            rope: Rope::new(),
+            acked: 0,
+            next: 0,
+            sent_end: 0,
+            written: 0,
+            limit: 0,
+        },
+        receiving: Receiving {
+            rope: Rope::new(),
+            read: 0,
+            highest: 0,
+            limit: 0,
+            window: 0,
+            raised_at: 0,
+        },
+        state: State::ROOT.with(State::OPENED).with(State::ACCEPTED).with(over),
+        pending: Pending::default(),
+        events: Events::default(),
+        own_priority: Some(0),
+        priority: 0,
+        wanted_priority: 0,
+    }
+}

@@ -1,0 +1,181 @@
+//! What one session keeps about its tree of streams: ids, credit, and who may send next.
+
+use crate::id::{Side, StreamId};
+use crate::storage::{Heap, SlidingBits};
+use crate::time::{Duration, Instant};
+use crate::wire::StreamCode;
+
+use super::row::{READY, StreamHandle};
+
+/// Words of each id window; the window a host may grant is `64 *` this.
+const ID_WORDS: usize = 32;
+/// The most streams a peer may open ahead of the lowest one not seen: what the record of ids
+/// spans. At 256 bytes a direction it lets 2,048 streams be opened in one round trip.
+pub const MAX_ID_WINDOW: u64 = 64 * ID_WORDS as u64;
+/// The most children waiting for their parent's OPEN to arrive. Reordering across an open
+/// chain's first flight; more are not acknowledged and come again.
+pub(super) const MAX_AWAITING: usize = 8;
+/// The most refused streams awaiting the peer's reset. More are not acknowledged.
+pub(super) const MAX_REFUSALS: usize = 8;
+
+/// What the peer's parameters allow this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Positions of each new stream.
+    pub stream_window: u64,
+    /// Positions of all streams together.
+    pub session_window: u64,
+    /// Children of the root.
+    pub root_children: u32,
+    /// Children of every other stream.
+    pub children: u32,
+    /// Streams opened ahead of the lowest one not acknowledged.
+    pub id_window: u64,
+    /// Largest datagram, in bytes.
+    pub datagram_bytes: u64,
+}
+
+/// A stream that could not be taken in, until the peer has been told and has reset it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) id: StreamId,
+    pub(super) code: StreamCode,
+    /// The RESET and STOP must be sent.
+    pub(super) is_due: bool,
+    /// The RESET and STOP are acknowledged.
+    pub(super) is_acked: bool,
+    /// The peer's own end of the stream is known and counted.
+    pub(super) is_final: bool,
+}
+
+/// One session's tree.
+#[derive(Debug)]
+pub struct Tree {
+    pub(super) session: u32,
+    pub(super) side: Side,
+    /// The root stream.
+    pub(super) root: StreamHandle,
+    /// Streams with something to send.
+    pub(super) ready: Heap<READY>,
+    /// Streams that wait for session credit.
+    pub(super) blocked: Heap<READY>,
+    pub(super) tick: u64,
+    pub(super) allowance: Allowance,
+    /// Counters of this host's streams whose OPEN the peer acknowledged.
+    pub(super) ids_out: SlidingBits<ID_WORDS>,
+    /// Counters of the peer's streams seen.
+    pub(super) ids_in: SlidingBits<ID_WORDS>,
+    pub(super) next_counter: u64,
+    /// Positions sent on all streams together, and how many may be.
+    pub(super) sent: u64,
+    pub(super) send_limit: u64,
+    /// Positions received on all streams together, taken or thrown away, and the limit told.
+    pub(super) received: u64,
+    pub(super) consumed: u64,
+    pub(super) receive_limit: u64,
+    pub(super) receive_window: u64,
+    pub(super) raised_at: Instant,
+    pub(super) owes_session_limit: bool,
+    pub(super) owes_session_blocked: bool,
+    pub(super) awaiting: [Option<StreamHandle>; MAX_AWAITING],
+    pub(super) refusals: [Option<Refusal>; MAX_REFUSALS],
+    /// Streams of the session that are not its root.
+    pub(super) live: u32,
+    /// Streams with anything written, ended or reset that is not acknowledged.
+    pub(super) busy: u32,
+    /// The smoothed round trip, for window tuning.
+    pub(super) round_trip: Duration,
+    /// A parent whose child waits for the window of ids to move.
+    pub(super) wants_ids: Option<StreamHandle>,
+    /// The session is ending: no stream is opened any more.
+    pub(super) is_closing: bool,
+}
+
+impl Tree {
+    pub(super) fn new(
+        session: u32,
+        side: Side,
+        root: StreamHandle,
+        allowance: Allowance,
+        receive_window: u64,
+        now: Instant,
+    ) -> Self {
+        let mut tree = Self {
+            session,
+            side,
+            root,
+            ready: Heap::new(),
+            blocked: Heap::new(),
+            tick: 0,
+            allowance,
+            ids_out: SlidingBits::new(),
+            ids_in: SlidingBits::new(),
+            next_counter: 1,
+            sent: 0,
+            send_limit: allowance.session_window,
+            received: 0,
+            consumed: 0,
+            receive_limit: receive_window,
+            receive_window,
+            raised_at: now,
+            owes_session_limit: false,
+            owes_session_blocked: false,
+            awaiting: [None; MAX_AWAITING],
+            refusals: [None; MAX_REFUSALS],
+            live: 0,
+            busy: 0,
+            round_trip: Duration::from_millis(100),
+            wants_ids: None,
+            is_closing: false,
+        };
+        // Counter 0 is the root's, which both sides know from the start.
+        tree.ids_out.set(0);
+        tree.ids_in.set(0);
+        tree
+    }
+
+    /// The root stream: children and datagrams, no bytes.
+    #[must_use]
+    pub const fn root(&self) -> StreamHandle {
+        self.root
+    }
+
+    /// Streams of this session, its root not counted.
+    #[must_use]
+    pub const fn stream_count(&self) -> u32 {
+        self.live
+    }
+
+    /// Whether everything written, ended or reset on any stream is acknowledged.
+    #[must_use]
+    pub const fn is_drained(&self) -> bool {
+        self.busy == 0
+    }
+
+    /// Tells the tree how long a round trip takes, which paces window growth.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.round_trip = round_trip;
+    }
+
+    /// Positions that may still be sent on all streams together.
+    pub(super) const fn send_credit(&self) -> u64 {
+        self.send_limit.saturating_sub(self.sent)
+    }
+
+    /// Counts `positions` taken by the application or thrown away, and decides whether the
+    /// peer should hear of a new session limit.
+    pub(super) fn on_consumed(&mut self, now: Instant, positions: u64, max_window: u64) {
+        self.consumed = self.consumed.saturating_add(positions);
+        let ahead = self.receive_limit.saturating_sub(self.consumed);
+        if ahead.saturating_mul(2) > self.receive_window {
+            return;
+        }
+        if now.since(self.raised_at) < self.round_trip.saturating_mul(2) {
+            self.receive_window = self.receive_window.saturating_mul(2).min(max_window);
+        }
+        self.raised_at = now;
+        self.receive_limit =
+            self.receive_limit.max(self.consumed.saturating_add(self.receive_window));
+        self.owes_session_limit = true;
+    }
+}

@@ -1,0 +1,262 @@
+//! The application's side of the sending half: write, mark, finish, reset, let go.
+
+use crate::time::{Duration, Instant};
+use crate::wire::StreamCode;
+
+use super::Streams;
+use super::flags::{Events, Pending, State};
+use super::row::StreamHandle;
+use super::tree::Tree;
+
+/// Why a stream takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// The buffer is full: wait for [`StreamEvent::Writable`](super::StreamEvent::Writable).
+    Blocked,
+    /// The stream was finished or reset by this host before.
+    Finished,
+    /// The stream's lifetime ended.
+    Expired,
+    /// The session is closing or closed.
+    SessionClosed,
+    /// The peer asked this host to stop, with this code.
+    Stopped(StreamCode),
+    /// There is no such stream (any more), or it is a session's root, which carries no bytes.
+    UnknownStream,
+}
+
+/// How [`Streams::write`] treats the end of what it is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// The bytes end a record: a mark follows them.
+    pub mark: bool,
+}
+
+impl Streams<'_> {
+    /// Takes as much of `bytes` as there is room for, and tells how much. With `options.mark`, an
+    /// answer of all of it means that the mark was taken too.
+    ///
+    /// # Errors
+    /// [`WriteError`]; `Blocked` only if nothing was taken that should have been.
+    pub fn write(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        bytes: &[u8],
+        options: WriteOptions,
+    ) -> Result<usize, WriteError> {
+        self.check_writable(stream)?;
+        let room = self.room(stream);
+        let (taken, has_mark) = portion(bytes.len(), options.mark, room);
+        if taken < bytes.len() || (options.mark && !has_mark) {
+            self.want_room(stream);
+        }
+        if taken == 0 && !has_mark {
+            let is_nothing = bytes.is_empty() && !options.mark;
+            return if is_nothing { Ok(0) } else { Err(WriteError::Blocked) };
+        }
+        let bytes = bytes.get(..taken).unwrap_or_default();
+        if !self.store(stream, bytes, has_mark) {
+            self.want_room(stream);
+            return Err(WriteError::Blocked);
+        }
+        self.settle(tree, stream);
+        self.schedule(tree, stream);
+        Ok(taken)
+    }
+
+    /// The application will write no more; the peer reads to here and no further.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), but for `Blocked`.
+    pub fn finish(&mut self, tree: &mut Tree, stream: StreamHandle) -> Result<(), WriteError> {
+        self.check_writable(stream)?;
+        if let Some(row) = self.rows.get_mut(stream) {
+            row.state.set(State::FINISHED);
+        }
+        self.owe(tree, stream, Pending::FIN);
+        self.settle(tree, stream);
+        Ok(())
+    }
+
+    /// Abandons the sending half: nothing more is sent, the peer hears `code`. Without effect on
+    /// a half that is delivered or reset already.
+    pub fn reset(&mut self, tree: &mut Tree, stream: StreamHandle, code: StreamCode) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let ended = State::SEND_RESET.with(State::SEND_DONE);
+        if row.state.has_any(ended.with(State::ROOT)) {
+            return;
+        }
+        row.state.set(State::SEND_RESET.with(State::FINISHED));
+        row.pending.clear(Pending::FIN.with(Pending::OPEN).with(Pending::STREAM_BLOCKED));
+        // What was never sent never existed: the final position is that of the last one sent.
+        let sent = row.sending.sent_end;
+        row.sending.written = sent;
+        row.sending.acked = sent;
+        row.sending.next = code.as_u64();
+        row.sending.rope.clear_to(&mut self.pool, sent);
+        row.state.clear(State::WANTS_ROOM);
+        if let Some(gaps) = self.gaps.at_mut(row.gaps) {
+            gaps.sent_marks.clear_to(&mut self.pool, sent / 8);
+        }
+        self.drop_range(stream, super::gaps::Kind::Lost, 0..u64::MAX);
+        self.drop_range(stream, super::gaps::Kind::Acked, 0..u64::MAX);
+        self.feed_starved();
+        self.owe(tree, stream, Pending::RESET);
+        self.settle(tree, stream);
+    }
+
+    /// The stream ends by itself `lifetime` from now: what is not delivered then is abandoned.
+    /// `None` lets it live.
+    pub fn set_lifetime(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        lifetime: Option<Duration>,
+    ) -> bool {
+        if self.rows.get(stream).is_none_or(|row| row.state.has(State::ROOT)) {
+            return false;
+        }
+        let deadline = lifetime.map(|lifetime| now.after(lifetime));
+        self.lifetimes.set(stream.index(), deadline).is_ok()
+    }
+
+    /// When the next lifetime ends.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.lifetimes.next()
+    }
+
+    /// The next stream whose lifetime has ended, with the index of its session. The caller
+    /// passes it to [`expire`](Self::expire).
+    pub fn take_expired(&mut self, now: Instant) -> Option<(u32, StreamHandle)> {
+        while let Some(index) = self.lifetimes.pop_due(now) {
+            if let (Some(row), Some(stream)) = (self.rows.at(index), self.rows.handle_at(index)) {
+                return Some((row.session, stream));
+            }
+        }
+        None
+    }
+
+    /// Ends the sending half of a stream whose lifetime is over.
+    pub fn expire(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if row.state.has_any(State::SEND_DONE.with(State::SEND_RESET)) {
+            return;
+        }
+        row.state.set(State::EXPIRED);
+        self.reset(tree, stream, StreamCode::EXPIRED);
+        self.tell(stream, Events::EXPIRED);
+    }
+
+    /// Whether the sending half still takes anything.
+    pub(super) fn check_writable(&self, stream: StreamHandle) -> Result<(), WriteError> {
+        let row = self.rows.get(stream).ok_or(WriteError::UnknownStream)?;
+        let state = row.state;
+        if state.has(State::ROOT) {
+            Err(WriteError::UnknownStream)
+        } else if state.has(State::EXPIRED) {
+            Err(WriteError::Expired)
+        } else if state.has(State::PEER_STOPPED) {
+            Err(WriteError::Stopped(StreamCode::new(row.sending.limit)))
+        } else if state.has_any(State::FINISHED.with(State::SEND_RESET)) {
+            Err(WriteError::Finished)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Positions the sending buffer has room for.
+    pub(super) fn room(&self, stream: StreamHandle) -> u64 {
+        let Some(row) = self.rows.get(stream) else { return 0 };
+        let held = row.sending.written.saturating_sub(row.sending.acked);
+        let own = u64::from(self.config.send_buffer).saturating_sub(held);
+        let tail = row.sending.rope.end(&self.pool).saturating_sub(row.sending.written);
+        own.min(self.pool_room().saturating_add(tail))
+    }
+
+    /// Bytes of the pool that writers may take: a quarter is kept for what arrives, so that
+    /// writers cannot starve readers.
+    pub(super) fn pool_room(&self) -> u64 {
+        let kept = self.pool.limit_blocks() / 4;
+        let free = self.pool.free_blocks().saturating_sub(kept);
+        u64::from(free).saturating_mul(self.pool.block_len() as u64)
+    }
+
+    /// Remembers that the writer waits.
+    pub(super) fn want_room(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        row.state.set(State::WANTS_ROOM);
+        let held = row.sending.written.saturating_sub(row.sending.acked);
+        if held < u64::from(self.config.send_buffer) {
+            // Its own buffer has room: it is the pool that has none.
+            self.starved.push_back(&mut self.rows, stream.index());
+        }
+    }
+
+    /// Tells a waiting writer that there is room, once there is enough to be worth it.
+    pub(super) fn wake_writer(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get(stream) else { return };
+        if !row.state.has(State::WANTS_ROOM) {
+            return;
+        }
+        let held = row.sending.written.saturating_sub(row.sending.acked);
+        let is_worth_it = held.saturating_mul(4) <= u64::from(self.config.send_buffer) * 3;
+        if is_worth_it && self.room(stream) > 0 {
+            self.starved.remove(&mut self.rows, stream.index());
+            if let Some(row) = self.rows.get_mut(stream) {
+                row.state.clear(State::WANTS_ROOM);
+            }
+            self.tell(stream, Events::WRITABLE);
+        }
+    }
+
+    /// Blocks came back to the pool: writers that wait for some may go on. Each of them asked
+    /// once, so the work is paid for.
+    pub(super) fn feed_starved(&mut self) {
+        while !self.starved.is_empty() && self.pool_room() > 0 {
+            let index = self.starved.pop_front(&mut self.rows);
+            let Some(stream) = index.and_then(|index| self.rows.handle_at(index)) else { break };
+            let Some(row) = self.rows.get_mut(stream) else { break };
+            if row.state.take(State::WANTS_ROOM) {
+                self.tell(stream, Events::WRITABLE);
+            }
+        }
+    }
+
+    /// Appends bytes and perhaps a mark. All or nothing.
+    fn store(&mut self, stream: StreamHandle, bytes: &[u8], mark: bool) -> bool {
+        let gaps = if mark { self.fetch_gaps(stream) } else { None };
+        if mark && gaps.is_none() {
+            return false;
+        }
+        let Some(row) = self.rows.get_mut(stream) else { return false };
+        let start = row.sending.written;
+        let end = start.saturating_add(bytes.len() as u64);
+        if row.sending.rope.write_at(&mut self.pool, start, bytes).is_err() {
+            return false;
+        }
+        if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) {
+            // The mark's position holds a byte nobody reads, so that positions stay places.
+            let stored = row.sending.rope.write_at(&mut self.pool, end, &[0]);
+            if stored.is_err() || gaps.sent_marks.set_bit(&mut self.pool, end).is_err() {
+                return false;
+            }
+        }
+        row.sending.written = end.saturating_add(u64::from(mark));
+        true
+    }
+}
+
+/// How much of a write fits: bytes, and whether the mark does too. A record is never taken
+/// whole without its mark, or the caller could not tell that the mark is missing.
+fn portion(len: usize, mark: bool, room: u64) -> (usize, bool) {
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    if !mark {
+        return (len.min(room), false);
+    }
+    if len < room {
+        return (len, true);
+    }
+    (len.saturating_sub(1).min(room), false)
+}
