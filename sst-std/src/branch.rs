@@ -4,9 +4,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use sst_nostd::host::{self, DatagramOptions, StreamHandle};
 use sst_nostd::id::StreamId;
+use sst_nostd::stream::{self as core, DatagramOptions, StreamHandle};
 use sst_nostd::time::Duration;
+use sst_nostd::wire::StreamCode;
 
 use crate::error::{DatagramError, OpenError};
 use crate::listener::Listener;
@@ -14,7 +15,7 @@ use crate::session::SessionRef;
 use crate::stream::Stream;
 use crate::waiters::Interest;
 
-pub use sst_nostd::host::{DatagramForm, StreamInfo};
+pub use sst_nostd::stream::{DatagramForm, StreamInfo};
 
 /// A place in a session's tree of streams, and the remote control of its stream.
 ///
@@ -100,7 +101,7 @@ impl Branch {
         let OpenOptions { priority, lifetime, is_service } = options;
         let opened = poll_fn(|cx| {
             session.shared.poll_stream(cx, *handle, Interest::Open, |inner, now| {
-                let open = host::Open { priority, lifetime, service: is_service };
+                let open = core::Open { priority, lifetime, service: is_service };
                 let opened = match inner.host.open_substream(now, *handle, open) {
                     Ok(stream) => stream,
                     Err(error) => return session.open_error(inner, error),
@@ -174,12 +175,12 @@ impl Branch {
                 loop {
                     return match inner.host.recv_datagram(now, *handle, &mut buffer) {
                         Ok(Some((len, _))) => Poll::Ready(Ok(len)),
-                        Ok(None) | Err(host::ReadError::Blocked) => Poll::Pending,
-                        Err(host::ReadError::BufferTooSmall { needed }) => {
+                        Ok(None) | Err(core::ReadError::Blocked) => Poll::Pending,
+                        Err(core::ReadError::BufferTooSmall(needed)) => {
                             buffer.resize(needed.max(buffer.len() + 1), 0);
                             continue;
                         }
-                        Err(host::ReadError::SessionClosed) => {
+                        Err(core::ReadError::SessionClosed) => {
                             Poll::Ready(Err(inner.closed(session.handle).into()))
                         }
                         Err(_) => Poll::Ready(Err(session.gone(inner))),
@@ -196,8 +197,8 @@ impl Branch {
     /// parent's priority.
     pub fn set_priority(&self, priority: Option<i8>) {
         let handle = self.stream.handle;
-        self.stream.session.shared.act(|inner, _| {
-            let _ = inner.host.set_priority(handle, priority);
+        self.stream.session.shared.act(|inner, now| {
+            let _ = inner.host.set_priority(now, handle, priority);
         });
     }
 
@@ -212,7 +213,7 @@ impl Branch {
     /// How urgent this stream's sending is; `None` once the stream is gone.
     #[must_use]
     pub fn priority(&self) -> Option<i8> {
-        self.stream.session.shared.lock().host.priority(self.stream.handle)
+        self.info().map(|info| info.priority)
     }
 
     /// From now, abandons what is not delivered within `lifetime`; `None` for never.
@@ -227,7 +228,7 @@ impl Branch {
     pub fn reset(&self, code: u64) {
         let handle = self.stream.handle;
         self.stream.session.shared.act(|inner, now| {
-            let _ = inner.host.reset(now, handle, code);
+            inner.host.reset(now, handle, StreamCode::new(code));
         });
     }
 
@@ -235,7 +236,7 @@ impl Branch {
     pub fn stop(&self, code: u64) {
         let handle = self.stream.handle;
         self.stream.session.shared.act(|inner, now| {
-            let _ = inner.host.stop(now, handle, code);
+            inner.host.stop(now, handle, StreamCode::new(code));
         });
     }
 
@@ -259,12 +260,14 @@ impl Branch {
         let StreamRef { session, handle, .. } = &*self.stream;
         poll_fn(|cx| {
             session.shared.poll_stream(cx, *handle, Interest::Send, |inner, now| {
-                use host::DatagramError as Core;
+                use core::DatagramError as Core;
                 let error = match inner.host.send_datagram(now, *handle, bytes, options) {
                     Ok(form) => return Poll::Ready(Ok(form)),
                     Err(Core::Blocked) => return Poll::Pending,
                     Err(Core::NoCapacity) => DatagramError::NoCapacity,
-                    Err(Core::TooLarge { limit }) => DatagramError::TooLarge { limit },
+                    Err(Core::TooLarge(limit)) => DatagramError::TooLarge {
+                        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+                    },
                     Err(Core::SessionClosed) => inner.closed(session.handle).into(),
                     Err(_) => session.gone(inner),
                 };
@@ -289,7 +292,7 @@ impl Drop for StreamRef {
         let handle = self.handle;
         self.session.shared.act(|inner, now| {
             inner.slots.remove_stream(handle);
-            let _ = inner.host.release(now, handle);
+            inner.host.release(now, handle);
         });
     }
 }

@@ -1,7 +1,6 @@
 //! [`Config`]: everything an endpoint can be told before it starts.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use sst_nostd::crypto::Suite;
 use sst_nostd::id::HostId;
@@ -9,7 +8,8 @@ use sst_nostd::time::Duration;
 
 use crate::identity::Identity;
 
-pub use sst_nostd::host::{Algorithm, CookieMode};
+pub use sst_nostd::negotiation::CookieMode;
+pub use sst_nostd::recovery::congestion::Algorithm;
 
 /// Settings of an [`Endpoint`](crate::Endpoint). Every field has a sensible default but the
 /// identity.
@@ -36,16 +36,14 @@ pub struct Config {
     pub allow: Option<Vec<HostId>>,
     /// Whether a peer must first prove that it receives at its address. Default: under load.
     pub cookies: CookieMode,
-    /// Packet ciphers, best first; `None`: AES where the hardware does it, else ChaCha20.
-    pub suites: Option<Vec<Suite>>,
+    /// The packet cipher; `None`: AES where the hardware of both does it, else ChaCha20.
+    pub suite: Option<Suite>,
     /// Congestion control. Default: CUBIC.
     pub algorithm: Algorithm,
     /// Silence after which a session ends; `None` never. Default: 30 s.
     pub idle_timeout: Option<Duration>,
     /// How often an idle session sends a sign of life. Default: never.
     pub keep_alive: Option<Duration>,
-    /// How long a negotiation may take. Default: 10 s.
-    pub handshake_timeout: Duration,
     /// Most sessions at a time. Default: 4,096.
     pub max_sessions: u32,
     /// Most streams at a time, over all sessions. Default: 131,072.
@@ -57,9 +55,9 @@ pub struct Config {
     pub root_child_credit: u32,
     /// The same under every other stream. Default: 16.
     pub child_credit: u32,
-    /// Where to append packet keys, one line for each direction and epoch. Anyone who reads the
-    /// file can read the traffic: for debugging only. Default: nowhere.
-    pub keylog: Option<PathBuf>,
+    /// Memory for what is sent and not acknowledged, or received and not read, over all sessions,
+    /// in bytes. Used as needed. Default: 256 MiB.
+    pub max_buffer_bytes: u64,
 }
 
 impl Config {
@@ -72,17 +70,16 @@ impl Config {
             accept: false,
             allow: None,
             cookies: CookieMode::Auto,
-            suites: None,
+            suite: None,
             algorithm: Algorithm::Cubic,
             idle_timeout: Some(Duration::from_secs(30)),
             keep_alive: None,
-            handshake_timeout: Duration::from_secs(10),
             max_sessions: 4_096,
             max_streams: 131_072,
             max_datagram_bytes: 65_536,
             root_child_credit: 64,
             child_credit: 16,
-            keylog: None,
+            max_buffer_bytes: 256 << 20,
         }
     }
 

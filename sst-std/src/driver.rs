@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sst_nostd::host::{Ecn, Path};
+use sst_nostd::channel::Path;
+use sst_nostd::recovery::ecn::Codepoint as Ecn;
 use sst_nostd::time::Instant;
 use tokio::time::Sleep;
 use tracing::trace;

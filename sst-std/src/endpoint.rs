@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 
-use sst_nostd::crypto::{Crypto, Suite};
-use sst_nostd::host::{self, Dial, Host, Limits, Path, SessionHandle, SessionState, Storage};
+use sst_nostd::channel::Path;
+use sst_nostd::host::{self, Dial, Host, Limits, SessionHandle, Storage};
 use sst_nostd::id::HostId;
+use sst_nostd::session::SessionState;
 use sst_nostd::time::Duration;
 use tracing::{debug, info};
 
@@ -17,7 +18,7 @@ use crate::config::Config;
 use crate::crypto::AwsLc;
 use crate::driver::Driver;
 use crate::error::{BindError, By, ConnectError, SessionClosed};
-use crate::session::Session;
+use crate::session::{Session, SessionRef};
 use crate::shared::{Inner, Lifeline, Phase, Shared};
 use crate::udp::Socket;
 use crate::url::Url;
@@ -98,17 +99,16 @@ impl Endpoint {
             let dial = Dial { path: Path { local: None, peer: address }, id };
             let handle = inner.host.connect(now, dial).map_err(|error| match error {
                 host::ConnectError::NoCapacity => ConnectError::NoCapacity,
-                host::ConnectError::Myself => ConnectError::Myself(shared.id),
+                host::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
                 _ => ConnectError::Random,
             })?;
             inner.slots.add_session(handle);
             Ok(handle)
         })?;
         debug!(?id, %address, "connecting");
-        let session = Session::new(&self.lifeline, handle, address);
-        let session = session.ok_or(ConnectError::EndpointClosed)?;
+        let reference = SessionRef::new(&self.lifeline, handle);
         match self.ready(handle).await {
-            Ok(()) => Ok(session),
+            Ok(()) => Session::new(reference).ok_or(ConnectError::EndpointClosed),
             Err(closed) if closed.by() == By::Timeout => Err(ConnectError::NoAnswer { address }),
             Err(closed) => Err(ConnectError::Refused(closed)),
         }
@@ -124,9 +124,7 @@ impl Endpoint {
             loop {
                 let Some(handle) = inner.incoming.pop_front() else { break };
                 drop(inner);
-                // Null address: the core keeps the path, which may change anyway.
-                let unknown = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
-                if let Some(session) = Session::new(&self.lifeline, handle, unknown) {
+                if let Some(session) = Session::new(SessionRef::new(&self.lifeline, handle)) {
                     return Poll::Ready(Some(session));
                 }
                 inner = shared.lock();
@@ -207,12 +205,12 @@ impl Endpoint {
         let shared = &self.lifeline.0;
         poll_fn(|cx| {
             let mut inner = shared.lock();
-            match inner.host.session_state(session) {
+            match inner.state(session) {
                 Some(SessionState::Connecting) => {
                     inner.slots.wait_session(session, cx.waker());
                     Poll::Pending
                 }
-                Some(SessionState::Ready | SessionState::Closing) => Poll::Ready(Ok(())),
+                Some(SessionState::Ready | SessionState::Draining) => Poll::Ready(Ok(())),
                 _ => Poll::Ready(Err(inner.closed(session))),
             }
         })
@@ -263,30 +261,21 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Socket>, BindError> {
 }
 
 fn host_config(config: &Config) -> host::Config {
-    let mut to = host::Config::new(*config.identity.secret());
-    to.accept = config.accept;
+    let mut to = host::Config::large(*config.identity.secret());
+    to.is_accepting = config.accept;
+    to.answers_unknown = true;
     to.cookies = config.cookies;
+    to.suite = config.suite;
     to.algorithm = config.algorithm;
+    to.has_ecn = true;
     to.idle_timeout = config.idle_timeout;
     to.keep_alive = config.keep_alive;
-    to.handshake_timeout = config.handshake_timeout;
-    to.root_child_credit = config.root_child_credit.into();
-    to.child_credit = config.child_credit.into();
-    to.max_datagram_bytes = config.max_datagram_bytes.into();
-    let chosen = config.suites.clone().unwrap_or_else(|| match AwsLc::new().prefers_aes() {
-        true => vec![Suite::Aes256Gcm, Suite::ChaCha20Poly1305],
-        false => vec![Suite::ChaCha20Poly1305, Suite::Aes256Gcm],
-    });
-    let mut suites = chosen.into_iter();
-    to.suites = [suites.next(), suites.next()];
+    to.streams.root_children = config.root_child_credit;
+    to.streams.children = config.child_credit;
+    to.streams.datagram_bytes = config.max_datagram_bytes;
     to
 }
 
 fn limits(config: &Config) -> Limits {
-    Limits {
-        sessions: config.max_sessions,
-        channels: config.max_sessions.saturating_mul(2),
-        streams: config.max_streams,
-        ..Limits::default()
-    }
+    Limits::of(config.max_sessions, config.max_streams, config.max_buffer_bytes)
 }

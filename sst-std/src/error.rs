@@ -28,8 +28,6 @@ pub enum By {
     Local,
     /// The other host.
     Peer,
-    /// The protocol, because a rule was broken or a limit reached.
-    Transport,
     /// Silence.
     Timeout,
 }
@@ -250,7 +248,6 @@ fn describe(closed: &SessionClosed) -> String {
     let who = match closed.by {
         By::Local => "session closed by this host",
         By::Peer => "session closed by the peer",
-        By::Transport => "session closed by the protocol",
         By::Timeout => "session timed out",
     };
     let code = match closed.code {
@@ -318,7 +315,7 @@ impl From<SessionClosed> for io::Error {
         let kind = match error.by {
             By::Local => io::ErrorKind::NotConnected,
             By::Timeout => io::ErrorKind::TimedOut,
-            By::Peer | By::Transport => io::ErrorKind::ConnectionAborted,
+            By::Peer => io::ErrorKind::ConnectionAborted,
         };
         Self::new(kind, error)
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use sst_nostd::host;
+use sst_nostd::stream as core;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::branch::Branch;
@@ -83,7 +83,7 @@ impl ReadHalf {
         &mut self,
         cx: &mut Context<'_>,
         chunk: usize,
-    ) -> Poll<Result<host::RecordRead, ReadError>> {
+    ) -> Poll<Result<core::RecordRead, ReadError>> {
         let start = self.partial.len();
         self.partial.resize(start + chunk, 0);
         let (branch, buffer) = (&self.branch, &mut self.partial[start..]);
@@ -148,8 +148,8 @@ fn poll<T>(
     read: impl FnOnce(
         &mut Inner,
         sst_nostd::time::Instant,
-        host::StreamHandle,
-    ) -> Result<T, host::ReadError>,
+        core::StreamHandle,
+    ) -> Result<T, core::ReadError>,
 ) -> Poll<Result<T, ReadError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
     session.shared.poll_stream(cx, handle, Interest::Read, |inner, now| {
@@ -158,10 +158,10 @@ fn poll<T>(
             Err(error) => error,
         };
         Poll::Ready(Err(match error {
-            host::ReadError::Blocked if !inner.is_closed(session.handle) => return Poll::Pending,
-            host::ReadError::Reset(code) => ReadError::Reset(code),
+            core::ReadError::Blocked if !inner.is_closed(session.handle) => return Poll::Pending,
+            core::ReadError::Reset(code) => ReadError::Reset(code.as_u64()),
             _ if inner.is_closed(session.handle) => inner.closed(session.handle).into(),
-            host::ReadError::SessionClosed => inner.closed(session.handle).into(),
+            core::ReadError::SessionClosed => inner.closed(session.handle).into(),
             _ => ReadError::Ended,
         }))
     })

@@ -6,14 +6,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Poll;
 
-use sst_nostd::host::{self, SessionHandle};
+use sst_nostd::host::SessionHandle;
 use sst_nostd::id::HostId;
+use sst_nostd::stream as core;
 
 use crate::branch::Branch;
 use crate::error::{DatagramError, OpenError, SessionClosed};
 use crate::shared::{Inner, Lifeline, Shared};
 
-pub use sst_nostd::host::SessionStats;
+pub use sst_nostd::channel::ChannelStats as SessionStats;
 
 /// A session with a peer whose identity is proved. Clones are cheap and name the same session.
 ///
@@ -53,21 +54,14 @@ pub struct Session {
 pub(crate) struct SessionRef {
     pub(crate) shared: Arc<Shared>,
     pub(crate) handle: SessionHandle,
-    pub(crate) address: SocketAddr,
     /// Keeps the driver going as long as there is a session.
     _lifeline: Arc<Lifeline>,
 }
 
 impl Session {
-    /// Takes charge of a session the host made; `None` if it is gone already.
-    pub(crate) fn new(
-        lifeline: &Arc<Lifeline>,
-        handle: SessionHandle,
-        address: SocketAddr,
-    ) -> Option<Self> {
-        let shared = lifeline.0.clone();
-        let reference =
-            Arc::new(SessionRef { shared, handle, address, _lifeline: lifeline.clone() });
+    /// The session, once it has a root; `None` if it is gone already.
+    pub(crate) fn new(reference: Arc<SessionRef>) -> Option<Self> {
+        let handle = reference.handle;
         let root = {
             let mut inner = reference.shared.lock();
             let root = inner.host.root(handle);
@@ -83,21 +77,23 @@ impl Session {
     #[must_use]
     pub fn peer_id(&self) -> HostId {
         let reference = self.reference();
-        let peer = reference.shared.lock().host.peer_id(reference.handle);
+        let peer = reference.shared.lock().peer(reference.handle);
         peer.unwrap_or(HostId::new([0; 32]))
     }
 
-    /// Where the peer was when the session began; all zeros if the peer began it and has moved.
+    /// Where the peer is now; `None` while there is no channel to it.
     #[must_use]
-    pub fn peer_address(&self) -> SocketAddr {
-        self.reference().address
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        let reference = self.reference();
+        let info = reference.shared.lock().host.session_info(reference.handle)?;
+        info.path.map(|path| path.peer)
     }
 
-    /// Round trip, losses and volumes; `None` once the session is gone.
+    /// Round trip, losses and volumes; `None` while there is no channel to the peer.
     #[must_use]
     pub fn stats(&self) -> Option<SessionStats> {
         let reference = self.reference();
-        reference.shared.lock().host.session_stats(reference.handle)
+        reference.shared.lock().host.session_info(reference.handle)?.channel
     }
 
     /// Waits for the end of the session, whoever ends it, and tells why.
@@ -165,17 +161,22 @@ impl std::fmt::Debug for Session {
 }
 
 impl SessionRef {
+    /// Takes charge of a session the host made, and that the slots know.
+    pub(crate) fn new(lifeline: &Arc<Lifeline>, handle: SessionHandle) -> Arc<Self> {
+        Arc::new(Self { shared: lifeline.0.clone(), handle, _lifeline: lifeline.clone() })
+    }
+
     /// What a failed open means here; pending if waiting helps.
     pub(crate) fn open_error<T>(
         &self,
         inner: &Inner,
-        error: host::OpenError,
+        error: core::OpenError,
     ) -> Poll<Result<T, OpenError>> {
         Poll::Ready(Err(match error {
-            host::OpenError::Blocked if !inner.is_closed(self.handle) => return Poll::Pending,
-            host::OpenError::NoCapacity => OpenError::NoCapacity,
+            core::OpenError::Blocked if !inner.is_closed(self.handle) => return Poll::Pending,
+            core::OpenError::NoCapacity => OpenError::NoCapacity,
             _ if inner.is_closed(self.handle) => inner.closed(self.handle).into(),
-            host::OpenError::SessionClosed => inner.closed(self.handle).into(),
+            core::OpenError::SessionClosed => inner.closed(self.handle).into(),
             _ => OpenError::ParentGone,
         }))
     }
@@ -193,9 +194,6 @@ impl SessionRef {
 impl Drop for SessionRef {
     fn drop(&mut self) {
         self.shared.act(|inner, now| {
-            if let Some(root) = inner.host.root(self.handle) {
-                inner.slots.remove_stream(root);
-            }
             inner.drop_session(now, self.handle);
         });
     }

@@ -5,18 +5,18 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use sst_nostd::host::{self, Event, Host, SessionEvent, SessionHandle, SessionState, StreamHandle};
+use sst_nostd::host::{Event, Host, SessionHandle};
 use sst_nostd::id::HostId;
+use sst_nostd::session::{CloseReason, ClosedBy, SessionEvent, SessionState};
+use sst_nostd::stream::StreamHandle;
 use sst_nostd::time::Instant;
+use sst_nostd::wire::CloseCause;
 use tracing::{debug, info};
 
 use crate::clock::Clock;
 use crate::crypto::AwsLc;
 use crate::error::{By, Code, SessionClosed};
 use crate::waiters::{self, Interest, Slots};
-
-/// Transport code: the peer may not start sessions here.
-const IDENTITY_REFUSED: u64 = 9;
 
 pub(crate) type StdHost = Host<'static, AwsLc>;
 
@@ -138,7 +138,15 @@ impl Inner {
     }
 
     pub(crate) fn is_closed(&self, session: SessionHandle) -> bool {
-        matches!(self.host.session_state(session), None | Some(SessionState::Closed))
+        matches!(self.state(session), None | Some(SessionState::Closed))
+    }
+
+    pub(crate) fn state(&self, session: SessionHandle) -> Option<SessionState> {
+        self.host.session_info(session).map(|info| info.state)
+    }
+
+    pub(crate) fn peer(&self, session: SessionHandle) -> Option<HostId> {
+        self.host.session_info(session).and_then(|info| info.peer)
     }
 
     /// Takes every event off the host. Tasks to wake go to `woken`, for after the lock.
@@ -146,7 +154,7 @@ impl Inner {
         let mut acted = Acted::No;
         while let Some(event) = self.host.poll_event() {
             match event {
-                Event::Stream(stream, event) => {
+                Event::Stream(_, stream, event) => {
                     if let Some(interest) = Interest::of(event) {
                         self.slots.wake(stream, interest, woken);
                     }
@@ -155,20 +163,19 @@ impl Inner {
                     self.on_session(now, session, event, woken);
                     acted = Acted::Yes;
                 }
-                #[allow(unreachable_patterns, reason = "the core may learn more events")]
-                _ => {}
             }
         }
         acted
     }
 
-    /// The last handle of `session` is gone: end it if it has not ended, then forget it.
+    /// A handle of `session` is gone; with the last, the session ends if it has not ended.
     pub(crate) fn drop_session(&mut self, now: Instant, session: SessionHandle) {
-        if self.slots.orphan(session) {
-            self.host.release_session(session);
-            self.slots.remove_session(session);
-        } else {
-            let _ = self.host.abort(now, session, 0, "handle dropped");
+        let root = self.host.root(session);
+        if self.slots.let_go(session) {
+            if let Some(root) = root {
+                self.slots.remove_stream(root);
+            }
+            self.host.release_session(now, session);
         }
     }
 
@@ -183,10 +190,7 @@ impl Inner {
             SessionEvent::Incoming => self.on_incoming(now, session, woken),
             SessionEvent::Closed => {
                 info!(session = session.index(), reason = %self.closed(session), "session closed");
-                if self.slots.close(session, woken) {
-                    self.host.release_session(session);
-                    self.slots.remove_session(session);
-                }
+                self.slots.close(session, woken);
             }
             _ => self.slots.wake_session(session, woken),
         }
@@ -194,7 +198,7 @@ impl Inner {
 
     fn on_incoming(&mut self, now: Instant, session: SessionHandle, woken: &mut Vec<Waker>) {
         self.slots.add_session(session);
-        let peer = self.host.peer_id(session);
+        let peer = self.peer(session);
         let is_allowed = match (&self.allow, &peer) {
             (None, _) => true,
             (Some(allowed), Some(peer)) => allowed.contains(peer),
@@ -206,8 +210,8 @@ impl Inner {
             woken.append(&mut self.accepting);
         } else {
             debug!(session = session.index(), ?peer, "session refused");
-            let _ = self.host.abort(now, session, IDENTITY_REFUSED, "identity refused");
-            self.slots.orphan(session);
+            let _ = self.host.refuse(now, session);
+            self.drop_session(now, session);
         }
     }
 
@@ -227,16 +231,15 @@ impl Drop for Lifeline {
 }
 
 /// The core's reason in this crate's words.
-fn translate(reason: &host::CloseReason) -> SessionClosed {
+fn translate(reason: &CloseReason) -> SessionClosed {
     let by = match reason.by {
-        host::ClosedBy::Local => By::Local,
-        host::ClosedBy::Peer => By::Peer,
-        host::ClosedBy::Transport => By::Transport,
-        host::ClosedBy::Timeout => By::Timeout,
+        ClosedBy::Local => By::Local,
+        ClosedBy::Peer => By::Peer,
+        ClosedBy::Timeout => By::Timeout,
     };
-    let code = match reason.code {
-        host::CloseCode::Application(code) => Code::Application(code),
-        host::CloseCode::Transport(code) => Code::Transport(code),
+    let code = match reason.cause {
+        CloseCause::Application(code) => Code::Application(code),
+        CloseCause::Transport(code) => Code::Transport(code.as_u64()),
     };
     SessionClosed::new(by, code, reason.reason())
 }

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 
 use quinn_udp::{EcnCodepoint, RecvMeta, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
-use sst_nostd::host::{Ecn, Path};
+use sst_nostd::channel::Path;
+use sst_nostd::recovery::ecn::Codepoint as Ecn;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tracing::{debug, trace};

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::task::Waker;
 
-use sst_nostd::host::{SessionHandle, StreamEvent, StreamHandle};
+use sst_nostd::host::SessionHandle;
+use sst_nostd::stream::{StreamEvent, StreamHandle};
 
 /// What a task can wait for on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,8 @@ struct SessionSlot {
     /// Live handles' streams, so that the end of the session wakes just them.
     streams: HashSet<u32>,
     waiting: Vec<Waker>,
-    /// No one holds the session any more: release it when it has closed.
-    is_orphan: bool,
+    /// Handles of the session itself: dialling a peer twice gives the same session twice.
+    holders: u32,
     is_closed: bool,
 }
 
@@ -50,30 +51,40 @@ impl Interest {
     pub(crate) const fn of(event: StreamEvent) -> Option<Self> {
         Some(match event {
             StreamEvent::Readable | StreamEvent::Reset(_) => Self::Read,
-            StreamEvent::Writable | StreamEvent::Finished | StreamEvent::Stopped(_) => Self::Write,
+            StreamEvent::Writable
+            | StreamEvent::Finished
+            | StreamEvent::Expired
+            | StreamEvent::Stopped(_) => Self::Write,
             StreamEvent::Child => Self::Accept,
             StreamEvent::ChildCredit => Self::Open,
             StreamEvent::Datagram => Self::Receive,
             StreamEvent::DatagramSpace => Self::Send,
-            #[allow(unreachable_patterns, reason = "the core may learn more events")]
             _ => return None,
         })
     }
 }
 
 impl Slots {
+    /// Someone holds `session` (too).
     pub(crate) fn add_session(&mut self, session: SessionHandle) {
+        if let Some(slot) = self.session(session) {
+            slot.holders += 1;
+            return;
+        }
         let slot = SessionSlot {
             handle: session,
             streams: HashSet::new(),
             waiting: Vec::new(),
-            is_orphan: false,
+            holders: 1,
             is_closed: false,
         };
         *place(&mut self.sessions, session.index()) = Some(slot);
     }
 
     pub(crate) fn add_stream(&mut self, session: SessionHandle, stream: StreamHandle) {
+        if self.stream(stream).is_some() {
+            return;
+        }
         let slot = StreamSlot { handle: stream, session, waiting: Vec::new() };
         *place(&mut self.streams, stream.index()) = Some(slot);
         if let Some(owner) = self.session(session) {
@@ -90,18 +101,15 @@ impl Slots {
         }
     }
 
-    pub(crate) fn remove_session(&mut self, session: SessionHandle) {
-        if self.session(session).is_some() {
+    /// One holder less. True if that was the last: then the session is forgotten here.
+    pub(crate) fn let_go(&mut self, session: SessionHandle) -> bool {
+        let Some(slot) = self.session(session) else { return false };
+        slot.holders -= 1;
+        let is_last = slot.holders == 0;
+        if is_last {
             *place(&mut self.sessions, session.index()) = None;
         }
-    }
-
-    /// No one holds `session` any more. True if it has closed and can be released now.
-    pub(crate) fn orphan(&mut self, session: SessionHandle) -> bool {
-        self.session(session).is_some_and(|slot| {
-            slot.is_orphan = true;
-            slot.is_closed
-        })
+        is_last
     }
 
     pub(crate) fn wait(&mut self, stream: StreamHandle, interest: Interest, waker: &Waker) {
@@ -133,19 +141,17 @@ impl Slots {
         }
     }
 
-    /// The session has closed: everyone who waits for it or its streams moves to `woken`. True if
-    /// no one holds it, so that it can be released.
-    pub(crate) fn close(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) -> bool {
-        let Some(slot) = self.session(session) else { return false };
+    /// The session has closed: everyone who waits for it or its streams moves to `woken`.
+    pub(crate) fn close(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) {
+        let Some(slot) = self.session(session) else { return };
         slot.is_closed = true;
         woken.append(&mut slot.waiting);
-        let (streams, is_orphan) = (slot.streams.clone(), slot.is_orphan);
+        let streams = slot.streams.clone();
         for index in streams {
             if let Some(slot) = place(&mut self.streams, index) {
                 woken.extend(slot.waiting.drain(..).map(|(_, waker)| waker));
             }
         }
-        is_orphan
     }
 
     /// Every session that has not closed.

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use sst_nostd::host::{self, SendState};
+use sst_nostd::stream::{self as core, SendState};
 use tokio::io::AsyncWrite;
 
 use crate::branch::Branch;
@@ -108,14 +108,14 @@ impl WriteHalf {
         session.shared.poll_stream(cx, handle, Interest::Write, |inner, now| {
             match inner.host.stream_info(handle).map(|info| info.send_state) {
                 Some(SendState::Delivered) => Poll::Ready(Ok(())),
-                Some(SendState::Open | SendState::Finished)
+                Some(SendState::Open | SendState::Finishing)
                     if !inner.is_closed(session.handle) =>
                 {
                     Poll::Pending
                 }
                 _ => {
                     let why = inner.host.write(now, handle, b"?").err();
-                    let why = why.unwrap_or(host::WriteError::UnknownStream);
+                    let why = why.unwrap_or(core::WriteError::UnknownStream);
                     Poll::Ready(Err(translate(&self.branch, inner, why)))
                 }
             }
@@ -164,27 +164,27 @@ fn poll<T>(
     write: impl FnOnce(
         &mut Inner,
         sst_nostd::time::Instant,
-        host::StreamHandle,
-    ) -> Result<T, host::WriteError>,
+        core::StreamHandle,
+    ) -> Result<T, core::WriteError>,
 ) -> Poll<Result<T, WriteError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
     session.shared.poll_stream(cx, handle, Interest::Write, |inner, now| {
         match write(inner, now, handle) {
             Ok(answer) => Poll::Ready(Ok(answer)),
-            Err(host::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
+            Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
             Err(error) => Poll::Ready(Err(translate(branch, inner, error))),
         }
     })
 }
 
-fn translate(branch: &Branch, inner: &Inner, error: host::WriteError) -> WriteError {
+fn translate(branch: &Branch, inner: &Inner, error: core::WriteError) -> WriteError {
     let session = branch.stream.session.handle;
     match error {
-        host::WriteError::Stopped(code) => WriteError::Stopped(code),
-        host::WriteError::Expired => WriteError::Expired,
-        host::WriteError::SessionClosed => inner.closed(session).into(),
+        core::WriteError::Stopped(code) => WriteError::Stopped(code.as_u64()),
+        core::WriteError::Expired => WriteError::Expired,
+        core::WriteError::SessionClosed => inner.closed(session).into(),
         _ if inner.is_closed(session) => inner.closed(session).into(),
-        host::WriteError::Finished => WriteError::Finished,
+        core::WriteError::Finished => WriteError::Finished,
         _ => WriteError::Ended,
     }
 }

@@ -33,9 +33,6 @@ pub(crate) struct Options {
     /// Write statistics to this file at exit, and on SIGUSR1.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) stats_json: Option<PathBuf>,
-    /// Write packet keys to this file. Whoever reads it can read the traffic.
-    #[arg(long, global = true, value_name = "FILE")]
-    keylog: Option<PathBuf>,
     /// Results as JSON, one object a line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -112,10 +109,10 @@ impl Options {
             Cookie::Always => CookieMode::Always,
             Cookie::Never => CookieMode::Never,
         };
-        config.suites = match self.aead {
+        config.suite = match self.aead {
             Cipher::Auto => None,
-            Cipher::Chacha20poly1305 => Some(vec![Suite::ChaCha20Poly1305]),
-            Cipher::Aes256gcm => Some(vec![Suite::Aes256Gcm]),
+            Cipher::Chacha20poly1305 => Some(Suite::ChaCha20Poly1305),
+            Cipher::Aes256gcm => Some(Suite::Aes256Gcm),
         };
         config.algorithm = match self.cc {
             Control::Cubic => Algorithm::Cubic,
@@ -124,13 +121,6 @@ impl Options {
         let idle = Duration::try_from_secs_f64(self.idle_timeout)
             .map_err(|_| Failure::new("--idle-timeout: not a number of seconds"))?;
         config.idle_timeout = (!idle.is_zero()).then_some(idle);
-        config.keylog.clone_from(&self.keylog);
-        if let Some(path) = &self.keylog {
-            eprintln!(
-                "sst: warning: packet keys go to {}; whoever reads it can read this traffic",
-                path.display()
-            );
-        }
         Ok(config)
     }
 
