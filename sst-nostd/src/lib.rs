@@ -21,10 +21,14 @@ extern crate alloc;
 extern crate std;
 
 pub mod bytes;
+pub mod channel;
 pub mod crypto;
+pub mod host;
 pub mod id;
+pub mod negotiation;
 pub mod noise;
 pub mod recovery;
+pub mod session;
 pub mod storage;
 pub mod stream;
 pub mod time;

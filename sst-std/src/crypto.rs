@@ -139,8 +139,7 @@ fn copy(to: &mut [u8; KEY_LEN], from: &[u8]) {
 
 #[cfg(target_arch = "x86_64")]
 fn has_hardware_aes() -> bool {
-    std::arch::is_x86_feature_detected!("aes")
-        && std::arch::is_x86_feature_detected!("pclmulqdq")
+    std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq")
 }
 
 #[cfg(target_arch = "aarch64")]

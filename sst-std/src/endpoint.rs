@@ -73,10 +73,10 @@ impl Endpoint {
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(&self, url: &Url) -> Result<Session, ConnectError> {
-        let address = url.resolve().await.map_err(|source| ConnectError::Lookup {
-            host: url.host().into(),
-            source,
-        })?;
+        let address = url
+            .resolve()
+            .await
+            .map_err(|source| ConnectError::Lookup { host: url.host().into(), source })?;
         self.connect_to(Some(url.id()), address).await
     }
 

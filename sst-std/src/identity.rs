@@ -102,10 +102,11 @@ impl Identity {
         if metadata.len() > MAX_FILE_LEN {
             return Err(malformed("it is too long"));
         }
-        let text = Zeroizing::new(io::read_to_string(file).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => malformed("it is not text"),
-            _ => io(error),
-        })?);
+        let text =
+            Zeroizing::new(io::read_to_string(file).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => malformed("it is not text"),
+                _ => io(error),
+            })?);
         parse(&text).map_err(malformed)
     }
 

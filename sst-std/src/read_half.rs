@@ -87,9 +87,8 @@ impl ReadHalf {
         let start = self.partial.len();
         self.partial.resize(start + chunk, 0);
         let (branch, buffer) = (&self.branch, &mut self.partial[start..]);
-        let answer = poll(branch, cx, |inner, now, handle| {
-            inner.host.read_record(now, handle, buffer)
-        });
+        let answer =
+            poll(branch, cx, |inner, now, handle| inner.host.read_record(now, handle, buffer));
         let len = match &answer {
             Poll::Ready(Ok(read)) => read.len,
             _ => 0,

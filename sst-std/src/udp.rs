@@ -154,8 +154,7 @@ impl Socket {
             segment_size: outgoing.segment_len.filter(|&len| len < bytes.len()),
             src_ip: outgoing.path.local.filter(|_| self.local.ip().is_unspecified()),
         };
-        self.io
-            .try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit))
+        self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit))
     }
 
     /// After a batch failed: the same packets one by one, what fails now is lost.

@@ -128,7 +128,12 @@ impl Slots {
     }
 
     /// Moves those who wait for `interest` to `woken`.
-    pub(crate) fn wake(&mut self, stream: StreamHandle, interest: Interest, woken: &mut Vec<Waker>) {
+    pub(crate) fn wake(
+        &mut self,
+        stream: StreamHandle,
+        interest: Interest,
+        woken: &mut Vec<Waker>,
+    ) {
         let Some(slot) = self.stream(stream) else { return };
         let ready = slot.waiting.extract_if(.., |(wanted, _)| *wanted == interest);
         woken.extend(ready.map(|(_, waker)| waker));

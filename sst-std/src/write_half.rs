@@ -133,9 +133,8 @@ impl AsyncWrite for WriteHalf {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let written = poll(&self.branch, cx, |inner, now, handle| {
-            inner.host.write(now, handle, bytes)
-        });
+        let written =
+            poll(&self.branch, cx, |inner, now, handle| inner.host.write(now, handle, bytes));
         Poll::Ready(Ok(ready!(written)?))
     }
 

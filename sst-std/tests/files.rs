@@ -61,8 +61,7 @@ async fn a_tree_arrives_as_it_was_and_again_for_nothing() {
         make_tree(from.path());
         let pair = serving(from.path(), false).await;
         let to = to.path().join("copy");
-        let summary =
-            files::fetch(&pair.here, "", &to, FetchOptions::default()).await.unwrap();
+        let summary = files::fetch(&pair.here, "", &to, FetchOptions::default()).await.unwrap();
         assert!(summary.errors.is_empty(), "{:?}", summary.errors);
         assert_eq!((summary.files, summary.unchanged, summary.directories), (104, 0, 6));
         assert!(contents(from.path()) == contents(&to));

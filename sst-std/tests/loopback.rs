@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use common::{endpoint, pair, timed};
 use sst_std::{
-    BindError, By, CODE_DROPPED, Code, ConnectError, Endpoint, OpenOptions, ReadError, Stream,
-    Url, WriteError,
+    BindError, By, CODE_DROPPED, Code, ConnectError, Endpoint, OpenOptions, ReadError, Stream, Url,
+    WriteError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -15,7 +15,7 @@ impl Streams<'_> {
         match (receipt, fate) {
             (Receipt::Stream { stream, start, len, fin, open }, Fate::Acked) => {
                 self.on_opened(tree, stream, open);
-                self.on_delivered(stream, start, u64::from(len), fin);
+                self.on_delivered(tree, stream, start, u64::from(len), fin);
                 self.after_delivery(tree, stream);
             }
             (Receipt::Stream { stream, start, len, fin, open }, Fate::Lost) => {
@@ -54,7 +54,14 @@ impl Streams<'_> {
     }
 
     /// Positions, and perhaps the end, are acknowledged.
-    fn on_delivered(&mut self, stream: StreamHandle, start: u64, len: u64, fin: bool) {
+    fn on_delivered(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        start: u64,
+        len: u64,
+        fin: bool,
+    ) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         if row.state.has(State::SEND_RESET) {
             return;
@@ -73,6 +80,7 @@ impl Streams<'_> {
             if !self.add_range(stream, Kind::Acked, start..end) {
                 // No room to remember it: send it again, which is only waste.
                 self.owe_positions(stream, start..end);
+                self.schedule(tree, stream);
             }
             return;
         }
@@ -114,7 +122,8 @@ impl Streams<'_> {
     fn after_delivery(&mut self, tree: &mut Tree, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let is_whole = row.sending.acked == row.sending.written;
-        if is_whole && row.state.has(State::FIN_ACKED) && !row.state.has(State::SEND_DONE) {
+        let over = State::SEND_RESET.with(State::SEND_DONE);
+        if is_whole && row.state.has(State::FIN_ACKED) && !row.state.has_any(over) {
             row.state.set(State::SEND_DONE);
             self.tell(stream, Events::FINISHED);
         }
@@ -165,10 +174,14 @@ impl Streams<'_> {
         let Some(row) = self.rows.get(stream) else { return };
         let is_moot = match frame {
             Pending::RESET => row.state.has(State::SEND_DONE),
-            Pending::STOP | Pending::STREAM_LIMIT => {
-                row.state.has_any(State::FINAL_KNOWN.with(State::RECEIVE_DONE))
+            Pending::STOP => row.state.has(State::FINAL_KNOWN),
+            Pending::STREAM_LIMIT => row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED)),
+            Pending::STREAM_BLOCKED => {
+                row.state.has(State::SEND_RESET)
+                    || row.sending.next < row.sending.limit
+                    || row.sending.written <= row.sending.limit
             }
-            Pending::STREAM_BLOCKED => row.sending.next < row.sending.limit,
+            Pending::CHILD_BLOCKED => !row.state.has(State::WANTS_CHILD_CREDIT),
             _ => false,
         };
         if !is_moot {

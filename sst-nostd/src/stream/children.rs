@@ -8,7 +8,7 @@ use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::open::Birth;
 use super::receive::Fault;
-use super::row::StreamHandle;
+use super::row::{Row, StreamHandle};
 use super::tree::{MAX_ID_WINDOW, Tree};
 
 /// What an OPEN led to.
@@ -56,7 +56,21 @@ impl Streams<'_> {
         if self.rows.get(child).is_some_and(|row| row.state.has(State::PEER_STOPPED)) {
             self.tell(child, Events::STOPPED);
         }
+        self.tell_of_children(child);
         Some(child)
+    }
+
+    /// What came under a stream before the application had it is news now.
+    fn tell_of_children(&mut self, stream: StreamHandle) {
+        let Some(nursery) = self.nursery_mut(stream) else { return };
+        let has_child = !nursery.unaccepted.is_empty();
+        let has_datagram = !nursery.datagram_streams.is_empty() || !nursery.incoming.is_empty();
+        if has_child {
+            self.tell(stream, Events::CHILD);
+        }
+        if has_datagram {
+            self.tell(stream, Events::DATAGRAM);
+        }
     }
 
     /// Takes in the OPEN of a stream not seen before.
@@ -74,11 +88,21 @@ impl Streams<'_> {
         if id.counter() >= tree.ids_in.lowest_unset().saturating_add(window) {
             return Err(Fault::StreamId);
         }
-        let parent = self.find(tree.session, open.parent);
+        let is_mine = open.parent.side() == id.side() && !open.parent.is_root();
+        let is_impossible = is_mine && open.parent.counter() >= id.counter();
+        let is_service_of_root = open.parent.is_root() && !open.attributes.datagram;
+        if is_impossible || (open.attributes.service && !is_service_of_root) {
+            return Err(Fault::StreamState);
+        }
+        let parent = if open.parent.is_root() {
+            Some(tree.root)
+        } else {
+            self.find(tree.session, open.parent)
+        };
         match parent {
             Some(parent) => self.on_open_under(tree, now, id, open, parent),
             None if self.is_to_come(tree, open.parent)? => self.on_open_early(tree, now, id, open),
-            None => self.refuse(tree, id, StreamCode::PARENT_GONE),
+            None => self.refuse(tree, now, id, open, StreamCode::PARENT_GONE),
         }
     }
 
@@ -86,7 +110,7 @@ impl Streams<'_> {
     fn is_to_come(&self, tree: &Tree, parent: StreamId) -> Result<bool, Fault> {
         if parent.side() == tree.side {
             let was_opened = parent.counter() < tree.next_counter;
-            return if was_opened { Ok(false) } else { Err(Fault::StreamId) };
+            return if was_opened { Ok(false) } else { Err(Fault::StreamState) };
         }
         Ok(tree.ids_in.state(parent.counter()) == crate::storage::Sighting::Fresh)
     }
@@ -100,18 +124,26 @@ impl Streams<'_> {
         open: &WireOpen,
         parent: StreamHandle,
     ) -> Result<Opened, Fault> {
+        if self.rows.get(parent).is_some_and(|row| row.state.has(State::DATAGRAM)) {
+            return Err(Fault::StreamState);
+        }
         let nursery = self.fetch_nursery(tree, parent).ok_or(Fault::NoCapacity)?;
         if nursery.peer_opened >= nursery.granted {
             return Err(Fault::ChildLimit);
         }
-        let row = self.rows.get(parent).ok_or(Fault::NoCapacity)?;
-        let is_refused = tree.is_closing || row.state.has(State::RELEASED);
-        let opened = if is_refused {
-            self.refuse(tree, id, StreamCode::REFUSED)?
+        if self.nurseries.is_full() && self.is_awaited(tree, id) {
+            // It could not take in the children that wait for it.
+            return Err(Fault::NoCapacity);
+        }
+        let is_dropped = self.rows.get(parent).is_none_or(Row::is_dropped);
+        let opened = if tree.is_closing {
+            self.refuse(tree, now, id, open, StreamCode::SESSION_CLOSED)?
+        } else if is_dropped {
+            self.refuse(tree, now, id, open, StreamCode::PARENT_GONE)?
         } else {
             match self.bear(tree, &birth(id, open, Some(parent)), now) {
                 Some(child) => Opened::Stream(child),
-                None => self.refuse(tree, id, StreamCode::NO_CAPACITY)?,
+                None => self.refuse(tree, now, id, open, StreamCode::NO_CAPACITY)?,
             }
         };
         tree.ids_in.set(id.counter());
@@ -119,13 +151,30 @@ impl Streams<'_> {
             nursery.peer_opened = nursery.peer_opened.saturating_add(1);
         }
         match opened {
-            Opened::Stream(child) => self.offer(parent, child),
+            Opened::Stream(child) => {
+                self.offer(tree, now, parent, child);
+                self.allow_datagram(tree, child);
+                self.adopt_waiting(tree, now, child)?;
+            }
             Opened::Refused => self.on_child_settled(tree, parent),
         }
-        if let Opened::Stream(child) = opened {
-            self.adopt_waiting(tree, child)?;
-        }
         Ok(opened)
+    }
+
+    /// A datagram is delivered whole, so the peer may send all of it before any is read.
+    fn allow_datagram(&mut self, tree: &mut Tree, child: StreamHandle) {
+        let most = u64::from(self.config.datagram_bytes);
+        let Some(row) = self.rows.get_mut(child) else { return };
+        if row.state.has(State::DATAGRAM) && row.receiving.limit < most {
+            row.receiving.limit = most;
+            self.owe(tree, child, Pending::STREAM_LIMIT);
+        }
+    }
+
+    /// Whether some child waits for the stream `id` to be opened.
+    fn is_awaited(&self, tree: &Tree, id: StreamId) -> bool {
+        let mut waiting = tree.awaiting.iter().flatten();
+        waiting.any(|child| self.rows.get(*child).is_some_and(|row| row.parent_id == id))
     }
 
     /// A child whose parent's OPEN was lost or overtaken. A few are kept until it comes.
@@ -139,6 +188,9 @@ impl Streams<'_> {
         let Some(slot) = tree.awaiting.iter().position(Option::is_none) else {
             return Err(Fault::NoCapacity);
         };
+        if self.nurseries.is_full() && self.is_awaited(tree, id) {
+            return Err(Fault::NoCapacity);
+        }
         let mut birth = birth(id, open, None);
         birth.state.set(State::AWAITS_PARENT.with(State::RELEASED));
         let child = self.bear(tree, &birth, now).ok_or(Fault::NoCapacity)?;
@@ -146,18 +198,29 @@ impl Streams<'_> {
         if let Some(slot) = tree.awaiting.get_mut(slot) {
             *slot = Some(child);
         }
+        self.allow_datagram(tree, child);
+        self.adopt_waiting(tree, now, child)?;
         Ok(Opened::Stream(child))
     }
 
     /// The OPEN of `parent` came: its waiting children join it.
-    fn adopt_waiting(&mut self, tree: &mut Tree, parent: StreamHandle) -> Result<(), Fault> {
-        let Some(parent_id) = self.rows.get(parent).map(|row| row.id) else { return Ok(()) };
+    fn adopt_waiting(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+    ) -> Result<(), Fault> {
+        let Some(row) = self.rows.get(parent) else { return Ok(()) };
+        let (parent_id, may_not) = (row.id, row.state.has(State::DATAGRAM));
         for slot in 0..tree.awaiting.len() {
             let waiting = tree.awaiting.get(slot).copied().flatten();
             let Some(child) = waiting else { continue };
             let is_ours = self.rows.get(child).is_some_and(|row| row.parent_id == parent_id);
             if !is_ours {
                 continue;
+            }
+            if may_not {
+                return Err(Fault::StreamState);
             }
             let nursery = self.fetch_nursery(tree, parent).ok_or(Fault::NoCapacity)?;
             if nursery.peer_opened >= nursery.granted {
@@ -173,20 +236,21 @@ impl Streams<'_> {
                 row.state.clear(State::AWAITS_PARENT);
             }
             self.join_siblings(tree, parent, child);
-            self.inherit(child);
-            self.offer(parent, child);
+            self.inherit(tree, child);
+            self.offer(tree, now, parent, child);
+            self.settle(tree, child);
         }
         Ok(())
     }
 
     /// Puts a new child before the application; a datagram only once it is whole.
-    fn offer(&mut self, parent: StreamHandle, child: StreamHandle) {
+    fn offer(&mut self, tree: &mut Tree, now: Instant, parent: StreamHandle, child: StreamHandle) {
         let Some(row) = self.rows.get_mut(child) else { return };
         // Until the application has it, nobody would hear its events or let go of it.
         row.state.set(State::RELEASED);
         if row.state.has(State::DATAGRAM) {
             if self.is_whole(child) {
-                self.on_datagram_whole(child);
+                self.on_datagram_whole(tree, now, child);
             }
             return;
         }
@@ -206,6 +270,9 @@ impl Streams<'_> {
 
     /// Tells the peer of a higher limit, once it is higher by enough to be worth a frame.
     fn renew_child_credit(&mut self, tree: &mut Tree, parent: StreamHandle) {
+        if self.rows.get(parent).is_none_or(Row::is_dropped) {
+            return;
+        }
         let Some(nursery) = self.nursery_mut(parent) else { return };
         let grantable = nursery.grantable();
         let left = nursery.granted.saturating_sub(nursery.peer_opened);
@@ -216,9 +283,33 @@ impl Streams<'_> {
         }
     }
 
+    /// Children that waited for a stream that was refused are refused too.
+    pub(super) fn turn_away_waiting(&mut self, tree: &mut Tree, now: Instant, parent_id: StreamId) {
+        for slot in 0..tree.awaiting.len() {
+            let Some(slot) = tree.awaiting.get_mut(slot) else { return };
+            let Some(child) = *slot else { continue };
+            if self.rows.get(child).is_none_or(|row| row.parent_id == parent_id) {
+                *slot = None;
+                if let Some(row) = self.rows.get_mut(child) {
+                    row.state.clear(State::AWAITS_PARENT);
+                }
+                self.turn_away(tree, now, child, StreamCode::PARENT_GONE);
+            }
+        }
+    }
+
+    /// The peer wants to open more children of `stream`: it may have missed the limit.
+    pub(super) fn on_child_blocked(&mut self, tree: &mut Tree, stream: StreamHandle, at: u64) {
+        let granted = self.nursery_mut(stream).map_or(0, |nursery| nursery.granted);
+        if u64::from(granted) > at {
+            self.owe(tree, stream, Pending::CHILD_LIMIT);
+        }
+    }
+
     /// The peer grants more children of `stream`.
     pub(super) fn on_child_limit(&mut self, tree: &mut Tree, stream: StreamHandle, limit: u64) {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        // Without room to remember it, it is asked for again when a child is to be opened.
         let Some(nursery) = self.fetch_nursery(tree, stream) else { return };
         if limit <= nursery.allowed {
             return;

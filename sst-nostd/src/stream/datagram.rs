@@ -6,7 +6,7 @@
 
 use crate::storage::BlockPool;
 use crate::time::{Duration, Instant};
-use crate::wire::{DatagramFrame, DatagramHeader};
+use crate::wire::{DatagramFrame, DatagramHeader, StreamCode};
 
 use super::fill::{Progress, Sink};
 use super::flags::{Events, State};
@@ -96,6 +96,7 @@ impl Streams<'_> {
         }
         let header_len = DatagramHeader { parent: row.id, len: None }.encoded_len();
         let fits = bytes.len().saturating_add(header_len) <= path.payload_bytes;
+        let fits = fits && row.is_known();
         if fits && !options.reliable && path.loss_rate <= MAX_STATELESS_LOSS {
             let expires_at = options.lifetime.map(|lifetime| now.after(lifetime));
             self.queue_datagram(tree, parent, bytes, expires_at)?;
@@ -154,20 +155,21 @@ impl Streams<'_> {
         frame: &DatagramFrame<'_>,
     ) -> Result<(), Fault> {
         if frame.data.len() as u64 > u64::from(self.config.datagram_bytes) {
-            return Err(Fault::FlowControl);
+            return Err(Fault::Protocol);
         }
         let Some(parent) = self.find_parent(tree, frame) else { return Ok(()) };
         let limit = u64::from(self.config.datagram_queue_bytes);
+        let kept = self.kept_for_order();
         let Some(nursery) = self.fetch_nursery(tree, parent) else { return Ok(()) };
         let entry = LEN_BYTES.saturating_add(frame.data.len() as u64);
-        if nursery.incoming.len().saturating_add(entry) > limit {
-            return Ok(());
-        }
+        let is_full = nursery.incoming.len().saturating_add(entry) > limit;
         let index = self.rows.get(parent).map_or(crate::storage::NONE, |row| row.nursery);
         let Some(nursery) = self.nurseries.at_mut(index) else { return Ok(()) };
         let len = (frame.data.len() as u32).to_be_bytes();
-        if nursery.incoming.append(&mut self.pool, &[&len, frame.data]) {
+        if !is_full && nursery.incoming.append(&mut self.pool, kept, &[&len, frame.data]) {
             self.tell(parent, Events::DATAGRAM);
+        } else {
+            tree.dropped_datagrams = tree.dropped_datagrams.saturating_add(1);
         }
         Ok(())
     }
@@ -180,8 +182,22 @@ impl Streams<'_> {
     }
 
     /// A datagram that came as a substream is whole: it waits at its parent.
-    pub(super) fn on_datagram_whole(&mut self, stream: StreamHandle) {
-        let Some(parent) = self.rows.get(stream).and_then(|row| row.parent) else { return };
+    pub(super) fn on_datagram_whole(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+    ) {
+        let Some(row) = self.rows.get(stream) else { return };
+        if row.state.has(State::AWAITS_PARENT) {
+            return;
+        }
+        let parent = row
+            .parent
+            .filter(|parent| self.rows.get(*parent).is_some_and(|parent| !parent.is_dropped()));
+        let Some(parent) = parent else {
+            return self.turn_away(tree, now, stream, StreamCode::PARENT_GONE);
+        };
         let Some(nursery) = self.rows.get(parent).map(|row| row.nursery) else { return };
         let Some(nursery) = self.nurseries.at_mut(nursery) else { return };
         if nursery.datagram_streams.push_back(&mut self.rows, stream.index()) {
@@ -199,7 +215,9 @@ impl Streams<'_> {
     ) -> Result<(), Progress> {
         let _ = tree;
         loop {
-            let Some(row) = self.rows.get(parent) else { return Ok(()) };
+            let Some(row) = self.rows.get(parent).filter(|row| row.is_known()) else {
+                return Ok(());
+            };
             let id = row.id;
             let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return Ok(()) };
             let Some((len, expires_at)) = peek_outgoing(nursery, &self.pool) else {
@@ -241,7 +259,7 @@ impl Streams<'_> {
         let nursery = self.nurseries.at_mut(index).ok_or(DatagramError::NoCapacity)?;
         let len = (bytes.len() as u32).to_be_bytes();
         let expiry = expires_at.map_or(0, |at| at.as_micros().max(1)).to_be_bytes();
-        if !fits || !nursery.outgoing.append(&mut self.pool, &[&len, &expiry, bytes]) {
+        if !fits || !nursery.outgoing.append(&mut self.pool, 0, &[&len, &expiry, bytes]) {
             if let Some(row) = self.rows.get_mut(parent) {
                 row.state.set(State::WANTS_DATAGRAM_ROOM);
             }
@@ -276,12 +294,13 @@ impl Streams<'_> {
         let open = Open { priority: None, service: false, lifetime };
         let child = self.open_as(tree, now, parent, open, State::DATAGRAM).map_err(open_error)?;
         let is_taken = self.write(tree, child, bytes, WriteOptions::default());
-        if is_taken.is_ok_and(|taken| taken == bytes.len()) {
+        let is_whole = is_taken.is_ok_and(|taken| taken == bytes.len());
+        if is_whole {
             let _ = self.finish(tree, child);
         }
-        // The stream now belongs to itself: nobody reads from it, nobody hears its events.
+        // The stream now belongs to itself: nobody hears its events.
         self.release(tree, now, child);
-        Ok(())
+        if is_whole { Ok(()) } else { Err(DatagramError::NoCapacity) }
     }
 
     fn recv_substream(
@@ -355,7 +374,7 @@ fn peek_len(queue: &mut ByteQueue, pool: &BlockPool<'_>) -> Option<usize> {
 const fn open_error(error: OpenError) -> DatagramError {
     match error {
         OpenError::Blocked => DatagramError::Blocked,
-        OpenError::NoCapacity => DatagramError::NoCapacity,
+        OpenError::NoCapacity | OpenError::NotRoot => DatagramError::NoCapacity,
         OpenError::SessionClosed => DatagramError::SessionClosed,
         OpenError::UnknownStream => DatagramError::UnknownStream,
     }

@@ -45,7 +45,12 @@ impl Streams<'_> {
             if let (Some(stream), Some(row)) = (stream, row)
                 && let Some(event) = take_event(row)
             {
-                return Some((row.session, stream, event));
+                let session = row.session;
+                if row.events.is_empty() {
+                    // What happens next to it waits behind what happened to others before.
+                    self.eventful.pop_front(&mut self.rows);
+                }
+                return Some((session, stream, event));
             }
             self.eventful.pop_front(&mut self.rows);
         }

@@ -81,7 +81,7 @@ bits! {
         RECEIVE_DONE = 1 << 14;
         /// The application let go of the stream (or never had it).
         RELEASED = 1 << 15;
-        /// The application has, or was offered, the stream.
+        /// The stream no longer waits for the application: it has it, or never will.
         ACCEPTED = 1 << 16;
         /// The parent has not been seen yet.
         AWAITS_PARENT = 1 << 17;
@@ -97,10 +97,12 @@ bits! {
         BUSY = 1 << 22;
         /// The application takes bytes as they arrive.
         UNORDERED = 1 << 23;
-        /// Its next sibling's priority is to be worked out after its own.
-        WALKS_SIBLINGS = 1 << 25;
         /// Put in the blocked heap last time (heaps meld, so it may be in the other by now).
         CREDIT_BLOCKED = 1 << 24;
+        /// Its next sibling's priority is to be worked out after its own.
+        WALKS_SIBLINGS = 1 << 25;
+        /// Waits among the tree's openers for the window of ids to move.
+        WAITS_IDS = 1 << 26;
     }
 }
 

@@ -12,6 +12,13 @@ use super::refuse::is_seen;
 use super::row::StreamHandle;
 use super::tree::Tree;
 
+/// A half of a stream, as this host sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Receiving,
+    Sending,
+}
+
 /// Where the stream that a frame names stands.
 enum Place {
     /// It is here.
@@ -50,14 +57,20 @@ impl Streams<'_> {
                 Ok(())
             }
             Frame::Priority { id, priority } => {
-                self.with_stream(tree, *id, |streams, tree, stream| {
+                self.with_half(tree, *id, Half::Sending, |streams, tree, stream| {
                     streams.set_priority(tree, stream, Some(*priority));
                 })
             }
             Frame::Datagram(frame) => self.on_datagram(tree, frame),
-            // Why a peer waits is of interest to people; the limits say what to do.
-            Frame::StreamBlocked { id, .. } | Frame::ChildBlocked { id, .. } => {
-                self.with_stream(tree, *id, |_, _, _| {})
+            Frame::StreamBlocked { id, at } => self.on_stream_blocked(tree, *id, *at),
+            Frame::ChildBlocked { id, at } => {
+                self.with_stream(tree, *id, |streams, tree, stream| {
+                    streams.on_child_blocked(tree, stream, *at);
+                })
+            }
+            Frame::SessionBlocked { at } => {
+                tree.owes_session_limit |= tree.receive_limit > *at;
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -72,6 +85,7 @@ impl Streams<'_> {
         let end = frame.end();
         match self.place(tree, frame.id)? {
             Place::Here(stream) => {
+                self.check_half(tree, stream, Half::Receiving)?;
                 self.check_same_open(tree, stream, frame.open.as_ref())?;
                 self.on_data(tree, now, stream, frame)
             }
@@ -95,7 +109,11 @@ impl Streams<'_> {
         frame: &ResetFrame,
     ) -> Result<(), Fault> {
         match self.place(tree, frame.id)? {
-            Place::Here(stream) => self.on_reset(tree, now, stream, frame),
+            Place::Here(stream) => {
+                self.check_half(tree, stream, Half::Receiving)?;
+                self.check_same_open(tree, stream, frame.open.as_ref())?;
+                self.on_reset(tree, now, stream, frame)
+            }
             Place::Gone => self.on_late_end(tree, now, frame.id, frame.final_position),
             Place::ToCome => {
                 // Opened and given up before anything of it arrived.
@@ -122,10 +140,10 @@ impl Streams<'_> {
     }
 
     fn on_stop(&mut self, tree: &mut Tree, id: StreamId, code: StreamCode) -> Result<(), Fault> {
-        self.with_stream(tree, id, |streams, tree, stream| {
+        self.with_half(tree, id, Half::Sending, |streams, tree, stream| {
             let Some(row) = streams.rows.get(stream) else { return };
             let over = State::PEER_STOPPED.with(State::SEND_DONE).with(State::SEND_RESET);
-            if row.state.has_any(over.with(State::ROOT)) {
+            if row.state.has_any(over) {
                 return;
             }
             streams.reset(tree, stream, code);
@@ -138,7 +156,7 @@ impl Streams<'_> {
     }
 
     fn on_stream_limit(&mut self, tree: &mut Tree, id: StreamId, limit: u64) -> Result<(), Fault> {
-        self.with_stream(tree, id, |streams, tree, stream| {
+        self.with_half(tree, id, Half::Sending, |streams, tree, stream| {
             let Some(row) = streams.rows.get_mut(stream) else { return };
             if row.state.has(State::PEER_STOPPED) || limit <= row.sending.limit {
                 return;
@@ -146,6 +164,17 @@ impl Streams<'_> {
             row.sending.limit = limit;
             row.pending.clear(Pending::STREAM_BLOCKED);
             streams.schedule(tree, stream);
+        })
+    }
+
+    /// The peer has more to send: it may have missed the limit.
+    fn on_stream_blocked(&mut self, tree: &mut Tree, id: StreamId, at: u64) -> Result<(), Fault> {
+        self.with_half(tree, id, Half::Receiving, |streams, tree, stream| {
+            let Some(row) = streams.rows.get(stream) else { return };
+            let over = State::FINAL_KNOWN.with(State::STOPPED);
+            if !row.state.has_any(over) && row.receiving.limit > at {
+                streams.owe(tree, stream, Pending::STREAM_LIMIT);
+            }
         })
     }
 
@@ -157,9 +186,34 @@ impl Streams<'_> {
         }
     }
 
-    /// Applies a frame to the stream it names, if that is here. A frame that overtook the OPEN
-    /// is not acknowledged, so that it comes again.
-    pub(super) fn with_stream(
+    /// Applies a frame to one half of the stream it names, if that is here.
+    fn with_half(
+        &mut self,
+        tree: &mut Tree,
+        id: StreamId,
+        half: Half,
+        apply: impl FnOnce(&mut Self, &mut Tree, StreamHandle),
+    ) -> Result<(), Fault> {
+        if let Place::Here(stream) = self.place(tree, id)? {
+            self.check_half(tree, stream, half)?;
+        }
+        self.with_stream(tree, id, apply)
+    }
+
+    /// Whether the stream has that half: the root has none, a datagram its opener's only.
+    fn check_half(&self, tree: &Tree, stream: StreamHandle, half: Half) -> Result<(), Fault> {
+        if stream == tree.root {
+            return Err(Fault::StreamId);
+        }
+        let Some(row) = self.rows.get(stream) else { return Ok(()) };
+        let is_local = row.state.has(State::LOCAL);
+        let is_missing = row.state.has(State::DATAGRAM) && is_local != (half == Half::Sending);
+        if is_missing { Err(Fault::StreamState) } else { Ok(()) }
+    }
+
+    /// Applies a frame to the stream it names, if that is here. The peer sends it only when it
+    /// knows that the stream is known here.
+    fn with_stream(
         &mut self,
         tree: &mut Tree,
         id: StreamId,
@@ -171,7 +225,7 @@ impl Streams<'_> {
                 Ok(())
             }
             Place::Gone => Ok(()),
-            Place::ToCome => Err(Fault::NoCapacity),
+            Place::ToCome => Err(Fault::StreamState),
         }
     }
 
@@ -185,7 +239,7 @@ impl Streams<'_> {
         }
         if id.side() == tree.side {
             let was_opened = id.counter() < tree.next_counter;
-            return if was_opened { Ok(Place::Gone) } else { Err(Fault::StreamId) };
+            return if was_opened { Ok(Place::Gone) } else { Err(Fault::StreamState) };
         }
         if tree.is_refused(id) || is_seen(&tree.ids_in, id.counter()) {
             return Ok(Place::Gone);

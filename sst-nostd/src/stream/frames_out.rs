@@ -25,8 +25,7 @@ struct Segment {
 impl Row {
     /// What the OPEN of this stream says, until the peer has acknowledged it.
     fn open(&self) -> Option<WireOpen> {
-        let is_wanted = self.state.has(State::LOCAL) && !self.state.has(State::OPENED);
-        is_wanted.then(|| WireOpen {
+        (!self.is_known()).then(|| WireOpen {
             parent: self.parent_id,
             attributes: Attributes {
                 datagram: self.state.has(State::DATAGRAM),
@@ -144,7 +143,6 @@ impl Streams<'_> {
             let to = row.sending.written.min(row.sending.limit).min(covered);
             let to = to.max(from);
             if to == from && !has_bare {
-                tree.owes_session_blocked = true;
                 return Err(Progress::NeedsCredit);
             }
             if row.state.has(State::SEND_RESET) {

@@ -12,8 +12,21 @@ use super::row::StreamHandle;
 /// acknowledged, or bytes are sent twice: the peer cannot make this host hold more.
 pub const MAX_RANGES: usize = 32;
 
+/// What a row of gaps is wanted for. The last quarter of the rows is for what arrives: two hosts
+/// whose writers took all could not hear each other's acknowledgement of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To take in what the peer sent.
+    Needed,
+    /// To send, or to send less again.
+    Optional,
+}
+
 /// Ranges of positions.
 pub type Ranges = RangeSet<MAX_RANGES>;
+
+/// In place of the first gap's position: there is none.
+pub(super) const NO_GAP: u64 = u64::MAX;
 
 /// Which of a stream's sets of ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +48,7 @@ pub struct Gaps {
     pub(super) sent_marks: Rope,
     /// Which positions not yet taken are marks.
     pub(super) received_marks: Rope,
-    /// Everything below has been received, while there are ranges above it.
+    /// Everything below has been received, and not what comes next; or [`NO_GAP`].
     pub(super) contiguous: u64,
     /// Indices of rows of ranges, by [`Kind`].
     sets: [u32; 4],
@@ -46,9 +59,14 @@ impl Gaps {
         Self {
             sent_marks: Rope::new(),
             received_marks: Rope::new(),
-            contiguous: 0,
+            contiguous: NO_GAP,
             sets: [NONE; 4],
         }
+    }
+
+    /// Whether something is missing below the highest position received.
+    pub(super) const fn has_gap(&self) -> bool {
+        self.contiguous != NO_GAP
     }
 
     /// The index of the set of this kind.
@@ -80,9 +98,13 @@ impl Streams<'_> {
     }
 
     /// The index of a stream's row of gaps, fetched if it has none; `None` if there is no room.
-    pub(super) fn fetch_gaps(&mut self, stream: StreamHandle) -> Option<u32> {
+    pub(super) fn fetch_gaps(&mut self, stream: StreamHandle, for_use: Use) -> Option<u32> {
         let row = self.rows.get_mut(stream)?;
         if row.gaps == NONE {
+            let kept = if for_use == Use::Needed { 0 } else { (self.gaps.limit() / 4).max(1) };
+            if self.gaps.len().saturating_add(kept) >= self.gaps.limit() {
+                return None;
+            }
             let mut gaps = Gaps::new();
             gaps.sent_marks.clear_to(&mut self.pool, row.sending.acked / 8);
             gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
@@ -99,7 +121,8 @@ impl Streams<'_> {
         kind: Kind,
         range: Range<u64>,
     ) -> bool {
-        let Some(gaps) = self.fetch_gaps(stream) else { return false };
+        let for_use = if kind == Kind::Received { Use::Needed } else { Use::Optional };
+        let Some(gaps) = self.fetch_gaps(stream, for_use) else { return false };
         let Some(gaps) = self.gaps.at_mut(gaps) else { return false };
         let slot = gaps.set_mut(kind);
         if *slot == NONE {
@@ -162,6 +185,29 @@ impl Streams<'_> {
         {
             from = range.end;
             self.drop_range(stream, Kind::Lost, range);
+        }
+    }
+
+    /// Gives back what a stream no longer needs beside its row.
+    pub(super) fn tidy_gaps(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
+        let has_marks = gaps.sent_marks.len_blocks() > 0 || gaps.received_marks.len_blocks() > 0;
+        let mut is_idle = !has_marks && !gaps.has_gap();
+        for set in &mut gaps.sets {
+            match self.ranges.at(*set) {
+                Some(ranges) if ranges.is_empty() => {
+                    self.ranges.remove_at(*set);
+                    *set = NONE;
+                }
+                Some(_) => is_idle = false,
+                None => {}
+            }
+        }
+        if is_idle {
+            let index = core::mem::replace(&mut row.gaps, NONE);
+            self.free_gaps(index);
+            self.feed_starved();
         }
     }
 

@@ -31,6 +31,9 @@ mod teardown;
 mod tree;
 mod write;
 
+#[cfg(all(test, feature = "alloc"))]
+mod tests;
+
 pub use datagram::{DatagramError, DatagramForm, DatagramOptions, MAX_STATELESS_LOSS, PathQuality};
 pub use events::StreamEvent;
 pub use fill::Filled;
@@ -51,7 +54,7 @@ use crate::id::StreamId;
 use crate::storage::{BlockPool, HashIndex, KeyedHash, Queue, Rope, Table, Timers};
 
 use self::flags::{Events, Pending, State};
-use self::row::{EVENTS, STALE_PRIORITY, WAITING};
+use self::row::{EVENTS, WAITING};
 
 /// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +99,6 @@ pub struct Streams<'s> {
     eventful: Queue<EVENTS>,
     /// Streams whose writer waits for blocks of the pool.
     starved: Queue<WAITING>,
-    /// Streams whose effective priority is stale.
-    stale: Queue<STALE_PRIORITY>,
 }
 
 impl Streams<'_> {
@@ -132,6 +133,7 @@ impl Streams<'_> {
 /// Copies bytes from `position` on; positions that are not held (none should be) read as zero.
 fn copy_out(rope: &mut Rope, pool: &BlockPool<'_>, position: u64, to: &mut [u8]) {
     if !rope.read_at(pool, position, to) {
+        debug_assert!(to.is_empty(), "positions that are not held");
         to.fill(0);
     }
 }

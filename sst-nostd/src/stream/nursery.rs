@@ -80,8 +80,13 @@ impl Nursery {
 }
 
 impl ByteQueue {
-    /// Appends the parts, all of them or nothing.
-    pub(super) fn append(&mut self, pool: &mut BlockPool<'_>, parts: &[&[u8]]) -> bool {
+    /// Appends the parts, all of them or nothing; leaves `kept` blocks of the pool to others.
+    pub(super) fn append(&mut self, pool: &mut BlockPool<'_>, kept: u32, parts: &[&[u8]]) -> bool {
+        let len = parts.iter().fold(0, |len: u64, part| len.saturating_add(part.len() as u64));
+        let needed = self.rope.blocks_needed(pool, self.tail.saturating_add(len));
+        if needed > 0 && needed.saturating_add(kept) > pool.free_blocks() {
+            return false;
+        }
         let mut end = self.tail;
         for part in parts {
             if self.rope.write_at(pool, end, part).is_err() {

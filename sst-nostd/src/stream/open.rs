@@ -8,7 +8,7 @@ use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::nursery::Nursery;
 use super::row::{Receiving, Row, Sending, StreamHandle};
-use super::tree::{MAX_ID_WINDOW, Tree};
+use super::tree::Tree;
 
 /// How a substream is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum OpenError {
     Blocked,
     /// This host's tables are full: let go of other streams first.
     NoCapacity,
+    /// Only a child of the root may name a service.
+    NotRoot,
     /// The session is not ready, closing or closed.
     SessionClosed,
     /// There is no such parent (any more).
@@ -42,6 +44,18 @@ pub(super) struct Birth {
     pub(super) parent_id: StreamId,
     pub(super) state: State,
     pub(super) own_priority: Option<i8>,
+}
+
+impl Row {
+    /// A datagram has only its opener's sending half: the other is over from the start.
+    fn one_way_if_datagram(mut self) -> Self {
+        if self.state.has(State::DATAGRAM.with(State::LOCAL)) {
+            self.state.set(State::FINAL_KNOWN.with(State::RECEIVE_DONE));
+        } else if self.state.has(State::DATAGRAM) {
+            self.state.set(State::FINISHED.with(State::SEND_DONE));
+        }
+        self
+    }
 }
 
 impl Streams<'_> {
@@ -71,6 +85,9 @@ impl Streams<'_> {
     ) -> Result<StreamHandle, OpenError> {
         let id = self.check_open(tree, parent)?;
         let parent_id = self.rows.get(parent).ok_or(OpenError::UnknownStream)?.id;
+        if open.service && !parent_id.is_root() {
+            return Err(OpenError::NotRoot);
+        }
         state.set(State::LOCAL.with(State::ACCEPTED));
         if open.service {
             state.set(State::SERVICE);
@@ -96,25 +113,39 @@ impl Streams<'_> {
         if tree.is_closing || row.session != tree.session {
             return Err(OpenError::SessionClosed);
         }
+        if row.state.has(State::DATAGRAM) {
+            return Err(OpenError::UnknownStream);
+        }
         if self.rows.is_full() {
             return Err(OpenError::NoCapacity);
         }
         self.fetch_nursery(tree, parent).ok_or(OpenError::NoCapacity)?;
         let has_credit = self.nursery_mut(parent).is_some_and(|n| n.opened < n.allowed);
-        let window = tree.allowance.id_window.min(MAX_ID_WINDOW);
-        let has_id = tree.next_counter < tree.ids_out.lowest_unset().saturating_add(window);
-        if !has_credit || !has_id {
-            if let Some(row) = self.rows.get_mut(parent) {
-                row.state.set(State::WANTS_CHILD_CREDIT);
-            }
-            if has_credit {
-                tree.wants_ids = Some(parent);
-            } else {
-                self.owe(tree, parent, Pending::CHILD_BLOCKED);
-            }
+        if !has_credit || !tree.has_id() {
+            self.want_child(tree, parent, has_credit);
             return Err(OpenError::Blocked);
         }
         StreamId::new(tree.next_counter, tree.side).ok_or(OpenError::NoCapacity)
+    }
+
+    /// Remembers that `parent` wants another child, and tells the peer once for each limit.
+    fn want_child(&mut self, tree: &mut Tree, parent: StreamHandle, has_credit: bool) {
+        let Some(row) = self.rows.get_mut(parent) else { return };
+        let was_waiting = row.state.has(State::WANTS_CHILD_CREDIT);
+        row.state.set(State::WANTS_CHILD_CREDIT);
+        if !has_credit {
+            if !was_waiting {
+                self.owe(tree, parent, Pending::CHILD_BLOCKED);
+            }
+            return;
+        }
+        if !row.state.has(State::WAITS_IDS) {
+            row.state.set(State::WAITS_IDS);
+            // It may wait for room already. Ids come within a round trip, and then it hears of
+            // both.
+            self.starved.remove(&mut self.rows, parent.index());
+            tree.id_waiters.push_back(&mut self.rows, parent.index());
+        }
     }
 
     /// Makes the row of a stream and ties it to its parent, its session and the index.
@@ -160,7 +191,7 @@ impl Streams<'_> {
             priority: birth.own_priority.or(inherited).unwrap_or(0),
             wanted_priority: 0,
         };
-        let stream = self.rows.insert(row).ok()?;
+        let stream = self.rows.insert(row.one_way_if_datagram()).ok()?;
         let hash = self.hash.hash_pair(u64::from(tree.session), birth.id.as_u64());
         if self.index.insert(hash, stream.index()).is_err() {
             self.rows.remove(stream);
@@ -172,9 +203,18 @@ impl Streams<'_> {
         Some(stream)
     }
 
-    /// Credit or ids came: whoever could not open may try again.
+    /// The window of ids may have moved: whoever waited for it may try again.
     pub(super) fn wake_openers(&mut self, tree: &mut Tree) {
-        if let Some(parent) = tree.wants_ids.take() {
+        if tree.id_waiters.is_empty() || !tree.has_id() {
+            return;
+        }
+        while let Some(index) = tree.id_waiters.pop_front(&mut self.rows) {
+            let Some(parent) = self.rows.handle_at(index) else { continue };
+            let Some(row) = self.rows.get_mut(parent) else { continue };
+            row.state.clear(State::WAITS_IDS);
+            if row.state.take(State::WANTS_ROOM) {
+                self.tell(parent, Events::WRITABLE);
+            }
             self.wake_opener(parent);
         }
     }

@@ -22,7 +22,7 @@ impl Streams<'_> {
     ) -> bool {
         let Some(row) = self.rows.get_mut(stream) else { return false };
         row.own_priority = priority;
-        self.inherit(stream);
+        self.inherit(tree, stream);
         self.settle_priorities(tree);
         true
     }
@@ -35,43 +35,36 @@ impl Streams<'_> {
         priority: i8,
     ) -> bool {
         let Some(row) = self.rows.get_mut(stream) else { return false };
+        let one_way = State::DATAGRAM.with(State::LOCAL);
+        if row.state.has(State::ROOT) || row.state.has(one_way) {
+            return false;
+        }
         row.wanted_priority = priority;
         self.owe(tree, stream, super::flags::Pending::PRIORITY);
         true
     }
 
-    /// Whether some priorities are still to be worked out.
-    #[must_use]
-    pub const fn has_stale_priorities(&self) -> bool {
-        !self.stale.is_empty()
-    }
-
     /// Marks the priority of `stream` to be worked out again.
-    pub(super) fn inherit(&mut self, stream: StreamHandle) {
-        self.stale.push_back(&mut self.rows, stream.index());
+    pub(super) fn inherit(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        tree.stale.push_back(&mut self.rows, stream.index());
     }
 
-    /// Works out stale priorities of the session, a step's worth.
-    pub(super) fn settle_priorities(&mut self, tree: &mut Tree) {
+    /// Works out stale priorities of the session, a step's worth; `true` if some are left. Each
+    /// [`fill`](Self::fill) does so too.
+    pub fn settle_priorities(&mut self, tree: &mut Tree) -> bool {
         for _ in 0..STEP {
-            let Some(index) = self.stale.front() else { return };
-            let Some(stream) = self.rows.handle_at(index) else { return };
-            if self.rows.get(stream).is_none_or(|row| row.session != tree.session) {
-                // Another session's: its own turn comes when it sends.
-                self.stale.pop_front(&mut self.rows);
-                self.stale.push_back(&mut self.rows, index);
-                return;
+            let Some(index) = tree.stale.pop_front(&mut self.rows) else { return false };
+            if let Some(stream) = self.rows.handle_at(index) {
+                self.settle_priority(tree, stream);
             }
-            self.stale.pop_front(&mut self.rows);
-            self.settle_priority(tree, stream);
         }
+        !tree.stale.is_empty()
     }
 
     /// Works out one priority; if it changed, the first child is next, and if this stream was
     /// reached from its parent, so is its sibling.
     fn settle_priority(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let walks_siblings = row.state.take(State::WALKS_SIBLINGS);
+        let Some(row) = self.rows.get(stream) else { return };
         let parent = row.parent;
         let inherited = parent.and_then(|parent| self.rows.get(parent)).map(|row| row.priority);
         let Some(row) = self.rows.get_mut(stream) else { return };
@@ -81,29 +74,36 @@ impl Streams<'_> {
         if has_changed {
             self.unschedule(tree, stream);
             self.schedule(tree, stream);
-            self.walk_children(stream);
+            self.walk_children(tree, stream);
         }
-        if walks_siblings {
-            let next = parent.and_then(|parent| self.next_sibling(parent, stream));
-            if let Some(next) = next {
-                self.walk(next);
-            }
-        }
+        self.walk_on(tree, stream);
     }
 
     /// Goes on with the children of `stream`.
-    fn walk_children(&mut self, stream: StreamHandle) {
+    fn walk_children(&mut self, tree: &mut Tree, stream: StreamHandle) {
         let Some(nursery) = self.rows.get(stream).map(|row| row.nursery) else { return };
         let first = self.nurseries.at(nursery).and_then(|nursery| nursery.children.front());
         if let Some(first) = first.and_then(|index| self.rows.handle_at(index)) {
-            self.walk(first);
+            self.walk(tree, first);
         }
     }
 
-    fn walk(&mut self, stream: StreamHandle) {
+    /// Hands a walk that has come to `stream` on to its next sibling.
+    pub(super) fn walk_on(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if !row.state.take(State::WALKS_SIBLINGS) {
+            return;
+        }
+        let parent = row.parent.filter(|parent| self.rows.get(*parent).is_some());
+        if let Some(next) = parent.and_then(|parent| self.next_sibling(parent, stream)) {
+            self.walk(tree, next);
+        }
+    }
+
+    fn walk(&mut self, tree: &mut Tree, stream: StreamHandle) {
         if let Some(row) = self.rows.get_mut(stream) {
             row.state.set(State::WALKS_SIBLINGS);
-            self.inherit(stream);
+            self.inherit(tree, stream);
         }
     }
 

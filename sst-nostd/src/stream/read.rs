@@ -52,16 +52,17 @@ impl Streams<'_> {
         buf: &mut [u8],
     ) -> Result<usize, ReadError> {
         self.check_readable(stream)?;
-        let from = self.read_position(stream);
+        let mut taken: u64 = 0;
         let mut len = 0;
         while let Some(room) = buf.get_mut(len..).filter(|room| !room.is_empty()) {
             let step = self.step(stream, room);
             len = len.saturating_add(step.len);
+            taken = taken.saturating_add(step.positions());
             if step.len == 0 && !step.mark {
                 break;
             }
         }
-        self.after_read(tree, now, stream, from);
+        self.after_read(tree, now, stream, taken);
         if len == 0 && !buf.is_empty() && !self.is_read_out(stream) {
             return Err(ReadError::Blocked);
         }
@@ -80,18 +81,19 @@ impl Streams<'_> {
         buf: &mut [u8],
     ) -> Result<RecordRead, ReadError> {
         self.check_readable(stream)?;
-        let from = self.read_position(stream);
+        let mut taken: u64 = 0;
         let mut read = RecordRead::default();
         loop {
             let room = buf.get_mut(read.len..).unwrap_or_default();
             let step = self.step(stream, room);
             read.len = read.len.saturating_add(step.len);
             read.end = step.mark;
+            taken = taken.saturating_add(step.positions());
             if step.mark || step.len == 0 {
                 break;
             }
         }
-        self.after_read(tree, now, stream, from);
+        self.after_read(tree, now, stream, taken);
         read.finished = self.is_read_out(stream);
         if read.len == 0 && !read.end && !read.finished && !buf.is_empty() {
             return Err(ReadError::Blocked);
@@ -183,10 +185,14 @@ impl Streams<'_> {
 
     /// Takes the next run of bytes, or the mark that stands there.
     fn step(&mut self, stream: StreamHandle, room: &mut [u8]) -> Step {
-        let contiguous = self.contiguous(stream);
-        let Some(read) = self.rows.get(stream).map(|row| row.receiving.read) else {
-            return Step::default();
-        };
+        let Some(row) = self.rows.get(stream) else { return Step::default() };
+        let read = row.receiving.read;
+        let is_unordered = row.state.has(State::UNORDERED);
+        let mut contiguous = self.contiguous(stream);
+        if is_unordered && let Some(taken) = self.ranges_of(row.gaps, Kind::Taken) {
+            // What was taken out of order is not taken again.
+            contiguous = taken.first().map_or(contiguous, |first| first.start.min(contiguous));
+        }
         let mark = self.next_received_mark(stream, read, contiguous);
         let available = mark.unwrap_or(contiguous).saturating_sub(read);
         let len = usize::try_from(available).unwrap_or(usize::MAX).min(room.len());
@@ -195,6 +201,9 @@ impl Streams<'_> {
         let to = room.get_mut(..len).unwrap_or_default();
         copy_out(&mut row.receiving.rope, &self.pool, read, to);
         row.receiving.read = read.saturating_add(len as u64).saturating_add(u64::from(at_mark));
+        if is_unordered {
+            self.absorb_taken(stream);
+        }
         Step { len, mark: at_mark }
     }
 
@@ -203,13 +212,8 @@ impl Streams<'_> {
         gaps.received_marks.next_bit(&self.pool, from, to)
     }
 
-    fn read_position(&self, stream: StreamHandle) -> u64 {
-        self.rows.get(stream).map_or(0, |row| row.receiving.read)
-    }
-
-    /// Frees what was read since `from` and renews credit.
-    fn after_read(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, from: u64) {
-        let positions = self.read_position(stream).saturating_sub(from);
+    /// Frees what was read and renews credit for that many positions.
+    fn after_read(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, positions: u64) {
         self.free_read(stream);
         if positions > 0 {
             self.on_taken(tree, now, stream, positions);
@@ -262,6 +266,7 @@ impl Streams<'_> {
         self.absorb_taken(stream);
         self.free_read(stream);
         self.on_taken(tree, now, stream, count);
+        self.feed_starved();
         self.settle(tree, stream);
         Ok(())
     }
@@ -284,6 +289,13 @@ impl Streams<'_> {
 struct Step {
     len: usize,
     mark: bool,
+}
+
+impl Step {
+    /// How many positions it took.
+    const fn positions(&self) -> u64 {
+        (self.len as u64).saturating_add(self.mark as u64)
+    }
 }
 
 /// The first part of `range` outside `taken`.

@@ -1,11 +1,11 @@
 //! The receiving half: STREAM and RESET frames come in, in any order, any number of times.
 
 use crate::time::{Instant, micros};
-use crate::wire::{ResetFrame, StreamFrame};
+use crate::wire::{ResetFrame, StreamCode, StreamFrame};
 
 use super::Streams;
 use super::flags::{Events, Pending, State};
-use super::gaps::Kind;
+use super::gaps::{Gaps, Kind, NO_GAP, Use};
 use super::row::StreamHandle;
 use super::tree::Tree;
 
@@ -20,10 +20,13 @@ pub enum Fault {
     FlowControl,
     /// There is no room now: the packet must not be acknowledged, so that it comes again.
     NoCapacity,
-    /// A repeated OPEN contradicts the first, or the frame is not for that kind of stream.
-    StreamState,
-    /// An id that was never opened, is out of the window, or is not the peer's to open.
+    /// Something else no peer may do.
+    Protocol,
+    /// An id that is out of the window, is not the peer's to open, or is the root's.
     StreamId,
+    /// A stream that was never opened, an OPEN that contradicts the first or cannot be, or a
+    /// frame about a half that the stream does not have.
+    StreamState,
 }
 
 impl Streams<'_> {
@@ -37,8 +40,8 @@ impl Streams<'_> {
         frame: &StreamFrame<'_>,
     ) -> Result<(), Fault> {
         let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
-        if row.state.has(State::ROOT) {
-            return Err(Fault::StreamState);
+        if frame.mark && row.state.has(State::DATAGRAM) {
+            return Err(Fault::Protocol);
         }
         let data_end = frame.offset.saturating_add(frame.data.len() as u64);
         let end = data_end.saturating_add(u64::from(frame.mark));
@@ -48,9 +51,9 @@ impl Streams<'_> {
         if is_wanted {
             self.store_received(stream, frame, data_end, end)?;
         }
-        self.count_received(tree, stream, end, frame.fin);
+        self.count_received(tree, now, stream, end, frame.fin);
         if is_wanted {
-            self.after_data(stream);
+            self.after_data(tree, now, stream);
         } else {
             self.throw_away(tree, now, stream);
         }
@@ -66,13 +69,9 @@ impl Streams<'_> {
         stream: StreamHandle,
         frame: &ResetFrame,
     ) -> Result<(), Fault> {
-        let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
-        if row.state.has(State::ROOT) {
-            return Err(Fault::StreamState);
-        }
         let was_whole = self.is_whole(stream);
         self.check_end(tree, stream, frame.final_position, true)?;
-        self.count_received(tree, stream, frame.final_position, true);
+        self.count_received(tree, now, stream, frame.final_position, true);
         let Some(row) = self.rows.get_mut(stream) else { return Ok(()) };
         let over = State::PEER_RESET.with(State::RECEIVE_DONE);
         if was_whole || row.state.has_any(over) {
@@ -131,10 +130,25 @@ impl Streams<'_> {
         let start = frame.offset.max(contiguous);
         let skip = usize::try_from(start.saturating_sub(frame.offset)).unwrap_or(usize::MAX);
         let data = frame.data.get(skip..).unwrap_or_default();
-        let gaps =
-            if frame.mark { Some(self.fetch_gaps(stream).ok_or(Fault::NoCapacity)?) } else { None };
+        let gaps = if frame.mark {
+            Some(self.fetch_gaps(stream, Use::Needed).ok_or(Fault::NoCapacity)?)
+        } else {
+            None
+        };
+        // What waits for a gap to close leaves room for what closes it.
+        let kept = if start > contiguous { self.kept_for_order() } else { 0 };
+        let marked = gaps.map(|gaps| (gaps, data_end));
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
         let rope = &mut row.receiving.rope;
+        let needed = rope.blocks_needed(&self.pool, end);
+        let marks = marked.and_then(|(gaps, at)| {
+            let marks = &self.gaps.at(gaps)?.received_marks;
+            Some(marks.blocks_needed(&self.pool, (at / 8).saturating_add(1)))
+        });
+        let needed = needed.saturating_add(marks.unwrap_or(0));
+        if needed > 0 && needed.saturating_add(kept) > self.pool.free_blocks() {
+            return Err(Fault::NoCapacity);
+        }
         rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
         if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) {
             rope.write_at(&mut self.pool, data_end, &[0]).map_err(|_| Fault::NoCapacity)?;
@@ -144,7 +158,8 @@ impl Streams<'_> {
         self.note_received(stream, contiguous, start, end)
     }
 
-    /// Notes that `start .. end` is here; `start` is not below `contiguous`.
+    /// Notes that `start .. end` is here; `start` is not below `contiguous`. The range is empty
+    /// where a FIN came alone, ahead of what it ends.
     fn note_received(
         &mut self,
         stream: StreamHandle,
@@ -153,37 +168,41 @@ impl Streams<'_> {
         end: u64,
     ) -> Result<(), Fault> {
         let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
-        let has_ranges =
-            self.ranges_of(row.gaps, Kind::Received).is_some_and(|ranges| !ranges.is_empty());
-        if start == contiguous && !has_ranges {
-            // In order: `highest` alone says it all.
+        let has_gap = self.gaps.at(row.gaps).is_some_and(Gaps::has_gap);
+        if start == contiguous {
+            if has_gap {
+                self.advance_contiguous(stream, end);
+            }
+            // Without a gap `highest` alone says it all.
             return Ok(());
         }
-        if start > contiguous {
-            if !self.add_range(stream, Kind::Received, start..end) {
-                return Err(Fault::NoCapacity);
-            }
-            if !has_ranges {
-                self.set_contiguous(stream, contiguous);
-            }
-            return Ok(());
+        let is_noted = if start == end {
+            self.fetch_gaps(stream, Use::Needed).is_some()
+        } else {
+            self.add_range(stream, Kind::Received, start..end)
+        };
+        if !is_noted {
+            self.tidy_gaps(stream);
+            return Err(Fault::NoCapacity);
         }
-        self.advance_contiguous(stream, end);
+        if !has_gap {
+            self.set_contiguous(stream, contiguous);
+        }
         Ok(())
     }
 
     /// The first gap closes at least up to `to`: absorb the ranges that it meets.
     fn advance_contiguous(&mut self, stream: StreamHandle, mut to: u64) {
-        let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps)) else {
-            return;
-        };
+        let Some(row) = self.rows.get(stream) else { return };
+        let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
+        let highest = row.receiving.highest.max(to);
         if let Some(ranges) = self.ranges.at_mut(gaps.set(Kind::Received)) {
             while let Some(first) = ranges.first().filter(|range| range.start <= to) {
                 to = to.max(first.end);
                 ranges.pop_first();
             }
         }
-        gaps.contiguous = to;
+        gaps.contiguous = if to < highest { to } else { NO_GAP };
     }
 
     fn set_contiguous(&mut self, stream: StreamHandle, to: u64) {
@@ -195,12 +214,8 @@ impl Streams<'_> {
     /// Everything below has been received.
     pub(super) fn contiguous(&self, stream: StreamHandle) -> u64 {
         let Some(row) = self.rows.get(stream) else { return 0 };
-        match self.ranges_of(row.gaps, Kind::Received) {
-            Some(ranges) if !ranges.is_empty() => {
-                self.gaps.at(row.gaps).map_or(0, |gaps| gaps.contiguous)
-            }
-            _ => row.receiving.highest,
-        }
+        let gap = self.gaps.at(row.gaps).map_or(NO_GAP, |gaps| gaps.contiguous);
+        gap.min(row.receiving.highest)
     }
 
     /// Whether the end is known and everything before it is here.
@@ -211,7 +226,14 @@ impl Streams<'_> {
     }
 
     /// Counts positions never seen before against the session's credit.
-    fn count_received(&mut self, tree: &mut Tree, stream: StreamHandle, end: u64, is_final: bool) {
+    fn count_received(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        end: u64,
+        is_final: bool,
+    ) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let new = end.saturating_sub(row.receiving.highest);
         row.receiving.highest = row.receiving.highest.saturating_add(new);
@@ -220,15 +242,22 @@ impl Streams<'_> {
             row.state.set(State::FINAL_KNOWN);
             row.pending.clear(Pending::STREAM_LIMIT);
         }
+        if row.is_datagram_in() {
+            // Nobody reads it until it is whole: held back, the credit of two halves of
+            // datagrams could stop both for ever. Child credit bounds them.
+            tree.on_consumed(now, new, self.config.max_session_window);
+        }
     }
 
     /// New data may be news to the application, or complete a datagram.
-    fn after_data(&mut self, stream: StreamHandle) {
+    fn after_data(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle) {
         let Some(row) = self.rows.get(stream) else { return };
         let is_unordered = row.state.has(State::UNORDERED);
         if row.state.has(State::DATAGRAM) && !row.state.has(State::ACCEPTED) {
-            if self.is_whole(stream) {
-                self.on_datagram_whole(stream);
+            if row.receiving.highest > u64::from(self.config.datagram_bytes) {
+                self.turn_away(tree, now, stream, StreamCode::NO_CAPACITY);
+            } else if self.is_whole(stream) {
+                self.on_datagram_whole(tree, now, stream);
             }
             return;
         }
@@ -249,10 +278,12 @@ impl Streams<'_> {
     pub(super) fn throw_away(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let rest = row.receiving.highest.saturating_sub(row.receiving.read);
+        let is_counted = row.is_datagram_in();
         row.receiving.read = row.receiving.highest;
         row.receiving.rope.clear_to(&mut self.pool, row.receiving.read);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
             gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
+            gaps.contiguous = NO_GAP;
         }
         if row.state.has(State::FINAL_KNOWN) {
             row.state.set(State::RECEIVE_DONE);
@@ -261,7 +292,7 @@ impl Streams<'_> {
         let taken = self.ranges_of_total(stream, Kind::Taken);
         self.drop_range(stream, Kind::Taken, 0..u64::MAX);
         self.drop_range(stream, Kind::Received, 0..u64::MAX);
-        let consumed = rest.saturating_sub(taken);
+        let consumed = if is_counted { 0 } else { rest.saturating_sub(taken) };
         tree.on_consumed(now, consumed, self.config.max_session_window);
         self.feed_starved();
     }
@@ -279,9 +310,11 @@ impl Streams<'_> {
         stream: StreamHandle,
         positions: u64,
     ) {
-        tree.on_consumed(now, positions, self.config.max_session_window);
         let max_window = self.config.max_stream_window;
         let Some(row) = self.rows.get_mut(stream) else { return };
+        if !row.is_datagram_in() {
+            tree.on_consumed(now, positions, self.config.max_session_window);
+        }
         let half = &mut row.receiving;
         let ahead = half.limit.saturating_sub(half.read);
         let is_open = !row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));

@@ -3,7 +3,8 @@
 
 use crate::id::StreamId;
 use crate::storage::{Sighting, SlidingBits};
-use crate::wire::{Frame, ResetFrame, StreamCode};
+use crate::time::Instant;
+use crate::wire::{Frame, Open, ResetFrame, StreamCode};
 
 use super::Streams;
 use super::children::Opened;
@@ -49,17 +50,22 @@ impl Tree {
 }
 
 impl Streams<'_> {
-    /// Records that the stream `id` is refused with `code`.
+    /// Records that the stream `id` is refused with `code`, and refuses what waited for it.
     pub(super) fn refuse(
         &mut self,
         tree: &mut Tree,
+        now: Instant,
         id: StreamId,
+        open: &Open,
         code: StreamCode,
     ) -> Result<Opened, Fault> {
         let slot = tree.refusals.iter_mut().find(|slot| slot.is_none());
         let slot = slot.ok_or(Fault::NoCapacity)?;
-        *slot = Some(Refusal { id, code, is_due: true, is_acked: false, is_final: false });
+        let is_datagram = open.attributes.datagram;
+        *slot =
+            Some(Refusal { id, code, is_datagram, is_due: true, is_acked: false, is_final: false });
         tree.ids_in.set(id.counter());
+        self.turn_away_waiting(tree, now, id);
         Ok(Opened::Refused)
     }
 
@@ -72,8 +78,10 @@ impl Streams<'_> {
         for refusal in tree.refusals.iter_mut().flatten().filter(|refusal| refusal.is_due) {
             let Refusal { id, code, .. } = *refusal;
             let reset = ResetFrame { id, code, final_position: 0, open: None };
-            let frames = [&Frame::Reset(reset), &Frame::Stop { id, code }];
-            sink.frames(&frames, Receipt::Refusal(id))?;
+            let (reset, stop) = (Frame::Reset(reset), Frame::Stop { id, code });
+            let frames: &[&Frame<'_>] =
+                if refusal.is_datagram { &[&stop] } else { &[&reset, &stop] };
+            sink.frames(frames, Receipt::Refusal(id))?;
             refusal.is_due = false;
         }
         Ok(())

@@ -86,6 +86,19 @@ pub struct Row {
     pub(super) wanted_priority: i8,
 }
 
+impl Row {
+    /// Whether the application has let go of the stream, or was never to have it. A stream that
+    /// waits to be accepted is not dropped.
+    pub(super) const fn is_dropped(&self) -> bool {
+        self.state.has(State::RELEASED) && self.state.has_any(State::ACCEPTED.with(State::DATAGRAM))
+    }
+
+    /// Whether the peer's datagram travels as this stream.
+    pub(super) const fn is_datagram_in(&self) -> bool {
+        self.state.has(State::DATAGRAM) && !self.state.has(State::LOCAL)
+    }
+}
+
 impl HasNode<READY> for Row {
     fn node(&self) -> &Node {
         &self.node

@@ -26,10 +26,15 @@ const AFTER_OPEN: Pending = Pending::STOP
     .with(Pending::PRIORITY);
 
 impl Row {
+    /// Whether the peer is known to know the stream.
+    pub(super) const fn is_known(&self) -> bool {
+        !self.state.has(State::LOCAL) || self.state.has(State::OPENED)
+    }
+
     /// The frames owed that may be sent now.
     pub(super) fn sendable(&self) -> Pending {
         let mut pending = self.pending;
-        if self.state.has(State::LOCAL) && !self.state.has(State::OPENED) {
+        if !self.is_known() {
             pending.clear(AFTER_OPEN);
         }
         // A FIN goes out with, or after, the last position.
@@ -51,12 +56,15 @@ impl Streams<'_> {
     /// What `stream` could send.
     pub(super) fn work(&self, tree: &Tree, stream: StreamHandle) -> Work {
         let Some(row) = self.rows.get(stream) else { return Work::Idle };
-        let has_datagram =
-            self.nurseries.at(row.nursery).is_some_and(|nursery| !nursery.outgoing.is_empty());
+        // Datagrams wait for the stream to be known, or they would be dropped.
+        let has_datagram = row.is_known()
+            && self.nurseries.at(row.nursery).is_some_and(|nursery| !nursery.outgoing.is_empty());
         if !row.sendable().is_empty() || self.has_lost(row) || has_datagram {
             Work::Ready
         } else if row.has_new() {
-            if tree.send_credit() > 0 { Work::Ready } else { Work::NeedsCredit }
+            // What was sent before has its credit.
+            let has_credit = row.sending.next < row.sending.sent_end || tree.send_credit() > 0;
+            if has_credit { Work::Ready } else { Work::NeedsCredit }
         } else {
             Work::Idle
         }
@@ -80,6 +88,7 @@ impl Streams<'_> {
         row.state.clear(State::CREDIT_BLOCKED);
         if work == Work::NeedsCredit {
             row.state.set(State::CREDIT_BLOCKED);
+            tree.on_blocked();
         }
         let level = i32::from(row.priority);
         tree.tick = tree.tick.wrapping_add(1);

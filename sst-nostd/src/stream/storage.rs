@@ -111,7 +111,6 @@ impl<'s> Streams<'s> {
             lifetimes: storage.lifetimes,
             eventful: Queue::new(),
             starved: Queue::new(),
-            stale: Queue::new(),
         }
     }
 

@@ -1,13 +1,13 @@
 //! Letting go: of a handle, of a finished stream, of a whole session.
 
-use crate::storage::NONE;
+use crate::storage::{NONE, Queue};
 use crate::time::Instant;
 use crate::wire::StreamCode;
 
 use super::Streams;
-use super::flags::{Events, Pending, State};
+use super::flags::{Events, State};
 use super::nursery::Nursery;
-use super::row::{Row, StreamHandle};
+use super::row::{Row, StreamHandle, WAITING};
 use super::tree::Tree;
 
 /// How many streams one call of [`Streams::tear_down`] frees.
@@ -21,13 +21,15 @@ impl Row {
         }
         self.sending.acked < self.sending.written
             || self.state.has_any(State::FINISHED.with(State::SEND_RESET))
-            || self.pending.has(Pending::OPEN)
+            || (self.state.has(State::LOCAL) && !self.state.has(State::OPENED))
     }
 
     /// Whether nobody needs the stream any more.
     fn is_over(&self) -> bool {
-        let over = State::SEND_DONE.with(State::RECEIVE_DONE).with(State::RELEASED);
-        self.state.has(over) && !self.state.has_any(State::ROOT.with(State::AWAITS_PARENT))
+        let over = State::SEND_DONE.with(State::RECEIVE_DONE);
+        self.state.has(over)
+            && self.is_dropped()
+            && !self.state.has_any(State::ROOT.with(State::AWAITS_PARENT))
     }
 }
 
@@ -43,7 +45,9 @@ impl Streams<'_> {
         row.events = Events::default();
         self.eventful.remove(&mut self.rows, stream.index());
         self.let_go(tree, now, stream, StreamCode::DROPPED);
-        self.refuse_unaccepted(tree, now, stream);
+        let mut waiting = Queue::new();
+        self.take_unaccepted(stream, &mut waiting);
+        self.turn_away_all(tree, now, waiting, StreamCode::PARENT_GONE);
         self.settle(tree, stream);
     }
 
@@ -60,20 +64,53 @@ impl Streams<'_> {
         self.stop(tree, now, stream, code);
     }
 
-    /// Children that nobody will accept any more are turned away.
-    fn refuse_unaccepted(&mut self, tree: &mut Tree, now: Instant, parent: StreamHandle) {
+    /// Ends a stream that the application was never given, and what waits under it.
+    pub(super) fn turn_away(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        code: StreamCode,
+    ) {
+        self.leave_waiting(tree, stream);
+        let mut waiting = Queue::new();
+        waiting.push_back(&mut self.rows, stream.index());
+        self.turn_away_all(tree, now, waiting, code);
+    }
+
+    /// Ends all of `waiting` and all that waits under them, however deep.
+    fn turn_away_all(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        mut waiting: Queue<WAITING>,
+        code: StreamCode,
+    ) {
+        while let Some(index) = waiting.pop_front(&mut self.rows) {
+            let Some(stream) = self.rows.handle_at(index) else { continue };
+            self.take_unaccepted(stream, &mut waiting);
+            let Some(row) = self.rows.get_mut(stream) else { continue };
+            row.state.set(State::ACCEPTED.with(State::RELEASED));
+            if let Some(parent) = row.parent {
+                self.on_child_settled(tree, parent);
+            }
+            self.let_go(tree, now, stream, code);
+            self.settle(tree, stream);
+        }
+    }
+
+    /// Moves the children of `parent` that the application was not given to `waiting`.
+    fn take_unaccepted(&mut self, parent: StreamHandle, waiting: &mut Queue<WAITING>) {
         let Some(nursery) = self.rows.get(parent).map(|row| row.nursery) else { return };
-        while let Some(nursery) = self.nurseries.at_mut(nursery) {
-            let next = nursery.unaccepted.pop_front(&mut self.rows);
-            let next = next.or_else(|| nursery.datagram_streams.pop_front(&mut self.rows));
-            let Some(child) = next.and_then(|index| self.rows.handle_at(index)) else { return };
-            self.let_go(tree, now, child, StreamCode::REFUSED);
-            self.settle(tree, child);
+        if let Some(nursery) = self.nurseries.at_mut(nursery) {
+            waiting.append(&mut self.rows, &mut nursery.unaccepted);
+            waiting.append(&mut self.rows, &mut nursery.datagram_streams);
         }
     }
 
     /// Brings a stream's accounts up to date after any change, and frees it once it is over.
     pub(super) fn settle(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        self.tidy_gaps(stream);
         let Some(row) = self.rows.get_mut(stream) else { return };
         let (was_busy, is_busy) = (row.state.has(State::BUSY), row.is_busy());
         if is_busy && !was_busy {
@@ -95,8 +132,8 @@ impl Streams<'_> {
         self.leave_siblings(tree, stream);
         let index = stream.index();
         self.eventful.remove(&mut self.rows, index);
-        self.stale.remove(&mut self.rows, index);
-        self.leave_waiting(stream);
+        tree.stale.remove(&mut self.rows, index);
+        self.leave_waiting(tree, stream);
         let _ = self.lifetimes.set(index, None);
         let Some(mut row) = self.rows.remove(stream) else { return };
         let hash = self.hash.hash_pair(u64::from(row.session), row.id.as_u64());
@@ -110,35 +147,55 @@ impl Streams<'_> {
             self.free_nursery(tree, nursery);
         }
         tree.live = tree.live.saturating_sub(1);
+        if row.state.has(State::BUSY) {
+            tree.busy = tree.busy.saturating_sub(1);
+        }
+        if let Some(parent) = row.parent
+            && !row.state.has_any(State::LOCAL.with(State::ACCEPTED))
+        {
+            // A datagram that was given up before anyone took it.
+            self.on_child_settled(tree, parent);
+        }
         self.feed_starved();
     }
 
-    fn free_nursery(&mut self, tree: &mut Tree, mut nursery: Nursery) {
+    fn free_nursery(&mut self, tree: &Tree, mut nursery: Nursery) {
         nursery.incoming.clear(&mut self.pool);
         nursery.outgoing.clear(&mut self.pool);
         let root = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
         if let Some(root) = self.nurseries.at_mut(root) {
             root.children.append(&mut self.rows, &mut nursery.children);
+            // Only in a session that is torn down may some still wait.
+            root.unaccepted.append(&mut self.rows, &mut nursery.unaccepted);
+            root.datagram_streams.append(&mut self.rows, &mut nursery.datagram_streams);
         }
     }
 
     /// Takes a stream out of the queue it waits in, whichever that is.
-    fn leave_waiting(&mut self, stream: StreamHandle) {
+    fn leave_waiting(&mut self, tree: &mut Tree, stream: StreamHandle) {
         let index = stream.index();
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if row.state.take(State::WAITS_IDS) {
+            tree.id_waiters.remove(&mut self.rows, index);
+            return;
+        }
         if self.starved.remove(&mut self.rows, index) {
             return;
         }
-        let nursery = self
-            .rows
-            .get(stream)
-            .and_then(|row| row.parent)
-            .and_then(|parent| self.rows.get(parent))
-            .map_or(NONE, |parent| parent.nursery);
+        let nursery = self.keeper(tree, stream);
         if let Some(nursery) = self.nurseries.at_mut(nursery)
             && !nursery.unaccepted.remove(&mut self.rows, index)
         {
             nursery.datagram_streams.remove(&mut self.rows, index);
         }
+    }
+
+    /// The index of the nursery that keeps `stream`: its parent's, or the root's if the parent
+    /// is gone.
+    fn keeper(&self, tree: &Tree, stream: StreamHandle) -> u32 {
+        let parent = self.rows.get(stream).and_then(|row| row.parent);
+        let parent = parent.and_then(|parent| self.rows.get(parent));
+        parent.or_else(|| self.rows.get(tree.root)).map_or(NONE, |row| row.nursery)
     }
 
     /// Puts a stream among the children of `parent`, which has a nursery.
@@ -159,11 +216,9 @@ impl Streams<'_> {
 
     /// Takes a stream from among its siblings: its parent's children, or the root's if the
     /// parent is gone.
-    pub(super) fn leave_siblings(&mut self, tree: &Tree, stream: StreamHandle) {
-        let parent = self.rows.get(stream).and_then(|row| row.parent);
-        let living = parent.filter(|parent| self.rows.get(*parent).is_some());
-        let keeper = living.unwrap_or(tree.root);
-        let nursery = self.rows.get(keeper).map_or(NONE, |row| row.nursery);
+    pub(super) fn leave_siblings(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        self.walk_on(tree, stream);
+        let nursery = self.keeper(tree, stream);
         if let Some(nursery) = self.nurseries.at_mut(nursery) {
             nursery.children.remove(&mut self.rows, stream.index());
         }
@@ -190,13 +245,14 @@ impl Streams<'_> {
         self.unschedule(tree, tree.root);
         let index = tree.root.index();
         self.eventful.remove(&mut self.rows, index);
-        self.stale.remove(&mut self.rows, index);
-        self.starved.remove(&mut self.rows, index);
+        tree.stale.remove(&mut self.rows, index);
+        self.leave_waiting(tree, tree.root);
         if let Some(row) = self.rows.remove(tree.root)
             && let Some(mut nursery) = self.nurseries.remove_at(row.nursery)
         {
             nursery.incoming.clear(&mut self.pool);
             nursery.outgoing.clear(&mut self.pool);
+            self.feed_starved();
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What one session keeps about its tree of streams: ids, credit, and who may send next.
 
 use crate::id::{Side, StreamId};
-use crate::storage::{Heap, SlidingBits};
+use crate::storage::{Heap, Queue, SlidingBits};
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
-use super::row::{READY, StreamHandle};
+use super::row::{READY, STALE_PRIORITY, StreamHandle, WAITING};
 
 /// Words of each id window; the window a host may grant is `64 *` this.
 const ID_WORDS: usize = 32;
@@ -40,6 +40,8 @@ pub struct Allowance {
 pub(super) struct Refusal {
     pub(super) id: StreamId,
     pub(super) code: StreamCode,
+    /// It was one datagram, which is refused by STOP alone.
+    pub(super) is_datagram: bool,
     /// The RESET and STOP must be sent.
     pub(super) is_due: bool,
     /// The RESET and STOP are acknowledged.
@@ -60,6 +62,8 @@ pub struct Tree {
     /// Streams that wait for session credit.
     pub(super) blocked: Heap<READY>,
     pub(super) tick: u64,
+    /// Streams whose priority must be worked out again.
+    pub(super) stale: Queue<STALE_PRIORITY>,
     pub(super) allowance: Allowance,
     /// Counters of this host's streams whose OPEN the peer acknowledged.
     pub(super) ids_out: SlidingBits<ID_WORDS>,
@@ -77,6 +81,8 @@ pub struct Tree {
     pub(super) raised_at: Instant,
     pub(super) owes_session_limit: bool,
     pub(super) owes_session_blocked: bool,
+    /// The limit that the peer was last told is in the way.
+    pub(super) blocked_at: Option<u64>,
     pub(super) awaiting: [Option<StreamHandle>; MAX_AWAITING],
     pub(super) refusals: [Option<Refusal>; MAX_REFUSALS],
     /// Streams of the session that are not its root.
@@ -85,8 +91,10 @@ pub struct Tree {
     pub(super) busy: u32,
     /// The smoothed round trip, for window tuning.
     pub(super) round_trip: Duration,
-    /// A parent whose child waits for the window of ids to move.
-    pub(super) wants_ids: Option<StreamHandle>,
+    /// Parents whose next child waits for the window of ids to move.
+    pub(super) id_waiters: Queue<WAITING>,
+    /// Stateless datagrams that found no room.
+    pub(super) dropped_datagrams: u64,
     /// The session is ending: no stream is opened any more.
     pub(super) is_closing: bool,
 }
@@ -107,6 +115,7 @@ impl Tree {
             ready: Heap::new(),
             blocked: Heap::new(),
             tick: 0,
+            stale: Queue::new(),
             allowance,
             ids_out: SlidingBits::new(),
             ids_in: SlidingBits::new(),
@@ -120,12 +129,14 @@ impl Tree {
             raised_at: now,
             owes_session_limit: false,
             owes_session_blocked: false,
+            blocked_at: None,
             awaiting: [None; MAX_AWAITING],
             refusals: [None; MAX_REFUSALS],
             live: 0,
             busy: 0,
             round_trip: Duration::from_millis(100),
-            wants_ids: None,
+            id_waiters: Queue::new(),
+            dropped_datagrams: 0,
             is_closing: false,
         };
         // Counter 0 is the root's, which both sides know from the start.
@@ -152,9 +163,39 @@ impl Tree {
         self.busy == 0
     }
 
+    /// The session is ending: no stream is opened any more, from either side.
+    pub fn begin_close(&mut self) {
+        self.is_closing = true;
+    }
+
     /// Tells the tree how long a round trip takes, which paces window growth.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
         self.round_trip = round_trip;
+    }
+
+    /// Stateless datagrams that arrived and found no room.
+    #[must_use]
+    pub const fn dropped_datagrams(&self) -> u64 {
+        self.dropped_datagrams
+    }
+
+    /// The session is ending: neither side opens streams any more; those there are go on.
+    pub fn set_closing(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Whether the peer's window of ids lets this host open another stream.
+    pub(super) fn has_id(&self) -> bool {
+        let window = self.allowance.id_window.min(MAX_ID_WINDOW);
+        self.next_counter < self.ids_out.lowest_unset().saturating_add(window)
+    }
+
+    /// Notes that session credit is in the way. The peer hears of each limit once.
+    pub(super) fn on_blocked(&mut self) {
+        if self.blocked_at != Some(self.send_limit) {
+            self.blocked_at = Some(self.send_limit);
+            self.owes_session_blocked = true;
+        }
     }
 
     /// Positions that may still be sent on all streams together.

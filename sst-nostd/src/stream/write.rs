@@ -5,6 +5,7 @@ use crate::wire::StreamCode;
 
 use super::Streams;
 use super::flags::{Events, Pending, State};
+use super::gaps::Use;
 use super::row::StreamHandle;
 use super::tree::Tree;
 
@@ -57,6 +58,7 @@ impl Streams<'_> {
         }
         let bytes = bytes.get(..taken).unwrap_or_default();
         if !self.store(stream, bytes, has_mark) {
+            self.tidy_gaps(stream);
             self.want_room(stream);
             return Err(WriteError::Blocked);
         }
@@ -171,16 +173,24 @@ impl Streams<'_> {
         let Some(row) = self.rows.get(stream) else { return 0 };
         let held = row.sending.written.saturating_sub(row.sending.acked);
         let own = u64::from(self.config.send_buffer).saturating_sub(held);
-        let tail = row.sending.rope.end(&self.pool).saturating_sub(row.sending.written);
-        own.min(self.pool_room().saturating_add(tail))
+        let reach = row.sending.rope.end(&self.pool).saturating_add(self.pool_room());
+        own.min(reach.saturating_sub(row.sending.written))
     }
 
-    /// Bytes of the pool that writers may take: a quarter is kept for what arrives, so that
-    /// writers cannot starve readers.
+    /// Bytes of the pool that writers may take: a quarter, and a record's two blocks at least,
+    /// is kept for what arrives, so that writers cannot starve readers.
     pub(super) fn pool_room(&self) -> u64 {
-        let kept = self.pool.limit_blocks() / 4;
+        let limit = self.pool.limit_blocks();
+        let kept = (limit / 4).max(2).min(limit / 2);
         let free = self.pool.free_blocks().saturating_sub(kept);
         u64::from(free).saturating_mul(self.pool.block_len() as u64)
+    }
+
+    /// Blocks that nothing but data in order may take: else data behind gaps could hold all of
+    /// the pool and keep out what would close the gaps.
+    pub(super) fn kept_for_order(&self) -> u32 {
+        let limit = self.pool.limit_blocks();
+        (limit / 8).max(2).min(limit / 2)
     }
 
     /// Remembers that the writer waits.
@@ -202,13 +212,20 @@ impl Streams<'_> {
         }
         let held = row.sending.written.saturating_sub(row.sending.acked);
         let is_worth_it = held.saturating_mul(4) <= u64::from(self.config.send_buffer) * 3;
-        if is_worth_it && self.room(stream) > 0 {
-            self.starved.remove(&mut self.rows, stream.index());
-            if let Some(row) = self.rows.get_mut(stream) {
-                row.state.clear(State::WANTS_ROOM);
-            }
-            self.tell(stream, Events::WRITABLE);
+        if !is_worth_it {
+            return;
         }
+        if self.room(stream) == 0 {
+            // Its own buffer has room again, but others took what it gave back.
+            self.starved.push_back(&mut self.rows, stream.index());
+            return;
+        }
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        row.state.clear(State::WANTS_ROOM);
+        if !row.state.has(State::WAITS_IDS) {
+            self.starved.remove(&mut self.rows, stream.index());
+        }
+        self.tell(stream, Events::WRITABLE);
     }
 
     /// Blocks came back to the pool: writers that wait for some may go on. Each of them asked
@@ -226,13 +243,22 @@ impl Streams<'_> {
 
     /// Appends bytes and perhaps a mark. All or nothing.
     fn store(&mut self, stream: StreamHandle, bytes: &[u8], mark: bool) -> bool {
-        let gaps = if mark { self.fetch_gaps(stream) } else { None };
+        let gaps = if mark { self.fetch_gaps(stream, Use::Optional) } else { None };
         if mark && gaps.is_none() {
             return false;
         }
         let Some(row) = self.rows.get_mut(stream) else { return false };
         let start = row.sending.written;
         let end = start.saturating_add(bytes.len() as u64);
+        let marked = end.saturating_add(u64::from(mark));
+        let mut needed = row.sending.rope.blocks_needed(&self.pool, marked);
+        if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at(gaps)) {
+            let more = gaps.sent_marks.blocks_needed(&self.pool, (end / 8).saturating_add(1));
+            needed = needed.saturating_add(more);
+        }
+        if needed > self.pool.free_blocks() {
+            return false;
+        }
         if row.sending.rope.write_at(&mut self.pool, start, bytes).is_err() {
             return false;
         }
@@ -243,7 +269,12 @@ impl Streams<'_> {
                 return false;
             }
         }
-        row.sending.written = end.saturating_add(u64::from(mark));
+        // Once for each limit, when it begins to be in the way.
+        let is_first_over = start == row.sending.limit && marked > start;
+        if row.sending.next == row.sending.limit && is_first_over {
+            row.pending.set(Pending::STREAM_BLOCKED);
+        }
+        row.sending.written = marked;
         true
     }
 }

@@ -1,16 +1,14 @@
 //! [`Frame`]: one item inside a sealed packet.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use core::str;
-
-use crate::bytes::{Full, Reader, Truncated, VarintError, Writer, varint_len};
+use crate::bytes::{Full, Reader, Truncated, VarintError, Writer};
 use crate::id::{Priority, StreamId};
 use crate::wire::ack::AckFrame;
+use crate::wire::close::CloseFrame;
 use crate::wire::codes::{StreamCode, TransportCode};
-use crate::wire::stream_frame::{Open, StreamFrame};
-
-/// The longest reason in a CLOSE frame, in bytes: a line for a log, whatever the packet's size.
-pub const MAX_REASON_LEN: usize = 128;
+use crate::wire::datagram::DatagramFrame;
+use crate::wire::reset::ResetFrame;
+use crate::wire::stream_frame::StreamFrame;
 
 /// The type bytes.
 pub(super) mod kind {
@@ -38,7 +36,7 @@ pub(super) mod kind {
     pub(in crate::wire) const STREAM_LAST: u8 = 0x3f;
 }
 
-/// Why bytes are not a frame. The peer's fault: close with [`TransportCode::FRAME_ENCODING`].
+/// Why bytes are not a frame. The peer's fault: close with [`FrameError::code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
     /// An acknowledged range goes below 0, or there are too many of them.
@@ -49,6 +47,8 @@ pub enum FrameError {
     Offset,
     /// A reason that is too long or not UTF-8.
     Reason,
+    /// The root, where only another stream can be meant.
+    Root,
     /// A number that names no stream.
     StreamId,
     /// The packet ends before the frame does.
@@ -57,6 +57,17 @@ pub enum FrameError {
     Type(u8),
     /// An integer that is not minimal, or too large.
     Varint,
+}
+
+impl FrameError {
+    /// What to close with (`docs/PROTOCOL.md` section 10.1).
+    #[must_use]
+    pub const fn code(self) -> TransportCode {
+        match self {
+            Self::Root => TransportCode::STREAM_ID,
+            _ => TransportCode::FRAME_ENCODING,
+        }
+    }
 }
 
 impl From<Truncated> for FrameError {
@@ -191,10 +202,10 @@ impl<'a> Frame<'a> {
                 Self::StreamBlocked { id: stream_id(reader)?, at: reader.varint()? }
             }
             kind::CHILD_LIMIT => {
-                Self::ChildLimit { id: stream_id(reader)?, limit: reader.varint()? }
+                Self::ChildLimit { id: parent_id(reader)?, limit: reader.varint()? }
             }
             kind::CHILD_BLOCKED => {
-                Self::ChildBlocked { id: stream_id(reader)?, at: reader.varint()? }
+                Self::ChildBlocked { id: parent_id(reader)?, at: reader.varint()? }
             }
             kind::SESSION_LIMIT => Self::SessionLimit { limit: reader.varint()? },
             kind::SESSION_BLOCKED => Self::SessionBlocked { at: reader.varint()? },
@@ -286,167 +297,14 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
-/// Why a session ends, and who says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseCause {
-    /// The peer's transport.
-    Transport(TransportCode),
-    /// The peer's application, with a number of its own.
-    Application(u64),
-}
-
-/// The end of the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseFrame<'a> {
-    /// Why.
-    pub cause: CloseCause,
-    /// Why, for a human to read. At most [`MAX_REASON_LEN`] bytes.
-    pub reason: &'a str,
-}
-
-impl<'a> CloseFrame<'a> {
-    fn parse(first: u8, reader: &mut Reader<'a>) -> Result<Self, FrameError> {
-        let code = reader.varint()?;
-        let reason = reader.varint_bytes()?;
-        if reason.len() > MAX_REASON_LEN {
-            return Err(FrameError::Reason);
-        }
-        let reason = str::from_utf8(reason).map_err(|_| FrameError::Reason)?;
-        let cause = if first == kind::CLOSE_TRANSPORT {
-            CloseCause::Transport(TransportCode::new(code))
-        } else {
-            CloseCause::Application(code)
-        };
-        Ok(Self { cause, reason })
-    }
-
-    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        if self.reason.len() > MAX_REASON_LEN {
-            return Err(Full);
-        }
-        let (first, code) = match self.cause {
-            CloseCause::Transport(code) => (kind::CLOSE_TRANSPORT, code.as_u64()),
-            CloseCause::Application(code) => (kind::CLOSE_APPLICATION, code),
-        };
-        writer.put_u8(first)?;
-        writer.put_varint(code)?;
-        writer.put_varint_bytes(self.reason.as_bytes())
-    }
-}
-
-/// The sender of a stream gave it up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResetFrame {
-    /// The stream.
-    pub id: StreamId,
-    /// Why.
-    pub code: StreamCode,
-    /// The position after the last one ever sent: what the stream took of the windows.
-    pub final_position: u64,
-    /// How the stream was opened.
-    pub open: Option<Open>,
-}
-
-impl ResetFrame {
-    fn parse(first: u8, reader: &mut Reader<'_>) -> Result<Self, FrameError> {
-        let id = stream_id(reader)?;
-        let code = StreamCode::new(reader.varint()?);
-        let final_position = reader.varint()?;
-        let is_open = first == kind::RESET_OPEN;
-        let open = if is_open { Some(Open::parse(reader)?) } else { None };
-        Ok(Self { id, code, final_position, open })
-    }
-
-    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        writer.put_u8(if self.open.is_some() { kind::RESET_OPEN } else { kind::RESET })?;
-        writer.put_varint(self.id.as_u64())?;
-        writer.put_varint(self.code.as_u64())?;
-        writer.put_varint(self.final_position)?;
-        self.open.map_or(Ok(()), |open| open.encode(writer))
-    }
-}
-
-/// A datagram that fits one packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DatagramFrame<'a> {
-    /// The stream that it belongs to.
-    pub parent: StreamId,
-    /// The bytes.
-    pub data: &'a [u8],
-}
-
-impl<'a> DatagramFrame<'a> {
-    /// The length of the frame, in bytes.
-    #[must_use]
-    pub const fn encoded_len(&self) -> usize {
-        let len = self.data.len();
-        let header_len = 1_usize.saturating_add(varint_len(self.parent.as_u64()));
-        header_len.saturating_add(varint_len(len as u64)).saturating_add(len)
-    }
-
-    fn parse(first: u8, reader: &mut Reader<'a>) -> Result<Self, FrameError> {
-        let parent = stream_id(reader)?;
-        let has_len = first == kind::DATAGRAM_LEN;
-        let data = if has_len { reader.varint_bytes()? } else { reader.rest() };
-        Ok(Self { parent, data })
-    }
-
-    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        writer.put_u8(kind::DATAGRAM_LEN)?;
-        writer.put_varint(self.parent.as_u64())?;
-        writer.put_varint_bytes(self.data)
-    }
-
-    /// Puts the frame in the form that ends the packet: one or two bytes shorter.
-    ///
-    /// # Errors
-    /// [`Full`] if there is no space; nothing was put.
-    pub fn encode_last(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        let header_len = 1_usize.saturating_add(varint_len(self.parent.as_u64()));
-        if writer.remaining_len() < header_len.saturating_add(self.data.len()) {
-            return Err(Full);
-        }
-        writer.put_u8(kind::DATAGRAM)?;
-        writer.put_varint(self.parent.as_u64())?;
-        writer.put_bytes(self.data)
-    }
-}
-
-/// Everything of a DATAGRAM frame but its data, which follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DatagramHeader {
-    /// The stream that it belongs to.
-    pub parent: StreamId,
-    /// The length of the data, in bytes; `None` if it goes to the end of the packet.
-    pub len: Option<usize>,
-}
-
-impl DatagramHeader {
-    /// The length of this header, in bytes.
-    #[must_use]
-    pub const fn encoded_len(&self) -> usize {
-        let fixed_len = 1_usize.saturating_add(varint_len(self.parent.as_u64()));
-        match self.len {
-            Some(len) => fixed_len.saturating_add(varint_len(len as u64)),
-            None => fixed_len,
-        }
-    }
-
-    /// Puts the header. The data is for the caller to put after it.
-    ///
-    /// # Errors
-    /// [`Full`] if there is no space; nothing was put.
-    pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        if writer.remaining_len() < self.encoded_len() {
-            return Err(Full);
-        }
-        writer.put_u8(if self.len.is_some() { kind::DATAGRAM_LEN } else { kind::DATAGRAM })?;
-        writer.put_varint(self.parent.as_u64())?;
-        self.len.map_or(Ok(()), |len| writer.put_varint(len as u64))
-    }
-}
-
+/// A stream that has bytes of its own: any but the root.
 pub(super) fn stream_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
+    let id = parent_id(reader)?;
+    if id.is_root() { Err(FrameError::Root) } else { Ok(id) }
+}
+
+/// A stream that has children: any.
+pub(super) fn parent_id(reader: &mut Reader<'_>) -> Result<StreamId, FrameError> {
     StreamId::from_u64(reader.varint()?).ok_or(FrameError::StreamId)
 }
 

@@ -4,20 +4,24 @@
 //! Encoding puts all of a value or nothing. Source: `docs/PROTOCOL.md`.
 
 pub mod ack;
+pub mod close;
 pub mod codes;
+pub mod datagram;
 pub mod frame;
 pub mod negotiation;
 pub mod packet;
 pub mod parameters;
+pub mod reset;
 pub mod stream_frame;
 
 pub use ack::{AckEncoder, AckFrame, AckRanges, EcnCounts};
+pub use close::{CloseCause, CloseFrame};
 pub use codes::{StreamCode, TransportCode};
-pub use frame::{
-    CloseCause, CloseFrame, DatagramFrame, DatagramHeader, Frame, FrameError, Frames, ResetFrame,
-};
+pub use datagram::{DatagramFrame, DatagramHeader};
+pub use frame::{Frame, FrameError, Frames};
 pub use packet::{PacketError, PacketKind, SealedHeader};
 pub use parameters::{Parameters, ParametersError, Refusal};
+pub use reset::ResetFrame;
 pub use stream_frame::{Attributes, Open, StreamFrame, StreamHeader};
 
 #[cfg(test)]

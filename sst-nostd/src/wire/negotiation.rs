@@ -62,6 +62,16 @@ impl PatternNumber {
             _ => Err(PacketError::Pattern),
         }
     }
+
+    /// The length of the first handshake message with nothing in it, in bytes: keys and tags.
+    #[must_use]
+    pub const fn min_noise_len(self) -> usize {
+        match self {
+            Self::Xk => 48,
+            Self::Xx => 32,
+            Self::Ik => 96,
+        }
+    }
 }
 
 /// What an INIT of any version has in common with ours.
@@ -69,6 +79,9 @@ impl PatternNumber {
 pub struct InitOutline<'a> {
     /// The version that the initiator wants.
     pub version: u8,
+    /// The byte that tells the pattern. Of other versions only this is known: that
+    /// [`PatternNumber::Xx`] goes with a check that anyone can make.
+    pub pattern: u8,
     /// The initiator's channel.
     pub channel: ChannelId,
     /// Everything before the check.
@@ -89,11 +102,12 @@ impl<'a> InitOutline<'a> {
         let (covered, check) = split_check(packet)?;
         let mut reader = Reader::new(covered);
         expect_kind(&mut reader, PacketKind::Init)?;
-        let version = reader.u8()?;
-        // Pattern and a reserved byte: another version may use them otherwise.
-        reader.u16()?;
+        let [version, pattern, reserved] = reader.array()?;
+        if reserved != 0 {
+            return Err(PacketError::Reserved);
+        }
         let channel = channel(&mut reader)?;
-        Ok(Self { version, channel, covered, check })
+        Ok(Self { version, pattern, channel, covered, check })
     }
 }
 
@@ -127,20 +141,18 @@ impl<'a> Init<'a> {
     /// # Errors
     /// [`PacketError`]: drop the packet, or if it is [`PacketError::Version`], say what we speak.
     pub fn parse(packet: &'a [u8]) -> Result<Self, PacketError> {
-        let InitOutline { version, channel, covered, check } = InitOutline::parse(packet)?;
+        let outline = InitOutline::parse(packet)?;
+        let InitOutline { version, pattern, channel, covered, check } = outline;
         if version != VERSION {
             return Err(PacketError::Version(version));
         }
         let mut reader = Reader::new(covered);
-        let [_, _, pattern, reserved, _, _, _, _] = reader.array()?;
-        if reserved != 0 {
-            return Err(PacketError::Reserved);
-        }
+        reader.bytes(PROLOGUE_LEN.saturating_sub(2))?;
         let pattern = PatternNumber::parse(pattern)?;
         let noise_len = usize::from(reader.u16()?);
         let noise = reader.bytes(noise_len)?;
         let padding_len = reader.remaining().checked_sub(COOKIE_LEN).ok_or(PacketError::Length)?;
-        if noise_len < EPHEMERAL_LEN {
+        if noise_len < pattern.min_noise_len() {
             return Err(PacketError::Length);
         }
         // Nothing else vouches for the padding: two packets must not mean the same.
@@ -393,7 +405,7 @@ fn parse_message(
     expect_kind(&mut reader, kind)?;
     let channel = channel(&mut reader)?;
     let noise = reader.rest();
-    if noise.len() < keys_len.saturating_add(TAG_LEN) {
+    if noise.len() < keys_len.saturating_add(TAG_LEN) || packet.len() > BASE_PACKET_BYTES {
         return Err(PacketError::Length);
     }
     Ok((channel, noise))
@@ -426,137 +438,5 @@ fn channel(reader: &mut Reader<'_>) -> Result<ChannelId, PacketError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::vec::Vec;
-
-    use super::*;
-
-    fn some_channel() -> ChannelId {
-        ChannelId::new(0x0a0b_0c0d).unwrap()
-    }
-
-    fn packet(encode: impl Fn(&mut Writer<'_>) -> Result<(), Full>) -> Vec<u8> {
-        let mut space = [0; 1500];
-        let mut writer = Writer::new(&mut space);
-        encode(&mut writer).unwrap();
-        let bytes = writer.written().to_vec();
-        for len in 0..bytes.len() {
-            let mut short = std::vec![0; len];
-            let mut writer = Writer::new(&mut short);
-            assert_eq!(encode(&mut writer), Err(Full));
-            assert_eq!(writer.position(), 0);
-        }
-        bytes
-    }
-
-    #[test]
-    fn inits_round_trip_from_the_smallest_to_the_largest() {
-        for pattern in [PatternNumber::Xk, PatternNumber::Xx, PatternNumber::Ik] {
-            for (noise_len, packet_bytes, total) in
-                [(32, 0, 512), (470, 512, 512), (471, 512, 513), (100, 1200, 1200), (1158, 0, 1200)]
-            {
-                let noise: Vec<u8> = (0..noise_len).map(|n| n as u8 | 1).collect();
-                let (cookie, check) = ([5; 16], [6; 16]);
-                let init = Init { pattern, channel: some_channel(), noise: &noise, cookie, check };
-                let bytes = packet(|writer| init.encode(packet_bytes, writer));
-                assert_eq!(bytes.len(), total);
-                assert_eq!(Init::parse(&bytes), Ok(init));
-                assert_eq!(init.prologue(), bytes[..10]);
-                assert_eq!(init.ephemeral(), noise[..32]);
-            }
-        }
-        let noise = [0; 1159];
-        let pattern = PatternNumber::Xk;
-        let init = Init {
-            pattern,
-            channel: some_channel(),
-            noise: &noise,
-            cookie: [0; 16],
-            check: [0; 16],
-        };
-        assert_eq!(init.encode(0, &mut Writer::new(&mut [0; 1500])), Err(Full));
-    }
-
-    #[test]
-    fn inits_that_break_a_rule_are_refused_for_it() {
-        let (pattern, channel) = (PatternNumber::Xk, some_channel());
-        let (cookie, check) = ([5; 16], [6; 16]);
-        let init = Init { pattern, channel, noise: &[9; 100], cookie, check };
-        let bytes = packet(|writer| init.encode(0, writer));
-        let with = |changes: &[(usize, u8)]| {
-            let mut bytes = bytes.clone();
-            changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
-            Init::parse(&bytes).map(|_| ())
-        };
-        assert_eq!(with(&[(0, 0xc2)]), Err(PacketError::Kind));
-        assert_eq!(with(&[(1, 2)]), Err(PacketError::Version(2)));
-        assert_eq!(with(&[(1, 0)]), Err(PacketError::Version(0)));
-        assert_eq!(with(&[(2, 0)]), Err(PacketError::Pattern));
-        assert_eq!(with(&[(2, 4)]), Err(PacketError::Pattern));
-        assert_eq!(with(&[(3, 1)]), Err(PacketError::Reserved));
-        assert_eq!(with(&[(4, 0), (5, 0), (6, 0), (7, 0)]), Err(PacketError::Channel));
-        assert_eq!(with(&[(9, 101)]), Ok(()));
-        assert_eq!(with(&[(9, 99)]), Err(PacketError::Padding));
-        assert_eq!(with(&[(9, 31)]), Err(PacketError::Length));
-        assert_eq!(with(&[(8, 2)]), Err(PacketError::Length));
-        assert_eq!(with(&[(110, 1)]), Err(PacketError::Padding));
-        assert_eq!(with(&[(479, 1)]), Err(PacketError::Padding));
-        assert_eq!(with(&[(480, 1), (496, 1)]), Ok(()));
-        for len in 0..512 {
-            assert_eq!(Init::parse(&bytes[..len]), Err(PacketError::Length));
-        }
-        let mut long = bytes;
-        long.resize(1201, 0);
-        assert_eq!(Init::parse(&long), Err(PacketError::Length));
-    }
-
-    #[test]
-    fn another_version_shows_its_outline_whatever_is_in_it() {
-        let mut bytes = [0xee; 600];
-        bytes[..8].copy_from_slice(&[0xc1, 9, 7, 7, 0x0a, 0x0b, 0x0c, 0x0d]);
-        let outline = InitOutline::parse(&bytes).unwrap();
-        assert_eq!((outline.version, outline.channel), (9, some_channel()));
-        assert_eq!((outline.covered.len(), outline.check), (584, &[0xee; 16]));
-        assert_eq!(Init::parse(&bytes), Err(PacketError::Version(9)));
-    }
-
-    #[test]
-    fn the_other_packets_round_trip_and_have_one_length() {
-        let channel = some_channel();
-        let reply = Reply { channel, noise: &[1; 48] };
-        let bytes = packet(|writer| reply.encode(writer));
-        assert_eq!(Reply::parse(&bytes), Ok(reply));
-        assert_eq!(Reply::parse(&bytes[..52]), Err(PacketError::Length));
-
-        let finish = Finish { channel, noise: &[1; 64] };
-        let bytes = packet(|writer| finish.encode(writer));
-        assert_eq!(Finish::parse(&bytes), Ok(finish));
-        assert_eq!(Finish::parse(&bytes[..68]), Err(PacketError::Length));
-
-        let cookie = Cookie { channel, cookie: [1; 16], check: [2; 16] };
-        let mut bytes = packet(|writer| cookie.encode(writer));
-        assert_eq!((Cookie::parse(&bytes), bytes.len()), (Ok(cookie), COOKIE_PACKET_LEN));
-        assert_eq!(Cookie::parse(&bytes[..36]), Err(PacketError::Length));
-        bytes.push(0);
-        assert_eq!(Cookie::parse(&bytes), Err(PacketError::Length));
-
-        let lost = Lost { channel, token: [3; 16] };
-        let mut bytes = packet(|writer| lost.encode(writer));
-        assert_eq!((Lost::parse(&bytes), bytes.len()), (Ok(lost), LOST_PACKET_LEN));
-        assert_eq!(Lost::parse(&bytes[..20]), Err(PacketError::Length));
-        bytes.push(0);
-        assert_eq!(Lost::parse(&bytes), Err(PacketError::Length));
-
-        for count in 1..=8 {
-            let version = Version { channel, versions: &[1; 8][..count], check: [2; 16] };
-            let mut bytes = packet(|writer| version.encode(writer));
-            assert_eq!(Version::parse(&bytes), Ok(version));
-            bytes.push(0);
-            assert_eq!(Version::parse(&bytes), Err(PacketError::Length));
-        }
-        for versions in [&[][..], &[1; 9]] {
-            let version = Version { channel, versions, check: [2; 16] };
-            assert_eq!(version.encode(&mut Writer::new(&mut [0; 64])), Err(Full));
-        }
-    }
-}
+#[path = "negotiation_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 
 use crate::bytes::{Full, MAX_VARINT, Reader, Writer, varint_len};
 use crate::id::{Priority, StreamId};
-use crate::wire::frame::{FrameError, kind, stream_id};
+use crate::wire::frame::{FrameError, kind, parent_id, stream_id};
 
 const FIN: u8 = 0x01;
 const LEN: u8 = 0x02;
@@ -39,7 +39,7 @@ pub struct Open {
 
 impl Open {
     pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Self, FrameError> {
-        let parent = stream_id(reader)?;
+        let parent = parent_id(reader)?;
         let bits = reader.u8()?;
         if bits & !(ATTRIBUTE_DATAGRAM | ATTRIBUTE_PRIORITY | ATTRIBUTE_SERVICE) != 0 {
             return Err(FrameError::Attributes);

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::message::{
-    Entry, HASH_LEN, Kind, MAX_RECORD_LEN, Request, parse_get_answer,
-};
+use super::message::{Entry, HASH_LEN, Kind, MAX_RECORD_LEN, Request, parse_get_answer};
 use super::name::join;
 use super::partial::Partial;
 use super::{FileError, PIECE_LEN, PROTOCOL, SERVICE, shown};

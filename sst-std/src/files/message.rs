@@ -68,9 +68,7 @@ impl Request {
             Self::Get { path, have, hash } => {
                 [&[GET][..], &have.to_be_bytes(), hash, path.as_bytes()].concat()
             }
-            Self::Put { path, size } => {
-                [&[PUT][..], &size.to_be_bytes(), path.as_bytes()].concat()
-            }
+            Self::Put { path, size } => [&[PUT][..], &size.to_be_bytes(), path.as_bytes()].concat(),
         }
     }
 
@@ -194,7 +192,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::BadRequest => "refused: the path leads out of the shared directory, or is strange",
+            Self::BadRequest => {
+                "refused: the path leads out of the shared directory, or is strange"
+            }
             Self::Exists => "refused: exists already",
             Self::Hash => "refused: the contents arrived damaged",
             Self::Io(text) => return write!(out, "refused: {text}"),

@@ -44,7 +44,8 @@ mod tests {
             assert!(components(good).is_some(), "{good:?}");
         }
         let long = "x".repeat(256);
-        let bad = ["/", "/a", "a//b", ".", "..", "a/../b", "a/.", "a\\b", "a\0", "a\n", "a//", &long];
+        let bad =
+            ["/", "/a", "a//b", ".", "..", "a/../b", "a/.", "a\\b", "a\0", "a\n", "a//", &long];
         for bad in bad {
             assert!(components(bad).is_none() || bad == "/", "{bad:?}");
         }

@@ -103,7 +103,8 @@ impl Drop for Partial {
     fn drop(&mut self) {
         // An unfinished file without a byte helps no one.
         if self.is_final || self.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-            let still_ours = fs::metadata(&self.temporary).is_ok_and(|metadata| metadata.len() == 0);
+            let still_ours =
+                fs::metadata(&self.temporary).is_ok_and(|metadata| metadata.len() == 0);
             if still_ours {
                 let _ = fs::remove_file(&self.temporary);
             }

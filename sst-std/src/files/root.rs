@@ -72,11 +72,8 @@ impl Root {
         let mut random = [0; 8];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| refusal(Errno::AGAIN))?;
         let temporary = format!(".{:016x}.sst-put", u64::from_be_bytes(random));
-        let flags = OFlags::WRONLY
-            | OFlags::CREATE
-            | OFlags::EXCL
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o644);
         let file = rustix::fs::openat(&directory, &temporary, flags, mode).map_err(refusal)?;
         let name = String::from(*name);

@@ -75,10 +75,7 @@ impl Ping {
         }
         let quantiles = Quantiles::new(times);
         if options.json {
-            println!(
-                "{}",
-                json!({ "sent": self.count, "lost": lost, "rtt": quantiles.json() })
-            );
+            println!("{}", json!({ "sent": self.count, "lost": lost, "rtt": quantiles.json() }));
         } else {
             println!("{} sent, {lost} lost; {quantiles}", self.count);
         }

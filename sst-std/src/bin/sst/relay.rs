@@ -47,12 +47,7 @@ pub(crate) async fn start(
 }
 
 #[allow(clippy::disallowed_methods, reason = "a command has a clock")]
-async fn run(
-    socket: UdpSocket,
-    server: SocketAddr,
-    conditions: Conditions,
-    traffic: Arc<Traffic>,
-) {
+async fn run(socket: UdpSocket, server: SocketAddr, conditions: Conditions, traffic: Arc<Traffic>) {
     let mut lines = [(); 2].map(|()| Line { waiting: VecDeque::new(), is_free_at: Instant::now() });
     let (mut client, mut buffer, mut noise) = (None, vec![0; 65_536], 0x9e37_79b9_7f4a_7c15);
     loop {

@@ -156,8 +156,9 @@ impl Picture {
         for (directory, files) in directories {
             let _ = writeln!(picture, "┬ {directory}/");
             if files.len() > MAX_ROWS_EACH {
-                let (done, size) =
-                    files.iter().fold((0, 0), |sum, (_, file)| (sum.0 + file.done, sum.1 + file.size));
+                let (done, size) = files
+                    .iter()
+                    .fold((0, 0), |sum, (_, file)| (sum.0 + file.done, sum.1 + file.size));
                 let whole = files.iter().filter(|(_, file)| file.ended.is_some()).count();
                 let _ = writeln!(
                     picture,
@@ -175,8 +176,7 @@ impl Picture {
                     (None, true) => "◀ priority raised".into(),
                     (None, false) => String::new(),
                 };
-                let _ =
-                    writeln!(picture, "{line} {name:14} {} {state}", bar(file.done, file.size));
+                let _ = writeln!(picture, "{line} {name:14} {} {state}", bar(file.done, file.size));
             }
         }
         picture

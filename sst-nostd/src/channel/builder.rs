@@ -1,0 +1,165 @@
+//! A packet under construction: its frames, and what is to be remembered of them.
+
+use super::path::Path;
+use super::sent::{Chain, Receipt, SentPackets};
+use crate::bytes::{Full, Writer};
+use crate::crypto::TAG_LEN;
+use crate::wire::Frame;
+
+/// A packet under construction. It holds its header, and what the channel itself had to say.
+///
+/// Hand it to [`Channel::finish_packet`](super::Channel::finish_packet), or to
+/// [`abandon`](Self::abandon): dropping it strands its receipts in the table.
+#[derive(Debug)]
+#[must_use = "finish it or abandon it"]
+pub struct PacketBuilder<'b> {
+    pub(super) bytes: &'b mut [u8],
+    pub(super) header_len: usize,
+    /// Where the next frame goes.
+    pub(super) position: usize,
+    /// Where the tag must begin at the latest.
+    pub(super) end: usize,
+    pub(super) number: u64,
+    pub(super) kind: Kind,
+    pub(super) path: Path,
+    pub(super) chain: Chain,
+    pub(super) is_ack_eliciting: bool,
+    /// The largest packet number acknowledged in it.
+    pub(super) told: Option<u64>,
+}
+
+/// What a packet is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    AckOnly,
+    Data,
+    MtuProbe,
+    /// About the path; padded, if it is a challenge.
+    Path {
+        is_padded: bool,
+        is_elsewhere: bool,
+    },
+    Probe,
+}
+
+impl Kind {
+    /// Whether such a packet must find room in the table. A probe need not, if it carries nothing:
+    /// its acknowledgement shows what was lost all the same, and makes room.
+    pub(super) const fn must_be_recorded(self) -> bool {
+        matches!(self, Self::Data | Self::MtuProbe)
+    }
+}
+
+impl PacketBuilder<'_> {
+    /// Adds a frame that asks for an acknowledgement. `write` puts it and returns what to remember
+    /// of it.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room in the packet or for the receipt; nothing has changed.
+    pub fn add<W>(&mut self, sent: &mut SentPackets<'_>, write: W) -> Result<(), Full>
+    where
+        W: FnOnce(&mut Writer<'_>) -> Result<Receipt, Full>,
+    {
+        if !sent.has_room(1) {
+            return Err(Full);
+        }
+        let (position, receipt) = self.written(write)?;
+        if !sent.push_receipt(&mut self.chain, receipt) {
+            return Err(Full);
+        }
+        self.position = position;
+        self.is_ack_eliciting = true;
+        Ok(())
+    }
+
+    /// Adds a frame that runs to the end of the packet, as [`PacketBuilder::add`] does: no more
+    /// frames fit, and no padding is put. For packets so short that they should be padded
+    /// ([`MIN_ASKING_LEN`](super::MIN_ASKING_LEN)), use a form of the frame that has a length.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room in the packet or for the receipt; nothing has changed.
+    pub fn add_last<W>(&mut self, sent: &mut SentPackets<'_>, write: W) -> Result<(), Full>
+    where
+        W: FnOnce(&mut Writer<'_>) -> Result<Receipt, Full>,
+    {
+        self.add(sent, write)?;
+        self.end = self.position;
+        Ok(())
+    }
+
+    /// Lets `write` put many frames, and call what it is given with what to remember of each:
+    /// `false` means that no more can be remembered, so that the frame must not be put. `write`
+    /// answers true if its last frame runs to the end of the packet, so that nothing may follow.
+    pub fn fill(
+        &mut self,
+        sent: &mut SentPackets<'_>,
+        write: impl FnOnce(&mut Writer<'_>, &mut dyn FnMut(Receipt) -> bool) -> bool,
+    ) {
+        let Some(space) = self.bytes.get_mut(self.position..self.end) else { return };
+        let mut writer = Writer::new(space);
+        let (chain, is_ack_eliciting) = (&mut self.chain, &mut self.is_ack_eliciting);
+        let is_last = write(&mut writer, &mut |receipt| {
+            let is_noted = sent.has_room(1) && sent.push_receipt(chain, receipt);
+            *is_ack_eliciting |= is_noted;
+            is_noted
+        });
+        self.position = self.position.saturating_add(writer.position());
+        if is_last {
+            self.end = self.position;
+        }
+    }
+
+    /// Adds a frame of which nothing needs to be remembered.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room; nothing has changed.
+    pub fn add_frame(&mut self, frame: &Frame<'_>) -> Result<(), Full> {
+        let (position, ()) = self.written(|writer| frame.encode(writer))?;
+        self.position = position;
+        self.is_ack_eliciting |= frame.is_ack_eliciting();
+        Ok(())
+    }
+
+    /// Gives the packet up, as if it had never begun.
+    pub fn abandon(self, sent: &mut SentPackets<'_>) {
+        sent.drop_chain(self.chain);
+    }
+
+    /// Bytes left for frames.
+    #[must_use]
+    pub const fn remaining_len(&self) -> usize {
+        self.end.saturating_sub(self.position)
+    }
+
+    /// Whether it holds no frame yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.position <= self.header_len
+    }
+
+    /// Whether a frame in it asks for an acknowledgement.
+    #[must_use]
+    pub const fn is_ack_eliciting(&self) -> bool {
+        self.is_ack_eliciting
+    }
+
+    /// Puts padding until the packet, with its tag, has `len` bytes or has no more room.
+    pub(super) fn pad_to(&mut self, len: usize) {
+        let end = len.saturating_sub(TAG_LEN).min(self.end);
+        if let Some(rest) = self.bytes.get_mut(self.position..end) {
+            rest.fill(0);
+            self.position = end;
+        }
+    }
+
+    /// Lets `write` put something after the last frame. Answers where that ends.
+    pub(super) fn written<R>(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<R, Full>,
+    ) -> Result<(usize, R), Full> {
+        let space = self.bytes.get_mut(self.position..self.end).ok_or(Full)?;
+        let mut writer = Writer::new(space);
+        let result = write(&mut writer)?;
+        Ok((self.position.saturating_add(writer.position()), result))
+    }
+}

@@ -1,0 +1,431 @@
+//! One keyed path of a session: sealed packets with their numbers, keys, replay window,
+//! acknowledgements, losses, congestion, pacing, packet size, marks, key updates and validation of
+//! addresses.
+//!
+//! It knows nothing of what packets carry. The layer above puts frames into a [`PacketBuilder`] and
+//! leaves a [`Receipt`] for each; the channel hands the receipts back once it knows the packet's
+//! [`Fate`]. The order of a visit is: packets in ([`Channel::open`], the frames,
+//! [`Channel::on_received`]), [`Channel::on_timeout`] if the deadline has passed,
+//! [`Channel::take_settled`] until empty, then [`Channel::send_permit`] and
+//! [`Channel::begin_packet`] as long as something may and wants to be sent.
+
+mod acks;
+mod builder;
+mod config;
+mod dropped;
+mod flight;
+mod idle;
+mod keys;
+mod late;
+mod path;
+mod receive;
+mod sent;
+mod stats;
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests;
+mod transmit;
+
+pub use acks::{AckInvalid, AckSummary};
+pub use builder::PacketBuilder;
+pub use config::{ChannelConfig, ChannelStart};
+pub use dropped::{DropCounts, Dropped};
+pub use keys::{ChannelSecrets, KeyLimits};
+pub use path::Path;
+pub use receive::{Arrival, Opened};
+pub use sent::{Fate, Receipt, Receipts, SentPacket, SentPackets, SentReceipt};
+pub use stats::{ChannelStats, Totals};
+pub use transmit::{BeginError, FinishError, MIN_ASKING_LEN, Permit, SentInfo};
+
+use crate::bytes::MAX_VARINT;
+use crate::crypto::kdf::mac16;
+use crate::crypto::{Crypto, Suite, TAG_LEN};
+use crate::id::ChannelId;
+use crate::recovery::congestion::Controller;
+use crate::recovery::loss::SkipPolicy;
+use crate::recovery::received::Received;
+use crate::storage::SlidingBits;
+use crate::time::{Duration, Instant};
+use crate::wire::SealedHeader;
+use flight::Flight;
+use idle::Idle;
+use keys::{ReceiveKeys, SendKeys};
+use late::LateWatch;
+use path::Paths;
+use sent::{Chain, List};
+
+/// Words of the replay window: 2048 numbers, more than any reordering worth accepting.
+const REPLAY_WORDS: usize = 32;
+
+/// Packets sent at one probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
+const MAX_PROBES: u8 = 2;
+
+/// The suite of a channel is not supported by the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnsupportedSuite(pub Suite);
+
+/// One keyed path of a session.
+pub struct Channel<C: Crypto> {
+    config: ChannelConfig,
+    limits: KeyLimits,
+    local_id: ChannelId,
+    remote_id: ChannelId,
+    local_secret: [u8; 16],
+    peer_max_ack_delay: Duration,
+    max_packet_len: usize,
+
+    receive_keys: ReceiveKeys<C::Aead>,
+    replay: SlidingBits<REPLAY_WORDS>,
+    received: Received,
+
+    send_keys: SendKeys<C::Aead>,
+    is_update_forced: bool,
+    /// The first number that we may use: 0 is FINISH.
+    first_number: u64,
+    next_number: u64,
+    largest_acked: Option<u64>,
+    skip: SkipPolicy,
+
+    in_flight: List,
+    settled: List,
+    late: LateWatch,
+    flight: Flight,
+    loss_at: Option<Instant>,
+    probes_owed: u8,
+    paced_until: Option<Instant>,
+    ack_only_count: u32,
+
+    paths: Paths,
+    finish: Finish,
+    finish_resends: u32,
+    idle: Idle,
+    totals: Totals,
+    dropped: DropCounts,
+    /// Rows looked at for acknowledgements, ever.
+    #[cfg(test)]
+    rows_seen: u64,
+}
+
+/// Whether the peer is known to have our FINISH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    /// It has it, or there is none.
+    Confirmed,
+    /// The probe timeout has passed: it must be sent again.
+    Owed,
+    /// It was sent.
+    Waiting,
+}
+
+impl<C: Crypto> Channel<C> {
+    /// The channel that a negotiation has agreed on.
+    ///
+    /// # Errors
+    /// [`UnsupportedSuite`] if `crypto` does not know the suite.
+    pub fn new(
+        crypto: &C,
+        config: &ChannelConfig,
+        now: Instant,
+        start: ChannelStart,
+    ) -> Result<Self, UnsupportedSuite> {
+        let suite = start.secrets.suite();
+        let unsupported = UnsupportedSuite(suite);
+        let mut replay = SlidingBits::new();
+        // Packet 0 is FINISH, which is never sealed like this one's packets.
+        replay.set(0);
+        let [a, b, c, d, ..] = mac16(&start.local_secret, &[b"first skip"]);
+        let max_packet_len = config.max_packet_len.min(start.peer_max_packet_len);
+        let initial_rtt = start.measured_rtt.unwrap_or(config.initial_rtt);
+        Ok(Self {
+            limits: config.key_limits.unwrap_or(KeyLimits::of(suite)),
+            local_id: start.local_id,
+            remote_id: start.remote_id,
+            peer_max_ack_delay: start.peer_max_ack_delay,
+            max_packet_len,
+            receive_keys: ReceiveKeys::new(crypto, &start.secrets).ok_or(unsupported)?,
+            replay,
+            received: Received::new(config.ack),
+            send_keys: SendKeys::new(crypto, &start.secrets, now).ok_or(unsupported)?,
+            is_update_forced: false,
+            first_number: 1,
+            next_number: 1,
+            largest_acked: None,
+            skip: SkipPolicy::new(u32::from_be_bytes([a, b, c, d])),
+            in_flight: List::EMPTY,
+            settled: List::EMPTY,
+            late: LateWatch::new(),
+            flight: Flight::new(config, max_packet_len, initial_rtt, 0, now),
+            loss_at: None,
+            probes_owed: 0,
+            paced_until: None,
+            ack_only_count: 0,
+            paths: Paths::new(start.path, mac16(&start.local_secret, &[b"challenge"])),
+            local_secret: start.local_secret,
+            finish: Finish::Confirmed,
+            finish_resends: 0,
+            idle: Idle::new(config.idle_timeout, config.keep_alive_timeout, now),
+            totals: Totals::default(),
+            dropped: DropCounts::default(),
+            #[cfg(test)]
+            rows_seen: 0,
+            config: *config,
+        })
+    }
+
+    /// The initiator has sent FINISH of `len` bytes as packet 0, before any other packet.
+    ///
+    /// Returns false, with nothing recorded, if the table is full.
+    pub fn on_finish_sent(
+        &mut self,
+        now: Instant,
+        len: usize,
+        receipts: impl IntoIterator<Item = Receipt>,
+        sent: &mut SentPackets<'_>,
+    ) -> bool {
+        let mut chain = Chain::EMPTY;
+        for receipt in receipts {
+            if !sent.push_receipt(&mut chain, receipt) {
+                sent.drop_chain(chain);
+                return false;
+            }
+        }
+        let packet = SentPacket::new(0, now, u16::try_from(len).unwrap_or(u16::MAX), 0);
+        if !sent.push(&mut self.in_flight, packet, chain) {
+            return false;
+        }
+        self.first_number = 0;
+        self.finish = Finish::Waiting;
+        self.flight.on_sent(now, &packet);
+        self.idle.on_sent(now);
+        true
+    }
+
+    /// FINISH was sent again, as [`Permit::Finish`] asked.
+    pub fn on_finish_resent(&mut self, now: Instant, sent: &mut SentPackets<'_>) {
+        self.finish_resends = self.finish_resends.saturating_add(1);
+        if self.finish == Finish::Owed {
+            self.finish = Finish::Waiting;
+        }
+        if let Some(packet) = sent.first_mut(&self.in_flight)
+            && packet.number == 0
+        {
+            packet.sent_at = now;
+        }
+    }
+
+    /// A challenge arrived on `path`: the answer goes back there.
+    pub fn on_path_challenge(&mut self, path: Path, data: [u8; 8]) {
+        self.paths.on_challenge(path, data);
+    }
+
+    /// An answer arrived on `path`. Returns whether it proves that path and the channel moved there.
+    pub fn on_path_response(&mut self, now: Instant, path: Path, data: [u8; 8]) -> bool {
+        let Some(before) = self.paths.on_response(path, data) else { return false };
+        if self.paths.current().is_same_route(&before) {
+            self.flight.on_port_change(self.next_number, now);
+        } else {
+            let rtt = self.config.initial_rtt;
+            self.flight =
+                Flight::new(&self.config, self.max_packet_len, rtt, self.next_number, now);
+        }
+        // What is in flight went elsewhere: an acknowledgement from here shows that it is lost.
+        if !self.in_flight.is_empty() {
+            self.probes_owed = self.probes_owed.max(1);
+        }
+        self.totals.moves = self.totals.moves.saturating_add(1);
+        true
+    }
+
+    /// Does what is due at `now`. Then call [`Channel::take_settled`] until it is empty.
+    pub fn on_timeout(&mut self, now: Instant, sent: &mut SentPackets<'_>) {
+        self.receive_keys.on_timeout(now);
+        self.paths.on_timeout(now);
+        if self.loss_at.is_some_and(|at| at <= now) {
+            self.detect_lost(now, sent);
+        } else if self.pto_at().is_some_and(|at| at <= now) {
+            self.on_pto(now);
+        }
+        if self.idle.keep_alive_at().is_some_and(|at| at <= now) {
+            self.idle.on_keep_alive(now);
+            self.probes_owed = self.probes_owed.max(1);
+        }
+        if self.paced_until.is_some_and(|at| at <= now) {
+            self.paced_until = None;
+        }
+    }
+
+    /// The next receipt whose packet has met its fate.
+    ///
+    /// A packet is told once: acknowledged or lost. One that was lost and is acknowledged later is
+    /// only counted ([`Totals::spurious_losses`]).
+    pub fn take_settled(&mut self, sent: &mut SentPackets<'_>) -> Option<(Receipt, Fate)> {
+        sent.take_receipt(&mut self.settled)
+    }
+
+    /// Gives up everything in flight as lost, because the channel is closed or replaced. Take the
+    /// receipts with [`Channel::take_settled`] before the channel is dropped, or they stay in the
+    /// table.
+    pub fn retire(&mut self, sent: &mut SentPackets<'_>) {
+        loop {
+            let start = self.in_flight.start();
+            if sent.settle(&mut self.in_flight, start, &mut self.settled, Fate::Lost).is_none() {
+                break;
+            }
+        }
+        self.loss_at = None;
+        self.probes_owed = 0;
+    }
+
+    /// Begins the next epoch of keys with the next packet that may.
+    pub fn update_keys(&mut self) {
+        self.is_update_forced = true;
+    }
+
+    /// Changes how long to be silent before the path is kept open by a packet; `None` for ever.
+    pub fn set_keep_alive(&mut self, timeout: Option<Duration>) {
+        self.idle.set_keep_alive(timeout);
+    }
+
+    /// Copies of the receipts of a packet that a probe should repeat: at most the oldest two in
+    /// flight, the first for the first [`Permit::Probe`]. The packet itself is not given up.
+    #[must_use]
+    pub fn probe_receipts<'a, 's>(&self, sent: &'a SentPackets<'s>) -> Receipts<'a, 's> {
+        let nth = u32::from(MAX_PROBES.saturating_sub(self.probes_owed));
+        sent.receipts_of(&self.in_flight, nth.min(self.in_flight.len().saturating_sub(1)))
+    }
+
+    /// When to call [`Channel::on_timeout`] and then [`Channel::send_permit`].
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let path_at = self.paths.deadline(MIN_ASKING_LEN);
+        let recovery_at = self.loss_at.or_else(|| self.pto_at());
+        let times = [
+            recovery_at,
+            path_at,
+            self.received.ack_at(),
+            self.receive_keys.deadline(),
+            self.paced_until,
+            self.expires_at(),
+            self.idle.keep_alive_at(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Whether nothing was heard for the idle timeout.
+    #[must_use]
+    pub fn is_expired(&self, now: Instant) -> bool {
+        self.expires_at().is_some_and(|at| at <= now)
+    }
+
+    /// Whether the keys may no longer be trusted or used: the session must be closed. One more
+    /// packet can be sealed, to say so.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.receive_keys.is_exhausted(&self.limits)
+            || self.send_keys.is_nearly_spent(&self.limits)
+            || self.next_number >= MAX_VARINT
+    }
+
+    /// Whether an acknowledgement must be sent now.
+    #[must_use]
+    pub fn is_ack_due(&self, now: Instant) -> bool {
+        self.received.is_due(now)
+    }
+
+    /// Whether the peer is known to have our FINISH.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.finish == Finish::Confirmed
+    }
+
+    /// Whether packets that asked for it wait for their acknowledgement.
+    #[must_use]
+    pub const fn has_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// The path in use.
+    #[must_use]
+    pub const fn path(&self) -> Path {
+        self.paths.current()
+    }
+
+    /// The path being tested, if the peer seems to have moved.
+    #[must_use]
+    pub fn tested_path(&self) -> Option<Path> {
+        self.paths.candidate()
+    }
+
+    /// The channel's name in packets to us.
+    #[must_use]
+    pub const fn local_id(&self) -> ChannelId {
+        self.local_id
+    }
+
+    /// The channel's name in packets to the peer.
+    #[must_use]
+    pub const fn remote_id(&self) -> ChannelId {
+        self.remote_id
+    }
+
+    /// The largest packet now sent, in bytes.
+    #[must_use]
+    pub fn mtu_bytes(&self) -> usize {
+        self.flight.mtu.current()
+    }
+
+    /// The most frame bytes that a packet holds now, with the longest header.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let overhead = SealedHeader::MAX_LEN.saturating_add(TAG_LEN);
+        self.flight.packet_len().saturating_sub(overhead)
+    }
+
+    /// The probe timeout without backoff.
+    #[must_use]
+    pub fn pto_base(&self) -> Duration {
+        self.flight.rtt.pto_base(self.peer_max_ack_delay)
+    }
+
+    /// The share of packets lost of late, in parts of 65,536.
+    #[must_use]
+    pub const fn loss_rate(&self) -> u32 {
+        self.flight.loss_rate.value()
+    }
+
+    /// What was counted and measured.
+    #[must_use]
+    pub fn stats(&self) -> ChannelStats {
+        ChannelStats {
+            totals: self.totals,
+            dropped: self.dropped,
+            window_bytes: self.flight.congestion.window_bytes(),
+            in_flight_bytes: self.flight.bytes(),
+            loss_rate: self.loss_rate(),
+            mtu_bytes: self.mtu_bytes(),
+            min_rtt: self.flight.rtt.min(),
+            smoothed_rtt: self.flight.rtt.smoothed(),
+        }
+    }
+
+    fn on_pto(&mut self, now: Instant) {
+        self.flight.on_pto(now);
+        self.totals.probe_timeouts = self.totals.probe_timeouts.saturating_add(1);
+        if self.finish == Finish::Confirmed {
+            let in_flight = u8::try_from(self.flight.packets()).unwrap_or(MAX_PROBES);
+            self.probes_owed = in_flight.clamp(1, MAX_PROBES);
+        } else {
+            self.finish = Finish::Owed;
+        }
+    }
+
+    fn pto_at(&self) -> Option<Instant> {
+        // FINISH is acknowledged at once.
+        let is_confirmed = self.finish == Finish::Confirmed;
+        let delay = if is_confirmed { self.peer_max_ack_delay } else { Duration::ZERO };
+        self.flight.pto_at(delay)
+    }
+
+    fn expires_at(&self) -> Option<Instant> {
+        self.idle.expires_at(self.pto_base())
+    }
+}

@@ -1,0 +1,345 @@
+//! Where a channel's packets go, and how a new address is proved before they go there.
+//!
+//! A peer whose address changes (a NAT that forgot it, say) is believed only after it has answered
+//! a challenge sent to the new address (RFC 9000 section 8.2). Until then everything else keeps
+//! going to the old one, and the new one is sent no more bytes than came from it. A packet raced
+//! ahead by someone else thus moves nothing: the next genuine one from the old address ends the
+//! test.
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::crypto::kdf::{equal, mac16};
+use crate::time::{Duration, Instant};
+
+/// Times a challenge is sent before the new address is given up.
+const MAX_CHALLENGES: u8 = 4;
+
+/// Both ends of a path, as the socket sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// The local address packets arrive at, where the socket tells.
+    pub local: Option<IpAddr>,
+    /// The peer's address and port.
+    pub peer: SocketAddr,
+}
+
+impl Path {
+    /// Whether the two differ in no more than the peer's port: then the route and its qualities
+    /// are most likely the same (RFC 9000 section 9.4).
+    #[must_use]
+    pub fn is_same_route(&self, other: &Self) -> bool {
+        self.local == other.local && self.peer.ip() == other.peer.ip()
+    }
+}
+
+/// The path in use and the one being tested.
+pub(super) struct Paths {
+    current: Path,
+    /// Known to us alone: the peer must not be able to answer a challenge that it did not get.
+    secret: [u8; 16],
+    /// Makes the challenges of an address differ from those before it was moved away from. It does
+    /// not change with each test: packets raced from elsewhere could otherwise end the test of a
+    /// genuine new address again and again, and each answer would come too late.
+    moves_count: u32,
+    response: Option<[u8; 8]>,
+    candidate: Option<Candidate>,
+}
+
+struct Candidate {
+    path: Path,
+    received_bytes: u64,
+    sent_bytes: u64,
+    challenges_count: u8,
+    challenge_at: Instant,
+    response: Option<[u8; 8]>,
+}
+
+/// What to put into a packet about paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PathFrames {
+    pub(super) challenge: Option<[u8; 8]>,
+    pub(super) response: Option<[u8; 8]>,
+}
+
+impl Paths {
+    /// Begins on `current`, which the negotiation has proved. `secret` is random.
+    pub(super) const fn new(current: Path, secret: [u8; 16]) -> Self {
+        Self { current, secret, moves_count: 0, response: None, candidate: None }
+    }
+
+    /// A packet of `len` bytes that opened arrived on `path`. Only one with the highest number so
+    /// far begins or ends a test: an older one may have been held back.
+    pub(super) fn on_packet(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) {
+        if path == self.current {
+            if is_highest {
+                self.candidate = None;
+            }
+            return;
+        }
+        if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == path)
+        {
+            candidate.received_bytes = candidate.received_bytes.saturating_add(len as u64);
+            return;
+        }
+        if !is_highest || !may_be_sent_to(path.peer.ip(), self.current.peer.ip()) {
+            return;
+        }
+        self.candidate = Some(Candidate {
+            path,
+            received_bytes: len as u64,
+            sent_bytes: 0,
+            challenges_count: 0,
+            challenge_at: now,
+            response: None,
+        });
+    }
+
+    /// The peer tests `path`. Only the newest challenge of a path is answered.
+    pub(super) fn on_challenge(&mut self, path: Path, data: [u8; 8]) {
+        if path == self.current {
+            self.response = Some(data);
+        } else if let Some(candidate) = self.candidate.as_mut()
+            && candidate.path == path
+        {
+            candidate.response = Some(data);
+        }
+    }
+
+    /// The peer answered a challenge on `path`. If it was ours for that path, and that is the one
+    /// under test, it is now the current one; the one before is returned.
+    pub(super) fn on_response(&mut self, path: Path, data: [u8; 8]) -> Option<Path> {
+        let candidate = self.candidate.as_ref().filter(|candidate| candidate.path == path)?;
+        if !equal(&self.challenge(&candidate.path), &data) {
+            return None;
+        }
+        let candidate = self.candidate.take()?;
+        self.moves_count = self.moves_count.wrapping_add(1);
+        self.response = candidate.response;
+        Some(core::mem::replace(&mut self.current, candidate.path))
+    }
+
+    /// Gives up a candidate that has not answered its last challenge.
+    pub(super) fn on_timeout(&mut self, now: Instant) {
+        if self.candidate.as_ref().is_some_and(|candidate| {
+            candidate.challenges_count >= MAX_CHALLENGES && candidate.challenge_at <= now
+        }) {
+            self.candidate = None;
+        }
+    }
+
+    /// The path that has something to be sent about it, and the most bytes that may go there.
+    pub(super) fn wants_packet(&self, now: Instant, min_len: usize) -> Option<(Path, usize)> {
+        if let Some(candidate) = &self.candidate
+            && (candidate.response.is_some() || candidate.wants_challenge(now))
+        {
+            let budget = candidate.budget();
+            if budget >= min_len {
+                return Some((candidate.path, budget));
+            }
+        }
+        self.response.map(|_| (self.current, usize::MAX))
+    }
+
+    /// Takes what is to be said on `path`. A challenge is repeated after `timeout`.
+    pub(super) fn take_frames(
+        &mut self,
+        now: Instant,
+        path: Path,
+        timeout: Duration,
+    ) -> PathFrames {
+        if path == self.current {
+            return PathFrames { challenge: None, response: self.response.take() };
+        }
+        let challenge = self.challenge(&path);
+        let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == path)
+        else {
+            return PathFrames::default();
+        };
+        let wants = candidate.wants_challenge(now);
+        if wants {
+            let backoff = 1u32.checked_shl(u32::from(candidate.challenges_count)).unwrap_or(1);
+            candidate.challenge_at = now.after(timeout.saturating_mul(backoff));
+            candidate.challenges_count = candidate.challenges_count.saturating_add(1);
+        }
+        PathFrames { challenge: wants.then_some(challenge), response: candidate.response.take() }
+    }
+
+    /// A packet of `len` bytes was sent on `path`.
+    pub(super) fn on_sent(&mut self, path: Path, len: usize) {
+        if let Some(candidate) = self.candidate.as_mut()
+            && candidate.path == path
+        {
+            candidate.sent_bytes = candidate.sent_bytes.saturating_add(len as u64);
+        }
+    }
+
+    pub(super) const fn current(&self) -> Path {
+        self.current
+    }
+
+    /// The path under test.
+    pub(super) fn candidate(&self) -> Option<Path> {
+        self.candidate.as_ref().map(|candidate| candidate.path)
+    }
+
+    /// When to repeat a challenge or give up. A challenge that waits for bytes to be allowed has no
+    /// deadline: a packet must arrive first.
+    pub(super) fn deadline(&self, min_len: usize) -> Option<Instant> {
+        let candidate = self.candidate.as_ref()?;
+        let is_last = candidate.challenges_count >= MAX_CHALLENGES;
+        (is_last || candidate.budget() >= min_len).then_some(candidate.challenge_at)
+    }
+
+    fn challenge(&self, path: &Path) -> [u8; 8] {
+        let count = self.moves_count.to_be_bytes();
+        let (peer, port) = (address_bytes(path.peer.ip()), path.peer.port().to_be_bytes());
+        let local = path.local.map_or([0; 16], address_bytes);
+        let [a, b, c, d, e, f, g, h, ..] = mac16(&self.secret, &[&count, &peer, &port, &local]);
+        [a, b, c, d, e, f, g, h]
+    }
+}
+
+impl Candidate {
+    fn wants_challenge(&self, now: Instant) -> bool {
+        self.challenges_count < MAX_CHALLENGES && self.challenge_at <= now
+    }
+
+    fn budget(&self) -> usize {
+        let budget = self.received_bytes.saturating_sub(self.sent_bytes);
+        usize::try_from(budget).unwrap_or(usize::MAX)
+    }
+}
+
+/// Whether an address may be tried. Nobody may lead us to send to groups, to nobody, or to
+/// ourselves; unless the peer was on this machine all along.
+fn may_be_sent_to(address: IpAddr, current: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    let is_strange_loopback = address.is_loopback() && !current.is_loopback();
+    !(address.is_multicast() || address.is_unspecified() || is_broadcast || is_strange_loopback)
+}
+
+fn address_bytes(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN: usize = 33;
+    const WAIT: Duration = Duration::from_millis(100);
+
+    fn path(port: u16) -> Path {
+        Path { local: None, peer: SocketAddr::from(([192, 0, 2, 1], port)) }
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1000)
+    }
+
+    fn paths() -> Paths {
+        Paths::new(path(1), [7; 16])
+    }
+
+    #[test]
+    fn a_new_address_is_used_once_it_has_answered() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 40, true);
+        assert_eq!(paths.wants_packet(at(0), MIN), Some((path(2), 40)));
+        let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
+        paths.on_sent(path(2), 33);
+        assert_eq!(paths.current(), path(1));
+        assert_eq!(paths.on_response(path(2), [0; 8]), None);
+        assert_eq!(paths.on_response(path(1), challenge), None);
+        assert_eq!(paths.on_response(path(2), challenge), Some(path(1)));
+        assert_eq!((paths.current(), paths.candidate()), (path(2), None));
+        assert_eq!(paths.on_response(path(2), challenge), None);
+    }
+
+    #[test]
+    fn groups_nobody_and_ourselves_are_not_tried() {
+        let mut paths = paths();
+        for text in ["224.0.0.1:9", "255.255.255.255:9", "0.0.0.0:9", "127.0.0.1:9", "[::1]:9"] {
+            let path = Path { local: None, peer: text.parse().unwrap() };
+            paths.on_packet(at(0), path, 1200, true);
+            assert_eq!(paths.candidate(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_more_goes_to_an_unproved_address_than_came_from_it() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 30, true);
+        assert_eq!((paths.wants_packet(at(0), MIN), paths.deadline(MIN)), (None, None));
+        paths.on_packet(at(1), path(2), 30, false);
+        assert_eq!(paths.wants_packet(at(1), MIN), Some((path(2), 60)));
+        paths.take_frames(at(1), path(2), WAIT);
+        paths.on_sent(path(2), 60);
+        assert_eq!(paths.wants_packet(at(1000), MIN), None);
+    }
+
+    #[test]
+    fn an_old_packet_begins_no_test_and_a_genuine_one_ends_it() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 1200, false);
+        assert_eq!(paths.candidate(), None);
+        paths.on_packet(at(0), path(2), 1200, true);
+        paths.on_packet(at(0), path(1), 1200, false);
+        assert_eq!(paths.candidate(), Some(path(2)));
+        paths.on_packet(at(1), path(1), 1200, true);
+        assert_eq!((paths.candidate(), paths.current()), (None, path(1)));
+    }
+
+    #[test]
+    fn silence_is_asked_again_and_then_given_up() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 1200, true);
+        let mut challenges = 0;
+        for millis in 0..5000 {
+            paths.on_timeout(at(millis));
+            if paths.wants_packet(at(millis), MIN).is_some() {
+                assert!(paths.take_frames(at(millis), path(2), WAIT).challenge.is_some());
+                challenges += 1;
+            }
+        }
+        assert_eq!((challenges, paths.candidate()), (MAX_CHALLENGES, None));
+    }
+
+    #[test]
+    fn only_the_newest_challenge_of_a_path_is_answered() {
+        let mut paths = paths();
+        paths.on_challenge(path(1), [1; 8]);
+        paths.on_challenge(path(1), [2; 8]);
+        paths.on_challenge(path(3), [3; 8]);
+        assert_eq!(paths.wants_packet(at(0), MIN), Some((path(1), usize::MAX)));
+        let frames = paths.take_frames(at(0), path(1), WAIT);
+        assert_eq!(frames, PathFrames { challenge: None, response: Some([2; 8]) });
+        assert_eq!(paths.wants_packet(at(0), MIN), None);
+    }
+
+    #[test]
+    fn an_answer_from_before_a_move_proves_nothing() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 1200, true);
+        let first = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
+        assert_eq!(paths.on_response(path(2), first), Some(path(1)));
+        paths.on_packet(at(1), path(1), 1200, true);
+        let back = paths.take_frames(at(1), path(1), WAIT).challenge.unwrap();
+        assert_eq!(paths.on_response(path(1), back), Some(path(2)));
+        paths.on_packet(at(2), path(2), 1200, true);
+        assert_eq!(paths.on_response(path(2), first), None);
+    }
+
+    #[test]
+    fn raced_packets_do_not_void_the_challenge_of_a_genuine_new_address() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 1200, true);
+        let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
+        paths.on_packet(at(1), path(9), 1200, true);
+        paths.on_packet(at(2), path(2), 1200, true);
+        assert_eq!(paths.on_response(path(2), challenge), Some(path(1)));
+    }
+}

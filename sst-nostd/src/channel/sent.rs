@@ -1,0 +1,406 @@
+//! What is in flight: one table of packets for all channels of a host, and what each carried.
+//!
+//! Each channel threads its packets through the table in two lists: those in flight, in order of
+//! number, and those whose fate is known but not yet told to the layer above.
+
+use crate::storage::{NONE, Row, Table};
+use crate::time::Instant;
+
+/// What the layer above remembers of a frame that it put into a packet.
+///
+/// Opaque here, and handed back once the packet was acknowledged or lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// What the frame was.
+    pub tag: u8,
+    /// More about it.
+    pub flags: u8,
+    /// How much it carried.
+    pub len: u32,
+    /// Whose it was.
+    pub owner: u64,
+    /// Where it began.
+    pub start: u64,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The peer has it.
+    Acked,
+    /// It did not arrive, as far as can be told. It may still: what is sent again must be harmless
+    /// to receive twice.
+    Lost,
+}
+
+/// The table's record of one packet. Callers only lend room for it.
+#[derive(Clone, Copy, Debug)]
+pub struct SentPacket {
+    pub(super) number: u64,
+    pub(super) sent_at: Instant,
+    /// The largest number that an acknowledgement in this packet told, if it held one.
+    pub(super) told: Option<u64>,
+    pub(super) len: u16,
+    pub(super) flags: u8,
+    next: u32,
+    first_receipt: u32,
+}
+
+impl SentPacket {
+    /// Marked ECT(0).
+    pub(super) const ECT0: u8 = 1;
+    /// The packet recorded before it was acknowledged: losses on both sides are not one run.
+    pub(super) const AFTER_ACKED: u8 = 2;
+    /// Tests a larger packet size; its loss is no sign of congestion.
+    pub(super) const MTU_PROBE: u8 = 4;
+    /// Sent to an address that is not (yet) the channel's: no part of congestion control.
+    pub(super) const ELSEWHERE: u8 = 8;
+    /// Declared lost. Without it a settled packet was acknowledged.
+    const LOST: u8 = 16;
+
+    pub(super) const fn new(number: u64, sent_at: Instant, len: u16, flags: u8) -> Self {
+        Self { number, sent_at, told: None, len, flags, next: NONE, first_receipt: NONE }
+    }
+
+    pub(super) const fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// The table's record of one receipt. Callers only lend room for it.
+#[derive(Clone, Copy, Debug)]
+pub struct SentReceipt {
+    receipt: Receipt,
+    next: u32,
+}
+
+/// All packets in flight, of all channels of a host.
+///
+/// A full table is not an error: no more packets that want an acknowledgement can be sent until
+/// some of those in flight are settled.
+pub struct SentPackets<'s> {
+    packets: Table<'s, SentPacket>,
+    receipts: Table<'s, SentReceipt>,
+}
+
+impl<'s> SentPackets<'s> {
+    /// Keeps the records in rows lent by the caller.
+    #[must_use]
+    pub const fn lent(
+        packets: &'s mut [Row<SentPacket>],
+        receipts: &'s mut [Row<SentReceipt>],
+    ) -> Self {
+        Self { packets: Table::lent(packets), receipts: Table::lent(receipts) }
+    }
+
+    /// Keeps at most `packets` records of packets and `receipts` records of receipts.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn owned(packets: u32, receipts: u32) -> Self {
+        Self { packets: Table::owned(packets), receipts: Table::owned(receipts) }
+    }
+
+    /// Packets on record.
+    #[must_use]
+    pub const fn packet_count(&self) -> u32 {
+        self.packets.len()
+    }
+
+    /// Receipts on record.
+    #[must_use]
+    pub const fn receipt_count(&self) -> u32 {
+        self.receipts.len()
+    }
+
+    /// Whether one more packet with `receipts` receipts can be recorded.
+    #[must_use]
+    pub fn has_room(&self, receipts: u32) -> bool {
+        let free = self.receipts.limit().saturating_sub(self.receipts.len());
+        !self.packets.is_full() && free >= receipts
+    }
+
+    /// Adds a receipt to the end of `chain`. Returns false, unchanged, if the table is full.
+    pub(super) fn push_receipt(&mut self, chain: &mut Chain, receipt: Receipt) -> bool {
+        let Ok(handle) = self.receipts.insert(SentReceipt { receipt, next: NONE }) else {
+            return false;
+        };
+        let index = handle.index();
+        match self.receipts.at_mut(chain.tail) {
+            Some(tail) => tail.next = index,
+            None => chain.head = index,
+        }
+        chain.tail = index;
+        true
+    }
+
+    /// Frees the receipts of `chain`.
+    pub(super) fn drop_chain(&mut self, chain: Chain) {
+        let mut next = chain.head;
+        while let Some(row) = self.receipts.remove_at(next) {
+            next = row.next;
+        }
+    }
+
+    /// Puts `packet` with its receipts at the end of `list`. If the table is full the receipts are
+    /// freed and false is returned.
+    pub(super) fn push(&mut self, list: &mut List, mut packet: SentPacket, chain: Chain) -> bool {
+        packet.first_receipt = chain.head;
+        packet.next = NONE;
+        if list.ends_acked {
+            packet.flags |= SentPacket::AFTER_ACKED;
+        }
+        let Ok(handle) = self.packets.insert(packet) else {
+            self.drop_chain(chain);
+            return false;
+        };
+        self.link(list, handle.index());
+        list.ends_acked = false;
+        true
+    }
+
+    /// The packet at a place in a list.
+    pub(super) fn at(&self, place: Place) -> Option<&SentPacket> {
+        self.packets.at(place.index)
+    }
+
+    /// The first packet of `list`.
+    pub(super) fn first(&self, list: &List) -> Option<&SentPacket> {
+        self.packets.at(list.head)
+    }
+
+    /// Changes the first packet of `list`.
+    pub(super) fn first_mut(&mut self, list: &List) -> Option<&mut SentPacket> {
+        self.packets.at_mut(list.head)
+    }
+
+    /// The place after `place`.
+    pub(super) fn after(&self, place: Place) -> Place {
+        let next = self.packets.at(place.index).map_or(NONE, |packet| packet.next);
+        Place { index: next, before: place.index }
+    }
+
+    /// Moves the packet at `place` of `from` to the end of `to` as settled. Returns the packet and
+    /// the place of the one that followed it.
+    pub(super) fn settle(
+        &mut self,
+        from: &mut List,
+        place: Place,
+        to: &mut List,
+        fate: Fate,
+    ) -> Option<(SentPacket, Place)> {
+        let packet = self.packets.at_mut(place.index)?;
+        if fate == Fate::Lost {
+            packet.flags |= SentPacket::LOST;
+        }
+        let copy = *packet;
+        packet.next = NONE;
+        match self.packets.at_mut(place.before) {
+            Some(before) => before.next = copy.next,
+            None => from.head = copy.next,
+        }
+        if from.tail == place.index {
+            from.tail = place.before;
+        }
+        from.len = from.len.saturating_sub(1);
+        if fate == Fate::Acked {
+            match self.packets.at_mut(copy.next) {
+                Some(next) => next.flags |= SentPacket::AFTER_ACKED,
+                None => from.ends_acked = true,
+            }
+        }
+        if copy.first_receipt == NONE {
+            self.packets.remove_at(place.index);
+        } else {
+            self.link(to, place.index);
+        }
+        Some((copy, Place { index: copy.next, before: place.before }))
+    }
+
+    /// Takes one receipt off the first packet of `settled`, and the packet with its last one.
+    pub(super) fn take_receipt(&mut self, settled: &mut List) -> Option<(Receipt, Fate)> {
+        let index = settled.head;
+        let packet = self.packets.at_mut(index)?;
+        let fate = if packet.has(SentPacket::LOST) { Fate::Lost } else { Fate::Acked };
+        let row = self.receipts.remove_at(packet.first_receipt)?;
+        packet.first_receipt = row.next;
+        if row.next == NONE {
+            settled.head = packet.next;
+            if settled.head == NONE {
+                settled.tail = NONE;
+            }
+            settled.len = settled.len.saturating_sub(1);
+            self.packets.remove_at(index);
+        }
+        Some((row.receipt, fate))
+    }
+
+    /// The receipts of the packet that is `nth` in `list`, or none.
+    pub(super) fn receipts_of(&self, list: &List, nth: u32) -> Receipts<'_, 's> {
+        let mut index = list.head;
+        for _ in 0..nth {
+            index = self.packets.at(index).map_or(NONE, |packet| packet.next);
+        }
+        let next = self.packets.at(index).map_or(NONE, |packet| packet.first_receipt);
+        Receipts { sent: self, next }
+    }
+
+    fn link(&mut self, list: &mut List, index: u32) {
+        match self.packets.at_mut(list.tail) {
+            Some(tail) => tail.next = index,
+            None => list.head = index,
+        }
+        list.tail = index;
+        list.len = list.len.saturating_add(1);
+    }
+}
+
+/// Copies of the receipts of one packet.
+pub struct Receipts<'a, 's> {
+    sent: &'a SentPackets<'s>,
+    next: u32,
+}
+
+impl Iterator for Receipts<'_, '_> {
+    type Item = Receipt;
+
+    fn next(&mut self) -> Option<Receipt> {
+        let row = self.sent.receipts.at(self.next)?;
+        self.next = row.next;
+        Some(row.receipt)
+    }
+}
+
+/// Receipts of a packet that is still being built.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain {
+    head: u32,
+    tail: u32,
+}
+
+impl Chain {
+    pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE };
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.head == NONE
+    }
+}
+
+/// Packets of one channel, first to last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    head: u32,
+    tail: u32,
+    len: u32,
+    /// The last packet ever in the list was acknowledged.
+    ends_acked: bool,
+}
+
+impl List {
+    pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE, len: 0, ends_acked: false };
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) const fn start(&self) -> Place {
+        Place { index: self.head, before: NONE }
+    }
+}
+
+/// A place in a list: a row and the row before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    index: u32,
+    before: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn receipt(start: u64) -> Receipt {
+        Receipt { start, ..Receipt::default() }
+    }
+
+    fn push(sent: &mut SentPackets<'_>, list: &mut List, number: u64, receipts: u64) -> bool {
+        let mut chain = Chain::EMPTY;
+        for i in 0..receipts {
+            if !sent.push_receipt(&mut chain, receipt(number * 10 + i)) {
+                sent.drop_chain(chain);
+                return false;
+            }
+        }
+        sent.push(list, SentPacket::new(number, Instant::ZERO, 100, 0), chain)
+    }
+
+    fn numbers(sent: &SentPackets<'_>, list: &List) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        let mut place = list.start();
+        while let Some(packet) = sent.at(place) {
+            numbers.push(packet.number);
+            place = sent.after(place);
+        }
+        numbers
+    }
+
+    #[test]
+    fn packets_settle_from_any_place_and_give_their_receipts_back_once() {
+        let (mut packets, mut receipts) =
+            ([const { Row::empty() }; 4], [const { Row::empty() }; 8]);
+        let mut sent = SentPackets::lent(&mut packets, &mut receipts);
+        let (mut list, mut settled) = (List::EMPTY, List::EMPTY);
+        for number in 0..4 {
+            assert!(push(&mut sent, &mut list, number, 2));
+        }
+        assert!(!push(&mut sent, &mut list, 4, 0));
+        let second = sent.after(list.start());
+        let (packet, third) = sent.settle(&mut list, second, &mut settled, Fate::Lost).unwrap();
+        assert_eq!((packet.number, sent.at(third).unwrap().number), (1, 2));
+        let last = sent.after(third);
+        sent.settle(&mut list, last, &mut settled, Fate::Acked).unwrap();
+        assert_eq!(
+            (numbers(&sent, &list), numbers(&sent, &settled)),
+            ([0, 2].into(), [1, 3].into())
+        );
+        let told: Vec<_> = core::iter::from_fn(|| sent.take_receipt(&mut settled)).collect();
+        let (lost, acked) = (Fate::Lost, Fate::Acked);
+        let expected = [(10, lost), (11, lost), (30, acked), (31, acked)];
+        assert_eq!(told, expected.map(|(start, fate)| (receipt(start), fate)));
+        assert!(push(&mut sent, &mut list, 5, 1));
+        assert_eq!(numbers(&sent, &list), [0, 2, 5]);
+        assert_eq!((sent.packet_count(), sent.receipt_count()), (3, 5));
+        assert_eq!(sent.receipts_of(&list, 1).map(|r| r.start).collect::<Vec<_>>(), [20, 21]);
+        assert_eq!(sent.receipts_of(&list, 3).count(), 0);
+    }
+
+    #[test]
+    fn full_receipts_leave_nothing_behind() {
+        let (mut packets, mut receipts) =
+            ([const { Row::empty() }; 4], [const { Row::empty() }; 2]);
+        let mut sent = SentPackets::lent(&mut packets, &mut receipts);
+        let mut list = List::EMPTY;
+        assert!(!push(&mut sent, &mut list, 0, 3));
+        assert_eq!((sent.packet_count(), sent.receipt_count()), (0, 0));
+        assert!(sent.has_room(2) && !sent.has_room(3));
+    }
+
+    #[test]
+    fn a_packet_without_receipts_is_freed_when_it_settles() {
+        let (mut packets, mut receipts) =
+            ([const { Row::empty() }; 1], [const { Row::empty() }; 1]);
+        let mut sent = SentPackets::lent(&mut packets, &mut receipts);
+        let (mut list, mut settled) = (List::EMPTY, List::EMPTY);
+        for number in 0..3 {
+            assert!(push(&mut sent, &mut list, number, 0));
+            let start = list.start();
+            sent.settle(&mut list, start, &mut settled, Fate::Acked).unwrap();
+            assert!(list.is_empty() && settled.is_empty() && sent.packet_count() == 0);
+        }
+    }
+}

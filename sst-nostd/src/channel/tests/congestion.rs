@@ -1,0 +1,134 @@
+//! The window, the pacer, marks, sizes, and what acknowledgements cost.
+
+use std::vec::Vec;
+
+use super::super::*;
+use super::pair::{CLEAN, Faults, Pair, add_item};
+use super::{ack_ranges, assert_all_arrived};
+use crate::recovery::congestion::Algorithm;
+
+#[test]
+fn the_window_bounds_what_is_in_flight() {
+    let mut pair = Pair::new(1, CLEAN);
+    pair.enqueue(0, 0..5000);
+    for _ in 0..400 {
+        pair.run_until(1, |pair| pair.now.as_micros() % 7 == 0);
+        let stats = pair.sides[0].channel.stats();
+        assert!(stats.in_flight_bytes <= stats.window_bytes + 2 * 1472, "{stats:?}");
+        pair.now = pair.now.after(Duration::from_micros(500));
+    }
+}
+
+#[test]
+fn packets_are_spread_over_the_round_trip() {
+    let mut pair = Pair::new(2, Faults { delay_micros: 100_000, ..CLEAN });
+    pair.enqueue(0, 0..600);
+    pair.run_until(20, Pair::is_done);
+    pair.enqueue(0, 600..1600);
+    let side = &mut pair.sides[0];
+    assert!(side.channel.stats().window_bytes > 100_000);
+    let now = pair.now.after(Duration::from_secs(1));
+    let before = side.channel.stats().totals.sent_bytes;
+    while side.transmit(&pair.crypto, now).is_some() {}
+    let burst = side.channel.stats().totals.sent_bytes - before;
+    assert!(burst <= 16 * 1472, "{burst} bytes at once");
+    let until = side.channel.paced_until.expect("the pacer says when");
+    assert!(until > now && until < now.after(Duration::from_millis(50)));
+}
+
+#[test]
+fn a_narrow_link_is_filled_and_its_losses_are_few() {
+    for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
+        let config = ChannelConfig { algorithm, ..ChannelConfig::default() };
+        let mut pair = Pair::with(3, Faults { queue: 60, ..CLEAN }, &config);
+        pair.enqueue(0, 0..4000);
+        let began = pair.now;
+        pair.run_until(60, Pair::is_done);
+        assert_all_arrived(&pair, [4000, 0], 3);
+        let totals = pair.sides[0].channel.stats().totals;
+        // 60 packets per 15 ms is the most: 4000 take one second.
+        let took = pair.now.since(began);
+        assert!(took < Duration::from_secs(4), "{algorithm:?}: {took:?}");
+        assert!(totals.lost_packets * 10 < totals.sent_packets, "{totals:?}");
+        assert!(pair.sides[0].channel.loss_rate() < 65_536 / 8);
+    }
+}
+
+#[test]
+fn marks_slow_the_sender_without_losses() {
+    let config = ChannelConfig { can_mark_ecn: true, ..ChannelConfig::default() };
+    let mut pair = Pair::with(4, CLEAN, &config);
+    pair.enqueue(0, 0..400);
+    pair.run_until(30, Pair::is_done);
+    assert!(pair.sides[0].channel.flight.ecn.is_capable());
+    let before = pair.sides[0].channel.stats().window_bytes;
+    pair.faults.is_marking = true;
+    pair.enqueue(0, 400..800);
+    pair.run_until(60, Pair::is_done);
+    assert_all_arrived(&pair, [800, 0], 4);
+    let stats = pair.sides[0].channel.stats();
+    assert!(stats.window_bytes < before && stats.totals.lost_packets == 0, "{stats:?}");
+}
+
+#[test]
+fn a_path_that_shrinks_carries_on_with_small_packets() {
+    let mut pair = Pair::new(5, CLEAN);
+    pair.enqueue(0, 0..20_000);
+    pair.sides[0].item_len = 100;
+    pair.run_until(30, |pair| pair.sides[0].waiting.len() < 15_000);
+    assert_eq!(pair.sides[0].channel.mtu_bytes(), 1472);
+    pair.faults.max_len = 1280;
+    let began = pair.now;
+    pair.run_until(60, Pair::is_done);
+    assert_all_arrived(&pair, [20_000, 0], 5);
+    assert!(pair.now.since(began) < Duration::from_secs(5), "{:?}", pair.now.since(began));
+    assert!(pair.sides[0].channel.mtu_bytes() <= 1280);
+}
+
+#[test]
+fn an_outage_ends_soon_after_the_network_returns() {
+    let mut pair = Pair::new(6, CLEAN);
+    pair.enqueue(0, 0..8000);
+    pair.run_until(1, |pair| pair.sides[1].arrived.len() > 500);
+    pair.faults.lost_percent = 100;
+    pair.run(2);
+    pair.faults.lost_percent = 0;
+    let began = pair.now;
+    let arrived = pair.sides[1].arrived.len();
+    pair.run_until(10, |pair| pair.sides[1].arrived.len() > arrived + 100);
+    assert!(pair.now.since(began) < Duration::from_millis(2500), "{:?}", pair.now.since(began));
+    pair.run_until(60, Pair::is_done);
+    assert_all_arrived(&pair, [8000, 0], 6);
+}
+
+#[test]
+fn acknowledging_costs_the_same_however_many_packets_are_in_flight() {
+    for packets in [100, 1000, 10_000] {
+        let mut pair = Pair::new(7, CLEAN);
+        let (now, side) = (pair.now, &mut pair.sides[0]);
+        let mut buffer = [0; 100];
+        for item in 0..packets {
+            let permit = Permit::Data { bytes: 1500 };
+            let begun =
+                side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);
+            let mut builder = begun.unwrap();
+            add_item(&mut builder, &mut side.sent, item, 8).unwrap();
+            side.channel.finish_packet(now, builder, &mut side.sent).unwrap();
+        }
+        let mut numbers = Vec::new();
+        let mut place = side.channel.in_flight.start();
+        while let Some(packet) = side.sent.at(place) {
+            numbers.push(packet.number);
+            place = side.sent.after(place);
+        }
+        // Each acknowledgement tells one packet, and all but every tenth is told.
+        let later = now.after(Duration::from_millis(1));
+        for number in numbers.iter().filter(|number| *number % 10 != 0) {
+            ack_ranges(side, later, &[(*number, *number)]).unwrap();
+            while side.channel.take_settled(&mut side.sent).is_some() {}
+        }
+        let seen = side.channel.rows_seen;
+        assert!(seen <= 5 * packets, "{seen} rows for {packets} packets");
+        assert!(side.channel.in_flight.len() < 10);
+    }
+}

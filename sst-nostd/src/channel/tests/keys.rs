@@ -1,0 +1,162 @@
+//! Key updates and key limits.
+
+use super::super::*;
+use super::pair::{CLEAN, Faults, Pair, Random};
+use super::{ROUGH, assert_all_arrived};
+
+fn limited(sealed_packets: u64) -> ChannelConfig {
+    let limits =
+        KeyLimits { sealed_packets, age_timeout: Duration::from_secs(120), failed_opens: 1 << 36 };
+    ChannelConfig { key_limits: Some(limits), ..ChannelConfig::default() }
+}
+
+fn epochs(pair: &Pair) -> [u64; 4] {
+    let [a, b] = [0, 1].map(|side| &pair.sides[side].channel);
+    [a.send_keys.epoch(), b.receive_keys.epoch(), b.send_keys.epoch(), a.receive_keys.epoch()]
+}
+
+#[test]
+fn keys_are_updated_again_and_again_under_reordering_and_loss() {
+    for seed in 0..20 {
+        let faults = Faults { lost_percent: 5, jitter_micros: 20_000, ..CLEAN };
+        let mut pair = Pair::with(seed, faults, &limited(60));
+        pair.enqueue(0, 0..600);
+        pair.run_until(200, Pair::is_done);
+        pair.run(1);
+        assert_all_arrived(&pair, [600, 0], seed);
+        let [ours, theirs, ..] = epochs(&pair);
+        assert!(ours >= 4, "seed {seed}: {ours} updates");
+        assert!(ours - theirs <= 1);
+        for side in &pair.sides {
+            assert_eq!(side.channel.stats().dropped.of(Dropped::Unauthentic), 0, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn simultaneous_updates_end_in_one_epoch() {
+    for seed in 0..40 {
+        let mut pair = Pair::new(seed, Faults { jitter_micros: 40_000, lost_percent: 10, ..CLEAN });
+        let mut random = Random::new(seed);
+        for round in 0..10 {
+            pair.enqueue(0, round * 10..round * 10 + 10);
+            pair.enqueue(1, round * 10..round * 10 + 10);
+            for side in 0..2 {
+                if random.percent(70) {
+                    pair.sides[side].channel.update_keys();
+                }
+            }
+            pair.run_until(1, |_| false);
+        }
+        pair.faults = CLEAN;
+        pair.run_until(60, Pair::is_done);
+        pair.enqueue(0, 100..103);
+        pair.enqueue(1, 100..103);
+        pair.run_until(60, Pair::is_done);
+        assert_all_arrived(&pair, [103, 103], seed);
+        let [a, b, c, d] = epochs(&pair);
+        assert!(a == b && b == c && c == d && a >= 3, "seed {seed}: {:?}", epochs(&pair));
+    }
+}
+
+#[test]
+fn an_update_waits_until_the_epoch_is_acknowledged() {
+    let mut pair = Pair::new(1, CLEAN);
+    pair.sides[0].channel.update_keys();
+    pair.enqueue(0, 0..3);
+    let now = pair.now;
+    let side = &mut pair.sides[0];
+    while side.transmit(&pair.crypto, now).is_some() {}
+    assert_eq!(side.channel.send_keys.epoch(), 0);
+    pair.sides[0].channel.retire(&mut pair.sides[0].sent);
+    pair.sides[0].settle();
+    pair.run(2);
+    pair.enqueue(0, 3..5);
+    pair.run(2);
+    assert_eq!(epochs(&pair), [1; 4]);
+}
+
+#[test]
+fn an_old_epoch_opens_for_three_probe_timeouts_only() {
+    let mut pair = Pair::new(2, CLEAN);
+    pair.enqueue(0, 0..20);
+    pair.run_until(5, Pair::is_done);
+    pair.log = Some(std::vec::Vec::new());
+    let now = pair.now;
+    pair.enqueue(0, 20..22);
+    let (_, old) = pair.sides[0].transmit(&pair.crypto, now).unwrap();
+    let (_, older) = pair.sides[0].transmit(&pair.crypto, now).unwrap();
+    pair.sides[0].channel.update_keys();
+    pair.enqueue(0, 22..24);
+    pair.run_until(1, |pair| pair.sides[1].channel.receive_keys.epoch() == 1);
+    let receiver = &mut pair.sides[1];
+    assert!(receiver.channel.open(&pair.crypto, pair.now, &mut old.clone()).is_ok());
+    let at = receiver.channel.receive_keys.deadline().unwrap();
+    assert_eq!(at, pair.now.after(receiver.channel.pto_base() * 3));
+    let result = receiver.channel.open(&pair.crypto, at, &mut older.clone());
+    assert_eq!(result, Err(Dropped::OldKey));
+}
+
+#[test]
+fn an_old_enough_key_is_updated_when_there_is_something_to_send() {
+    let config = ChannelConfig { idle_timeout: None, ..ChannelConfig::default() };
+    let mut pair = Pair::with(3, CLEAN, &config);
+    pair.enqueue(0, 0..3);
+    pair.run(119);
+    assert_eq!(epochs(&pair), [0; 4]);
+    pair.run(100);
+    assert_eq!(epochs(&pair), [0; 4], "an idle channel does nothing");
+    pair.enqueue(0, 3..6);
+    pair.run(2);
+    assert_eq!(epochs(&pair), [1; 4]);
+}
+
+#[test]
+fn sealing_stops_at_twice_the_limit() {
+    let mut pair = Pair::with(4, Faults { lost_percent: 100, ..CLEAN }, &limited(10));
+    let (mut buffer, permit) = ([0; 1500], Permit::AckOnly);
+    let now = pair.now;
+    let side = &mut pair.sides[0];
+    for sealed in 0..20 {
+        assert_eq!(side.channel.is_exhausted(), sealed >= 19, "one is left to say so");
+        let begun = side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);
+        side.channel.finish_packet(now, begun.unwrap(), &mut side.sent).unwrap();
+    }
+    assert!(side.channel.is_exhausted());
+    let begun = side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);
+    assert_eq!(begun.unwrap_err(), BeginError::KeyLimit);
+}
+
+#[test]
+fn so_many_failed_opens_end_the_channel() {
+    let mut config = limited(1 << 32);
+    config.key_limits.as_mut().unwrap().failed_opens = 1000;
+    let mut pair = Pair::with(5, ROUGH, &config);
+    pair.enqueue(0, 0..2);
+    let (_, good) = pair.sides[0].transmit(&pair.crypto, pair.now).unwrap();
+    let receiver = &mut pair.sides[1].channel;
+    for _ in 0..1000 {
+        assert!(!receiver.is_exhausted());
+        let mut bad = good.clone();
+        bad[20] ^= 1;
+        assert_eq!(receiver.open(&pair.crypto, pair.now, &mut bad), Err(Dropped::Unauthentic));
+    }
+    assert!(receiver.is_exhausted());
+    let result = receiver.open(&pair.crypto, pair.now, &mut good.clone());
+    assert_eq!(result, Err(Dropped::AeadLimit));
+}
+
+#[test]
+fn both_directions_and_every_epoch_have_keys_of_their_own() {
+    let mut pair = Pair::new(6, CLEAN);
+    let mut seals = std::collections::BTreeSet::new();
+    for epoch in 0..3 {
+        for side in &mut pair.sides {
+            let keys = &mut side.channel.send_keys;
+            let limits = KeyLimits::of(Suite::ChaCha20Poly1305);
+            assert!(seals.insert(keys.seal(&limits, 1, b"", &mut [0; 32]).unwrap()));
+            assert!(seals.insert(keys.seal(&limits, 2, b"", &mut [0; 32]).unwrap()));
+            assert!(keys.update(&pair.crypto, pair.now, epoch));
+        }
+    }
+}

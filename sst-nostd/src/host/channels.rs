@@ -1,0 +1,152 @@
+//! The table of channels: found by the id in a packet's header, scheduled when there may be
+//! something to send, woken when something is due.
+
+use crate::channel::{Channel, ChannelStart};
+use crate::crypto::{Crypto, RandomError};
+use crate::id::ChannelId;
+use crate::session::SessionState;
+use crate::storage::{HasLink, Link};
+use crate::time::{Duration, Instant};
+use crate::wire::Parameters;
+
+use super::Host;
+
+/// The list of channels that may have something to send.
+pub(super) const READY: usize = 0;
+
+/// A channel and whose it is.
+pub struct ChannelRow<C: Crypto> {
+    pub(super) channel: Channel<C>,
+    /// Index of the session.
+    pub(super) session: u32,
+    /// The handshake hash.
+    pub(super) hash: [u8; 32],
+    /// What the peer would put in a LOST packet.
+    pub(super) peer_token: Option<[u8; 16]>,
+    /// When the row is freed, once the session is over.
+    pub(super) ends_at: Option<Instant>,
+    /// Index of the negotiation that keeps FINISH until the peer has it.
+    pub(super) negotiation: Option<u32>,
+    pub(super) link: Link,
+}
+
+impl<C: Crypto> HasLink<READY> for ChannelRow<C> {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// Makes the channel a negotiation agreed on. `None` if there is no room for it.
+    pub(super) fn add_channel(
+        &mut self,
+        now: Instant,
+        session: u32,
+        start: ChannelStart,
+        hash: [u8; 32],
+        peer: &Parameters,
+    ) -> Option<u32> {
+        let (id, remote_id) = (start.local_id, start.remote_id);
+        let config = self.config.channel(peer);
+        let channel = Channel::new(&self.crypto, &config, now, start).ok()?;
+        let row = ChannelRow {
+            channel,
+            session,
+            hash,
+            peer_token: peer.reset_token,
+            ends_at: None,
+            negotiation: None,
+            link: Link::new(),
+        };
+        let index = self.channels.insert(row).ok()?.index();
+        // The indices have room for every row.
+        let _ = self.by_channel.insert(self.hash.hash_u64(u64::from(id.as_u32())), index);
+        let _ = self.by_remote.insert(self.hash.hash_u64(u64::from(remote_id.as_u32())), index);
+        self.stats.channels_made = self.stats.channels_made.saturating_add(1);
+        Some(index)
+    }
+
+    /// The channel that packets with this id belong to.
+    pub(super) fn find_channel(&self, id: ChannelId) -> Option<u32> {
+        let hash = self.hash.hash_u64(u64::from(id.as_u32()));
+        self.by_channel.find(hash, |slot| {
+            self.channels.at(slot).is_some_and(|row| row.channel.local_id() == id)
+        })
+    }
+
+    /// An id for a new channel: random, and used by no channel or negotiation of this host.
+    pub(super) fn new_channel_id(&mut self) -> Result<ChannelId, RandomError> {
+        // With 2^32 ids and at most some 10^5 in use, each try succeeds but for one in 10^4.
+        for _ in 0..8 {
+            let mut bytes = [0; 4];
+            self.crypto.random(&mut bytes)?;
+            if let Some(id) = ChannelId::new(u32::from_be_bytes(bytes))
+                && self.find_channel(id).is_none()
+                && self.find_negotiation(id).is_none()
+            {
+                return Ok(id);
+            }
+        }
+        Err(RandomError)
+    }
+
+    /// The channel may have something to send, or another deadline.
+    pub(super) fn schedule_channel(&mut self, index: u32) {
+        self.ready.push_back(&mut self.channels, index);
+    }
+
+    /// Sets the channel's timer to its next deadline.
+    pub(super) fn renew_channel_timer(&mut self, index: u32) {
+        let Some(row) = self.channels.at(index) else { return };
+        let deadline = row.ends_at.or_else(|| row.channel.deadline());
+        // The timers have a slot for every row.
+        let _ = self.channel_timers.set(index, deadline);
+    }
+
+    /// Frees a channel; what was in flight is given back to the streams as lost.
+    pub(super) fn remove_channel(&mut self, now: Instant, index: u32) {
+        let Some(row) = self.channels.at_mut(index) else { return };
+        row.channel.retire(&mut self.sent);
+        if let Some(session) = self.sessions.at_mut(row.session) {
+            session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
+            if session.channel == Some(index) {
+                session.channel = None;
+            }
+        }
+        // Without a session, nobody wants the receipts; they must leave the table all the same.
+        while row.channel.take_settled(&mut self.sent).is_some() {}
+        let negotiation = row.negotiation;
+        let (id, remote_id) = (row.channel.local_id(), row.channel.remote_id());
+        self.by_channel.remove(self.hash.hash_u64(u64::from(id.as_u32())), index);
+        self.by_remote.remove(self.hash.hash_u64(u64::from(remote_id.as_u32())), index);
+        self.ready.remove(&mut self.channels, index);
+        let _ = self.channel_timers.set(index, None);
+        self.channels.remove_at(index);
+        if let Some(negotiation) = negotiation {
+            self.remove_negotiation(negotiation);
+        }
+    }
+
+    /// Closing began: the channel stays for three probe timeouts, to repeat CLOSE if need be.
+    pub(super) fn after_begin_close(&mut self, now: Instant, session: u32) {
+        let Some(row) = self.sessions.at(session) else { return };
+        let Some(index) = row.channel else { return };
+        if row.state == SessionState::Closing
+            && let Some(channel) = self.channels.at_mut(index)
+            && channel.ends_at.is_none()
+        {
+            channel.ends_at = Some(now.after(linger(&channel.channel)));
+        }
+        self.schedule_channel(index);
+        self.renew_channel_timer(index);
+    }
+}
+
+/// How long packets of a closed channel may still be about: three probe timeouts.
+pub(super) fn linger<C: Crypto>(channel: &Channel<C>) -> Duration {
+    channel.pto_base().saturating_mul(3)
+}

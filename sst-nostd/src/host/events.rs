@@ -1,0 +1,46 @@
+//! What a host has to tell its application.
+
+use crate::crypto::Crypto;
+use crate::session::SessionEvent;
+use crate::stream::{StreamEvent, StreamHandle};
+
+use super::Host;
+use super::sessions::SessionHandle;
+
+/// Something happened. Events are kept as bits in the rows they are about: none is lost, and
+/// none is queued twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// To a session.
+    Session(SessionHandle, SessionEvent),
+    /// To a stream of a session.
+    Stream(SessionHandle, StreamHandle, StreamEvent),
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// The next event; sessions' before streams', so that a session is known before its streams.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.poll_session_event() {
+            return Some(event);
+        }
+        loop {
+            let (session, stream, event) = self.streams.poll_event()?;
+            let Some(row) = self.sessions.at(session) else { continue };
+            if let (true, Some(handle)) = (row.is_known, self.sessions.handle_at(session)) {
+                return Some(Event::Stream(handle, stream, event));
+            }
+        }
+    }
+
+    fn poll_session_event(&mut self) -> Option<Event> {
+        loop {
+            let index = self.eventful.front()?;
+            let handle = self.sessions.handle_at(index);
+            let event = self.sessions.at_mut(index).and_then(|row| row.events.take());
+            if let (Some(handle), Some(event)) = (handle, event) {
+                return Some(Event::Session(handle, event));
+            }
+            self.eventful.pop_front(&mut self.sessions);
+        }
+    }
+}

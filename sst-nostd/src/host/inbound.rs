@@ -1,0 +1,202 @@
+//! Packets in: by its first byte each goes to the negotiation or to its channel, and what opens
+//! goes to the session.
+
+use crate::channel::{Arrival, Dropped, Path};
+use crate::crypto::Crypto;
+use crate::id::ChannelId;
+use crate::negotiation::{self, is_lost};
+use crate::recovery::ecn::Codepoint;
+use crate::session::{Breach, CloseReason, ClosedBy, SessionState, Surroundings};
+use crate::time::Instant;
+use crate::wire::{PacketKind, SealedHeader, TransportCode};
+
+use super::Host;
+use super::channels::linger;
+
+/// Why a packet was ignored. Each reason has a counter in [`Stats`](super::Stats); nothing else
+/// changed, and nothing needs to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// Its channel would not open it.
+    Channel(Dropped),
+    /// A LOST packet without the right token.
+    FalseLost,
+    /// It is of no kind there is.
+    Kind,
+    /// The negotiation did not want it.
+    Negotiation(negotiation::Dropped),
+    /// A table is full.
+    NoCapacity,
+    /// This host answers no calls now.
+    NotAccepting,
+    /// No channel or negotiation has its id.
+    UnknownChannel,
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// Takes in a packet that arrived on `path`. It is opened in place: the buffer's contents
+    /// are of no use afterwards.
+    ///
+    /// # Errors
+    /// [`Ignored`] tells why the packet was ignored, for those who want to know.
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        packet: &mut [u8],
+    ) -> Result<(), Ignored> {
+        let now = self.clock(now);
+        self.stats.on_received(packet.len());
+        let result = match packet.first().and_then(|first| PacketKind::of(*first)) {
+            Some(PacketKind::Sealed) => self.on_sealed(now, path, ecn, packet),
+            Some(PacketKind::Init) => self.on_init(now, path, packet),
+            Some(PacketKind::Reply) => self.on_reply(now, path, packet),
+            Some(PacketKind::Finish) => self.on_finish(now, path, ecn, packet),
+            Some(PacketKind::Cookie) => self.on_cookie(now, packet),
+            Some(PacketKind::Version) => self.on_version(now, packet),
+            Some(PacketKind::Lost) => self.on_lost(now, path, packet),
+            None => Err(Ignored::Kind),
+        };
+        result.inspect_err(|reason| self.stats.on_ignored(*reason))
+    }
+
+    fn on_sealed(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        packet: &mut [u8],
+    ) -> Result<(), Ignored> {
+        let malformed = Ignored::Channel(Dropped::Malformed);
+        let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
+        let Some(index) = self.find_channel(header.channel) else {
+            self.answer_unknown(now, path, packet);
+            return Err(Ignored::UnknownChannel);
+        };
+        let Some(row) = self.channels.at_mut(index) else { return Err(Ignored::UnknownChannel) };
+        let (session, was_confirmed) = (row.session, row.channel.is_confirmed());
+        let opened = row.channel.open(&self.crypto, now, packet);
+        if row.channel.is_exhausted() {
+            let breach = Breach { code: TransportCode::AEAD_LIMIT, rule: "keys are used up" };
+            self.close_for(now, session, &breach);
+        }
+        let opened = opened.map_err(Ignored::Channel)?;
+        if !was_confirmed {
+            self.on_confirmed(index);
+        }
+        let payload = packet.get(opened.payload.clone()).unwrap_or_default();
+        let arrival = Arrival {
+            number: opened.number,
+            is_highest: opened.is_highest,
+            is_ack_eliciting: false,
+            codepoint: ecn,
+            path,
+            len: packet.len(),
+        };
+        self.on_payload(now, index, arrival, payload);
+        Ok(())
+    }
+
+    /// Applies an opened packet, and sees to what comes of it.
+    pub(super) fn on_payload(
+        &mut self,
+        now: Instant,
+        index: u32,
+        mut arrival: Arrival,
+        payload: &[u8],
+    ) {
+        let Some(row) = self.channels.at_mut(index) else { return };
+        let session_index = row.session;
+        let Some(session) = self.sessions.at_mut(session_index) else { return };
+        if session.state == SessionState::Closing {
+            session.on_heard_while_closing();
+        }
+        let mut around = Surroundings {
+            channel: &mut row.channel,
+            sent: &mut self.sent,
+            streams: &mut self.streams,
+        };
+        let applied = session.apply(now, arrival.path, payload, &mut around);
+        match applied {
+            Ok(applied) => {
+                arrival.is_ack_eliciting = applied.is_ack_eliciting;
+                if !applied.is_unfinished {
+                    row.channel.on_received(now, &arrival);
+                } else {
+                    self.stats.unfinished_packets = self.stats.unfinished_packets.saturating_add(1);
+                }
+                session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
+                let rtt = row.channel.stats().smoothed_rtt;
+                if let Some(tree) = &mut session.tree {
+                    tree.set_round_trip(rtt);
+                }
+                if applied.is_closed {
+                    row.ends_at = Some(now.after(linger(&row.channel)));
+                    self.after_over(session_index);
+                }
+            }
+            Err(breach) => self.close_for(now, session_index, &breach),
+        }
+        self.after_begin_close(now, session_index);
+        self.schedule_channel(index);
+    }
+
+    /// Closes a session whose peer broke the protocol, or whose keys may not be used any more.
+    pub(super) fn close_for(&mut self, now: Instant, session: u32, breach: &Breach) {
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.begin_close(breach.reason(), false);
+            row.events.closed = row.is_known;
+            self.stats.breaches = self.stats.breaches.saturating_add(1);
+            self.note_session_event(session);
+        }
+        self.after_begin_close(now, session);
+    }
+
+    /// A sealed packet for a channel that is not here: tell its sender, in a packet smaller than
+    /// its own that only the holder of this identity's key can make.
+    fn answer_unknown(&mut self, now: Instant, path: Path, packet: &[u8]) {
+        if !self.lost_rate.is_allowed(now, negotiation::limits::LOST_PER_SECOND) {
+            return;
+        }
+        let mut answer = [0; 64];
+        if let Some(len) = self.reset_key.write_lost(packet, &mut answer) {
+            self.outbox.push(path, answer.get(..len).unwrap_or_default());
+        }
+    }
+
+    /// The peer says that it does not know a channel any more. Believed only with its token.
+    fn on_lost(&mut self, now: Instant, path: Path, packet: &[u8]) -> Result<(), Ignored> {
+        let id = crate::wire::negotiation::Lost::parse(packet).map_err(|_| Ignored::FalseLost)?;
+        let index = self.find_by_remote(path, id.channel).ok_or(Ignored::FalseLost)?;
+        let row = self.channels.at(index).ok_or(Ignored::FalseLost)?;
+        let token = row.peer_token.as_ref().ok_or(Ignored::FalseLost)?;
+        if !is_lost(packet, id.channel, token) {
+            return Err(Ignored::FalseLost);
+        }
+        let session = row.session;
+        let code = TransportCode::REPLACED;
+        let reason = CloseReason::transport(
+            ClosedBy::Peer,
+            code,
+            "the peer does not know the session any more",
+        );
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.on_over(reason);
+        }
+        self.remove_channel(now, index);
+        self.after_over(session);
+        Ok(())
+    }
+
+    /// The channel on which packets go out with the id `remote`, to where `path` comes from.
+    fn find_by_remote(&self, path: Path, remote: ChannelId) -> Option<u32> {
+        let hash = self.hash.hash_u64(u64::from(remote.as_u32()));
+        self.by_remote.find(hash, |slot| {
+            self.channels.at(slot).is_some_and(|row| {
+                row.channel.remote_id() == remote && row.channel.path().peer == path.peer
+            })
+        })
+    }
+}

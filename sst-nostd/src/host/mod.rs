@@ -1,0 +1,158 @@
+//! The front door: a host, its sessions and streams, behind five verbs.
+//!
+//! | verb | when |
+//! |---|---|
+//! | [`Host::handle_packet`] | a packet arrived |
+//! | [`Host::handle_timeout`] | [`Host::poll_timeout`]'s moment has come |
+//! | [`Host::poll_transmit`] | after anything else, until it answers `None` |
+//! | [`Host::poll_event`] | after anything else, until it answers `None` |
+//! | [`Host::poll_timeout`] | when the other polls are empty, to know how long to sleep |
+//!
+//! Any order is legal; calls from the application may come in between. The host has no clock:
+//! every call that may need the time is given it, and a clock that stands still or goes back is
+//! taken as standing still.
+
+mod channels;
+mod config;
+mod events;
+mod inbound;
+mod negotiate;
+mod outbound;
+mod sessions;
+mod stats;
+mod storage;
+mod streams;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod tests;
+mod timers;
+
+pub use channels::ChannelRow;
+pub use config::{Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES};
+pub use events::Event;
+pub use inbound::Ignored;
+pub use negotiate::{ConnectError, Dial, NegotiationRow};
+pub use outbound::Transmit;
+pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
+pub use stats::Stats;
+pub use storage::{LentHost, Limits, Storage};
+pub use streams::UnknownStream;
+
+use crate::channel::SentPackets;
+use crate::crypto::{Crypto, KeyPair};
+use crate::id::HostId;
+use crate::negotiation::{Front, Rate, ResetKey};
+use crate::session::{DOOMED, SESSION_EVENTS, Session};
+use crate::storage::{HashIndex, KeyedHash, Queue, Table, Timers};
+use crate::stream::Streams;
+use crate::time::Instant;
+
+use self::channels::READY;
+use self::negotiate::DUE;
+use self::outbound::Outbox;
+
+/// One running end of SST, with an identity.
+pub struct Host<'s, C: Crypto> {
+    config: Config,
+    crypto: C,
+    statics: KeyPair,
+    id: HostId,
+    /// The latest moment any caller told.
+    now: Instant,
+    hash: KeyedHash,
+
+    sessions: Table<'s, Session>,
+    by_peer: HashIndex<'s>,
+    /// Sessions with events to tell.
+    eventful: Queue<SESSION_EVENTS>,
+    /// Sessions whose streams are being freed.
+    doomed: Queue<DOOMED>,
+
+    channels: Table<'s, ChannelRow<C>>,
+    by_channel: HashIndex<'s>,
+    by_remote: HashIndex<'s>,
+    channel_timers: Timers<'s>,
+    /// Channels that may have something to send.
+    ready: Queue<READY>,
+
+    negotiations: Table<'s, NegotiationRow>,
+    by_call: HashIndex<'s>,
+    negotiation_timers: Timers<'s>,
+    /// Negotiations with something to send.
+    due: Queue<DUE>,
+    front: Front,
+    reset_key: ResetKey,
+    lost_rate: Rate,
+    outbox: Outbox,
+
+    streams: Streams<'s>,
+    sent: SentPackets<'s>,
+    stats: Stats,
+}
+
+impl<'s, C: Crypto> Host<'s, C> {
+    /// A host in the given memory.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the choice that is out of range.
+    pub fn new(
+        config: Config,
+        storage: Storage<'s, C>,
+        mut crypto: C,
+        now: Instant,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let mut seed = [0; 16];
+        crypto.random(&mut seed).map_err(|_| ConfigError::Random)?;
+        let seed = u128::from_be_bytes(seed);
+        let hash = KeyedHash::new((seed >> 64) as u64, seed as u64);
+        let statics = KeyPair::from_secret(&crypto, &config.secret);
+        let id = HostId::new(*statics.public());
+        let front =
+            Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;
+        Ok(Self {
+            reset_key: ResetKey::new(&statics),
+            streams: Streams::new(config.streams, storage.streams, hash),
+            config,
+            crypto,
+            statics,
+            id,
+            now,
+            hash,
+            sessions: storage.sessions,
+            by_peer: storage.by_peer,
+            eventful: Queue::new(),
+            doomed: Queue::new(),
+            channels: storage.channels,
+            by_channel: storage.by_channel,
+            by_remote: storage.by_remote,
+            channel_timers: storage.channel_timers,
+            ready: Queue::new(),
+            negotiations: storage.negotiations,
+            by_call: storage.by_call,
+            negotiation_timers: storage.negotiation_timers,
+            due: Queue::new(),
+            front,
+            lost_rate: Rate::default(),
+            outbox: Outbox::new(),
+            sent: storage.sent,
+            stats: Stats::default(),
+        })
+    }
+
+    /// This host's identity.
+    #[must_use]
+    pub const fn id(&self) -> HostId {
+        self.id
+    }
+
+    /// Whether those who dial are answered from now on.
+    pub fn set_accepting(&mut self, is_accepting: bool) {
+        self.config.is_accepting = is_accepting;
+    }
+
+    /// The caller's time, never going back.
+    fn clock(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+}

@@ -1,0 +1,163 @@
+//! Packets out: answers without state first, then negotiations, then channels in turn.
+
+use crate::channel::{Path, SentInfo};
+use crate::crypto::Crypto;
+use crate::recovery::ecn::Codepoint;
+use crate::session::{Breach, Transmitted};
+use crate::time::Instant;
+use crate::wire::TransportCode;
+
+use super::Host;
+
+/// Packets to send: `len` bytes at the start of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// From and to where.
+    pub path: Path,
+    /// Bytes in the buffer.
+    pub len: usize,
+    /// Where the buffer holds several packets, the length of each but the last, which may be
+    /// shorter.
+    pub segment_len: Option<usize>,
+    /// How to mark them.
+    pub ecn: Codepoint,
+}
+
+/// The longest answer without state: COOKIE. VERSION lists at most eight versions.
+const MAX_ANSWER_BYTES: usize = 64;
+/// Answers that wait for the caller to send them. More are not made: who asked asks again.
+const MAX_ANSWERS: usize = 8;
+
+/// Answers that need no state.
+pub(super) struct Outbox {
+    answers: heapless::Deque<(Path, heapless::Vec<u8, MAX_ANSWER_BYTES>), MAX_ANSWERS>,
+}
+
+impl Outbox {
+    pub(super) const fn new() -> Self {
+        Self { answers: heapless::Deque::new() }
+    }
+
+    /// Keeps an answer; drops it if too many wait.
+    pub(super) fn push(&mut self, path: Path, answer: &[u8]) {
+        if let Ok(answer) = heapless::Vec::from_slice(answer) {
+            let _ = self.answers.push_back((path, answer));
+        }
+    }
+
+    fn pop(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        let (path, answer) = self.answers.pop_front()?;
+        buffer.get_mut(..answer.len())?.copy_from_slice(&answer);
+        Some(Transmit { path, len: answer.len(), segment_len: None, ecn: Codepoint::NotEct })
+    }
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// The next packets to send, at most `max_packets` of one length to one address, written to
+    /// `buffer`, which should hold at least one packet of the configured size. Call until
+    /// `None`.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        max_packets: usize,
+    ) -> Option<Transmit> {
+        let now = self.clock(now);
+        let transmit = self
+            .outbox
+            .pop(buffer)
+            .or_else(|| self.transmit_negotiation(now, buffer))
+            .or_else(|| self.transmit_channels(now, buffer, max_packets.max(1)))?;
+        self.stats.on_sent(&transmit);
+        Some(transmit)
+    }
+
+    fn transmit_channels(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        max_packets: usize,
+    ) -> Option<Transmit> {
+        while let Some(index) = self.ready.front() {
+            let transmit = self.transmit_channel(now, index, buffer, max_packets);
+            // Whoever had a turn goes behind the others; whoever had nothing to send leaves.
+            self.ready.pop_front(&mut self.channels);
+            if transmit.is_some() {
+                self.ready.push_back(&mut self.channels, index);
+                return transmit;
+            }
+            self.renew_channel_timer(index);
+        }
+        None
+    }
+
+    /// Packets of one channel, one after the other, as long as they are equal.
+    fn transmit_channel(
+        &mut self,
+        now: Instant,
+        index: u32,
+        buffer: &mut [u8],
+        max_packets: usize,
+    ) -> Option<Transmit> {
+        let mut batch: Option<(SentInfo, usize, usize)> = None;
+        loop {
+            let (first_len, used, count) =
+                batch.as_ref().map_or((0, 0, 0), |(first, used, count)| (first.len, *used, *count));
+            if count >= max_packets {
+                break;
+            }
+            // Packets after the first may be as long as it, no longer.
+            let room = buffer.get_mut(used..).unwrap_or_default();
+            let room =
+                if count == 0 { room } else { room.get_mut(..first_len).unwrap_or_default() };
+            if room.is_empty() {
+                break;
+            }
+            let Some(info) = self.transmit_one(now, index, room) else { break };
+            let (len, path) = (info.len, info.path);
+            let used = used.saturating_add(len);
+            let first = batch.map_or(info, |(first, _, _)| first);
+            batch = Some((first, used, count.saturating_add(1)));
+            if len < first.len || !self.goes_on(index, path) {
+                break;
+            }
+        }
+        let (first, used, count) = batch?;
+        let segment_len = (count > 1).then_some(first.len);
+        Some(Transmit { path: first.path, len: used, segment_len, ecn: first.codepoint })
+    }
+
+    /// Whether the channel's next packet would go the same way as its last.
+    fn goes_on(&self, index: u32, path: Path) -> bool {
+        self.channels
+            .at(index)
+            .is_some_and(|row| row.channel.path() == path && row.channel.tested_path().is_none())
+    }
+
+    fn transmit_one(&mut self, now: Instant, index: u32, room: &mut [u8]) -> Option<SentInfo> {
+        let row = self.channels.at_mut(index)?;
+        let session_index = row.session;
+        let session = self.sessions.at_mut(session_index)?;
+        let transmitted = session.transmit(
+            now,
+            &self.crypto,
+            &mut row.channel,
+            &mut self.sent,
+            &mut self.streams,
+            room,
+        );
+        match transmitted {
+            Transmitted::Packet(info) => Some(info),
+            Transmitted::Nothing => None,
+            Transmitted::Finish => {
+                self.owe_finish(index);
+                None
+            }
+            Transmitted::KeysSpent => {
+                let breach = Breach { code: TransportCode::AEAD_LIMIT, rule: "keys are used up" };
+                self.close_for(now, session_index, &breach);
+                None
+            }
+        }
+    }
+}

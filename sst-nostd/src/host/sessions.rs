@@ -1,0 +1,170 @@
+//! What the application may ask of sessions.
+
+use crate::channel::ChannelStats;
+use crate::crypto::Crypto;
+use crate::id::HostId;
+use crate::session::{CloseReason, ClosedBy, Session, SessionState};
+use crate::storage::Handle;
+use crate::stream::{StreamHandle, Tree};
+use crate::time::Instant;
+use crate::wire::{CloseCause, TransportCode};
+
+use super::Host;
+
+/// Names one session of this host; stale once it was released.
+pub type SessionHandle = Handle<Session>;
+
+/// There is no such session (any more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownSession;
+
+/// One session, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Where it stands.
+    pub state: SessionState,
+    /// The peer, once known.
+    pub peer: Option<HostId>,
+    /// Living streams, the root not counted.
+    pub streams: u32,
+    /// Its channel, while it has one.
+    pub channel: Option<ChannelStats>,
+    /// Where the peer is, while there is a channel.
+    pub path: Option<crate::channel::Path>,
+    /// The handshake hash of the channel: the same on both sides, different for every channel.
+    pub handshake_hash: Option<[u8; 32]>,
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// The root stream of a session: where its streams begin.
+    #[must_use]
+    pub fn root(&self, session: SessionHandle) -> Option<StreamHandle> {
+        self.sessions.get(session)?.tree.as_ref().map(Tree::root)
+    }
+
+    /// What there is to know about a session.
+    #[must_use]
+    pub fn session_info(&self, session: SessionHandle) -> Option<SessionInfo> {
+        let row = self.sessions.get(session)?;
+        let channel = row.channel.and_then(|index| self.channels.at(index));
+        Some(SessionInfo {
+            state: row.state,
+            peer: row.peer,
+            streams: row.tree.as_ref().map_or(0, Tree::stream_count),
+            channel: channel.map(|channel| channel.channel.stats()),
+            path: channel.map(|channel| channel.channel.path()),
+            handshake_hash: channel.map(|channel| channel.hash),
+        })
+    }
+
+    /// Why a session is closing or closed.
+    #[must_use]
+    pub fn close_reason(&self, session: SessionHandle) -> Option<CloseReason> {
+        self.sessions.get(session)?.reason
+    }
+
+    /// The living session with a peer, if there is one.
+    #[must_use]
+    pub fn session_with(&self, peer: &HostId) -> Option<SessionHandle> {
+        let index = self.find_session(peer)?;
+        self.sessions.handle_at(index)
+    }
+
+    /// Closes gracefully: no new streams, what was written is delivered, then the peer hears
+    /// `code` and `reason`. Without effect on a session that is closing already.
+    ///
+    /// # Errors
+    /// [`UnknownSession`].
+    pub fn close(
+        &mut self,
+        now: Instant,
+        session: SessionHandle,
+        code: u64,
+        reason: &str,
+    ) -> Result<(), UnknownSession> {
+        let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
+        self.end(now, session, CloseReason::new(ClosedBy::Local, cause, reason), true)
+    }
+
+    /// Closes at once: what is not delivered is lost.
+    ///
+    /// # Errors
+    /// [`UnknownSession`].
+    pub fn abort(
+        &mut self,
+        now: Instant,
+        session: SessionHandle,
+        code: u64,
+        reason: &str,
+    ) -> Result<(), UnknownSession> {
+        let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
+        self.end(now, session, CloseReason::new(ClosedBy::Local, cause, reason), false)
+    }
+
+    /// Turns a peer away because of who it is.
+    ///
+    /// # Errors
+    /// [`UnknownSession`].
+    pub fn refuse(&mut self, now: Instant, session: SessionHandle) -> Result<(), UnknownSession> {
+        let code = TransportCode::IDENTITY_REFUSED;
+        let reason = CloseReason::transport(ClosedBy::Local, code, "this identity is not allowed");
+        self.end(now, session, reason, false)
+    }
+
+    /// Lets go of a session: an open one is closed at once; a closed one is forgotten.
+    pub fn release_session(&mut self, now: Instant, session: SessionHandle) {
+        let code = TransportCode::NONE;
+        let reason = CloseReason::transport(ClosedBy::Local, code, "");
+        let _ = self.end(now, session, reason, false);
+        if let Some(row) = self.sessions.get_mut(session) {
+            row.is_released = true;
+            row.events = crate::session::SessionEvents::default();
+            self.eventful.remove(&mut self.sessions, session.index());
+            self.forget_if_over(session.index());
+        }
+    }
+
+    /// Keeps the path open after this much silence; `None` keeps quiet.
+    pub fn set_keep_alive(
+        &mut self,
+        session: SessionHandle,
+        timeout: Option<crate::time::Duration>,
+    ) {
+        if let Some(index) = self.sessions.get(session).and_then(|row| row.channel)
+            && let Some(channel) = self.channels.at_mut(index)
+        {
+            channel.channel.set_keep_alive(timeout);
+            self.schedule_channel(index);
+        }
+    }
+
+    /// Begins a new epoch of keys as soon as one may.
+    pub fn update_keys(&mut self, session: SessionHandle) {
+        if let Some(index) = self.sessions.get(session).and_then(|row| row.channel)
+            && let Some(channel) = self.channels.at_mut(index)
+        {
+            channel.channel.update_keys();
+        }
+    }
+
+    /// Ends a session for a reason of this host's.
+    pub(super) fn end(
+        &mut self,
+        now: Instant,
+        session: SessionHandle,
+        reason: CloseReason,
+        is_graceful: bool,
+    ) -> Result<(), UnknownSession> {
+        let now = self.clock(now);
+        let row = self.sessions.get_mut(session).ok_or(UnknownSession)?;
+        if row.state == SessionState::Connecting {
+            // Nobody else knows of it.
+            row.on_over(reason);
+            self.after_over(session.index());
+        } else {
+            row.begin_close(reason, is_graceful);
+            self.after_begin_close(now, session.index());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! The memory of a host: lent by a board, or owned where there is an allocator.
+
+use crate::channel::{SentPacket, SentPackets, SentReceipt};
+use crate::crypto::Crypto;
+use crate::session::Session;
+use crate::storage::{HashIndex, Row, Table, TimerSlot, Timers};
+use crate::stream::{LentStreams, StreamLimits, StreamStorage};
+
+use super::channels::ChannelRow;
+use super::negotiate::NegotiationRow;
+
+/// How many of each thing a host may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions, closed ones that are not released included.
+    pub sessions: u32,
+    /// Channels: one for each session, and those closing.
+    pub channels: u32,
+    /// Negotiations under way.
+    pub negotiations: u32,
+    /// Packets in flight, of all channels.
+    pub sent_packets: u32,
+    /// Frames in them.
+    pub sent_receipts: u32,
+    /// Streams and their buffers.
+    pub streams: StreamLimits,
+}
+
+impl Limits {
+    /// Limits for `sessions` sessions and `streams` streams together, with `buffer_bytes` for
+    /// all data held. Where memory is only reserved until it is used, generous ones cost little.
+    #[must_use]
+    pub const fn of(sessions: u32, streams: u32, buffer_bytes: u64) -> Self {
+        const BLOCK_BYTES: usize = 4096;
+        let blocks = buffer_bytes / BLOCK_BYTES as u64;
+        let blocks = if blocks > u32::MAX as u64 { u32::MAX } else { blocks as u32 };
+        let in_flight = (buffer_bytes / 1024) as u32;
+        Self {
+            sessions,
+            channels: sessions.saturating_add(sessions / 4).saturating_add(4),
+            negotiations: sessions / 2 + 16,
+            sent_packets: in_flight.saturating_add(sessions.saturating_mul(8)),
+            sent_receipts: in_flight.saturating_mul(2).saturating_add(streams),
+            streams: StreamLimits {
+                streams: streams.saturating_add(sessions),
+                parents: streams.saturating_add(sessions),
+                gapped: streams.saturating_add(sessions),
+                range_sets: streams.saturating_mul(2).saturating_add(64),
+                blocks,
+                block_bytes: BLOCK_BYTES,
+            },
+        }
+    }
+}
+
+/// The memory itself.
+pub struct Storage<'s, C: Crypto> {
+    pub(super) sessions: Table<'s, Session>,
+    pub(super) by_peer: HashIndex<'s>,
+    pub(super) channels: Table<'s, ChannelRow<C>>,
+    pub(super) by_channel: HashIndex<'s>,
+    pub(super) by_remote: HashIndex<'s>,
+    pub(super) channel_timers: Timers<'s>,
+    pub(super) negotiations: Table<'s, NegotiationRow>,
+    pub(super) by_call: HashIndex<'s>,
+    pub(super) negotiation_timers: Timers<'s>,
+    pub(super) sent: SentPackets<'s>,
+    pub(super) streams: StreamStorage<'s>,
+}
+
+/// Slices for [`Storage::lent`]. Each length is a limit; an index needs at least twice as many
+/// entries as the table it is for, and twice that for negotiations.
+pub struct LentHost<'s, C: Crypto> {
+    /// Sessions.
+    pub sessions: &'s mut [Row<Session>],
+    /// Index of sessions.
+    pub by_peer: &'s mut [u64],
+    /// Channels.
+    pub channels: &'s mut [Row<ChannelRow<C>>],
+    /// Index of channels by this host's ids.
+    pub by_channel: &'s mut [u64],
+    /// Index of channels by the peers' ids.
+    pub by_remote: &'s mut [u64],
+    /// One timer for each channel.
+    pub channel_timers: &'s mut [TimerSlot],
+    /// Negotiations.
+    pub negotiations: &'s mut [Row<NegotiationRow>],
+    /// Index of negotiations.
+    pub by_call: &'s mut [u64],
+    /// One timer for each negotiation.
+    pub negotiation_timers: &'s mut [TimerSlot],
+    /// Packets in flight.
+    pub sent_packets: &'s mut [Row<SentPacket>],
+    /// Frames in them.
+    pub sent_receipts: &'s mut [Row<SentReceipt>],
+    /// Streams.
+    pub streams: LentStreams<'s>,
+}
+
+impl<'s, C: Crypto> Storage<'s, C> {
+    /// Memory that the caller lends.
+    #[must_use]
+    pub fn lent(lent: LentHost<'s, C>) -> Self {
+        Self {
+            sessions: Table::lent(lent.sessions),
+            by_peer: HashIndex::lent(lent.by_peer),
+            channels: Table::lent(lent.channels),
+            by_channel: HashIndex::lent(lent.by_channel),
+            by_remote: HashIndex::lent(lent.by_remote),
+            channel_timers: Timers::lent(lent.channel_timers),
+            negotiations: Table::lent(lent.negotiations),
+            by_call: HashIndex::lent(lent.by_call),
+            negotiation_timers: Timers::lent(lent.negotiation_timers),
+            sent: SentPackets::lent(lent.sent_packets, lent.sent_receipts),
+            streams: StreamStorage::lent(lent.streams),
+        }
+    }
+
+    /// Memory reserved now and resident when first used.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn owned(limits: &Limits) -> Self {
+        Self {
+            sessions: Table::owned(limits.sessions),
+            by_peer: HashIndex::owned(limits.sessions),
+            channels: Table::owned(limits.channels),
+            by_channel: HashIndex::owned(limits.channels),
+            by_remote: HashIndex::owned(limits.channels),
+            channel_timers: Timers::owned(limits.channels),
+            negotiations: Table::owned(limits.negotiations),
+            by_call: HashIndex::owned(limits.negotiations.saturating_mul(2)),
+            negotiation_timers: Timers::owned(limits.negotiations),
+            sent: SentPackets::owned(limits.sent_packets, limits.sent_receipts),
+            streams: StreamStorage::owned(&limits.streams),
+        }
+    }
+}

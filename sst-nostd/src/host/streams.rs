@@ -1,0 +1,310 @@
+//! What the application may ask of streams: each call finds the session, acts on its tree, and
+//! sees to it that what came of it is sent.
+
+use crate::crypto::Crypto;
+use crate::session::SessionState;
+use crate::stream::{
+    DatagramError, DatagramForm, DatagramOptions, Open, OpenError, PathQuality, ReadError,
+    RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError, WriteOptions,
+};
+use crate::time::{Duration, Instant};
+use crate::wire::StreamCode;
+
+use super::Host;
+
+/// There is no such stream (any more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownStream;
+
+impl<C: Crypto> Host<'_, C> {
+    /// Opens a substream of `parent`, with no round trip.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_substream(
+        &mut self,
+        now: Instant,
+        parent: StreamHandle,
+        open: Open,
+    ) -> Result<StreamHandle, OpenError> {
+        self.with_tree(now, parent, |streams, tree, now, state| match state {
+            SessionState::Ready => streams.open_substream(tree, now, parent, open),
+            _ => Err(OpenError::SessionClosed),
+        })
+        .unwrap_or(Err(OpenError::UnknownStream))
+    }
+
+    /// Lets the peer have `backlog` children of `parent` waiting to be accepted.
+    ///
+    /// # Errors
+    /// [`UnknownStream`], also where there is no room for another parent.
+    pub fn listen(
+        &mut self,
+        now: Instant,
+        parent: StreamHandle,
+        backlog: u32,
+    ) -> Result<(), UnknownStream> {
+        match self.with_tree(now, parent, |s, tree, _, _| s.listen(tree, parent, backlog)) {
+            Some(true) => Ok(()),
+            _ => Err(UnknownStream),
+        }
+    }
+
+    /// The next child of `parent` that the peer opened.
+    pub fn accept_substream(&mut self, now: Instant, parent: StreamHandle) -> Option<StreamHandle> {
+        self.with_tree(now, parent, |s, tree, _, _| s.accept_substream(tree, parent))?
+    }
+
+    /// Takes as much of `bytes` as there is room for, and tells how much.
+    ///
+    /// # Errors
+    /// [`WriteError`]; `Blocked` only if nothing was taken.
+    pub fn write(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        bytes: &[u8],
+    ) -> Result<usize, WriteError> {
+        self.write_with(now, stream, bytes, WriteOptions::default())
+    }
+
+    /// Takes as much of a record as there is room for; an answer of all of it means that its
+    /// mark was taken too.
+    ///
+    /// # Errors
+    /// [`WriteError`]; `Blocked` only if nothing was taken.
+    pub fn write_record(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        bytes: &[u8],
+    ) -> Result<usize, WriteError> {
+        self.write_with(now, stream, bytes, WriteOptions { mark: true })
+    }
+
+    fn write_with(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        bytes: &[u8],
+        options: WriteOptions,
+    ) -> Result<usize, WriteError> {
+        self.with_tree(now, stream, |streams, tree, _, state| match state {
+            SessionState::Ready => streams.write(tree, stream, bytes, options),
+            _ => Err(WriteError::SessionClosed),
+        })
+        .unwrap_or(Err(WriteError::UnknownStream))
+    }
+
+    /// Half-closes: everything written is delivered, then the peer reads the end.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn finish(&mut self, now: Instant, stream: StreamHandle) -> Result<(), WriteError> {
+        self.with_tree(now, stream, |streams, tree, _, state| match state {
+            SessionState::Ready | SessionState::Draining => streams.finish(tree, stream),
+            _ => Err(WriteError::SessionClosed),
+        })
+        .unwrap_or(Err(WriteError::UnknownStream))
+    }
+
+    /// Reads bytes in order, marks left out. `Ok(0)` for a buffer with room means the end.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<usize, ReadError> {
+        self.reading(now, stream, |s, tree, now| s.read(tree, now, stream, buf))
+    }
+
+    /// Reads bytes of one record, never past its mark.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read_record(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<RecordRead, ReadError> {
+        self.reading(now, stream, |s, tree, now| s.read_record(tree, now, stream, buf))
+    }
+
+    /// Takes any bytes that have arrived, in order or not: their position and number. `None`
+    /// when nothing is left and nothing will come.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read_unordered(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<Option<(u64, usize)>, ReadError> {
+        self.reading(now, stream, |s, tree, now| s.read_unordered(tree, now, stream, buf))
+    }
+
+    /// Gives up the sending half; the peer hears `code`.
+    pub fn reset(&mut self, now: Instant, stream: StreamHandle, code: StreamCode) {
+        self.with_tree(now, stream, |s, tree, _, _| s.reset(tree, stream, code));
+    }
+
+    /// Asks the peer to send no more on `stream`.
+    pub fn stop(&mut self, now: Instant, stream: StreamHandle, code: StreamCode) {
+        self.with_tree(now, stream, |s, tree, now, _| s.stop(tree, now, stream, code));
+    }
+
+    /// Lets go of `stream`. What was not finished is reset, what was not read is stopped; a
+    /// finished stream is delivered all the same.
+    pub fn release(&mut self, now: Instant, stream: StreamHandle) {
+        self.with_tree(now, stream, |s, tree, now, _| s.release(tree, now, stream));
+    }
+
+    /// Sets the priority of what this host sends on `stream` and on the streams below it that
+    /// have none of their own; `None` follows the parent.
+    ///
+    /// # Errors
+    /// [`UnknownStream`].
+    pub fn set_priority(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        priority: Option<i8>,
+    ) -> Result<(), UnknownStream> {
+        match self.with_tree(now, stream, |s, tree, _, _| s.set_priority(tree, stream, priority)) {
+            Some(true) => Ok(()),
+            _ => Err(UnknownStream),
+        }
+    }
+
+    /// Asks the peer to give what it sends on `stream` this priority.
+    ///
+    /// # Errors
+    /// [`UnknownStream`].
+    pub fn request_priority(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        priority: i8,
+    ) -> Result<(), UnknownStream> {
+        let asked =
+            self.with_tree(now, stream, |s, tree, _, _| s.request_priority(tree, stream, priority));
+        if asked == Some(true) { Ok(()) } else { Err(UnknownStream) }
+    }
+
+    /// Ends the sending half by itself after `lifetime`; `None` lets it live.
+    ///
+    /// # Errors
+    /// [`UnknownStream`].
+    pub fn set_lifetime(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        lifetime: Option<Duration>,
+    ) -> Result<(), UnknownStream> {
+        let now = self.clock(now);
+        if self.streams.set_lifetime(now, stream, lifetime) { Ok(()) } else { Err(UnknownStream) }
+    }
+
+    /// What there is to know about `stream`.
+    #[must_use]
+    pub fn stream_info(&self, stream: StreamHandle) -> Option<StreamInfo> {
+        self.streams.info(stream)
+    }
+
+    /// Sends a datagram of any size up to the peer's limit, in the form that suits it.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub fn send_datagram(
+        &mut self,
+        now: Instant,
+        parent: StreamHandle,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Result<DatagramForm, DatagramError> {
+        let path = self.path_quality(parent);
+        self.with_tree(now, parent, |streams, tree, now, state| match state {
+            SessionState::Ready => streams.send_datagram(tree, now, parent, bytes, options, path),
+            _ => Err(DatagramError::SessionClosed),
+        })
+        .unwrap_or(Err(DatagramError::UnknownStream))
+    }
+
+    /// Takes the next datagram of `parent`. `Ok(None)`: none waits.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn recv_datagram(
+        &mut self,
+        now: Instant,
+        parent: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<Option<(usize, DatagramForm)>, ReadError> {
+        self.with_tree(now, parent, |s, tree, now, _| s.recv_datagram(tree, now, parent, buf))
+            .unwrap_or(Err(ReadError::UnknownStream))
+    }
+
+    /// Takes the next datagram of `parent` that came as a substream, as that stream.
+    pub fn accept_datagram(&mut self, now: Instant, parent: StreamHandle) -> Option<StreamHandle> {
+        self.with_tree(now, parent, |s, tree, _, _| s.accept_datagram(tree, parent))?
+    }
+
+    /// What the path of a stream's session is like.
+    fn path_quality(&self, stream: StreamHandle) -> PathQuality {
+        let channel = self
+            .streams
+            .session_of(stream)
+            .and_then(|session| self.sessions.at(session)?.channel)
+            .and_then(|index| self.channels.at(index));
+        match channel {
+            Some(row) => PathQuality {
+                payload_bytes: row.channel.payload_bytes(),
+                loss_rate: row.channel.loss_rate(),
+            },
+            None => PathQuality { payload_bytes: 0, loss_rate: 0 },
+        }
+    }
+
+    /// Reads, and turns "nothing yet" into "nothing ever" where the session is over.
+    fn reading<R>(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        read: impl FnOnce(&mut Streams<'_>, &mut Tree, Instant) -> Result<R, ReadError>,
+    ) -> Result<R, ReadError> {
+        self.with_tree(now, stream, |streams, tree, now, state| {
+            let result = read(streams, tree, now);
+            let is_over = !matches!(state, SessionState::Ready | SessionState::Draining);
+            match result {
+                Err(ReadError::Blocked) if is_over => Err(ReadError::SessionClosed),
+                result => result,
+            }
+        })
+        .unwrap_or(Err(ReadError::UnknownStream))
+    }
+
+    /// Acts on the tree that `stream` belongs to; afterwards its channel looks for work.
+    fn with_tree<R>(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        act: impl FnOnce(&mut Streams<'_>, &mut Tree, Instant, SessionState) -> R,
+    ) -> Option<R> {
+        let now = self.clock(now);
+        let index = self.streams.session_of(stream)?;
+        let session = self.sessions.at_mut(index)?;
+        let state = session.state;
+        let tree = session.tree.as_mut()?;
+        let result = act(&mut self.streams, tree, now, state);
+        session.after_delivery();
+        if let Some(channel) = session.channel {
+            self.schedule_channel(channel);
+        }
+        Some(result)
+    }
+}

@@ -1,0 +1,161 @@
+//! Two hosts, no network: what one sends, the other is handed.
+
+use core::net::{Ipv4Addr, SocketAddr};
+
+use super::*;
+use crate::channel::Path;
+use crate::crypto::InsecureFixedRng;
+use crate::crypto::RustCrypto;
+use crate::recovery::ecn::Codepoint;
+use crate::session::SessionEvent;
+use crate::stream::{Open, StreamEvent};
+use crate::time::Duration;
+use std::vec;
+use std::vec::Vec;
+
+type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
+
+fn host(seed: u8) -> TestHost {
+    let config = Config::new([seed; 32]);
+    let limits = Limits::of(4, 64, 1 << 20);
+    let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(seed)));
+    Host::new(config, Storage::owned(&limits), crypto, Instant::ZERO).expect("a host")
+}
+
+fn path(port: u16) -> Path {
+    Path { local: None, peer: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) }
+}
+
+struct Pair {
+    hosts: [TestHost; 2],
+    now: Instant,
+    events: [Vec<Event>; 2],
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self { hosts: [host(1), host(2)], now: Instant::ZERO, events: [vec![], vec![]] }
+    }
+
+    /// Exchanges packets until nobody has any, then lets time pass to the next deadline.
+    fn run(&mut self, until: Instant) {
+        let mut steps = 0;
+        loop {
+            let mut is_quiet = true;
+            for side in 0..2 {
+                let mut buffer = vec![0; 4096];
+                while let Some(transmit) = self.hosts[side].poll_transmit(self.now, &mut buffer, 1)
+                {
+                    steps += 1;
+                    assert!(steps < 100_000, "the hosts spin");
+                    is_quiet = false;
+                    let from = path(side as u16 + 1);
+                    let packet = &mut buffer[..transmit.len];
+                    let result = self.hosts[1 - side].handle_packet(
+                        self.now,
+                        from,
+                        Codepoint::NotEct,
+                        packet,
+                    );
+                    if let Err(error) = result {
+                        std::println!("{side} ignored {error:?}");
+                    }
+                }
+                while let Some(event) = self.hosts[side].poll_event() {
+                    self.events[side].push(event);
+                }
+            }
+            if !is_quiet {
+                continue;
+            }
+            let next = self.hosts.iter_mut().filter_map(Host::poll_timeout).min();
+            match next.filter(|at| *at <= until) {
+                Some(at) => {
+                    steps += 1;
+                    assert!(steps < 100_000, "the hosts spin");
+                    self.now = self.now.max(at);
+                    for host in &mut self.hosts {
+                        host.handle_timeout(self.now);
+                    }
+                }
+                None => break,
+            }
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn after(&mut self, millis: u64) {
+        let until = self.now.after(Duration::from_millis(millis));
+        self.run(until);
+    }
+}
+
+#[test]
+fn a_session_comes_up_and_carries_a_stream_both_ways() {
+    let mut pair = Pair::new();
+    let peer = pair.hosts[1].id();
+    let dial = Dial { path: path(2), id: Some(peer) };
+    let session = pair.hosts[0].connect(pair.now, dial).expect("dials");
+    pair.after(100);
+    assert!(pair.events[0].contains(&Event::Session(session, SessionEvent::Ready)));
+    let Some(Event::Session(other, SessionEvent::Incoming)) = pair.events[1].first().copied()
+    else {
+        panic!("{:?}", pair.events[1]);
+    };
+    let root = pair.hosts[0].root(session).expect("a root");
+    let stream = pair.hosts[0].open_substream(pair.now, root, Open::default()).expect("opens");
+    let mut sent = 0;
+    let data: Vec<u8> = (0..100_000u32).map(|i| (i % 251) as u8).collect();
+    let mut received = Vec::new();
+    let mut accepted = None;
+    for _ in 0..10_000 {
+        let now = pair.now;
+        if let Ok(taken) = pair.hosts[0].write(now, stream, &data[sent..]) {
+            sent += taken;
+            if sent == data.len() {
+                let _ = pair.hosts[0].finish(now, stream);
+            }
+        }
+        pair.after(1);
+        let now = pair.now;
+        let root = pair.hosts[1].root(other).expect("a root");
+        accepted = accepted.or_else(|| pair.hosts[1].accept_substream(now, root));
+        if let Some(stream) = accepted {
+            let mut buf = [0; 5000];
+            match pair.hosts[1].read(now, stream, &mut buf) {
+                Ok(0) => break,
+                Ok(len) => received.extend_from_slice(&buf[..len]),
+                Err(_) => {}
+            }
+        }
+    }
+    std::println!(
+        "{sent} {:?} {:?} {:?}",
+        pair.hosts[0].stream_info(stream),
+        pair.hosts[0].session_info(session),
+        pair.hosts[1].stats()
+    );
+    assert_eq!(received.len(), data.len());
+    assert!(received == data);
+    let back = accepted.expect("accepted");
+    pair.hosts[1].write_record(pair.now, back, b"thanks").expect("writes");
+    pair.hosts[1].finish(pair.now, back).expect("finishes");
+    pair.after(100);
+    let mut buf = [0; 100];
+    let record = pair.hosts[0].read_record(pair.now, stream, &mut buf).expect("reads");
+    assert_eq!((&buf[..record.len], record.end), (&b"thanks"[..], true));
+    assert!(pair.events[0].contains(&Event::Stream(session, stream, StreamEvent::Finished)));
+    pair.hosts[0].close(pair.now, session, 7, "done").expect("closes");
+    pair.after(5000);
+    let reason = pair.hosts[1].close_reason(other).expect("a reason");
+    assert_eq!(reason.reason(), "done");
+    pair.hosts[0].release_session(pair.now, session);
+    pair.hosts[1].release_session(pair.now, other);
+    pair.after(5000);
+    for host in &pair.hosts {
+        let stats = host.stats();
+        std::println!("{stats:?}");
+        assert_eq!((stats.sessions, stats.channels, stats.streams), (0, 0, 0));
+        assert_eq!((stats.bytes_held, stats.packets_in_flight, stats.half_open), (0, 0, 0));
+    }
+}

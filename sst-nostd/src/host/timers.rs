@@ -1,0 +1,156 @@
+//! Time passes: what is due is done, and no more than that.
+
+use crate::crypto::Crypto;
+use crate::session::{CloseReason, ClosedBy, Session, SessionState};
+use crate::time::Instant;
+use crate::wire::TransportCode;
+
+use super::Host;
+
+impl<C: Crypto> Host<'_, C> {
+    /// Does what is due at `now`. Then poll for packets and events.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock(now);
+        while let Some(index) = self.channel_timers.pop_due(now) {
+            self.on_channel_timeout(now, index);
+        }
+        while let Some(index) = self.negotiation_timers.pop_due(now) {
+            self.on_negotiation_timeout(now, index);
+        }
+        while let Some((session, stream)) = self.streams.take_expired(now) {
+            let Some(row) = self.sessions.at_mut(session) else { continue };
+            let Some(tree) = &mut row.tree else { continue };
+            self.streams.expire(tree, stream);
+            if let Some(channel) = row.channel {
+                self.schedule_channel(channel);
+            }
+        }
+        self.reap();
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens before.
+    /// Ask after the other polls have nothing more.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        if !self.doomed.is_empty() {
+            return Some(self.now);
+        }
+        let times = [
+            self.channel_timers.next(),
+            self.negotiation_timers.next(),
+            self.streams.next_expiry(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn on_channel_timeout(&mut self, now: Instant, index: u32) {
+        let Some(row) = self.channels.at_mut(index) else { return };
+        let session = row.session;
+        if row.ends_at.is_some_and(|at| at <= now) {
+            self.finish_closing(now, index, session);
+            return;
+        }
+        if row.channel.is_expired(now) {
+            let reason = "nothing was heard from the peer for the idle timeout";
+            let reason = CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
+            if let Some(row) = self.sessions.at_mut(session) {
+                row.on_over(reason);
+            }
+            self.remove_channel(now, index);
+            self.after_over(session);
+            return;
+        }
+        row.channel.on_timeout(now, &mut self.sent);
+        if let Some(session) = self.sessions.at_mut(session) {
+            session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
+        }
+        self.renew_channel_timer(index);
+        self.schedule_channel(index);
+    }
+
+    /// CLOSE has been said often enough.
+    fn finish_closing(&mut self, now: Instant, index: u32, session: u32) {
+        if let Some(row) = self.sessions.at_mut(session) {
+            let code = TransportCode::NONE;
+            row.on_over(CloseReason::transport(ClosedBy::Local, code, ""));
+        }
+        self.remove_channel(now, index);
+        self.after_over(session);
+    }
+
+    /// A session is over: its peer may have another, the application hears of it.
+    pub(super) fn after_over(&mut self, session: u32) {
+        let Some(row) = self.sessions.at_mut(session) else { return };
+        if row.state != SessionState::Closed {
+            return;
+        }
+        let negotiation = row.negotiation.take();
+        self.unindex_session(session);
+        if let Some(negotiation) = negotiation {
+            self.remove_negotiation(negotiation);
+        }
+        self.note_session_event(session);
+        self.forget_if_over(session);
+    }
+
+    /// Frees a session that is over and that nobody holds.
+    pub(super) fn forget_if_over(&mut self, session: u32) {
+        let Some(row) = self.sessions.at(session) else { return };
+        let is_held = row.is_known && !row.is_released;
+        let is_over = row.state == SessionState::Closed
+            || (row.state == SessionState::Connecting && row.negotiation.is_none());
+        if is_over && !is_held && row.channel.is_none() {
+            self.unindex_session(session);
+            self.doomed.push_back(&mut self.sessions, session);
+        }
+    }
+
+    /// Frees the streams of sessions that are gone, a step at a time.
+    fn reap(&mut self) {
+        let Some(index) = self.doomed.front() else { return };
+        let Some(row) = self.sessions.at_mut(index) else { return };
+        let is_done = row.tree.as_mut().is_none_or(|tree| self.streams.tear_down(tree));
+        if is_done {
+            self.doomed.pop_front(&mut self.sessions);
+            self.eventful.remove(&mut self.sessions, index);
+            self.sessions.remove_at(index);
+        }
+    }
+
+    /// A peer that dialled is ready: the application hears of it, unless it waited for it.
+    pub(super) fn note_incoming(&mut self, session: u32) {
+        if let Some(row) = self.sessions.at_mut(session)
+            && !row.is_known
+        {
+            row.is_known = true;
+            row.events.incoming = true;
+        }
+        self.note_session_event(session);
+    }
+
+    /// Has the session's events told, if there are any.
+    pub(super) fn note_session_event(&mut self, session: u32) {
+        if self.sessions.at(session).is_some_and(Session::has_events) {
+            self.eventful.push_back(&mut self.sessions, session);
+        }
+    }
+
+    /// The living session with a peer.
+    pub(super) fn find_session(&self, peer: &crate::id::HostId) -> Option<u32> {
+        self.by_peer.find(self.hash.hash_bytes(peer.as_bytes()), |slot| {
+            self.sessions.at(slot).is_some_and(|row| row.peer.as_ref() == Some(peer))
+        })
+    }
+
+    pub(super) fn index_session(&mut self, session: u32) {
+        if let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) {
+            // The index has room for every row.
+            let _ = self.by_peer.insert(self.hash.hash_bytes(peer.as_bytes()), session);
+        }
+    }
+
+    fn unindex_session(&mut self, session: u32) {
+        if let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) {
+            self.by_peer.remove(self.hash.hash_bytes(peer.as_bytes()), session);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The limits of negotiations, each with its reason.
+
+use crate::time::Duration;
+use crate::wire::negotiation::{MIN_INIT_BYTES, REPLY_OVERHEAD};
+use crate::wire::packet::BASE_PACKET_BYTES;
+use crate::wire::parameters::MAX_PARAMETERS_LEN;
+
+/// The most that the first handshake message adds to its payload, in bytes: IK's keys and tags.
+pub const MAX_FIRST_OVERHEAD: usize = 96;
+/// The most that the second handshake message adds to its payload, in bytes: XX's keys and tags.
+pub const MAX_SECOND_OVERHEAD: usize = 96;
+/// What the third handshake message adds to its payload, in bytes.
+pub const THIRD_OVERHEAD: usize = 64;
+
+/// The longest first handshake message that we write, in bytes.
+pub const MAX_INIT_NOISE_LEN: usize = MAX_FIRST_OVERHEAD + MAX_PARAMETERS_LEN;
+/// The longest REPLY that we write, in bytes. A responder keeps it until the initiator goes on.
+pub const MAX_REPLY_LEN: usize = REPLY_OVERHEAD + MAX_SECOND_OVERHEAD + MAX_PARAMETERS_LEN;
+/// The most frames that a FINISH carries, in bytes: no path is known yet to take more.
+pub const MAX_FINISH_PAYLOAD_LEN: usize = BASE_PACKET_BYTES - REPLY_OVERHEAD - THIRD_OVERHEAD;
+
+/// How long after the first INIT the second goes out: a second is what people call "at once", and
+/// most paths answer in a quarter.
+pub const FIRST_RESEND_TIMEOUT: Duration = Duration::from_millis(250);
+/// The longest pause between two INITs: a path that heals is found within it.
+pub const MAX_RESEND_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a negotiation may take, at either end: the patience of the one who waits for it.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many cookies make an initiator resend at once; later ones wait for the timer. Two are needed
+/// if a secret rotates in between; without a limit, a hostile responder could keep us sending.
+pub const MAX_PROMPT_RESENDS: u8 = 4;
+/// How many false REPLYs an initiator tries, at an agreement each, before it tries no more.
+pub const MAX_FALSE_REPLIES: u8 = 128;
+
+/// How long a cookie secret makes cookies; it is accepted for as long again.
+pub const COOKIE_ROTATION: Duration = Duration::from_secs(15);
+/// How many INITs per second a host answers unasked, by default: at three agreements each, this is
+/// about one hundredth of a desktop's core.
+pub const INITS_PER_SECOND: u32 = 64;
+/// How many LOST packets per second a host sends: a peer that needs one asks again.
+pub const LOST_PER_SECOND: u32 = 100;
+
+const _: () = assert!(MAX_REPLY_LEN < MIN_INIT_BYTES, "an answer is smaller than its cause");
+const _: () = assert!(MAX_REPLY_LEN <= 384, "a half-open row fits a board");

@@ -1,0 +1,285 @@
+//! [`Responder`]: one answer to a call, from the INIT to the FINISH.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+use core::net::SocketAddr;
+
+use crate::bytes::{Full, Writer};
+use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite, kdf};
+use crate::id::{ChannelId, HostId};
+use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_REPLY_LEN};
+use crate::negotiation::suite::choose_suite;
+use crate::negotiation::{Dropped, Ready, pattern};
+use crate::noise::{Handshake, NoiseError, Role};
+use crate::time::Instant;
+use crate::wire::negotiation::{Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
+use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites};
+use crate::wire::{PacketKind, Parameters, Refusal, TransportCode};
+
+/// What an INIT asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Who calls, if it says so at once (IK). It may be a recording.
+    pub peer: Option<HostId>,
+    /// What the initiator told us about itself.
+    pub parameters: Parameters,
+    /// The cipher suite that we chose.
+    pub suite: Suite,
+}
+
+/// Why a REPLY was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteReplyError {
+    /// The handshake does not go on.
+    Noise(NoiseError),
+    /// A parameter holds a value that cannot be written, or the reason of a refusal is too long.
+    Parameters,
+    /// The INIT can only be refused: see [`Responder::offer`].
+    Refuse(TransportCode),
+    /// The REPLY has been written.
+    State,
+}
+
+/// One answer to a call. A row of the caller's table: below 2 KiB.
+#[derive(Debug)]
+pub struct Responder {
+    handshake: Option<Handshake>,
+    own: HostId,
+    channel: ChannelId,
+    peer_channel: ChannelId,
+    from: SocketAddr,
+    init_tag: [u8; 16],
+    offer: Result<Offer, TransportCode>,
+    reply: [u8; MAX_REPLY_LEN],
+    reply_len: usize,
+    expires_at: Instant,
+    agreements: u32,
+}
+
+const _: () = assert!(size_of::<Responder>() <= 2048, "a board holds a few");
+
+impl Responder {
+    /// Reads an INIT that a [`Front`](super::Front) let through. `channel` is our name for the
+    /// channel, `ephemeral` a secret key that was never used before.
+    ///
+    /// # Errors
+    /// [`Dropped`]: the INIT is not authentic, or it is our own.
+    pub fn new(
+        crypto: &impl Crypto,
+        now: Instant,
+        statics: &KeyPair,
+        init: &Init<'_>,
+        from: SocketAddr,
+        channel: ChannelId,
+        ephemeral: [u8; KEY_LEN],
+    ) -> Result<Self, Dropped> {
+        let own = HostId::new(*statics.public());
+        let mut handshake = Handshake::new(
+            pattern(init.pattern),
+            Role::Responder,
+            &[b"SST1", &init.prologue()],
+            statics,
+            ephemeral,
+            None,
+        )?;
+        let mut list = [0; MAX_INIT_BYTES];
+        let list_len = handshake.read_message(crypto, init.noise, &mut list)?;
+        let peer = handshake.remote_static().map(HostId::new);
+        if peer == Some(own) {
+            return Err(Dropped::OwnIdentity);
+        }
+        let list = list.get(..list_len).unwrap_or_default();
+        Ok(Self {
+            agreements: handshake.agreements(),
+            handshake: Some(handshake),
+            own,
+            channel,
+            peer_channel: init.channel,
+            from,
+            init_tag: tag(init),
+            offer: read_offer(crypto, peer, list),
+            reply: [0; MAX_REPLY_LEN],
+            reply_len: 0,
+            expires_at: now.after(HANDSHAKE_TIMEOUT),
+        })
+    }
+
+    /// Makes the REPLY that accepts the offer. The channel and the suite are filled in here.
+    ///
+    /// # Errors
+    /// [`WriteReplyError`].
+    pub fn accept(
+        &mut self,
+        crypto: &impl Crypto,
+        parameters: &Parameters,
+    ) -> Result<&[u8], WriteReplyError> {
+        let offer = self.offer.map_err(WriteReplyError::Refuse)?;
+        let (channel, suite) = (Some(self.channel), Some(offer.suite.into()));
+        let suites = Suites::default();
+        let parameters = Parameters { channel, suite, suites, ..*parameters };
+        parameters.check().map_err(|_| WriteReplyError::Parameters)?;
+        self.write_reply(crypto, |writer| parameters.encode(writer))
+    }
+
+    /// Makes the REPLY that refuses. The negotiation is over; the row may stay, to refuse a
+    /// repeated INIT again.
+    ///
+    /// # Errors
+    /// [`WriteReplyError`].
+    pub fn refuse(
+        &mut self,
+        crypto: &impl Crypto,
+        refusal: &Refusal<'_>,
+    ) -> Result<&[u8], WriteReplyError> {
+        self.write_reply(crypto, |writer| refusal.encode(writer))?;
+        self.handshake = None;
+        Ok(self.reply())
+    }
+
+    /// Takes the keys right after the REPLY: in IK, which has no FINISH. The row may stay until
+    /// they are confirmed, to answer a repeated INIT.
+    pub fn take_unconfirmed(&mut self) -> Option<Ready> {
+        let handshake = self.handshake.take_if(|handshake| handshake.is_finished())?;
+        let peer = HostId::new(handshake.remote_static()?);
+        self.ready(handshake, peer, false).ok()
+    }
+
+    /// Takes a FINISH. Says how many bytes of frames are now at the front of `payload_out`, which
+    /// takes any if it is as long as the packet.
+    ///
+    /// # Errors
+    /// [`Dropped`]: it is not the end of this negotiation; the true one may still come.
+    pub fn handle_finish(
+        &mut self,
+        crypto: &impl Crypto,
+        packet: &[u8],
+        payload_out: &mut [u8],
+    ) -> Result<(Ready, usize), Dropped> {
+        let finish = Finish::parse(packet)?;
+        if finish.channel != self.channel {
+            return Err(Dropped::Channel);
+        }
+        let handshake = self.handshake.as_mut().ok_or(Dropped::State)?;
+        let read = handshake.read_message(crypto, finish.noise, payload_out);
+        self.agreements = handshake.agreements();
+        let payload_len = read?;
+        let handshake = self.handshake.take().ok_or(Dropped::State)?;
+        let peer = handshake.remote_static().map(HostId::new);
+        let peer = peer.filter(|peer| *peer != self.own).ok_or(Dropped::OwnIdentity)?;
+        Ok((self.ready(handshake, peer, true)?, payload_len))
+    }
+
+    /// What the INIT asked for; or why it must be refused.
+    ///
+    /// # Errors
+    /// The code for [`Responder::refuse`].
+    pub const fn offer(&self) -> Result<Offer, TransportCode> {
+        self.offer
+    }
+
+    /// The REPLY, to be sent once, and again for each repeated INIT. Empty before it is made.
+    #[must_use]
+    pub fn reply(&self) -> &[u8] {
+        self.reply.get(..self.reply_len).unwrap_or_default()
+    }
+
+    /// True if `init` is the one that this answers: the same message from the same address. The
+    /// cookie may differ.
+    #[must_use]
+    pub fn is_repeat(&self, init: &Init<'_>, from: SocketAddr) -> bool {
+        self.from == from && self.peer_channel == init.channel && self.init_tag == tag(init)
+    }
+
+    /// When the row is to be thrown away.
+    #[must_use]
+    pub const fn expires_at(&self) -> Instant {
+        self.expires_at
+    }
+
+    /// Where the INIT came from.
+    #[must_use]
+    pub const fn from(&self) -> SocketAddr {
+        self.from
+    }
+
+    /// The channel as we named it: a FINISH carries it.
+    #[must_use]
+    pub const fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// How many operations on the curve this has cost: agreements, and the ephemeral public key.
+    #[must_use]
+    pub fn curve_operations(&self) -> u32 {
+        self.agreements.saturating_add(u32::from(self.reply_len > 0))
+    }
+
+    fn write_reply(
+        &mut self,
+        crypto: &impl Crypto,
+        encode: impl FnOnce(&mut Writer<'_>) -> Result<(), Full>,
+    ) -> Result<&[u8], WriteReplyError> {
+        let Some(handshake) = self.handshake.as_mut().filter(|_| self.reply_len == 0) else {
+            return Err(WriteReplyError::State);
+        };
+        let mut list = [0; MAX_PARAMETERS_LEN];
+        let mut list = Writer::new(&mut list);
+        encode(&mut list).map_err(|_| WriteReplyError::Parameters)?;
+        let mut writer = Writer::new(&mut self.reply);
+        writer.put_u8(PacketKind::Reply.first_byte())?;
+        writer.put_u32(self.peer_channel.as_u32())?;
+        let space_len = writer.remaining_len();
+        let space = writer.take_mut(space_len)?;
+        let len = handshake.write_message(crypto, list.written(), space)?;
+        self.agreements = handshake.agreements();
+        self.reply_len = len.saturating_add(REPLY_OVERHEAD);
+        Ok(self.reply())
+    }
+
+    fn ready(
+        &self,
+        handshake: Handshake,
+        peer: HostId,
+        is_confirmed: bool,
+    ) -> Result<Ready, Dropped> {
+        let offer = self.offer.map_err(|_| Dropped::State)?;
+        Ok(Ready {
+            split: handshake.split()?,
+            peer,
+            parameters: offer.parameters,
+            suite: offer.suite,
+            channel: self.channel,
+            peer_channel: self.peer_channel,
+            role: Role::Responder,
+            is_confirmed,
+        })
+    }
+}
+
+impl From<NoiseError> for WriteReplyError {
+    fn from(error: NoiseError) -> Self {
+        Self::Noise(error)
+    }
+}
+
+impl From<Full> for WriteReplyError {
+    fn from(_: Full) -> Self {
+        Self::Parameters
+    }
+}
+
+/// Names an INIT by all that the handshake covers, so that a changed copy does not count as the
+/// same.
+fn tag(init: &Init<'_>) -> [u8; 16] {
+    kdf::mac16(&[], &[&init.prologue(), init.noise])
+}
+
+fn read_offer(
+    crypto: &impl Crypto,
+    peer: Option<HostId>,
+    list: &[u8],
+) -> Result<Offer, TransportCode> {
+    let parsed = Parameters::parse(list, Carrier::Init).map_err(|error| error.code())?;
+    let parameters = parsed.parameters;
+    let suite = choose_suite(crypto, &parameters.suites)?;
+    Ok(Offer { peer, parameters, suite })
+}

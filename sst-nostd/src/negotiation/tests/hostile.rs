@@ -1,0 +1,282 @@
+//! What attackers do: forge, change, swap and replay packets.
+
+use std::vec::Vec;
+
+use super::flipped;
+use super::pair::{Numbers, Pair, at, checked, parameters};
+use crate::bytes::Writer;
+use crate::negotiation::*;
+use crate::noise::Pattern;
+use crate::wire::negotiation::{Cookie, Init, MIN_INIT_BYTES, Reply, Version};
+
+#[test]
+fn an_init_with_any_bit_changed_is_dropped_by_the_front() {
+    for pattern in Pattern::ALL {
+        let mut pair = Pair::new(pattern);
+        let init = pair.write_init();
+        let init = pair.pass_front(&init);
+        for wrong in flipped(&init) {
+            let verdict = pair.meet(at(0), &wrong).0;
+            assert!(matches!(verdict, Verdict::Drop(_)), "{verdict:?}");
+        }
+    }
+}
+
+/// The key of the check is no secret: whoever knows whom the call is for can make the check right.
+#[test]
+fn an_init_changed_by_one_who_corrects_the_check_leads_to_no_session_or_to_the_same() {
+    for pattern in Pattern::ALL {
+        let mut pair = Pair::with(
+            pattern,
+            FrontConfig {
+                cookies: CookieMode::Never,
+                inits_per_second: 1 << 30,
+                answers_strangers: true,
+            },
+        );
+        let init = pair.write_init();
+        let init = pair.pass_front(&init);
+        let (mut completed, mut tried) = (0, 0);
+        for wrong in flipped(&init[..MIN_INIT_BYTES - 16]) {
+            let mut whole = wrong;
+            whole.extend([0; 16]);
+            let wrong = checked(pair.check_key(), &whole);
+            if !matches!(pair.meet(at(0), &wrong).0, Verdict::Accept(_)) {
+                continue;
+            }
+            tried += 1;
+            let Ok(mut responder) = pair.respond(&wrong) else { continue };
+            let Ok(reply) = responder.accept(&pair.crypto, &parameters(2)) else { continue };
+            let reply = reply.to_vec();
+            pair.initiator = Initiator::new(&pair.crypto, at(0), &pair.call(pattern)).unwrap();
+            if let Ok(answer) = pair.initiator.handle_reply(&pair.crypto, &reply) {
+                // Only the cookie was changed: it is no part of the handshake.
+                assert_eq!(wrong[..480], init[..480]);
+                assert_eq!(answer.peer, pair.responder_id());
+                completed += 1;
+            }
+        }
+        // In XX the front asks for the cookie, so a changed key or cookie comes no further.
+        let (expected, least) = if pattern == Pattern::Xx { (0, 80) } else { (128, 500) };
+        assert_eq!(completed, expected, "a changed cookie where none is asked for");
+        assert!(tried > least, "{pattern:?} {tried}");
+    }
+}
+
+#[test]
+fn a_reply_with_any_bit_changed_is_dropped_and_the_true_one_still_counts() {
+    for pattern in Pattern::ALL {
+        let mut pair = Pair::new(pattern);
+        let init = pair.write_init();
+        let packet = pair.pass_front(&init);
+        let mut responder = pair.respond(&packet).unwrap();
+        let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+        for (round, wrong) in flipped(&reply).enumerate() {
+            // A call tries so many false replies and no more: begin it again before that.
+            if round % 100 == 0 {
+                pair.initiator = Initiator::new(&pair.crypto, at(0), &pair.call(pattern)).unwrap();
+            }
+            let error = pair.initiator.handle_reply(&pair.crypto, &wrong).unwrap_err();
+            let ReplyError::Dropped(dropped) = error else { panic!("{error:?}") };
+            let is_expected = match round / 8 {
+                0 => dropped == Dropped::Packet(PacketError::Kind),
+                1..5 => dropped == Dropped::Channel,
+                _ => matches!(dropped, Dropped::Noise(_)),
+            };
+            assert!(is_expected, "{round} {dropped:?}");
+        }
+        assert!(pair.initiator.handle_reply(&pair.crypto, &reply).is_ok());
+    }
+}
+
+#[test]
+fn a_finish_with_any_bit_changed_is_dropped_cheaply_and_the_true_one_still_counts() {
+    for pattern in [Pattern::Xk, Pattern::Xx] {
+        let mut pair = Pair::new(pattern);
+        let mut responder = pair.answered();
+        let mut finish = [0; 1200];
+        let (ours, len) = pair.initiator.finish(&pair.crypto, b"frames", &mut finish).unwrap();
+        let finish = &finish[..len];
+        let key_end = 5 + 32 + 16;
+        for (bit, wrong) in flipped(finish).enumerate() {
+            let before = pair.crypto.operations.get();
+            let error = responder.handle_finish(&pair.crypto, &wrong, &mut [0; 1200]);
+            assert!(error.is_err());
+            let spent = pair.crypto.operations.get() - before;
+            assert_eq!(spent, u32::from(bit / 8 >= key_end), "{bit}");
+        }
+        let mut received = [0; 1200];
+        let (theirs, len) = responder.handle_finish(&pair.crypto, finish, &mut received).unwrap();
+        assert_eq!((&received[..len], theirs.split.hash), (&b"frames"[..], ours.split.hash));
+        let again = responder.handle_finish(&pair.crypto, finish, &mut received);
+        assert_eq!(again.unwrap_err(), Dropped::State);
+    }
+}
+
+#[test]
+fn an_init_for_another_host_is_dropped_without_an_answer() {
+    for pattern in [Pattern::Xk, Pattern::Ik] {
+        let mut pair = Pair::new(pattern);
+        let mut call = pair.call(pattern);
+        call.peer = Some(HostId::new([0x42; 32]));
+        pair.initiator = Initiator::new(&pair.crypto, at(0), &call).unwrap();
+        let init = pair.write_init();
+        assert_eq!(pair.meet(at(0), &init).0, Verdict::Drop(Dropped::Check));
+        // The check of whoever corrects it does not help: the handshake is for another key.
+        let init = checked(pair.check_key(), &init);
+        assert!(matches!(pair.meet(at(0), &init).0, Verdict::Accept(_)));
+        assert_eq!(pair.respond(&init).unwrap_err(), Dropped::Noise(NoiseError::Open));
+    }
+}
+
+#[test]
+fn forged_cookies_are_ignored() {
+    let config = FrontConfig { cookies: CookieMode::Always, ..FrontConfig::default() };
+    let mut pair = Pair::with(Pattern::Xk, config);
+    let early = Cookie { channel: pair.initiator.channel(), cookie: [1; 16], check: [0; 16] };
+    assert_eq!(pair.initiator.handle_cookie(&written(&early)), Err(Dropped::State));
+    let init = pair.write_init();
+    let (_, cookie) = pair.meet(at(0), &init);
+    for wrong in flipped(&cookie) {
+        assert!(pair.initiator.handle_cookie(&wrong).is_err());
+    }
+    // One that answers an INIT of someone else.
+    let check = pair.check_key().cookie(&cookie[..21], &[0; 16]);
+    let mut other = cookie.clone();
+    other[21..].copy_from_slice(&check);
+    assert_eq!(pair.initiator.handle_cookie(&other), Err(Dropped::Check));
+    assert_eq!(pair.write_init(), init, "nothing changed");
+    assert_eq!(pair.initiator.handle_cookie(&cookie), Ok(true));
+    assert_eq!(pair.initiator.handle_cookie(&cookie), Err(Dropped::State), "a replay");
+    assert_ne!(pair.write_init(), init);
+    assert_eq!(pair.initiator.handle_cookie(&cookie), Err(Dropped::Check), "a late replay");
+}
+
+fn written(cookie: &Cookie) -> Vec<u8> {
+    let mut out = [0; 64];
+    let mut writer = Writer::new(&mut out);
+    cookie.encode(&mut writer).unwrap();
+    writer.written().to_vec()
+}
+
+fn version_packet(pair: &Pair, init: &[u8], versions: &[u8]) -> Vec<u8> {
+    let version = Version { channel: pair.initiator.channel(), versions, check: [0; 16] };
+    let mut out = [0; 64];
+    let mut writer = Writer::new(&mut out);
+    version.encode(&mut writer).unwrap();
+    let mut packet = writer.written().to_vec();
+    let covered_len = packet.len() - 16;
+    let init_check: &[u8; 16] = init.last_chunk().unwrap();
+    let check = pair.check_key().version(&packet[..covered_len], init_check);
+    packet[covered_len..].copy_from_slice(&check);
+    packet
+}
+
+#[test]
+fn a_version_ends_the_call_only_if_it_is_genuine_and_lacks_ours() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let ours_too = version_packet(&pair, &init, &[2, 1]);
+    assert_eq!(pair.initiator.handle_version(&ours_too).unwrap_err(), Dropped::Version);
+    let packet = version_packet(&pair, &init, &[2, 3]);
+    for wrong in flipped(&packet) {
+        assert!(pair.initiator.handle_version(&wrong).is_err());
+    }
+    assert!(!pair.initiator.is_over());
+    let refused = pair.initiator.handle_version(&packet).unwrap();
+    assert_eq!((refused.code, refused.reason()), (TransportCode::VERSION, ""));
+    assert!(pair.initiator.is_over());
+    assert_eq!(pair.initiator.handle_version(&packet).unwrap_err(), Dropped::State);
+}
+
+#[test]
+fn an_init_of_another_version_is_answered_if_its_check_is_right() {
+    for pattern in [Pattern::Xk, Pattern::Xx] {
+        let mut pair = Pair::new(pattern);
+        let mut init = pair.write_init();
+        init[1] = 2;
+        assert_eq!(pair.meet(at(0), &init).0, Verdict::Drop(Dropped::Check));
+        let init = checked(pair.check_key(), &init);
+        let (verdict, packet) = pair.meet(at(0), &init);
+        assert_eq!((verdict, packet.len()), (Verdict::SendVersion(23), 23));
+        assert_eq!(packet, version_packet(&pair, &init, &[1]));
+        let without_space = pair.front.check_init(
+            at(0),
+            &init,
+            pair.from,
+            HalfOpen { count: 0, limit: 1 },
+            &mut [0; 22],
+        );
+        assert_eq!(without_space, Verdict::Drop(Dropped::Full));
+    }
+}
+
+#[test]
+fn only_so_many_false_replies_are_tried() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let mut responder = pair.respond(&init).unwrap();
+    let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+    let mut wrong = reply.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let before = pair.crypto.operations.get();
+    for _ in 0..1000 {
+        assert!(pair.initiator.handle_reply(&pair.crypto, &wrong).is_err());
+    }
+    let spent = pair.crypto.operations.get() - before;
+    assert_eq!(spent, u32::from(limits::MAX_FALSE_REPLIES));
+    let late = pair.initiator.handle_reply(&pair.crypto, &reply);
+    assert_eq!(late, Err(ReplyError::Dropped(Dropped::TooMany)));
+    assert!(pair.initiator.deadline().is_some(), "it ends by its timer");
+}
+
+#[test]
+fn a_reply_as_large_as_its_init_is_dropped() {
+    let mut pair = Pair::new(Pattern::Xk);
+    pair.write_init();
+    let noise = [0; MIN_INIT_BYTES - 5];
+    let reply = Reply { channel: pair.initiator.channel(), noise: &noise };
+    let mut out = [0; MIN_INIT_BYTES];
+    reply.encode(&mut Writer::new(&mut out)).unwrap();
+    let dropped = ReplyError::Dropped(Dropped::Packet(PacketError::Length));
+    assert_eq!(pair.initiator.handle_reply(&pair.crypto, &out), Err(dropped));
+}
+
+#[test]
+fn keys_of_low_order_are_refused() {
+    for point in crate::crypto::fixtures::low_order_points() {
+        let mut pair = Pair::new(Pattern::Xk);
+        let mut init = pair.write_init();
+        init[10..42].copy_from_slice(&point);
+        let init = checked(pair.check_key(), &init);
+        assert_eq!(pair.respond(&init).unwrap_err(), Dropped::Noise(NoiseError::Agree));
+    }
+}
+
+#[test]
+fn random_packets_are_dropped_by_every_end() {
+    let mut numbers = Numbers(0x5511);
+    let mut pair = Pair::new(Pattern::Xk);
+    let mut waiting = pair.answered();
+    pair.initiator = Initiator::new(&pair.crypto, at(0), &pair.call(Pattern::Xk)).unwrap();
+    let init = pair.write_init();
+    for round in 0..5000 {
+        let len = numbers.next() as usize % 1300;
+        let mut packet: Vec<u8> = (0..len).map(|_| numbers.next() as u8).collect();
+        if let Some(first) = packet.first_mut() {
+            *first = 0xc1 + (round % 6) as u8;
+        }
+        if round % 3 == 0
+            && let Some(place) = packet.get_mut(1..5)
+        {
+            place.copy_from_slice(&[0x11; 4]);
+        }
+        assert!(matches!(pair.meet(at(0), &packet).0, Verdict::Drop(_)));
+        assert!(pair.initiator.handle_reply(&pair.crypto, &packet).is_err());
+        assert!(pair.initiator.handle_cookie(&packet).is_err());
+        assert!(pair.initiator.handle_version(&packet).is_err());
+        assert!(waiting.handle_finish(&pair.crypto, &packet, &mut [0; 1300]).is_err());
+    }
+    assert_eq!(pair.write_init(), init);
+    assert!(Init::parse(&init).is_ok());
+}

@@ -1,0 +1,181 @@
+//! What paths do: lose, repeat and delay packets; and how busy hosts ask for proof of address.
+
+use std::vec::Vec;
+
+use super::pair::{IDLE, Pair, at, parameters};
+use crate::negotiation::*;
+use crate::noise::Pattern;
+use crate::time::{Instant, micros};
+use crate::wire::negotiation::{COOKIE_PACKET_LEN, Init};
+
+const ALWAYS: FrontConfig =
+    FrontConfig { cookies: CookieMode::Always, inits_per_second: 64, answers_strangers: true };
+
+#[test]
+fn a_busy_host_asks_for_a_cookie_and_accepts_it() {
+    for pattern in Pattern::ALL {
+        let mut pair = Pair::with(pattern, ALWAYS);
+        let operations = pair.crypto.operations.get();
+        let init = pair.write_init();
+        let (verdict, cookie) = pair.meet(at(1), &init);
+        assert_eq!(verdict, Verdict::SendCookie(COOKIE_PACKET_LEN));
+        assert_eq!(pair.initiator.handle_cookie(&cookie), Ok(true));
+        let second = pair.write_init();
+        assert_eq!(init[..480], second[..480], "all but the cookie and the check is the same");
+        assert!(matches!(pair.meet(at(2), &second).0, Verdict::Accept(_)));
+        assert_eq!(pair.crypto.operations.get(), operations);
+        let (ours, theirs, _) = pair.complete(b"frames");
+        assert_eq!(ours.split.hash, theirs.split.hash);
+    }
+}
+
+#[test]
+fn a_cookie_is_worth_nothing_elsewhere_or_later() {
+    let mut pair = Pair::with(Pattern::Xk, ALWAYS);
+    let init = pair.write_init();
+    let (_, cookie) = pair.meet(at(1), &init);
+    pair.initiator.handle_cookie(&cookie).unwrap();
+    let init = pair.write_init();
+    assert!(matches!(pair.meet(at(29), &init).0, Verdict::Accept(_)));
+    assert!(matches!(pair.meet(at(30), &init).0, Verdict::SendCookie(_)), "two rotations");
+    assert!(matches!(pair.meet(at(1 + 31), &init).0, Verdict::SendCookie(_)));
+    for from in ["192.0.2.2:40000", "192.0.2.1:40001"] {
+        pair.from = from.parse().unwrap();
+        assert!(matches!(pair.meet(at(2), &init).0, Verdict::SendCookie(_)), "{from}");
+    }
+    // Another ephemeral key, with the cookie of the first.
+    let mut other = Pair::with(Pattern::Xk, ALWAYS);
+    let call = Call { ephemeral: &[44; 32], ..other.call(Pattern::Xk) };
+    other.initiator = Initiator::new(&other.crypto, at(0), &call).unwrap();
+    let mut packet = other.write_init();
+    packet[480..496].copy_from_slice(&cookie[5..21]);
+    let packet = super::pair::checked(other.check_key(), &packet);
+    assert!(matches!(other.meet(at(1), &packet).0, Verdict::SendCookie(_)));
+    packet_is_accepted_with_its_own(&mut other);
+}
+
+fn packet_is_accepted_with_its_own(pair: &mut Pair) {
+    let init = pair.write_init();
+    let (_, cookie) = pair.meet(at(1), &init);
+    pair.initiator.handle_cookie(&cookie).unwrap();
+    let init = pair.write_init();
+    assert!(matches!(pair.meet(at(1), &init).0, Verdict::Accept(_)));
+}
+
+#[test]
+fn a_host_with_little_to_do_asks_for_no_cookie_until_there_is_more() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let mut verdict = |now: Instant, half_open| {
+        let mut out = [0; 64];
+        let verdict = pair.front.check_init(now, &init, pair.from, half_open, &mut out);
+        matches!(verdict, Verdict::Accept(_))
+    };
+    assert!(verdict(at(5), IDLE));
+    assert!(!verdict(at(5), HalfOpen { count: 8, limit: 16 }));
+    let accepted = (0..200).filter(|_| verdict(at(10), IDLE)).count();
+    assert_eq!(accepted, 64);
+    assert!(verdict(at(60), IDLE));
+}
+
+#[test]
+fn strangers_are_answered_only_if_the_host_wants_and_only_with_a_cookie() {
+    for cookies in [CookieMode::Always, CookieMode::Auto, CookieMode::Never] {
+        let config = FrontConfig { cookies, inits_per_second: 64, answers_strangers: false };
+        let mut pair = Pair::with(Pattern::Xx, config);
+        let init = pair.write_init();
+        assert_eq!(pair.meet(at(1), &init).0, Verdict::Drop(Dropped::PatternRefused));
+
+        let config = FrontConfig { answers_strangers: true, ..config };
+        let mut pair = Pair::with(Pattern::Xx, config);
+        let init = pair.write_init();
+        let (verdict, cookie) = pair.meet(at(1), &init);
+        assert!(matches!(verdict, Verdict::SendCookie(_)), "{cookies:?}");
+        pair.initiator.handle_cookie(&cookie).unwrap();
+        let init = pair.write_init();
+        assert!(matches!(pair.meet(at(1), &init).0, Verdict::Accept(_)));
+    }
+    let config = FrontConfig { cookies: CookieMode::Never, ..FrontConfig::default() };
+    for pattern in [Pattern::Xk, Pattern::Ik] {
+        let mut pair = Pair::with(pattern, config);
+        let init = pair.write_init();
+        assert!(matches!(pair.meet(at(1), &init).0, Verdict::Accept(_)));
+    }
+}
+
+#[test]
+fn a_repeated_init_is_known_and_a_changed_one_is_not() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let mut responder = pair.respond(&init).unwrap();
+    let reply = responder.accept(&pair.crypto, &parameters(2)).unwrap().to_vec();
+    let again = pair.write_init();
+    assert_eq!(again, init);
+    let parsed = Init::parse(&again).unwrap();
+    assert!(responder.is_repeat(&parsed, pair.from));
+    assert_eq!(responder.reply(), reply);
+    assert!(responder.is_repeat(&Init { cookie: [7; 16], ..parsed }, pair.from));
+    assert!(!responder.is_repeat(&parsed, "192.0.2.1:40001".parse().unwrap()));
+    let channel = ChannelId::new(9).unwrap();
+    assert!(!responder.is_repeat(&Init { channel, ..parsed }, pair.from));
+    let mut noise = parsed.noise.to_vec();
+    *noise.last_mut().unwrap() ^= 1;
+    assert!(!responder.is_repeat(&Init { noise: &noise, ..parsed }, pair.from));
+    assert_eq!(responder.expires_at(), at(10));
+}
+
+#[test]
+fn a_late_second_reply_changes_nothing() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let responder = pair.answered();
+    let late = pair.initiator.handle_reply(&pair.crypto, responder.reply());
+    assert_eq!(late, Err(ReplyError::Dropped(Dropped::State)));
+    assert!(pair.initiator.finish(&pair.crypto, &[], &mut [0; 1200]).is_ok());
+    assert!(pair.initiator.is_over());
+}
+
+#[test]
+fn inits_are_sent_further_and_further_apart_and_then_no_more() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let mut sent: Vec<u64> = Vec::new();
+    let end = loop {
+        let now = pair.initiator.deadline().unwrap();
+        match pair.initiator.handle_timeout(now) {
+            TimerVerdict::Resend => {
+                pair.initiator.write_init(now, &mut [0; 512]).unwrap();
+                sent.push(now.as_micros());
+            }
+            TimerVerdict::GiveUp => break now,
+            TimerVerdict::Wait => panic!("the deadline was wrong"),
+        }
+    };
+    let pauses: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let expected = [250_000, 375_000, 562_500, 843_750, 1_265_625, 1_898_437, 2_000_000, 2_000_000];
+    assert_eq!((sent[0], &pauses[..]), (0, &expected[..]));
+    assert_eq!(end.as_micros(), micros(limits::HANDSHAKE_TIMEOUT));
+    assert_eq!(pair.initiator.handle_timeout(at(100)), TimerVerdict::Wait);
+    assert!(pair.initiator.is_over());
+}
+
+#[test]
+fn a_call_waits_for_the_time_and_for_nothing_once_answered() {
+    let mut pair = Pair::new(Pattern::Xk);
+    pair.write_init();
+    let almost = Instant::from_micros(249_999);
+    assert_eq!(pair.initiator.handle_timeout(almost), TimerVerdict::Wait);
+    pair.answered();
+    assert_eq!(pair.initiator.deadline(), None);
+    assert_eq!(pair.initiator.handle_timeout(at(100)), TimerVerdict::Wait);
+}
+
+#[test]
+fn a_host_that_asks_for_cookies_without_end_is_not_obeyed_at_once_without_end() {
+    let mut pair = Pair::with(Pattern::Xk, ALWAYS);
+    let prompt = (0..20).filter(|round| {
+        let init = pair.write_init();
+        let now = at(round * 40);
+        let (_, cookie) = pair.meet(now, &init);
+        pair.initiator.handle_cookie(&cookie).unwrap()
+    });
+    assert_eq!(prompt.count(), usize::from(limits::MAX_PROMPT_RESENDS));
+}

@@ -1,0 +1,93 @@
+//! How a session ends, and what is remembered of it.
+
+use core::str;
+
+use crate::wire::close::MAX_REASON_LEN;
+use crate::wire::{CloseCause, CloseFrame, TransportCode};
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedBy {
+    /// This host.
+    Local,
+    /// The peer.
+    Peer,
+    /// Nothing was heard for the idle timeout, or the negotiation took too long.
+    Timeout,
+}
+
+/// Why a session ended: who, a code, a reason in words.
+#[derive(Clone, Copy)]
+pub struct CloseReason {
+    /// Who ended it.
+    pub by: ClosedBy,
+    /// What was the cause: an application's number, or one of the transport's.
+    pub cause: CloseCause,
+    text: [u8; MAX_REASON_LEN],
+    text_len: u8,
+}
+
+impl CloseReason {
+    /// A reason; the text is cut to [`MAX_REASON_LEN`] bytes at a character's end.
+    #[must_use]
+    pub fn new(by: ClosedBy, cause: CloseCause, reason: &str) -> Self {
+        let mut len = reason.len().min(MAX_REASON_LEN);
+        while !reason.is_char_boundary(len) {
+            len = len.saturating_sub(1);
+        }
+        let mut text = [0; MAX_REASON_LEN];
+        let bytes = reason.as_bytes().get(..len).unwrap_or_default();
+        if let Some(to) = text.get_mut(..len) {
+            to.copy_from_slice(bytes);
+        }
+        Self { by, cause, text, text_len: u8::try_from(len).unwrap_or(0) }
+    }
+
+    /// A reason of the transport's own.
+    #[must_use]
+    pub fn transport(by: ClosedBy, code: TransportCode, reason: &str) -> Self {
+        Self::new(by, CloseCause::Transport(code), reason)
+    }
+
+    /// The reason in words; may be empty.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        let bytes = self.text.get(..usize::from(self.text_len)).unwrap_or_default();
+        str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// The frame that tells the peer.
+    #[must_use]
+    pub fn frame(&self) -> CloseFrame<'_> {
+        CloseFrame { cause: self.cause, reason: self.reason() }
+    }
+}
+
+impl core::fmt::Debug for CloseReason {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "{:?}: {:?} {:?}", self.by, self.cause, self.reason())
+    }
+}
+
+impl PartialEq for CloseReason {
+    fn eq(&self, other: &Self) -> bool {
+        (self.by, self.cause, self.reason()) == (other.by, other.cause, other.reason())
+    }
+}
+
+impl Eq for CloseReason {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_cut_between_characters() {
+        let long = "é".repeat(100);
+        let reason = CloseReason::transport(ClosedBy::Local, TransportCode::NONE, &long);
+        assert_eq!(reason.reason(), "é".repeat(64));
+        let odd = std::format!("x{long}");
+        let reason = CloseReason::transport(ClosedBy::Local, TransportCode::NONE, &odd);
+        assert_eq!(reason.reason().len(), 127);
+    }
+}

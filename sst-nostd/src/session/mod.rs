@@ -1,0 +1,235 @@
+//! One remote host: its tree of streams, the channel they ride on, and how the bond ends.
+//!
+//! A session outlives its channels: streams never learn which channel carried them, and any
+//! frame may ride any channel. Today a session has one channel at a time; a second one is
+//! another handle beside `channel`, and [`Session::transmit`] already takes the channel as an
+//! argument. Source: docs/PROTOCOL.md section 9.
+
+mod close;
+mod receipts;
+mod receive;
+mod transmit;
+
+pub use close::{CloseReason, ClosedBy};
+pub use receive::{Applied, Breach, Surroundings};
+pub use transmit::Transmitted;
+
+use crate::channel::{Channel, Fate, SentPackets};
+use crate::crypto::Crypto;
+use crate::id::HostId;
+use crate::storage::{HasLink, Link};
+use crate::stream::{Fate as StreamFate, Streams, Tree};
+use crate::time::Instant;
+
+/// The list of sessions with events to tell.
+pub const SESSION_EVENTS: usize = 0;
+/// The list of sessions whose streams are being freed.
+pub const DOOMED: usize = 1;
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// This host dialled; the peer has not proved itself yet.
+    Connecting,
+    /// Streams flow.
+    Ready,
+    /// This host closes gracefully: what was written is still being delivered.
+    Draining,
+    /// CLOSE was sent; it is repeated to a peer that goes on sending.
+    Closing,
+    /// Over. [`CloseReason`] tells why; what had arrived whole can still be read.
+    Closed,
+}
+
+/// Something the application may want to know of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// A peer dialled and has proved its identity.
+    Incoming,
+    /// The peer that was dialled has proved its identity: streams may be opened.
+    Ready,
+    /// The session is over.
+    Closed,
+}
+
+/// The events not told yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionEvents {
+    /// [`SessionEvent::Incoming`].
+    pub incoming: bool,
+    /// [`SessionEvent::Ready`].
+    pub ready: bool,
+    /// [`SessionEvent::Closed`].
+    pub closed: bool,
+}
+
+impl SessionEvents {
+    /// The next event, in the order they happen.
+    pub fn take(&mut self) -> Option<SessionEvent> {
+        if core::mem::take(&mut self.incoming) {
+            Some(SessionEvent::Incoming)
+        } else if core::mem::take(&mut self.ready) {
+            Some(SessionEvent::Ready)
+        } else if core::mem::take(&mut self.closed) {
+            Some(SessionEvent::Closed)
+        } else {
+            None
+        }
+    }
+}
+
+/// One remote host.
+pub struct Session {
+    /// The peer; unknown while it was dialled by address alone.
+    pub peer: Option<HostId>,
+    /// Where the session stands.
+    pub state: SessionState,
+    /// Its streams, once the peer is known.
+    pub tree: Option<Tree>,
+    /// Index of the channel in use.
+    pub channel: Option<u32>,
+    /// Index of the negotiation that is to bring a channel.
+    pub negotiation: Option<u32>,
+    /// Why it ends or ended.
+    pub reason: Option<CloseReason>,
+    /// CLOSE must be sent (again).
+    pub owes_close: bool,
+    /// Packets heard since CLOSE was sent.
+    pub heard_since_close: u32,
+    /// The application may use the handle: it dialled, or heard of the session.
+    pub is_known: bool,
+    /// The application let go of it: the row is freed when the session is over.
+    pub is_released: bool,
+    /// Events not told yet.
+    pub events: SessionEvents,
+    /// Place in the list of sessions with events.
+    pub link: Link,
+    /// Place in the list of sessions being freed.
+    pub doomed: Link,
+}
+
+impl HasLink<SESSION_EVENTS> for Session {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl HasLink<DOOMED> for Session {
+    fn link(&self) -> &Link {
+        &self.doomed
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.doomed
+    }
+}
+
+impl Session {
+    /// A session that is being dialled, or that a peer has just proved.
+    #[must_use]
+    pub fn new(peer: Option<HostId>, state: SessionState) -> Self {
+        Self {
+            peer,
+            state,
+            tree: None,
+            channel: None,
+            negotiation: None,
+            reason: None,
+            owes_close: false,
+            heard_since_close: 0,
+            is_known: false,
+            is_released: false,
+            events: SessionEvents::default(),
+            link: Link::new(),
+            doomed: Link::new(),
+        }
+    }
+
+    /// Whether there are events to tell.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.events != SessionEvents::default()
+    }
+
+    /// CLOSE is to be sent now. For the application, the session is over.
+    fn go_closing(&mut self) {
+        self.state = SessionState::Closing;
+        self.owes_close = true;
+        self.events.ready = false;
+        self.events.closed = self.is_known && !self.is_released;
+    }
+
+    /// Begins to close: gracefully, delivering what was written, or at once.
+    pub fn begin_close(&mut self, reason: CloseReason, is_graceful: bool) {
+        let is_open = matches!(self.state, SessionState::Ready | SessionState::Draining);
+        if !is_open {
+            return;
+        }
+        self.reason = Some(reason);
+        if let Some(tree) = &mut self.tree {
+            tree.begin_close();
+        }
+        let is_drained = self.tree.as_ref().is_none_or(Tree::is_drained);
+        if is_graceful && !is_drained {
+            self.state = SessionState::Draining;
+        } else {
+            self.go_closing();
+        }
+    }
+
+    /// Graceful closing goes on to CLOSE once everything is delivered.
+    pub fn after_delivery(&mut self) {
+        let is_drained = self.tree.as_ref().is_none_or(Tree::is_drained);
+        if self.state == SessionState::Draining && is_drained {
+            self.go_closing();
+        }
+    }
+
+    /// A packet came although CLOSE was sent: say it again, ever more rarely.
+    pub fn on_heard_while_closing(&mut self) {
+        self.heard_since_close = self.heard_since_close.saturating_add(1);
+        self.owes_close |= self.heard_since_close.is_power_of_two();
+    }
+
+    /// The session is over; `reason` stands unless this host had one of its own before.
+    pub fn on_over(&mut self, reason: CloseReason) {
+        if self.state == SessionState::Closed {
+            return;
+        }
+        let was_told = self.state == SessionState::Closing;
+        self.state = SessionState::Closed;
+        self.owes_close = false;
+        self.reason.get_or_insert(reason);
+        if let Some(tree) = &mut self.tree {
+            tree.begin_close();
+        }
+        self.events.closed |= self.is_known && !self.is_released && !was_told;
+        self.events.ready = false;
+    }
+
+    /// Leads what the channel has learnt of its packets' fates to the streams.
+    pub fn settle<C: Crypto>(
+        &mut self,
+        now: Instant,
+        channel: &mut Channel<C>,
+        sent: &mut SentPackets<'_>,
+        streams: &mut Streams<'_>,
+    ) {
+        while let Some((receipt, fate)) = channel.take_settled(sent) {
+            let (Some(tree), Some(receipt)) = (&mut self.tree, receipts::unpack(&receipt)) else {
+                continue;
+            };
+            let fate = match fate {
+                Fate::Acked => StreamFate::Acked,
+                Fate::Lost => StreamFate::Lost,
+            };
+            streams.on_receipt(tree, now, receipt, fate);
+        }
+        self.after_delivery();
+    }
+}

@@ -1,0 +1,139 @@
+//! One packet at a time goes out: what the channel permits, filled with what the session has.
+
+use crate::channel::{
+    BeginError, Channel, FinishError, PacketBuilder, Permit, SentInfo, SentPackets,
+};
+use crate::crypto::Crypto;
+use crate::stream::{Fate, Streams};
+use crate::time::Instant;
+use crate::wire::Frame;
+
+use super::receipts;
+use super::{Session, SessionState};
+
+/// What became of an attempt to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transmitted {
+    /// A packet stands at the start of the buffer.
+    Packet(SentInfo),
+    /// The negotiation's FINISH must be sent again.
+    Finish,
+    /// Nothing may or need be sent now.
+    Nothing,
+    /// The keys are used up: the session must be closed.
+    KeysSpent,
+}
+
+/// How many receipts of a packet a probe repeats.
+const MAX_PROBE_RECEIPTS: usize = 8;
+
+impl Session {
+    /// Builds and seals the next packet for `channel`, if there is one.
+    pub fn transmit<C: Crypto>(
+        &mut self,
+        now: Instant,
+        crypto: &C,
+        channel: &mut Channel<C>,
+        sent: &mut SentPackets<'_>,
+        streams: &mut Streams<'_>,
+        buffer: &mut [u8],
+    ) -> Transmitted {
+        if self.owes_close {
+            return self.transmit_close(now, crypto, channel, sent, buffer);
+        }
+        if !matches!(self.state, SessionState::Ready | SessionState::Draining) {
+            return Transmitted::Nothing;
+        }
+        let permit = channel.send_permit(now, sent);
+        match permit {
+            Permit::Nothing => return Transmitted::Nothing,
+            Permit::Finish => return Transmitted::Finish,
+            Permit::Probe => self.owe_probe(now, channel, sent, streams),
+            Permit::Data { .. } if !self.has_work(streams) => {
+                channel.on_app_limited();
+                if !channel.is_ack_due(now) {
+                    return Transmitted::Nothing;
+                }
+            }
+            _ => {}
+        }
+        let is_full = matches!(permit, Permit::Probe | Permit::Data { .. });
+        let mut builder = match channel.begin_packet(crypto, now, permit, buffer, sent) {
+            Ok(builder) => builder,
+            Err(BeginError::KeyLimit) => return Transmitted::KeysSpent,
+            Err(_) => return Transmitted::Nothing,
+        };
+        if is_full {
+            self.fill(now, &mut builder, sent, streams);
+            let is_idle = builder.is_empty() && permit != Permit::Probe;
+            if is_idle {
+                builder.abandon(sent);
+                return Transmitted::Nothing;
+            }
+        }
+        finish(channel.finish_packet(now, builder, sent))
+    }
+
+    /// Whether any stream has something to send.
+    fn has_work(&self, streams: &Streams<'_>) -> bool {
+        self.tree.as_ref().is_some_and(|tree| streams.has_work(tree))
+    }
+
+    fn fill(
+        &mut self,
+        now: Instant,
+        builder: &mut PacketBuilder<'_>,
+        sent: &mut SentPackets<'_>,
+        streams: &mut Streams<'_>,
+    ) {
+        let Some(tree) = &mut self.tree else { return };
+        builder.fill(sent, |writer, note| {
+            streams.fill(tree, now, writer, |receipt| note(receipts::pack(receipt))).is_closed
+        });
+    }
+
+    /// A probe says again what the oldest packet in flight said.
+    fn owe_probe<C: Crypto>(
+        &mut self,
+        now: Instant,
+        channel: &Channel<C>,
+        sent: &SentPackets<'_>,
+        streams: &mut Streams<'_>,
+    ) {
+        let Some(tree) = &mut self.tree else { return };
+        for receipt in channel.probe_receipts(sent).take(MAX_PROBE_RECEIPTS) {
+            if let Some(receipt) = receipts::unpack(&receipt) {
+                streams.on_receipt(tree, now, receipt, Fate::Lost);
+            }
+        }
+    }
+
+    fn transmit_close<C: Crypto>(
+        &mut self,
+        now: Instant,
+        crypto: &C,
+        channel: &mut Channel<C>,
+        sent: &mut SentPackets<'_>,
+        buffer: &mut [u8],
+    ) -> Transmitted {
+        self.owes_close = false;
+        let Some(reason) = &self.reason else { return Transmitted::Nothing };
+        let permit = Permit::AckOnly;
+        let Ok(mut builder) = channel.begin_packet(crypto, now, permit, buffer, sent) else {
+            return Transmitted::Nothing;
+        };
+        if builder.add_frame(&Frame::Close(reason.frame())).is_err() {
+            builder.abandon(sent);
+            return Transmitted::Nothing;
+        }
+        finish(channel.finish_packet(now, builder, sent))
+    }
+}
+
+fn finish(result: Result<SentInfo, FinishError>) -> Transmitted {
+    match result {
+        Ok(info) => Transmitted::Packet(info),
+        Err(FinishError::KeyLimit) => Transmitted::KeysSpent,
+        Err(FinishError::NoRoom) => Transmitted::Nothing,
+    }
+}

@@ -1,0 +1,66 @@
+//! What must hold between any two calls: every count agrees with what it counts.
+
+use super::super::gaps::Kind;
+use super::super::schedule::Work;
+use super::*;
+
+/// Checks one host that has one session.
+pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
+    let mut counts = Counts::default();
+    for index in 0..streams.rows.limit() {
+        let Some(stream) = streams.rows.handle_at(index) else { continue };
+        counts.add(streams, stream);
+        let row = streams.rows.get(stream).unwrap();
+        let is_scheduled = tree.ready.is_member(&streams.rows, index);
+        let is_idle = streams.work(tree, stream) == Work::Idle;
+        assert!(is_idle || is_scheduled, "forgotten: {row:?}");
+    }
+    assert_eq!(counts.rows, tree.live + 1, "live");
+    assert_eq!(counts.busy, tree.busy, "busy");
+    assert_eq!(counts.unread, tree.received - tree.consumed, "session credit");
+    assert!(tree.received <= tree.receive_limit && tree.sent <= tree.send_limit);
+    assert_eq!(counts.blocks, streams.pool.used_blocks(), "blocks");
+    assert_eq!(counts.nurseries, streams.nurseries.len(), "nurseries");
+    assert_eq!(counts.gaps, streams.gaps.len(), "gaps");
+    assert_eq!(counts.sets, streams.ranges.len(), "ranges");
+    assert_eq!(streams.index.len(), tree.live, "index");
+}
+
+#[derive(Default)]
+struct Counts {
+    rows: u32,
+    busy: u32,
+    unread: u64,
+    blocks: u32,
+    nurseries: u32,
+    gaps: u32,
+    sets: u32,
+}
+
+impl Counts {
+    fn add(&mut self, streams: &Streams<'_>, stream: StreamHandle) {
+        let row = streams.rows.get(stream).unwrap();
+        self.rows += 1;
+        self.busy += u32::from(row.state.has(State::BUSY));
+        self.blocks += row.sending.rope.len_blocks() + row.receiving.rope.len_blocks();
+        assert!(row.sending.acked <= row.sending.written);
+        assert!(row.receiving.read <= row.receiving.highest);
+        if !row.is_datagram_in() {
+            let taken = streams.ranges_of(row.gaps, Kind::Taken).map_or(0, Ranges::total);
+            self.unread += row.receiving.highest - row.receiving.read - taken;
+        }
+        if let Some(nursery) = streams.nurseries.at(row.nursery) {
+            self.nurseries += 1;
+            self.blocks += nursery.incoming.rope.len_blocks() + nursery.outgoing.rope.len_blocks();
+            assert!(nursery.settled <= nursery.peer_opened && nursery.opened <= nursery.allowed);
+            assert!(nursery.peer_opened <= nursery.granted);
+        }
+        if let Some(gaps) = streams.gaps.at(row.gaps) {
+            self.gaps += 1;
+            self.blocks += gaps.sent_marks.len_blocks() + gaps.received_marks.len_blocks();
+            let kinds = [Kind::Received, Kind::Acked, Kind::Lost, Kind::Taken];
+            let sets = kinds.iter().filter(|kind| streams.ranges.at(gaps.set(**kind)).is_some());
+            self.sets += sets.count() as u32;
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a linked firmware holds: sizes, symbols, and its calls of panics.
+
+use std::collections::BTreeMap;
+
+use object::elf::{SHF_ALLOC, SHF_WRITE};
+use object::read::elf::ElfFile32;
+use object::{
+    Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, SectionKind, SymbolKind,
+};
+
+/// Bytes of each kind, as `size` counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Code and constants: flash.
+    pub(crate) text_bytes: u64,
+    /// Variables with a first value: flash and RAM.
+    pub(crate) data_bytes: u64,
+    /// Variables that begin at zero: RAM.
+    pub(crate) bss_bytes: u64,
+}
+
+/// A linked firmware.
+pub(crate) struct Firmware<'data>(ElfFile32<'data>);
+
+impl<'data> Firmware<'data> {
+    /// # Errors
+    /// Bytes that are not a 32-bit ELF file.
+    pub(crate) fn parse(bytes: &'data [u8]) -> Result<Self, String> {
+        ElfFile32::parse(bytes).map(Self).map_err(|error| format!("not a firmware: {error}"))
+    }
+
+    /// How big it is.
+    pub(crate) fn sizes(&self) -> Sizes {
+        let mut sizes = Sizes::default();
+        for section in self.0.sections() {
+            let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
+            let is_written = sh_flags & u64::from(SHF_WRITE) != 0;
+            if sh_flags & u64::from(SHF_ALLOC) == 0 {
+                continue;
+            }
+            match section.kind() {
+                SectionKind::UninitializedData => sizes.bss_bytes += section.size(),
+                _ if is_written => sizes.data_bytes += section.size(),
+                _ => sizes.text_bytes += section.size(),
+            }
+        }
+        sizes
+    }
+
+    /// The readable names of all symbols.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.symbols().filter_map(|symbol| symbol.name().ok().map(readable)).collect()
+    }
+
+    /// How often each function calls into the panic machinery, most often first.
+    ///
+    /// Needs a file linked with `--emit-relocs`. A call from within the machinery is not counted.
+    pub(crate) fn panic_calls(&self) -> Vec<(usize, String)> {
+        let functions: Vec<(u64, u64, String)> = self
+            .0
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0)
+            .filter_map(|s| Some((s.address() & !1, s.size(), readable(s.name().ok()?))))
+            .collect();
+        let mut calls: BTreeMap<String, usize> = BTreeMap::new();
+        for section in self.0.sections().filter(|section| section.kind() == SectionKind::Text) {
+            for (place, relocation) in section.relocations() {
+                let RelocationTarget::Symbol(index) = relocation.target() else { continue };
+                let Ok(symbol) = self.0.symbol_by_index(index) else { continue };
+                let callee = symbol.name().map(readable).unwrap_or_default();
+                let caller = functions
+                    .iter()
+                    .find(|(start, size, _)| (*start..start + size).contains(&place))
+                    .map_or("(no function)", |(.., name)| name.as_str());
+                if is_panic(&callee) && !is_panic(caller) {
+                    *calls.entry(caller.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        let mut calls: Vec<(usize, String)> =
+            calls.into_iter().map(|(name, count)| (count, name)).collect();
+        calls.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        calls
+    }
+}
+
+fn readable(symbol: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(symbol))
+}
+
+/// Whether a function does nothing but panic: the ways out that `core` has, and the handler.
+fn is_panic(name: &str) -> bool {
+    let is_failing = ["::panicking::", "_fail", "panic_", "rust_begin_unwind"];
+    let is_ours = name.trim_start_matches('<').starts_with("sst_nostd::");
+    !is_ours && is_failing.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_are_known_by_name() {
+        assert!(is_panic("core::panicking::panic_bounds_check"));
+        assert!(is_panic("core::option::expect_failed"));
+        assert!(is_panic("core::slice::index::slice_index_fail"));
+        assert!(is_panic("__rustc::rust_begin_unwind"));
+        assert!(!is_panic("memcpy"));
+        assert!(!is_panic("sst_nostd::channel::on_fail"));
+        assert!(!is_panic("<sst_nostd::channel::Channel>::on_open_failed"));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        assert!(Firmware::parse(b"\0asm").is_err());
+    }
+}

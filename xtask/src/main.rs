@@ -1,0 +1,82 @@
+//! The repository's one command. `cargo xtask help` is the menu.
+
+mod bare;
+mod call;
+mod elf;
+mod imports;
+mod layers;
+mod report;
+mod setup;
+mod source;
+mod spec;
+mod steps;
+mod tidy;
+mod walk;
+mod wasm;
+
+use std::process::ExitCode;
+
+use report::{Outcome, Report};
+
+const HELP: &str = "\
+The repository's one command.
+
+usage: cargo xtask COMMAND
+
+  check    the fast loop, before each commit: format, lints, tidy, layers, spec, unit tests
+  test     everything CI needs; installs what it needs first and says what
+  tidy     house rules that a program can check, and the longest files and functions
+  layers   the core's modules import downward only, and nowhere in a circle
+  spec     which requirements of docs/PROTOCOL.md no test cites; wrong citations
+  size     flash and memory of the bare firmware proof
+  help     this text
+
+environment of `test`:
+
+  SST_SEEDS=N     how many seeds the simulator plays
+  SST_SECONDS=N   how long it may take over them (default 120)
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] | ["help" | "-h" | "--help"] => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        ["check"] => {
+            let mut report = Report::new();
+            steps::check(&mut report);
+            report.finish()
+        }
+        ["test"] => {
+            let mut report = Report::new();
+            steps::test(&mut report);
+            report.finish()
+        }
+        ["tidy"] => exit_code(tidy::run()),
+        ["layers"] => exit_code(layers::run()),
+        ["spec"] => exit_code(spec::run()),
+        ["size"] => exit_code(bare::size()),
+        _ => {
+            eprint!("cargo xtask: no such command: {}\n\n{HELP}", words.join(" "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// How one command, run by itself, ends.
+fn exit_code(result: report::StepResult) -> ExitCode {
+    match result {
+        Ok(Outcome::Passed) => ExitCode::SUCCESS,
+        Ok(Outcome::Skipped(reason)) => {
+            println!("SKIPPED: {reason}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("failed: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The steps of `check` and `test`, in order.
+
+use crate::bare;
+use crate::call::{self, Call};
+use crate::layers;
+use crate::report::{Outcome, Report, StepResult};
+use crate::setup;
+use crate::spec;
+use crate::tidy;
+use crate::wasm;
+
+/// Crates with a workspace of their own.
+const APART: &[&str] = &["embedded-demo", "proofs/bare"];
+
+const THUMB: &str = "thumbv7em-none-eabihf";
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// How long the simulator plays in `test`, in seconds, unless told otherwise.
+const SIM_SECONDS: &str = "120";
+
+/// The fast loop.
+pub(crate) fn check(report: &mut Report) {
+    look(report);
+    report.step("unit tests", || {
+        Call::cargo("test --workspace --lib --bins --exclude bindings-py --quiet").step()
+    });
+}
+
+/// Everything.
+pub(crate) fn test(report: &mut Report) {
+    report.step("install: toolchain", setup::toolchain);
+    report.step("install: Debian", setup::debian);
+    report.step("install: Python", setup::python);
+    look(report);
+    report.step("tests, debug", || {
+        Call::cargo("test --workspace --tests --examples --features sst-nostd/sim").step()
+    });
+    report.step("tests, release", || {
+        Call::cargo("test -p sst-nostd --tests --release --features sim").step()
+    });
+    report.step("doc tests", || Call::cargo("test --workspace --doc --exclude bindings-py").step());
+    report.step("docs", || {
+        let docs = "doc --workspace --no-deps --features sst-nostd/sim";
+        Call::cargo(docs).env("RUSTDOCFLAGS", "-D warnings").step()
+    });
+    report.step("fuzz corpus replay", || {
+        optional_test("corpus", Call::cargo("test -p sst-nostd --release --test corpus"))
+    });
+    report.step("core on thumb", || on_target(THUMB, core_builds));
+    report.step("core on wasm", || on_target(WASM, core_builds));
+    report.step("core's tests compile on wasm", || {
+        let words = format!("check -p sst-nostd --tests --target {WASM}");
+        on_target(WASM, |_| Call::cargo(&words).step())
+    });
+    report.step("bare firmware: no panic", || on_target(THUMB, |_| bare::proof()));
+    report.step("bare firmware: can fail", || on_target(THUMB, |_| bare::counterproof()));
+    report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
+    report.step("embedded demo", || on_target(THUMB, |_| embedded_demo()));
+    report.step("wasm bindings", || on_target(WASM, |_| wasm_bindings()));
+    report.step("Python bindings", python_bindings);
+    report.step("simulator seeds", sim_seeds);
+}
+
+/// Everything that looks at the source without running it.
+fn look(report: &mut Report) {
+    report.step("format", format);
+    report.step("clippy", clippy);
+    report.step("tidy", tidy::run);
+    report.step("layers", layers::run);
+    report.step("spec", spec::run);
+}
+
+fn format() -> StepResult {
+    Call::cargo("fmt --all --check").run()?;
+    for folder in APART {
+        Call::cargo("fmt --check").in_folder(folder).run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn clippy() -> StepResult {
+    Call::cargo("clippy --workspace --all-targets -- -D warnings").run()?;
+    Call::cargo("clippy -p sst-nostd --all-targets --all-features -- -D warnings").step()
+}
+
+/// Runs a step if the toolchain can build for `target`.
+fn on_target(target: &str, run: impl FnOnce(&str) -> StepResult) -> StepResult {
+    if setup::has_target(target) {
+        run(target)
+    } else {
+        Ok(Outcome::Skipped(format!("the toolchain has no {target}")))
+    }
+}
+
+/// Runs a call if the core has this integration test yet.
+fn optional_test(name: &str, call: Call) -> StepResult {
+    let file = format!("sst-nostd/tests/{name}.rs");
+    if call::root().join(&file).exists() {
+        call.step()
+    } else {
+        Ok(Outcome::Skipped(format!("no {file}")))
+    }
+}
+
+fn core_builds(target: &str) -> StepResult {
+    for features in ["--no-default-features", "", "--features alloc"] {
+        Call::cargo(&format!("build -p sst-nostd --lib --target {target} {features}")).run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn embedded_demo() -> StepResult {
+    let demo = |words: &str| {
+        let target_dir = call::target_dir().join("embedded-demo");
+        Call::cargo(words).arg("--target-dir").arg(target_dir).in_folder("embedded-demo").run()
+    };
+    demo("test")?;
+    demo(&format!("build --release --target {THUMB}"))?;
+    Ok(Outcome::Passed)
+}
+
+fn wasm_bindings() -> StepResult {
+    Call::cargo(&format!("build -p bindings-wasm --release --target {WASM}")).run()?;
+    let path = call::target_dir().join(WASM).join("release/bindings_wasm.wasm");
+    let module = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let imported = wasm::imported_modules(&module)?;
+    println!("{} bytes, imports from {imported:?}", module.len());
+    if imported.contains("env") {
+        return Err("the module imports from `env`: something expects an operating system".into());
+    }
+    Ok(Outcome::Passed)
+}
+
+fn python_bindings() -> StepResult {
+    let python = setup::venv_python();
+    if !python.exists() {
+        return Ok(Outcome::Skipped("no Python environment".into()));
+    }
+    let install = "-m pip install -q --disable-pip-version-check --force-reinstall";
+    Call::new(&python, install).arg("./bindings-py").run()?;
+    Call::new(&python, "-m pytest -q bindings-py/tests").step()
+}
+
+/// Plays the simulator for a while with fresh seeds.
+fn sim_seeds() -> StepResult {
+    let seconds = std::env::var("SST_SECONDS").unwrap_or_else(|_| SIM_SECONDS.to_owned());
+    let words = "test -p sst-nostd --release --features sim --test sim -- --nocapture";
+    optional_test("sim", Call::cargo(words).env("SST_SECONDS", &seconds))
+}
