@@ -175,6 +175,11 @@ impl Branch {
                 loop {
                     return match inner.host.recv_datagram(now, *handle, &mut buffer) {
                         Ok(Some((len, _))) => Poll::Ready(Ok(len)),
+                        Ok(None) | Err(core::ReadError::Blocked)
+                            if inner.is_closed(session.handle) =>
+                        {
+                            Poll::Ready(Err(inner.closed(session.handle).into()))
+                        }
                         Ok(None) | Err(core::ReadError::Blocked) => Poll::Pending,
                         Err(core::ReadError::BufferTooSmall(needed)) => {
                             buffer.resize(needed.max(buffer.len() + 1), 0);
