@@ -3,7 +3,7 @@
 use super::{BlockPool, Full, NONE};
 
 /// The bytes at positions from [`base`](Self::base) up of a sequence with absolute `u64`
-/// positions, in a chain of blocks. 32 bytes, and no block, until written to.
+/// positions, in a chain of blocks. 28 bytes, and no block, until written to.
 ///
 /// Every method takes the pool; it must be the same one each time. Before a rope is dropped its
 /// blocks must be given back with [`clear_to`](Self::clear_to), else they stay taken.
@@ -13,8 +13,9 @@ use super::{BlockPool, Full, NONE};
 /// back before the cursor walks the chain from its head.
 #[derive(Debug)]
 pub struct Rope {
-    /// The position of the first byte of the first block: a multiple of the block length.
-    base: u64,
+    /// The position of the first byte of the first block, a multiple of the block length, as its
+    /// high and low halves: a whole `u64` would make every rope 4 bytes longer.
+    base: [u32; 2],
     head: u32,
     tail: u32,
     blocks: u32,
@@ -27,7 +28,7 @@ impl Rope {
     /// A rope based at position 0 that holds no block.
     #[must_use]
     pub const fn new() -> Self {
-        Self { base: 0, head: NONE, tail: NONE, blocks: 0, cursor: NONE, cursor_number: 0 }
+        Self { base: [0; 2], head: NONE, tail: NONE, blocks: 0, cursor: NONE, cursor_number: 0 }
     }
 
     /// Writes `bytes` at `pos`, taking zeroed blocks until the chain covers them (gap included).
@@ -41,12 +42,12 @@ impl Rope {
         pos: u64,
         bytes: &[u8],
     ) -> Result<(), Full> {
-        let released = usize::try_from(self.base.saturating_sub(pos)).unwrap_or(usize::MAX);
+        let released = usize::try_from(self.base().saturating_sub(pos)).unwrap_or(usize::MAX);
         let mut rest = bytes.get(released..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(());
         }
-        let pos = pos.max(self.base);
+        let pos = pos.max(self.base());
         let end = pos.checked_add(rest.len() as u64).ok_or(Full)?;
         let (tail, blocks) = (self.tail, self.blocks);
         self.extend_to(pool, end)?;
@@ -74,7 +75,7 @@ impl Rope {
     /// Frees every block that lies wholly below `pos`. The base moves up to the block of `pos`;
     /// it never moves down.
     pub fn release_before(&mut self, pool: &mut BlockPool<'_>, pos: u64) {
-        let Some(below) = pos.checked_sub(self.base) else { return };
+        let Some(below) = pos.checked_sub(self.base()) else { return };
         let count = below >> pool.block_shift();
         if count >= u64::from(self.blocks) {
             return self.clear_to(pool, pos);
@@ -88,7 +89,8 @@ impl Rope {
         self.cursor = head;
         self.cursor_number = 0;
         self.blocks = self.blocks.saturating_sub(count);
-        self.base = self.base.saturating_add(u64::from(count) << pool.block_shift());
+        let base = self.base().saturating_add(u64::from(count) << pool.block_shift());
+        self.set_base(base);
     }
 
     /// Frees all blocks; the base becomes the start of the block of `pos`, wherever that is.
@@ -96,7 +98,8 @@ impl Rope {
     pub fn clear_to(&mut self, pool: &mut BlockPool<'_>, pos: u64) {
         pool.give_back(self.head, self.tail, self.blocks);
         let base = pos >> pool.block_shift() << pool.block_shift();
-        *self = Self { base, ..Self::new() };
+        *self = Self::new();
+        self.set_base(base);
     }
 
     /// Copies the bytes at `pos` into all of `to`. `false`, and `to` untouched, if they are not
@@ -104,7 +107,7 @@ impl Rope {
     #[must_use]
     pub fn read_at(&mut self, pool: &BlockPool<'_>, pos: u64, to: &mut [u8]) -> bool {
         let Some(end) = pos.checked_add(to.len() as u64) else { return false };
-        if pos < self.base || end > self.end(pool) {
+        if pos < self.base() || end > self.end(pool) {
             return false;
         }
         let (mut pos, mut to) = (pos, to);
@@ -149,7 +152,7 @@ impl Rope {
     #[inline]
     #[must_use]
     pub fn blocks_needed(&self, pool: &BlockPool<'_>, end_pos: u64) -> u32 {
-        let blocks = end_pos.saturating_sub(self.base).div_ceil(1 << pool.block_shift());
+        let blocks = end_pos.saturating_sub(self.base()).div_ceil(1 << pool.block_shift());
         u32::try_from(blocks).unwrap_or(u32::MAX).saturating_sub(self.blocks)
     }
 
@@ -157,14 +160,15 @@ impl Rope {
     #[inline]
     #[must_use]
     pub const fn base(&self) -> u64 {
-        self.base
+        let [high, low] = self.base;
+        (high as u64) << 32 | low as u64
     }
 
     /// The first position after those covered.
     #[inline]
     #[must_use]
     pub fn end(&self, pool: &BlockPool<'_>) -> u64 {
-        self.base.saturating_add(u64::from(self.blocks) << pool.block_shift())
+        self.base().saturating_add(u64::from(self.blocks) << pool.block_shift())
     }
 
     /// How many blocks it holds.
@@ -172,6 +176,11 @@ impl Rope {
     #[must_use]
     pub const fn len_blocks(&self) -> u32 {
         self.blocks
+    }
+
+    #[inline]
+    const fn set_base(&mut self, base: u64) {
+        self.base = [(base >> 32) as u32, base as u32];
     }
 
     /// Takes blocks until the chain covers everything below `end`; all or none.
@@ -226,7 +235,7 @@ impl Rope {
     /// The number in the chain of the block of `pos`, if `pos` is covered.
     #[inline]
     fn number(&self, pool: &BlockPool<'_>, pos: u64) -> Option<u32> {
-        let number = pos.checked_sub(self.base)? >> pool.block_shift();
+        let number = pos.checked_sub(self.base())? >> pool.block_shift();
         u32::try_from(number).ok().filter(|number| *number < self.blocks)
     }
 

@@ -147,7 +147,7 @@ fn ropes_in_an_owned_pool_agree_with_vectors() {
 
 #[test]
 fn rope_is_small_and_positions_do_not_overflow() {
-    assert!(size_of::<Rope>() <= 32);
+    assert!(size_of::<Rope>() <= 28);
     let (mut bytes, mut links) = ([9; 128], [9; 2]);
     let mut pool = BlockPool::lent(&mut bytes, &mut links, 64);
     let mut rope = Rope::new();

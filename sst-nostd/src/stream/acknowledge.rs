@@ -104,9 +104,9 @@ impl Streams<'_> {
         let acked = row.sending.acked;
         row.sending.next = row.sending.next.max(acked);
         if acked == row.sending.written {
-            row.sending.rope.clear_to(&mut self.pool, acked);
+            row.sending_rope.clear_to(&mut self.pool, acked);
         } else {
-            row.sending.rope.release_before(&mut self.pool, acked);
+            row.sending_rope.release_before(&mut self.pool, acked);
         }
         if let Some(gaps) = gaps {
             if acked == row.sending.written {

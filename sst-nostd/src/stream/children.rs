@@ -238,7 +238,7 @@ impl Streams<'_> {
             nursery.peer_opened = nursery.peer_opened.saturating_add(1);
             self.leave_siblings(tree, child);
             if let Some(row) = self.rows.get_mut(child) {
-                row.parent = Some(parent);
+                row.parent = parent;
                 row.state.clear(State::AWAITS_PARENT);
             }
             self.join_siblings(tree, parent, child);

@@ -193,7 +193,7 @@ impl Streams<'_> {
             return;
         }
         let parent = row
-            .parent
+            .parent()
             .filter(|parent| self.rows.get(*parent).is_some_and(|parent| !parent.is_dropped()));
         let Some(parent) = parent else {
             return self.turn_away(tree, now, stream, StreamCode::PARENT_GONE);

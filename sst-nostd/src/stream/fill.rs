@@ -68,7 +68,7 @@ impl Streams<'_> {
     pub fn has_work(&self, tree: &Tree) -> bool {
         tree.owes_session_limit
             || tree.owes_session_blocked
-            || tree.has_due_refusal()
+            || tree.owes_refusals
             || !tree.ready.is_empty()
     }
 

@@ -8,8 +8,12 @@ use super::fill::{Progress, Sink};
 use super::flags::{Pending, State};
 use super::receipt::Receipt;
 use super::row::{Row, StreamHandle};
+use super::schedule::AFTER_OPEN;
 use super::tree::Tree;
 use super::{Streams, copy_out};
+
+/// All but OPEN and FIN.
+const SMALL_FRAMES: Pending = AFTER_OPEN.with(Pending::RESET);
 
 /// One run of positions about to be written.
 struct Segment {
@@ -52,6 +56,9 @@ impl Streams<'_> {
             Pending::STREAM_BLOCKED,
             Pending::CHILD_BLOCKED,
         ];
+        if self.rows.get(stream).is_none_or(|row| !row.sendable().has_any(SMALL_FRAMES)) {
+            return Ok(());
+        }
         for owed in OWED {
             let Some(row) = self.rows.get(stream) else { return Ok(()) };
             if !row.sendable().has(owed) {
@@ -196,7 +203,7 @@ impl Streams<'_> {
         plan.header.encode(sink.out).map_err(|_| Progress::NoRoom)?;
         let row = self.rows.get_mut(stream).ok_or(Progress::Done)?;
         let data = sink.out.take_mut(plan.data_len).map_err(|_| Progress::NoRoom)?;
-        copy_out(&mut row.sending.rope, &self.pool, from, data);
+        copy_out(&mut row.sending_rope, &self.pool, from, data);
         row.pending.clear(Pending::OPEN);
         if plan.header.fin {
             row.pending.clear(Pending::FIN);

@@ -79,7 +79,7 @@ impl Streams<'_> {
         Some(StreamInfo {
             id: row.id,
             parent_id: row.parent_id,
-            parent: row.parent.filter(|parent| self.rows.get(*parent).is_some()),
+            parent: row.parent().filter(|parent| self.rows.get(*parent).is_some()),
             session: row.session,
             is_local: state.has(State::LOCAL),
             is_datagram: state.has(State::DATAGRAM),

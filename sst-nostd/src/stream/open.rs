@@ -7,7 +7,7 @@ use crate::time::{Duration, Instant};
 use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::nursery::{NO_NURSERY, Nursery};
-use super::row::{Receiving, Row, Sending, StreamHandle};
+use super::row::{NOBODY, Receiving, Row, Sending, StreamHandle};
 use super::tree::Tree;
 
 /// How a substream is opened.
@@ -162,14 +162,15 @@ impl Streams<'_> {
         let row = Row {
             id: birth.id,
             parent_id: birth.parent_id,
-            parent: birth.parent,
+            parent: birth.parent.unwrap_or(NOBODY),
             session: tree.session,
             nursery: NO_NURSERY,
             gaps: NONE,
             node: Node::new(),
             links: [const { Link::new() }; 4],
+            sending_rope: Rope::new(),
+            receiving_rope: Rope::new(),
             sending: Sending {
-                rope: Rope::new(),
                 acked: 0,
                 next: 0,
                 sent_end: 0,
@@ -177,7 +178,6 @@ impl Streams<'_> {
                 limit: tree.allowance.stream_window,
             },
             receiving: Receiving {
-                rope: Rope::new(),
                 read: 0,
                 highest: 0,
                 limit: u64::from(self.config.stream_window),

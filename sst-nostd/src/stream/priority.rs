@@ -65,7 +65,7 @@ impl Streams<'_> {
     /// reached from its parent, so is its sibling.
     fn settle_priority(&mut self, tree: &mut Tree, stream: StreamHandle) {
         let Some(row) = self.rows.get(stream) else { return };
-        let parent = row.parent;
+        let parent = row.parent();
         let inherited = parent.and_then(|parent| self.rows.get(parent)).map(|row| row.priority);
         let Some(row) = self.rows.get_mut(stream) else { return };
         let priority = row.own_priority.or(inherited).unwrap_or(row.priority);
@@ -94,7 +94,7 @@ impl Streams<'_> {
         if !row.state.take(State::WALKS_SIBLINGS) {
             return;
         }
-        let parent = row.parent.filter(|parent| self.rows.get(*parent).is_some());
+        let parent = row.parent().filter(|parent| self.rows.get(*parent).is_some());
         if let Some(next) = parent.and_then(|parent| self.next_sibling(parent, stream)) {
             self.walk(tree, next);
         }

@@ -129,7 +129,7 @@ impl Streams<'_> {
             let len = usize::try_from(available).unwrap_or(usize::MAX).min(buf.len());
             let to = buf.get_mut(..len).unwrap_or_default();
             if let Some(row) = self.rows.get_mut(stream) {
-                copy_out(&mut row.receiving.rope, &self.pool, range.start, to);
+                copy_out(&mut row.receiving_rope, &self.pool, range.start, to);
             }
             let len_positions = len as u64;
             let takes_mark = mark.is_some() && len_positions == available;
@@ -199,7 +199,7 @@ impl Streams<'_> {
         let at_mark = mark.is_some() && len as u64 == available;
         let Some(row) = self.rows.get_mut(stream) else { return Step::default() };
         let to = room.get_mut(..len).unwrap_or_default();
-        copy_out(&mut row.receiving.rope, &self.pool, read, to);
+        copy_out(&mut row.receiving_rope, &self.pool, read, to);
         row.receiving.read = read.saturating_add(len as u64).saturating_add(u64::from(at_mark));
         if is_unordered {
             self.absorb_taken(stream);
@@ -227,7 +227,7 @@ impl Streams<'_> {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let read = row.receiving.read;
         let is_empty = read == row.receiving.highest;
-        release(&mut row.receiving.rope, &mut self.pool, read, is_empty);
+        release(&mut row.receiving_rope, &mut self.pool, read, is_empty);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
             release(&mut gaps.received_marks, &mut self.pool, read / 8, is_empty);
         }

@@ -150,7 +150,7 @@ impl Streams<'_> {
     /// there is a row of gaps to note it in, and `kept` more.
     fn has_blocks(&self, stream: StreamHandle, end: u64, gaps: Option<u32>, kept: u32) -> bool {
         let Some(row) = self.rows.get(stream) else { return false };
-        let mut needed = row.receiving.rope.blocks_needed(&self.pool, end);
+        let mut needed = row.receiving_rope.blocks_needed(&self.pool, end);
         if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at(gaps)) {
             let last = end.saturating_sub(1) / 8;
             let marks = gaps.received_marks.blocks_needed(&self.pool, last.saturating_add(1));
@@ -168,7 +168,7 @@ impl Streams<'_> {
         gaps: Option<u32>,
     ) -> Result<(), Fault> {
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
-        let rope = &mut row.receiving.rope;
+        let rope = &mut row.receiving_rope;
         rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
         let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) else { return Ok(()) };
         let mark = start.saturating_add(data.len() as u64);
@@ -185,7 +185,7 @@ impl Streams<'_> {
     ) -> Result<u64, Fault> {
         let free = u64::from(self.pool.free_blocks()).saturating_mul(self.pool.block_len() as u64);
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
-        let rope = &mut row.receiving.rope;
+        let rope = &mut row.receiving_rope;
         let room = rope.end(&self.pool).saturating_add(free).saturating_sub(start);
         let len = usize::try_from(room).unwrap_or(usize::MAX).min(data.len());
         let data = data.get(..len).filter(|data| !data.is_empty()).ok_or(Fault::NoCapacity)?;
@@ -315,7 +315,7 @@ impl Streams<'_> {
         let rest = row.receiving.highest.saturating_sub(row.receiving.read);
         let is_counted = row.is_datagram_in();
         row.receiving.read = row.receiving.highest;
-        row.receiving.rope.clear_to(&mut self.pool, row.receiving.read);
+        row.receiving_rope.clear_to(&mut self.pool, row.receiving.read);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
             gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
             gaps.contiguous = NO_GAP;

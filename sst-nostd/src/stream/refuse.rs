@@ -14,11 +14,6 @@ use super::receive::Fault;
 use super::tree::{Refusal, Tree};
 
 impl Tree {
-    /// Whether some refusal must be sent.
-    pub(super) fn has_due_refusal(&self) -> bool {
-        self.refusals.iter().flatten().any(|refusal| refusal.is_due)
-    }
-
     fn refusal_mut(&mut self, id: StreamId) -> Option<&mut Option<Refusal>> {
         self.refusals.iter_mut().find(|slot| slot.is_some_and(|refusal| refusal.id == id))
     }
@@ -64,6 +59,7 @@ impl Streams<'_> {
         let is_datagram = open.attributes.datagram;
         *slot =
             Some(Refusal { id, code, is_datagram, is_due: true, is_acked: false, is_final: false });
+        tree.owes_refusals = true;
         tree.ids_in.set(id.counter());
         self.turn_away_waiting(tree, now, id);
         Ok(Opened::Refused)
@@ -75,6 +71,9 @@ impl Streams<'_> {
         tree: &mut Tree,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<(), Progress> {
+        if !tree.owes_refusals {
+            return Ok(());
+        }
         for refusal in tree.refusals.iter_mut().flatten().filter(|refusal| refusal.is_due) {
             let Refusal { id, code, .. } = *refusal;
             let reset = ResetFrame { id, code, final_position: 0, open: None };
@@ -84,6 +83,7 @@ impl Streams<'_> {
             sink.frames(frames, Receipt::Refusal(id))?;
             refusal.is_due = false;
         }
+        tree.owes_refusals = false;
         Ok(())
     }
 
@@ -92,7 +92,10 @@ impl Streams<'_> {
         let Some(slot) = tree.refusal_mut(id) else { return };
         let Some(refusal) = slot else { return };
         match fate {
-            Fate::Lost => refusal.is_due = !refusal.is_acked,
+            Fate::Lost => {
+                refusal.is_due = !refusal.is_acked;
+                tree.owes_refusals = true;
+            }
             Fate::Acked if refusal.is_final => *slot = None,
             Fate::Acked => refusal.is_acked = true,
         }

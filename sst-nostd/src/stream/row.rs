@@ -13,6 +13,9 @@ use super::nursery::NO_NURSERY;
 /// Names one stream of this host; stale once the stream is gone.
 pub type StreamHandle = Handle<Row>;
 
+/// Names no stream.
+pub(super) const NOBODY: StreamHandle = Handle::from_parts(NONE, 0);
+
 /// The stream has an event the application has not taken.
 pub(super) const EVENTS: usize = 0;
 /// The stream waits to be accepted, or (later in its life) for room in the pool.
@@ -28,8 +31,6 @@ pub(super) const READY: usize = 0;
 /// The sending half.
 #[derive(Debug)]
 pub(super) struct Sending {
-    /// Bytes from `acked` on, kept until they are acknowledged.
-    pub(super) rope: Rope,
     /// Everything below is acknowledged.
     pub(super) acked: u64,
     /// Everything below was sent, or is noted as lost. After a reset: the code sent.
@@ -45,8 +46,6 @@ pub(super) struct Sending {
 /// The receiving half.
 #[derive(Debug)]
 pub(super) struct Receiving {
-    /// Bytes from `read` on.
-    pub(super) rope: Rope,
     /// The application has taken everything below.
     pub(super) read: u64,
     /// One past the highest position received; the final position once that is known.
@@ -64,8 +63,8 @@ pub(super) struct Receiving {
 pub struct Row {
     pub(super) id: StreamId,
     pub(super) parent_id: StreamId,
-    /// The parent, stale once the parent is gone (the stream is then an orphan).
-    pub(super) parent: Option<StreamHandle>,
+    /// The parent, stale once the parent is gone (the stream is then an orphan), or [`NOBODY`].
+    pub(super) parent: StreamHandle,
     /// Index of the session the stream belongs to.
     pub(super) session: u32,
     /// Index of the nursery, if the stream is or was a parent; else [`NO_NURSERY`] or above.
@@ -74,6 +73,10 @@ pub struct Row {
     pub(super) gaps: u32,
     pub(super) node: Node,
     pub(super) links: [Link; 4],
+    /// Bytes from `sending.acked` on, kept until they are acknowledged.
+    pub(super) sending_rope: Rope,
+    /// Bytes from `receiving.read` on.
+    pub(super) receiving_rope: Rope,
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
     pub(super) state: State,
@@ -88,6 +91,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// The parent, which may be gone.
+    pub(super) fn parent(&self) -> Option<StreamHandle> {
+        (self.parent != NOBODY).then_some(self.parent)
+    }
+
     /// Whether the application has let go of the stream, or was never to have it. A stream that
     /// waits to be accepted is not dropped.
     pub(super) const fn is_dropped(&self) -> bool {

@@ -18,7 +18,7 @@ pub(super) enum Work {
 }
 
 /// Frames about a stream that wait until the peer has acknowledged its OPEN.
-const AFTER_OPEN: Pending = Pending::STOP
+pub(super) const AFTER_OPEN: Pending = Pending::STOP
     .with(Pending::STREAM_LIMIT)
     .with(Pending::CHILD_LIMIT)
     .with(Pending::CHILD_BLOCKED)

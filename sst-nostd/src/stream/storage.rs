@@ -10,7 +10,7 @@ use crate::time::Instant;
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
 use super::nursery::{NO_NURSERY, Nursery};
-use super::row::{Receiving, Row, Sending};
+use super::row::{NOBODY, Receiving, Row, Sending};
 use super::tree::{Allowance, Tree};
 use super::{StreamConfig, Streams};
 
@@ -140,28 +140,16 @@ fn root_row(session: u32) -> Row {
     Row {
         id: StreamId::ROOT,
         parent_id: StreamId::ROOT,
-        parent: None,
+        parent: NOBODY,
         session,
         nursery: NO_NURSERY,
         gaps: NONE,
         node: Node::new(),
         links: [const { Link::new() }; 4],
-        sending: Sending {
-            rope: Rope::new(),
-            acked: 0,
-            next: 0,
-            sent_end: 0,
-            written: 0,
-            limit: 0,
-        },
-        receiving: Receiving {
-            rope: Rope::new(),
-            read: 0,
-            highest: 0,
-            limit: 0,
-            window: 0,
-            raised_at: 0,
-        },
+        sending_rope: Rope::new(),
+        receiving_rope: Rope::new(),
+        sending: Sending { acked: 0, next: 0, sent_end: 0, written: 0, limit: 0 },
+        receiving: Receiving { read: 0, highest: 0, limit: 0, window: 0, raised_at: 0 },
         state: State::ROOT.with(State::OPENED).with(State::ACCEPTED).with(over),
         pending: Pending::default(),
         events: Events::default(),

@@ -91,7 +91,7 @@ impl Streams<'_> {
             self.take_unaccepted(stream, &mut waiting);
             let Some(row) = self.rows.get_mut(stream) else { continue };
             row.state.set(State::ACCEPTED.with(State::RELEASED));
-            if let Some(parent) = row.parent {
+            if let Some(parent) = row.parent() {
                 self.on_child_settled(tree, parent);
             }
             self.let_go(tree, now, stream, code);
@@ -110,7 +110,10 @@ impl Streams<'_> {
 
     /// Brings a stream's accounts up to date after any change, and frees it once it is over.
     pub(super) fn settle(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        self.tidy_gaps(stream);
+        let Some(row) = self.rows.get(stream) else { return };
+        if row.gaps != NONE {
+            self.tidy_gaps(stream);
+        }
         let Some(row) = self.rows.get_mut(stream) else { return };
         let (was_busy, is_busy) = (row.state.has(State::BUSY), row.is_busy());
         if is_busy && !was_busy {
@@ -138,8 +141,8 @@ impl Streams<'_> {
         let Some(mut row) = self.rows.remove(stream) else { return };
         let hash = self.hash.hash_pair(u64::from(row.session), row.id.as_u64());
         self.index.remove(hash, index);
-        row.sending.rope.clear_to(&mut self.pool, 0);
-        row.receiving.rope.clear_to(&mut self.pool, 0);
+        row.sending_rope.clear_to(&mut self.pool, 0);
+        row.receiving_rope.clear_to(&mut self.pool, 0);
         if row.gaps != NONE {
             self.free_gaps(row.gaps);
         }
@@ -150,7 +153,7 @@ impl Streams<'_> {
         if row.state.has(State::BUSY) {
             tree.busy = tree.busy.saturating_sub(1);
         }
-        if let Some(parent) = row.parent
+        if let Some(parent) = row.parent()
             && !row.state.has_any(State::LOCAL.with(State::ACCEPTED))
         {
             // A datagram that was given up before anyone took it.
@@ -193,7 +196,7 @@ impl Streams<'_> {
     /// The index of the nursery that keeps `stream`: its parent's, or the root's if the parent
     /// is gone.
     fn keeper(&self, tree: &Tree, stream: StreamHandle) -> u32 {
-        let parent = self.rows.get(stream).and_then(|row| row.parent);
+        let parent = self.rows.get(stream).and_then(Row::parent);
         let parent = parent.and_then(|parent| self.rows.get(parent));
         parent.or_else(|| self.rows.get(tree.root)).map_or(NONE, |row| row.nursery)
     }

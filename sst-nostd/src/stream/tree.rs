@@ -84,6 +84,7 @@ pub struct Tree {
     /// The limit that the peer was last told is in the way.
     pub(super) blocked_at: Option<u64>,
     pub(super) awaiting: [Option<StreamHandle>; MAX_AWAITING],
+    pub(super) owes_refusals: bool,
     pub(super) refusals: [Option<Refusal>; MAX_REFUSALS],
     /// Streams of the session that are not its root.
     pub(super) live: u32,
@@ -131,6 +132,7 @@ impl Tree {
             owes_session_blocked: false,
             blocked_at: None,
             awaiting: [None; MAX_AWAITING],
+            owes_refusals: false,
             refusals: [None; MAX_REFUSALS],
             live: 0,
             busy: 0,

@@ -96,7 +96,7 @@ impl Streams<'_> {
         row.sending.written = sent;
         row.sending.acked = sent;
         row.sending.next = code.as_u64();
-        row.sending.rope.clear_to(&mut self.pool, sent);
+        row.sending_rope.clear_to(&mut self.pool, sent);
         row.state.clear(State::WANTS_ROOM);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
             gaps.sent_marks.clear_to(&mut self.pool, sent / 8);
@@ -173,7 +173,7 @@ impl Streams<'_> {
         let Some(row) = self.rows.get(stream) else { return 0 };
         let held = row.sending.written.saturating_sub(row.sending.acked);
         let own = u64::from(self.config.send_buffer).saturating_sub(held);
-        let reach = row.sending.rope.end(&self.pool).saturating_add(self.pool_room());
+        let reach = row.sending_rope.end(&self.pool).saturating_add(self.pool_room());
         own.min(reach.saturating_sub(row.sending.written))
     }
 
@@ -251,7 +251,7 @@ impl Streams<'_> {
         let start = row.sending.written;
         let end = start.saturating_add(bytes.len() as u64);
         let marked = end.saturating_add(u64::from(mark));
-        let mut needed = row.sending.rope.blocks_needed(&self.pool, marked);
+        let mut needed = row.sending_rope.blocks_needed(&self.pool, marked);
         if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at(gaps)) {
             let more = gaps.sent_marks.blocks_needed(&self.pool, (end / 8).saturating_add(1));
             needed = needed.saturating_add(more);
@@ -259,12 +259,12 @@ impl Streams<'_> {
         if needed > self.pool.free_blocks() {
             return false;
         }
-        if row.sending.rope.write_at(&mut self.pool, start, bytes).is_err() {
+        if row.sending_rope.write_at(&mut self.pool, start, bytes).is_err() {
             return false;
         }
         if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) {
             // The mark's position holds a byte nobody reads, so that positions stay places.
-            let stored = row.sending.rope.write_at(&mut self.pool, end, &[0]);
+            let stored = row.sending_rope.write_at(&mut self.pool, end, &[0]);
             if stored.is_err() || gaps.sent_marks.set_bit(&mut self.pool, end).is_err() {
                 return false;
             }

@@ -42,7 +42,7 @@ impl Counts {
         let row = streams.rows.get(stream).unwrap();
         self.rows += 1;
         self.busy += u32::from(row.state.has(State::BUSY));
-        self.blocks += row.sending.rope.len_blocks() + row.receiving.rope.len_blocks();
+        self.blocks += row.sending_rope.len_blocks() + row.receiving_rope.len_blocks();
         assert!(row.sending.acked <= row.sending.written);
         assert!(row.receiving.read <= row.receiving.highest);
         if !row.is_datagram_in() {

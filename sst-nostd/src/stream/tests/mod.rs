@@ -3,6 +3,8 @@
 mod audit;
 mod delivery;
 mod random;
+mod size;
+mod speed;
 
 use std::vec;
 use std::vec::Vec;
