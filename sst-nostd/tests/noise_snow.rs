@@ -1,4 +1,5 @@
 //! Live handshakes with an independent implementation, `snow`, in both roles.
+#![cfg(not(target_arch = "wasm32"))]
 
 use core::convert::Infallible;
 

@@ -88,9 +88,9 @@ impl RangeSet {
     fn insert_at(&mut self, place: usize, range: Range) -> bool {
         self.len = self.len.saturating_add(1).min(MAX_RANGES);
         let Some(tail) = self.ranges.get_mut(place..self.len) else { return false };
-        tail.rotate_right(1);
-        if let Some(slot) = tail.first_mut() {
-            *slot = range;
+        let mut carried = range;
+        for slot in tail {
+            core::mem::swap(slot, &mut carried);
         }
         true
     }
@@ -104,7 +104,10 @@ impl RangeSet {
             Some(&(first, last)) if last.saturating_add(1) >= upper.0 => upper.0 = first,
             _ => return,
         }
-        rest.rotate_left(1);
+        let mut carried = (0, 0);
+        for slot in rest.iter_mut().rev() {
+            core::mem::swap(slot, &mut carried);
+        }
         self.len = self.len.saturating_sub(1);
     }
 }
