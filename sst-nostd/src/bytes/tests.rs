@@ -24,6 +24,7 @@ fn varints_change_length_where_the_table_says() {
     assert_eq!(encoded(1 << 56), [0xff, 1, 0, 0, 0, 0, 0, 0, 0]);
 }
 
+// Spec: R-2.3-1.
 #[test]
 fn varints_round_trip_at_every_bit_and_truncation_is_named() {
     for bit in 0..62 {
@@ -56,6 +57,7 @@ fn longer_forms_of_a_value_and_values_above_the_limit_are_refused() {
     assert_eq!(Writer::new(&mut space).put_varint(MAX_VARINT + 1), Err(Full));
 }
 
+// Spec: R-2.2-1.
 #[test]
 fn a_failed_read_takes_nothing() {
     let mut reader = Reader::new(&[1, 2, 3]);

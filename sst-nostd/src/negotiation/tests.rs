@@ -24,7 +24,7 @@ fn assert_same_view(ours: &Ready, theirs: &Ready) {
     assert_ne!(ours.split.initiator_to_responder, ours.split.responder_to_initiator);
 }
 
-// Spec: R-5.2-2, R-5.7-11, R-5.9-7, R-13.16-1.
+// Spec: R-5.2-2, R-5.2-3, R-5.4-6, R-5.6-2, R-5.7-1, R-5.7-11, R-5.9-7, R-13.16-1.
 #[test]
 fn every_pattern_ends_with_the_same_keys_and_each_other_s_parameters() {
     for pattern in Pattern::ALL {
@@ -47,7 +47,7 @@ fn every_pattern_ends_with_the_same_keys_and_each_other_s_parameters() {
     }
 }
 
-// Spec: R-5.4-5.
+// Spec: R-5.4-5, R-13.7-1.
 #[test]
 fn the_curve_is_used_as_often_as_the_patterns_say_and_not_before_the_front() {
     for (pattern, responder_operations) in [(Pattern::Xk, 4), (Pattern::Xx, 4), (Pattern::Ik, 5)] {
@@ -74,7 +74,7 @@ fn the_curve_is_used_as_often_as_the_patterns_say_and_not_before_the_front() {
     }
 }
 
-// Spec: R-4.1-3, R-5.6-1, R-13.7-2.
+// Spec: R-4.1-3, R-5.4-1, R-5.6-1, R-13.7-2.
 #[test]
 fn every_answer_is_smaller_than_its_cause() {
     for pattern in Pattern::ALL {
@@ -104,7 +104,7 @@ fn every_answer_is_smaller_than_its_cause() {
     }
 }
 
-// Spec: R-5.9-5.
+// Spec: R-5.6-2, R-5.9-5.
 #[test]
 fn a_refusal_reaches_the_initiator_with_its_reason() {
     for pattern in Pattern::ALL {
@@ -132,7 +132,7 @@ fn a_refusal_reaches_the_initiator_with_its_reason() {
     }
 }
 
-// Spec: R-5.9-4.
+// Spec: R-5.9-2, R-5.9-3, R-5.9-4, R-5.9-6.
 #[test]
 fn an_offer_that_cannot_be_met_can_only_be_refused_and_the_code_says_why() {
     for (list, code) in [
@@ -156,6 +156,7 @@ fn an_offer_that_cannot_be_met_can_only_be_refused_and_the_code_says_why() {
     }
 }
 
+// Spec: R-5.9-3, R-5.9-6.
 #[test]
 fn an_initiator_does_not_accept_what_it_did_not_offer() {
     for (list, error) in [
@@ -172,7 +173,7 @@ fn an_initiator_does_not_accept_what_it_did_not_offer() {
     }
 }
 
-// Spec: R-5.9-4.
+// Spec: R-5.9-2, R-5.9-4.
 #[test]
 fn a_reply_that_will_not_do_is_answered_with_the_reason() {
     let head = &[0x01, 4, 0, 0, 0, 7][..];
@@ -240,7 +241,7 @@ fn the_round_trip_is_measured_if_nothing_was_sent_twice() {
     assert_eq!(finished.unwrap().0.rtt, None);
 }
 
-// Spec: R-5.6-6, R-13.12-2.
+// Spec: R-5.6-6, R-5.7-9, R-13.2-1, R-13.12-2, R-13.17-1.
 #[test]
 fn ik_keys_are_unconfirmed_and_nothing_came_with_them() {
     let mut pair = Pair::new(Pattern::Ik);
@@ -269,6 +270,7 @@ fn ik_keys_are_unconfirmed_and_nothing_came_with_them() {
     assert_same_view(&ours, &theirs);
 }
 
+// Spec: R-5.6-6, R-13.2-1, R-13.17-1.
 #[test]
 fn only_ik_has_keys_before_the_finish() {
     for pattern in [Pattern::Xk, Pattern::Xx] {

@@ -84,7 +84,7 @@ mod tests {
         ResetKey::new(&KeyPair::from_secret(&RustCrypto::new(NoRandomness), &[secret; 32]))
     }
 
-    // Spec: R-6.14-1, R-6.14-3.
+    // Spec: R-4.1-3, R-6.14-1, R-6.14-3, R-13.10-1.
     #[test]
     fn a_lost_channel_is_known_by_its_token_and_the_answer_is_smaller() {
         let channel = ChannelId::new(77).unwrap();
@@ -108,6 +108,7 @@ mod tests {
         }
     }
 
+    // Spec: R-6.14-1, R-6.14-4.
     #[test]
     fn only_sealed_packets_are_answered() {
         for first in 0..=255_u8 {

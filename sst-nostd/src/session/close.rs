@@ -81,6 +81,7 @@ impl Eq for CloseReason {}
 mod tests {
     use super::*;
 
+    // Spec: R-9.2-1.
     #[test]
     fn reasons_are_cut_between_characters() {
         let long = "é".repeat(100);

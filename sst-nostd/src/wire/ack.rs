@@ -226,6 +226,7 @@ mod tests {
         }
     }
 
+    // Spec: R-6.5-5.
     #[test]
     fn as_many_ranges_are_put_as_fit() {
         let ranges: Vec<_> = (0..40_u64).rev().map(|n| 1000 * n..=1000 * n + 500).collect();

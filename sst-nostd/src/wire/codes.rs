@@ -194,6 +194,7 @@ mod tests {
 
     use super::*;
 
+    // Spec: R-9.2-2.
     #[test]
     fn transport_codes_0_to_19_have_names_of_their_own() {
         let names: std::collections::BTreeSet<_> =

@@ -228,7 +228,7 @@ mod tests {
         ChannelId::new(0x0102_0304).unwrap()
     }
 
-    // Spec: R-4.1-1.
+    // Spec: R-4.1-1, R-4.3-1.
     #[test]
     fn every_first_byte_is_sealed_or_named_or_nothing() {
         for first in 0..=255_u8 {
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    // Spec: R-4.3-3.
+    // Spec: R-4.1-1, R-4.3-3.
     #[test]
     fn headers_round_trip_and_refuse_every_shorter_packet() {
         for (number, acked) in [(1, 0), (127, 0), (128, 0), (40_000, 1), (1 << 31, 3)] {

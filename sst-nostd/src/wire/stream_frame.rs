@@ -229,6 +229,7 @@ mod tests {
         assert_eq!(header.encoded_len(), 8 + 3 + 2);
     }
 
+    // Spec: R-10.16-3.
     #[test]
     fn encoded_len_is_what_encode_puts() {
         let open = Open {

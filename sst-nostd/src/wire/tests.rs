@@ -129,6 +129,7 @@ fn every_frame_round_trips_and_leaves_what_follows_it() {
     }
 }
 
+// Spec: R-10.1-1.
 #[test]
 fn every_frame_cut_short_is_truncated() {
     for frame in samples() {
@@ -152,7 +153,7 @@ fn a_frame_without_space_puts_nothing() {
     }
 }
 
-// Spec: R-10.1-1.
+// Spec: R-9.6-3, R-10.1-1.
 #[test]
 fn every_first_byte_is_a_frame_or_an_unknown_type() {
     for first in 0..=255_u8 {
@@ -177,7 +178,7 @@ fn only_acks_padding_and_closes_need_no_answer() {
     assert!(matches!(ack, Frame::Ack(_)) && !ack.is_ack_eliciting());
 }
 
-// Spec: R-10.1-1, R-10.1-4, R-10.16-2.
+// Spec: R-2.3-2, R-2.3-3, R-9.2-1, R-9.6-3, R-10.1-1, R-10.1-4, R-10.16-2.
 #[test]
 fn malformed_frames_are_refused_for_what_is_wrong() {
     for (bytes, error) in [

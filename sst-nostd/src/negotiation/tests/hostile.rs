@@ -10,7 +10,7 @@ use crate::noise::Pattern;
 use crate::time::Instant;
 use crate::wire::negotiation::{Cookie, Init, MIN_INIT_BYTES, Reply, Version};
 
-// Spec: R-5.4-3.
+// Spec: R-4.1-2, R-5.4-3.
 #[test]
 fn an_init_with_any_bit_changed_is_dropped_by_the_front() {
     for pattern in Pattern::ALL {
@@ -121,7 +121,7 @@ fn a_finish_with_any_bit_changed_is_dropped_cheaply_and_the_true_one_still_count
     }
 }
 
-// Spec: R-5.4-6.
+// Spec: R-4.1-2, R-5.4-3, R-5.4-6.
 #[test]
 fn an_init_for_another_host_is_dropped_without_an_answer() {
     for pattern in [Pattern::Xk, Pattern::Ik] {
@@ -216,7 +216,7 @@ fn a_reply_outdoes_a_version() {
     assert_eq!(ours.split.hash, theirs.split.hash);
 }
 
-// Spec: R-13.5-2.
+// Spec: R-5.4-3, R-5.4-4, R-13.5-2.
 #[test]
 fn strangers_are_met_with_silence_whatever_version_they_speak() {
     let mut pair = Pair::with(Pattern::Xx, FrontConfig::default());
@@ -229,7 +229,7 @@ fn strangers_are_met_with_silence_whatever_version_they_speak() {
     }
 }
 
-// Spec: R-5.8-1.
+// Spec: R-5.4-2, R-5.4-3, R-5.8-1.
 #[test]
 fn an_init_of_another_version_is_answered_if_its_check_is_right() {
     for pattern in [Pattern::Xk, Pattern::Xx] {
@@ -272,6 +272,7 @@ fn only_so_many_false_replies_are_tried() {
     assert!(pair.initiator.deadline().is_some(), "it ends by its timer");
 }
 
+// Spec: R-4.1-1.
 #[test]
 fn a_reply_as_large_as_its_init_is_dropped() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -296,6 +297,7 @@ fn keys_of_low_order_are_refused() {
     }
 }
 
+// Spec: R-4.1-2.
 #[test]
 fn random_packets_are_dropped_by_every_end() {
     let mut numbers = Numbers(0x5511);

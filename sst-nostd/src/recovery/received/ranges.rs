@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [4..=8]);
     }
 
+    // Spec: R-6.5-5.
     #[test]
     fn the_oldest_range_is_forgotten_when_full() {
         let mut set = set_of(&(0..MAX_RANGES as u64).map(|n| 10 + n * 2).collect::<Vec<_>>());
