@@ -29,6 +29,16 @@ pub mod negotiation;
 pub mod noise;
 pub mod recovery;
 pub mod session;
+#[cfg(feature = "sim")]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "a test tool"
+)]
+pub mod sim;
 pub mod storage;
 pub mod stream;
 pub mod time;

@@ -54,6 +54,7 @@ fn pattern(number: PatternNumber) -> Pattern {
 }
 
 /// Plays the example's initiator with bare Noise messages against our responder.
+// Spec: R-5.2-1, R-5.2-2, R-5.6-2, R-5.7-1, R-5.7-9, R-5.7-11, R-13.1-1.
 #[test]
 fn our_responder_answers_the_worked_inits() {
     let crypto = RustCrypto::new(NoRandomness);
@@ -112,6 +113,7 @@ fn our_responder_answers_the_worked_inits() {
     }
 }
 
+// Spec: R-4.1-2, R-5.4-6.
 #[test]
 fn another_host_does_not_answer_them() {
     let crypto = RustCrypto::new(NoRandomness);

@@ -94,6 +94,7 @@ fn vectors() -> Vec<Value> {
     file["vectors"].as_array().unwrap().clone()
 }
 
+// Spec: R-5.2-1, R-5.7-11, R-13.1-1.
 #[test]
 fn every_message_of_every_vector_is_written_and_read() {
     let mut transport_messages = 0;

@@ -35,6 +35,7 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().unwrap()
 }
 
+// Spec: R-2.2-1, R-2.3-1, R-2.3-2, R-2.3-3.
 #[test]
 fn varints() {
     let file = json(VARINT);
@@ -53,6 +54,7 @@ fn varints() {
     }
 }
 
+// Spec: R-3.2-1.
 #[test]
 fn identities() {
     for entry in list(&json(IDENTITY), "vectors") {
@@ -63,6 +65,7 @@ fn identities() {
     }
 }
 
+// Spec: R-2.2-1, R-4.3-1, R-4.3-3, R-4.3-4, R-4.3-5.
 #[test]
 fn headers_and_packet_numbers() {
     let file = json(HEADER);
@@ -88,6 +91,7 @@ fn headers_and_packet_numbers() {
     }
 }
 
+// Spec: R-5.5-4.
 #[test]
 fn checks() {
     let file = json(COOKIE);
@@ -99,6 +103,7 @@ fn checks() {
     assert_eq!(mac16(&check_key, &[b"cookie", covered, &init_check]), check);
 }
 
+// Spec: R-5.6-2.
 #[test]
 fn negotiation_packets_and_parameters() {
     for entry in list(&json(HANDSHAKE), "vectors") {

@@ -7,9 +7,18 @@
 #![no_main]
 
 mod drive;
+mod memory;
+mod streams;
+mod stub;
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
+
+use sst_nostd::host::Host;
+use sst_nostd::time::Instant;
+
+use drive::{Input, Known};
+use stub::StubCrypto;
 
 /// What the core is driven with: known to nobody at compile time.
 static mut INPUT: [u8; 2048] = [0; 2048];
@@ -18,11 +27,34 @@ static mut INPUT: [u8; 2048] = [0; 2048];
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".text._start")]
 pub extern "C" fn _start() -> ! {
+    let mut start = Input(input());
+    let config = drive::config(&mut start);
+    let crypto = StubCrypto { seed: start.word() };
+    // SAFETY: the board starts once.
+    let storage = unsafe { memory::lend() };
+    let Ok(host) = Host::new(config, storage, crypto, Instant::from_micros(start.word())) else {
+        halt()
+    };
+    // SAFETY: as before.
+    let host = unsafe { memory::keep(host) };
+    let mut known = Known::default();
     loop {
-        let place = black_box(&raw mut INPUT);
-        // SAFETY: nothing else refers to INPUT: there is one thread, and no interrupt is enabled.
-        let input: &mut [u8; 2048] = unsafe { &mut *place };
-        black_box(drive::drive(input));
+        drive::drive(host, &mut known, input());
+        black_box(&known.sum);
+    }
+}
+
+/// What came in.
+fn input() -> &'static mut [u8; 2048] {
+    let place = black_box(&raw mut INPUT);
+    // SAFETY: there is one thread, no interrupt is enabled, and each caller is done with it before
+    // the next one asks.
+    unsafe { &mut *place }
+}
+
+fn halt() -> ! {
+    loop {
+        black_box(());
     }
 }
 

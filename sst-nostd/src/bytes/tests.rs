@@ -9,6 +9,7 @@ fn encoded(value: u64) -> std::vec::Vec<u8> {
     writer.written().to_vec()
 }
 
+// Spec: R-2.2-1, R-2.3-1.
 #[test]
 fn varints_change_length_where_the_table_says() {
     for (len, bits) in [7, 14, 21, 28, 35, 42, 49, 56].into_iter().enumerate() {
@@ -23,6 +24,7 @@ fn varints_change_length_where_the_table_says() {
     assert_eq!(encoded(1 << 56), [0xff, 1, 0, 0, 0, 0, 0, 0, 0]);
 }
 
+// Spec: R-2.3-1.
 #[test]
 fn varints_round_trip_at_every_bit_and_truncation_is_named() {
     for bit in 0..62 {
@@ -40,6 +42,7 @@ fn varints_round_trip_at_every_bit_and_truncation_is_named() {
     }
 }
 
+// Spec: R-2.3-2, R-2.3-3.
 #[test]
 fn longer_forms_of_a_value_and_values_above_the_limit_are_refused() {
     for bytes in [&[0x80, 0x7f][..], &[0xc0, 0x3f, 0xff], &[0xfe, 1, 0, 0, 0, 0, 0, 0]] {
@@ -54,6 +57,7 @@ fn longer_forms_of_a_value_and_values_above_the_limit_are_refused() {
     assert_eq!(Writer::new(&mut space).put_varint(MAX_VARINT + 1), Err(Full));
 }
 
+// Spec: R-2.2-1.
 #[test]
 fn a_failed_read_takes_nothing() {
     let mut reader = Reader::new(&[1, 2, 3]);

@@ -171,14 +171,22 @@ impl<'a> Writer<'a> {
             && len == MAX_VARINT_LEN
         {
             *first = 0xff;
-            rest.copy_from_slice(low);
+            copy(low, rest);
             return Ok(());
         }
-        space.copy_from_slice(low);
+        copy(low, space);
         if let Some(first) = space.first_mut() {
             *first |= !(0xff_u8.checked_shr(len.saturating_sub(1) as u32).unwrap_or(0));
         }
         Ok(())
+    }
+}
+
+/// Copies bytes to a place as long as they are: unlike `copy_from_slice`, nothing that could panic
+/// is left where the compiler does not see that.
+fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 

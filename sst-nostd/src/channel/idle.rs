@@ -67,6 +67,7 @@ impl Idle {
 mod tests {
     use super::*;
 
+    // Spec: R-6.11-1, R-6.11-2.
     #[test]
     fn sending_into_silence_does_not_keep_a_channel_up() {
         let second = |seconds: u64| Instant::from_micros(seconds * 1_000_000);

@@ -6,7 +6,7 @@ use crate::time::Instant;
 
 /// Runs of lost packets remembered. Reordering that declares packets lost too soon is seen in the
 /// newest few; older ones teach nothing more.
-const MAX_RUNS: usize = 8;
+const MAX_RUNS: usize = 4;
 
 /// The newest runs of lost packets whose numbers follow each other.
 #[derive(Clone, Copy, Debug)]

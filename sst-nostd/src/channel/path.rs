@@ -244,6 +244,7 @@ mod tests {
         Paths::new(path(1), [7; 16])
     }
 
+    // Spec: R-6.10-1, R-6.10-2, R-6.10-6.
     #[test]
     fn a_new_address_is_used_once_it_has_answered() {
         let mut paths = paths();
@@ -259,6 +260,7 @@ mod tests {
         assert_eq!(paths.on_response(path(2), challenge), None);
     }
 
+    // Spec: R-6.10-9.
     #[test]
     fn groups_nobody_and_ourselves_are_not_tried() {
         let mut paths = paths();
@@ -269,6 +271,7 @@ mod tests {
         }
     }
 
+    // Spec: R-6.10-3.
     #[test]
     fn no_more_goes_to_an_unproved_address_than_came_from_it() {
         let mut paths = paths();
@@ -281,6 +284,7 @@ mod tests {
         assert_eq!(paths.wants_packet(at(1000), MIN), None);
     }
 
+    // Spec: R-6.10-1.
     #[test]
     fn an_old_packet_begins_no_test_and_a_genuine_one_ends_it() {
         let mut paths = paths();
@@ -293,6 +297,7 @@ mod tests {
         assert_eq!((paths.candidate(), paths.current()), (None, path(1)));
     }
 
+    // Spec: R-6.10-4.
     #[test]
     fn silence_is_asked_again_and_then_given_up() {
         let mut paths = paths();
@@ -308,6 +313,7 @@ mod tests {
         assert_eq!((challenges, paths.candidate()), (MAX_CHALLENGES, None));
     }
 
+    // Spec: R-6.10-5.
     #[test]
     fn only_the_newest_challenge_of_a_path_is_answered() {
         let mut paths = paths();
@@ -320,6 +326,7 @@ mod tests {
         assert_eq!(paths.wants_packet(at(0), MIN), None);
     }
 
+    // Spec: R-6.10-6.
     #[test]
     fn an_answer_from_before_a_move_proves_nothing() {
         let mut paths = paths();

@@ -247,6 +247,7 @@ mod tests {
         assert_eq!(u8::from(Suite::Aes256Gcm), 2);
     }
 
+    // Spec: R-5.3-1.
     #[test]
     fn only_all_zeros_is_refused_as_a_shared_secret() {
         assert_eq!(SharedSecret::new([0; 32]).unwrap_err(), AgreeError);
@@ -257,6 +258,7 @@ mod tests {
         }
     }
 
+    // Spec: R-13.18-1.
     #[test]
     fn debug_output_shows_no_secrets() {
         let text = std::format!("{:?}", KeyPair::forged([0xab; 32], [1; 32]));

@@ -11,6 +11,7 @@ const RFC_8439_CIPHERTEXT: &str = "
     92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc
     3ff4def08e4b7a9de576d26586cec64b6116";
 
+// Spec: R-5.2-1.
 #[test]
 fn rfc_8439_vector_seals_and_opens() {
     let crypto = RustCrypto::new(NoRandomness);
@@ -77,6 +78,7 @@ fn rfc_7748_vectors_agree() {
     assert_eq!(crypto.public_key(&key(bob)), public);
 }
 
+// Spec: R-5.3-1, R-13.6-1.
 #[test]
 fn every_low_order_point_is_refused() {
     let crypto = RustCrypto::new(NoRandomness);
@@ -97,6 +99,7 @@ fn only_chacha_is_supported() {
     assert!(!crypto.prefers_aes());
 }
 
+// Spec: R-3.1-2.
 #[test]
 fn a_generator_without_entropy_is_an_error_and_makes_no_key() {
     let mut crypto = RustCrypto::new(NoRandomness);

@@ -72,7 +72,10 @@ impl<C: Crypto> Host<'_, C> {
         let malformed = Ignored::Channel(Dropped::Malformed);
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
         let Some(index) = self.find_channel(header.channel) else {
-            self.answer_unknown(now, path, packet);
+            // Of a channel that is being negotiated, packets may overtake FINISH.
+            if self.find_negotiation(header.channel).is_none() {
+                self.answer_unknown(now, path, packet);
+            }
             return Err(Ignored::UnknownChannel);
         };
         let Some(row) = self.channels.at_mut(index) else { return Err(Ignored::UnknownChannel) };

@@ -159,3 +159,13 @@ fn a_session_comes_up_and_carries_a_stream_both_ways() {
         assert_eq!((stats.bytes_held, stats.packets_in_flight, stats.half_open), (0, 0, 0));
     }
 }
+
+#[test]
+fn an_idle_session_and_an_idle_stream_stay_small() {
+    use crate::stream::{Nursery, Row};
+    let session = size_of::<crate::storage::Row<Session>>();
+    let channel = size_of::<crate::storage::Row<ChannelRow<RustCrypto<InsecureFixedRng>>>>();
+    let stream = size_of::<crate::storage::Row<Row>>();
+    let nursery = size_of::<crate::storage::Row<Nursery>>();
+    std::println!("session {session} channel {channel} stream {stream} nursery {nursery}");
+}

@@ -63,7 +63,6 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(session) = self.sessions.at_mut(session) {
             session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
         }
-        self.renew_channel_timer(index);
         self.schedule_channel(index);
     }
 

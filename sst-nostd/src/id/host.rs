@@ -174,6 +174,7 @@ mod tests {
         HostId::new(core::array::from_fn(|at| (at * 37 + 5) as u8))
     }
 
+    // Spec: R-3.2-1.
     #[test]
     fn text_round_trips_and_debug_is_its_beginning() {
         for key in [[0; 32], [0xff; 32], *sample().as_bytes()] {
@@ -185,6 +186,7 @@ mod tests {
         }
     }
 
+    // Spec: R-3.2-2.
     #[test]
     fn any_one_wrong_character_is_noticed() {
         let text = sample().to_string();
@@ -200,6 +202,7 @@ mod tests {
         }
     }
 
+    // Spec: R-3.2-2.
     #[test]
     fn errors_say_what_is_wrong() {
         let text = sample().to_string();

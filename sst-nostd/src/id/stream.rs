@@ -126,6 +126,7 @@ mod tests {
         assert_eq!(StreamId::from_u64(0), Some(StreamId::ROOT));
     }
 
+    // Spec: R-10.1-1.
     #[test]
     fn numbers_that_name_no_stream_are_refused() {
         assert_eq!(StreamId::new(0, Side::Small), None);
@@ -134,6 +135,7 @@ mod tests {
         assert_eq!(StreamId::from_u64(1 << 62), None);
     }
 
+    // Spec: R-3.1-1.
     #[test]
     fn sides_follow_the_identities() {
         let (low, high) = (HostId::new([1; 32]), HostId::new([2; 32]));

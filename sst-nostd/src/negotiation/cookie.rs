@@ -146,6 +146,7 @@ mod tests {
         (jar, cookie.unwrap())
     }
 
+    // Spec: R-5.5-1, R-13.9-1.
     #[test]
     fn a_cookie_lives_for_two_periods_and_no_longer() {
         let here = from("192.0.2.1:40000");
@@ -167,6 +168,7 @@ mod tests {
         }
     }
 
+    // Spec: R-13.9-1.
     #[test]
     fn a_cookie_is_for_one_address_port_and_ephemeral_key() {
         let here = from("192.0.2.1:40000");
@@ -185,6 +187,7 @@ mod tests {
         assert!(!CookieJar::new().is_valid(at(4), here, &EPHEMERAL, &cookie));
     }
 
+    // Spec: R-5.5-1.
     #[test]
     fn every_period_has_a_secret_of_its_own_even_if_the_clock_goes_back() {
         let here = from("192.0.2.1:40000");

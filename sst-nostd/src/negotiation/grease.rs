@@ -25,6 +25,7 @@ mod tests {
     use crate::wire::Parameters;
     use crate::wire::parameters::Carrier;
 
+    // Spec: R-5.9-8.
     #[test]
     fn one_list_in_four_has_an_entry_that_is_skipped() {
         let mut greased = 0;

@@ -77,6 +77,7 @@ mod tests {
         assert!(!load.on_init(at(60_000), IDLE));
     }
 
+    // Spec: R-5.5-2.
     #[test]
     fn a_table_half_full_of_half_open_negotiations_is_much() {
         let mut load = Load::new(CookieMode::Auto, 1000);

@@ -24,6 +24,7 @@ fn assert_same_view(ours: &Ready, theirs: &Ready) {
     assert_ne!(ours.split.initiator_to_responder, ours.split.responder_to_initiator);
 }
 
+// Spec: R-5.2-2, R-5.2-3, R-5.4-6, R-5.6-2, R-5.7-1, R-5.7-11, R-5.9-7, R-13.16-1.
 #[test]
 fn every_pattern_ends_with_the_same_keys_and_each_other_s_parameters() {
     for pattern in Pattern::ALL {
@@ -46,6 +47,7 @@ fn every_pattern_ends_with_the_same_keys_and_each_other_s_parameters() {
     }
 }
 
+// Spec: R-5.4-5, R-13.7-1.
 #[test]
 fn the_curve_is_used_as_often_as_the_patterns_say_and_not_before_the_front() {
     for (pattern, responder_operations) in [(Pattern::Xk, 4), (Pattern::Xx, 4), (Pattern::Ik, 5)] {
@@ -72,6 +74,7 @@ fn the_curve_is_used_as_often_as_the_patterns_say_and_not_before_the_front() {
     }
 }
 
+// Spec: R-4.1-3, R-5.4-1, R-5.6-1, R-13.7-2.
 #[test]
 fn every_answer_is_smaller_than_its_cause() {
     for pattern in Pattern::ALL {
@@ -101,6 +104,7 @@ fn every_answer_is_smaller_than_its_cause() {
     }
 }
 
+// Spec: R-5.6-2, R-5.9-5.
 #[test]
 fn a_refusal_reaches_the_initiator_with_its_reason() {
     for pattern in Pattern::ALL {
@@ -128,6 +132,7 @@ fn a_refusal_reaches_the_initiator_with_its_reason() {
     }
 }
 
+// Spec: R-5.9-2, R-5.9-3, R-5.9-4, R-5.9-6.
 #[test]
 fn an_offer_that_cannot_be_met_can_only_be_refused_and_the_code_says_why() {
     for (list, code) in [
@@ -151,6 +156,7 @@ fn an_offer_that_cannot_be_met_can_only_be_refused_and_the_code_says_why() {
     }
 }
 
+// Spec: R-5.9-3, R-5.9-6.
 #[test]
 fn an_initiator_does_not_accept_what_it_did_not_offer() {
     for (list, error) in [
@@ -167,6 +173,7 @@ fn an_initiator_does_not_accept_what_it_did_not_offer() {
     }
 }
 
+// Spec: R-5.9-2, R-5.9-4.
 #[test]
 fn a_reply_that_will_not_do_is_answered_with_the_reason() {
     let head = &[0x01, 4, 0, 0, 0, 7][..];
@@ -201,6 +208,7 @@ fn a_reply_that_will_not_do_is_answered_with_the_reason() {
     }
 }
 
+// Spec: R-5.10-3.
 #[test]
 fn the_round_trip_is_measured_if_nothing_was_sent_twice() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -233,6 +241,7 @@ fn the_round_trip_is_measured_if_nothing_was_sent_twice() {
     assert_eq!(finished.unwrap().0.rtt, None);
 }
 
+// Spec: R-5.6-6, R-5.7-9, R-13.2-1, R-13.12-2, R-13.17-1.
 #[test]
 fn ik_keys_are_unconfirmed_and_nothing_came_with_them() {
     let mut pair = Pair::new(Pattern::Ik);
@@ -261,6 +270,7 @@ fn ik_keys_are_unconfirmed_and_nothing_came_with_them() {
     assert_same_view(&ours, &theirs);
 }
 
+// Spec: R-5.6-6, R-13.2-1, R-13.17-1.
 #[test]
 fn only_ik_has_keys_before_the_finish() {
     for pattern in [Pattern::Xk, Pattern::Xx] {
@@ -273,6 +283,7 @@ fn only_ik_has_keys_before_the_finish() {
     }
 }
 
+// Spec: R-5.7-5.
 #[test]
 fn a_finish_that_does_not_fit_can_be_tried_again() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -296,6 +307,7 @@ fn a_finish_that_does_not_fit_can_be_tried_again() {
     assert_same_view(&ours, &theirs);
 }
 
+// Spec: R-3.1-1, R-5.3-2.
 #[test]
 fn a_host_neither_calls_nor_answers_itself() {
     let pair = Pair::new(Pattern::Xk);
@@ -331,6 +343,7 @@ fn calls_without_the_keys_that_their_pattern_needs_are_not_made() {
     assert_eq!(Initiator::new(&pair.crypto, at(0), &call).unwrap_err(), CallError::Parameters);
 }
 
+// Spec: R-5.9-6.
 #[test]
 fn aes_is_chosen_only_if_both_like_it_best_or_there_is_nothing_else() {
     use crate::crypto::Suite::{Aes256Gcm, ChaCha20Poly1305};

@@ -84,6 +84,7 @@ mod tests {
         ResetKey::new(&KeyPair::from_secret(&RustCrypto::new(NoRandomness), &[secret; 32]))
     }
 
+    // Spec: R-4.1-3, R-6.14-1, R-6.14-3, R-13.10-1.
     #[test]
     fn a_lost_channel_is_known_by_its_token_and_the_answer_is_smaller() {
         let channel = ChannelId::new(77).unwrap();
@@ -107,6 +108,7 @@ mod tests {
         }
     }
 
+    // Spec: R-6.14-1, R-6.14-4.
     #[test]
     fn only_sealed_packets_are_answered() {
         for first in 0..=255_u8 {
@@ -121,6 +123,7 @@ mod tests {
         assert_eq!(key(1).write_lost(Instant::ZERO, &[1; 48], &mut [0; 20]), None);
     }
 
+    // Spec: R-6.14-2.
     #[test]
     fn a_flood_gets_ten_answers_and_then_fifty_a_second() {
         let mut key = key(1);

@@ -134,6 +134,7 @@ fn every_truncation_and_extension_is_refused() {
 }
 
 /// For every agreement of every pattern, at both ends: the key of the peer that it uses, replaced.
+// Spec: R-5.3-1, R-13.6-1.
 #[test]
 fn low_order_points_are_refused_in_every_agreement() {
     let agreements = [Token::Ee, Token::Es, Token::Se, Token::Ss];
@@ -174,6 +175,7 @@ fn refuses_low_order(end: &Handshake, token: Token) {
     }
 }
 
+// Spec: R-5.3-1, R-13.6-1.
 #[test]
 fn low_order_ephemerals_on_the_wire_are_refused() {
     for point in low_order_points() {
@@ -200,6 +202,7 @@ fn low_order_ephemerals_on_the_wire_are_refused() {
     }
 }
 
+// Spec: R-5.3-1, R-13.6-1.
 #[test]
 fn low_order_statics_on_the_wire_are_refused() {
     for point in low_order_points() {

@@ -223,6 +223,7 @@ mod tests {
         ecn
     }
 
+    // Spec: R-6.7-7.
     #[test]
     fn a_truthful_path_becomes_capable_and_reports_new_marks_once() {
         let mut ecn = after_sending(5);
@@ -232,6 +233,7 @@ mod tests {
         assert_eq!(ecn.on_ack(0, counts(4, 0, 1)), Ok(0));
     }
 
+    // Spec: R-6.7-7.
     #[test]
     fn testing_marks_ten_packets_then_waits() {
         let mut ecn = after_sending(TEST_PACKETS);
@@ -240,6 +242,7 @@ mod tests {
         assert!(ecn.mark());
     }
 
+    // Spec: R-6.7-7.
     #[test]
     fn missing_counts_or_counts_that_lag_are_bleaching() {
         let mut ecn = after_sending(5);
@@ -258,6 +261,7 @@ mod tests {
         assert_eq!(after_sending(5).on_ack(0, None), Ok(0));
     }
 
+    // Spec: R-6.7-7, R-10.6-2.
     #[test]
     fn counts_that_fall_or_exceed_what_was_sent_are_wrong() {
         let mut ecn = after_sending(5);

@@ -161,6 +161,7 @@ mod tests {
         (sent - pace.burst_bytes()) / seconds
     }
 
+    // Spec: R-6.7-6.
     #[test]
     fn the_rate_is_five_quarters_of_the_window_per_round_trip() {
         for (window, millis) in [(12_000, 100), (120_000, 20), (12_500_000, 100), (2400, 1000)] {
@@ -184,6 +185,7 @@ mod tests {
         }
     }
 
+    // Spec: R-6.7-6.
     #[test]
     fn a_fast_path_may_send_sixty_four_kibibytes_at_once() {
         let rtt = rtt(20);
@@ -214,6 +216,7 @@ mod tests {
         assert_eq!(Pacer::new().ready_at(Instant::ZERO, 1 << 40, &pace), None);
     }
 
+    // Spec: R-6.6-5, R-6.7-6.
     #[test]
     fn a_leaping_clock_fills_one_burst_and_a_backward_one_nothing() {
         let rtt = rtt(100);

@@ -180,6 +180,7 @@ mod tests {
         assert_eq!((rtt.smoothed(), rtt.variation(), rtt.min()), (ms(100), ms(50), ms(100)));
     }
 
+    // Spec: R-6.6-2.
     #[test]
     fn later_samples_are_weighted_an_eighth_and_a_quarter() {
         // 100 then 180: variation 3/4*50 + 1/4*80 = 57.5, smoothed 7/8*100 + 1/8*180 = 110.
@@ -191,6 +192,7 @@ mod tests {
         assert_eq!(rtt.pto_base(MAX_ACK_DELAY), ms(110 + 230 + 25));
     }
 
+    // Spec: R-6.5-6.
     #[test]
     fn the_peers_delay_is_taken_off_but_only_as_promised_and_never_below_the_minimum() {
         // 20 of delay: 160 counts.
@@ -213,6 +215,7 @@ mod tests {
         assert_eq!(rtt.min(), ms(300));
     }
 
+    // Spec: R-6.6-1.
     #[test]
     fn absurd_samples_are_bounded() {
         let century = Duration::from_secs(100 * 365 * 86_400);

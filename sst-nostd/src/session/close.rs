@@ -37,8 +37,8 @@ impl CloseReason {
         }
         let mut text = [0; MAX_REASON_LEN];
         let bytes = reason.as_bytes().get(..len).unwrap_or_default();
-        if let Some(to) = text.get_mut(..len) {
-            to.copy_from_slice(bytes);
+        for (to, from) in text.iter_mut().zip(bytes) {
+            *to = *from;
         }
         Self { by, cause, text, text_len: u8::try_from(len).unwrap_or(0) }
     }
@@ -81,6 +81,7 @@ impl Eq for CloseReason {}
 mod tests {
     use super::*;
 
+    // Spec: R-9.2-1.
     #[test]
     fn reasons_are_cut_between_characters() {
         let long = "é".repeat(100);

@@ -110,8 +110,8 @@ fn check_frames(payload: &[u8]) -> Result<(), Breach> {
     Ok(())
 }
 
-fn encoding(_: FrameError) -> Breach {
-    Breach { code: TransportCode::FRAME_ENCODING, rule: "frames follow section 10" }
+fn encoding(error: FrameError) -> Breach {
+    Breach { code: error.code(), rule: "frames follow section 10" }
 }
 
 fn ack_breach(error: AckInvalid) -> Breach {

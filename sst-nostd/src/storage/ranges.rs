@@ -36,7 +36,7 @@ impl<const N: usize> RangeSet<N> {
         let merged = self.ranges.get(first..after).unwrap_or_default();
         let (Some(low), Some(high)) = (merged.first(), merged.last()) else {
             let count = length(&range);
-            return self.ranges.insert(first, range).map(|()| count).map_err(|_| Full);
+            return self.insert_at(first, range).map(|()| count);
         };
         let whole = low.start.min(range.start)..high.end.max(range.end);
         let before = merged.iter().map(length).fold(0, u64::saturating_add);
@@ -63,7 +63,7 @@ impl<const N: usize> RangeSet<N> {
         {
             if range.end < cut.end {
                 let upper = range.end..cut.end;
-                self.ranges.insert(first.saturating_add(1), upper).map_err(|_| Full)?;
+                self.insert_at(first.saturating_add(1), upper)?;
                 after = first;
             }
             if let Some(place) = self.ranges.get_mut(first) {
@@ -156,6 +156,16 @@ impl<const N: usize> RangeSet<N> {
     #[inline]
     fn range_ending_after(&self, number: u64) -> Option<&Range<u64>> {
         self.ranges.get(self.ranges.partition_point(|r| r.end <= number))
+    }
+
+    /// Makes room at `place`, which is at most the end, and puts `range` there.
+    fn insert_at(&mut self, place: usize, range: Range<u64>) -> Result<(), Full> {
+        self.ranges.push(range.clone()).map_err(|_| Full)?;
+        let mut carried = range;
+        for slot in self.ranges.get_mut(place..).unwrap_or_default() {
+            core::mem::swap(slot, &mut carried);
+        }
+        Ok(())
     }
 
     /// Takes out the ranges from place `first` up to but not including `after`.

@@ -217,6 +217,7 @@ mod tests {
         assert_eq!((bits.lowest_unset(), bits.state(u64::MAX)), (u64::MAX, Seen));
     }
 
+    // Spec: R-6.4-1.
     #[test]
     fn window_ends_at_the_highest_and_spans_exactly_its_bits() {
         let mut bits = SlidingBits::<2>::new();

@@ -8,9 +8,9 @@ use crate::wire::StreamCode;
 use super::row::{READY, STALE_PRIORITY, StreamHandle, WAITING};
 
 /// Words of each id window; the window a host may grant is `64 *` this.
-const ID_WORDS: usize = 32;
+const ID_WORDS: usize = 16;
 /// The most streams a peer may open ahead of the lowest one not seen: what the record of ids
-/// spans. At 256 bytes a direction it lets 2,048 streams be opened in one round trip.
+/// spans. At 128 bytes a direction it lets 1,024 streams be opened in one round trip.
 pub const MAX_ID_WINDOW: u64 = 64 * ID_WORDS as u64;
 /// The most children waiting for their parent's OPEN to arrive. Reordering across an open
 /// chain's first flight; more are not acknowledged and come again.

@@ -226,6 +226,7 @@ mod tests {
         }
     }
 
+    // Spec: R-6.5-5.
     #[test]
     fn as_many_ranges_are_put_as_fit() {
         let ranges: Vec<_> = (0..40_u64).rev().map(|n| 1000 * n..=1000 * n + 500).collect();
@@ -261,6 +262,7 @@ mod tests {
         assert_eq!(encoder.encode([backwards], &mut writer), Err(Full));
     }
 
+    // Spec: R-10.6-1.
     #[test]
     fn ranges_below_zero_are_refused() {
         let ack = |bytes: &[u8]| parse(bytes).map(|ack| ack.ranges().last().unwrap());

@@ -194,6 +194,7 @@ mod tests {
 
     use super::*;
 
+    // Spec: R-9.2-2.
     #[test]
     fn transport_codes_0_to_19_have_names_of_their_own() {
         let names: std::collections::BTreeSet<_> =
@@ -204,6 +205,7 @@ mod tests {
         assert_eq!(text, "SHUTDOWN code 20");
     }
 
+    // Spec: R-11.2-1.
     #[test]
     fn stream_codes_tell_the_application_from_the_transport() {
         assert_eq!(StreamCode::application(u32::MAX).as_application(), Some(u32::MAX));

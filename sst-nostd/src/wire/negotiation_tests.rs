@@ -22,6 +22,7 @@ fn packet(encode: impl Fn(&mut Writer<'_>) -> Result<(), Full>) -> Vec<u8> {
     bytes
 }
 
+// Spec: R-5.2-2, R-5.4-1.
 #[test]
 fn inits_round_trip_from_the_smallest_to_the_largest() {
     for pattern in [PatternNumber::Xk, PatternNumber::Xx, PatternNumber::Ik] {
@@ -45,6 +46,7 @@ fn inits_round_trip_from_the_smallest_to_the_largest() {
     assert_eq!(init.encode(0, &mut Writer::new(&mut [0; 1500])), Err(Full));
 }
 
+// Spec: R-4.1-1, R-5.4-1, R-5.4-3, R-5.4-4.
 #[test]
 fn inits_that_break_a_rule_are_refused_for_it() {
     let (pattern, channel) = (PatternNumber::Xk, some_channel());
@@ -83,6 +85,7 @@ fn inits_that_break_a_rule_are_refused_for_it() {
     assert_eq!(Init::parse(&long), Err(PacketError::Length));
 }
 
+// Spec: R-5.4-2, R-5.4-3.
 #[test]
 fn another_version_shows_its_outline_whatever_is_in_it() {
     let mut bytes = [0xee; 600];
@@ -93,6 +96,7 @@ fn another_version_shows_its_outline_whatever_is_in_it() {
     assert_eq!(Init::parse(&bytes), Err(PacketError::Version(9)));
 }
 
+// Spec: R-4.1-1, R-4.1-4, R-5.7-5.
 #[test]
 fn the_other_packets_round_trip_and_have_one_length() {
     let channel = some_channel();

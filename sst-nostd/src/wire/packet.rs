@@ -228,6 +228,7 @@ mod tests {
         ChannelId::new(0x0102_0304).unwrap()
     }
 
+    // Spec: R-4.1-1, R-4.3-1.
     #[test]
     fn every_first_byte_is_sealed_or_named_or_nothing() {
         for first in 0..=255_u8 {
@@ -243,6 +244,7 @@ mod tests {
         }
     }
 
+    // Spec: R-4.1-1, R-4.3-3.
     #[test]
     fn headers_round_trip_and_refuse_every_shorter_packet() {
         for (number, acked) in [(1, 0), (127, 0), (128, 0), (40_000, 1), (1 << 31, 3)] {
@@ -262,6 +264,7 @@ mod tests {
         }
     }
 
+    // Spec: R-4.3-1.
     #[test]
     fn channel_zero_and_other_kinds_are_refused() {
         assert_eq!(SealedHeader::parse(&[0; 40]), Err(PacketError::Channel));
@@ -274,6 +277,7 @@ mod tests {
         assert_eq!(header.encode(&mut Writer::new(&mut [0; 8])), Err(Full));
     }
 
+    // Spec: R-4.3-5.
     #[test]
     fn widening_finds_every_number_within_half_a_window() {
         // RFC 9000 appendix A.3's own example.
@@ -300,6 +304,7 @@ mod tests {
         }
     }
 
+    // Spec: R-4.3-4.
     #[test]
     fn enough_bytes_are_sent_for_a_peer_that_saw_only_what_it_acknowledged() {
         let mut number = 1;

@@ -52,6 +52,7 @@ fn lists_round_trip_and_stay_within_their_length() {
     assert!(encoded(&both).len() + 8 <= MAX_PARAMETERS_LEN);
 }
 
+// Spec: R-5.7-10, R-5.9-1.
 #[test]
 fn defaults_cost_nothing() {
     assert!(encoded(&Parameters::default()).is_empty());
@@ -77,6 +78,7 @@ fn every_truncation_is_refused_or_a_shorter_list() {
     assert_eq!(whole, 10, "one list after each entry but the last, and the empty one");
 }
 
+// Spec: R-5.9-1, R-5.9-2, R-5.9-3.
 #[test]
 fn unknown_even_types_are_skipped_and_odd_ones_refused() {
     assert_eq!(init(&[0x70, 2, 9, 9, 0x0c, 1, 5]).unwrap().child_credit, 5);
@@ -89,6 +91,7 @@ fn unknown_even_types_are_skipped_and_odd_ones_refused() {
     assert!(init(&many[..32 * 3]).is_ok());
 }
 
+// Spec: R-5.9-3.
 #[test]
 fn values_outside_their_limits_are_refused() {
     for (bytes, error) in [
@@ -117,6 +120,7 @@ fn values_outside_their_limits_are_refused() {
     assert!(reply(&[0x01, 4, 0, 0, 0, 1, 0x13, 1, 9]).is_ok());
 }
 
+// Spec: R-5.6-2, R-5.9-3.
 #[test]
 fn refusals_round_trip_up_to_their_length() {
     let reason = str::from_utf8(&[b'x'; MAX_REFUSAL_LEN]).unwrap();

@@ -229,6 +229,7 @@ mod tests {
         assert_eq!(header.encoded_len(), 8 + 3 + 2);
     }
 
+    // Spec: R-10.16-3.
     #[test]
     fn encoded_len_is_what_encode_puts() {
         let open = Open {
@@ -266,6 +267,7 @@ mod tests {
         }
     }
 
+    // Spec: R-10.16-1.
     #[test]
     fn a_frame_may_reach_the_last_position_but_not_pass_it() {
         let id = header().id;

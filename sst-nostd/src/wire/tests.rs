@@ -129,6 +129,7 @@ fn every_frame_round_trips_and_leaves_what_follows_it() {
     }
 }
 
+// Spec: R-10.1-1.
 #[test]
 fn every_frame_cut_short_is_truncated() {
     for frame in samples() {
@@ -152,6 +153,7 @@ fn a_frame_without_space_puts_nothing() {
     }
 }
 
+// Spec: R-9.6-3, R-10.1-1.
 #[test]
 fn every_first_byte_is_a_frame_or_an_unknown_type() {
     for first in 0..=255_u8 {
@@ -176,6 +178,7 @@ fn only_acks_padding_and_closes_need_no_answer() {
     assert!(matches!(ack, Frame::Ack(_)) && !ack.is_ack_eliciting());
 }
 
+// Spec: R-2.3-2, R-2.3-3, R-9.2-1, R-9.6-3, R-10.1-1, R-10.1-4, R-10.16-2.
 #[test]
 fn malformed_frames_are_refused_for_what_is_wrong() {
     for (bytes, error) in [
@@ -227,6 +230,7 @@ fn frames_end_at_the_end_or_after_the_first_error() {
     assert_eq!(last.encode_last(&mut Writer::new(&mut short)), Err(Full));
 }
 
+// Spec: R-10.1-6.
 #[test]
 fn random_bytes_parse_to_frames_that_survive_another_round() {
     let mut random = Xorshift(0x5557_2026);

@@ -7,6 +7,7 @@ use super::pair::{CLEAN, Faults, Pair, add_item};
 use super::{ack_ranges, assert_all_arrived};
 use crate::recovery::congestion::Algorithm;
 
+// Spec: R-6.7-1.
 #[test]
 fn the_window_bounds_what_is_in_flight() {
     let mut pair = Pair::new(1, CLEAN);
@@ -19,6 +20,7 @@ fn the_window_bounds_what_is_in_flight() {
     }
 }
 
+// Spec: R-6.7-6.
 #[test]
 fn packets_are_spread_over_the_round_trip() {
     let mut pair = Pair::new(2, Faults { delay_micros: 100_000, ..CLEAN });
@@ -54,6 +56,7 @@ fn a_narrow_link_is_filled_and_its_losses_are_few() {
     }
 }
 
+// Spec: R-6.7-8.
 #[test]
 fn marks_slow_the_sender_without_losses() {
     let config = ChannelConfig { can_mark_ecn: true, ..ChannelConfig::default() };
@@ -70,6 +73,7 @@ fn marks_slow_the_sender_without_losses() {
     assert!(stats.window_bytes < before && stats.totals.lost_packets == 0, "{stats:?}");
 }
 
+// Spec: R-6.9-4.
 #[test]
 fn a_path_that_shrinks_carries_on_with_small_packets() {
     let mut pair = Pair::new(5, CLEAN);

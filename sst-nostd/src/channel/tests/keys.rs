@@ -15,6 +15,7 @@ fn epochs(pair: &Pair) -> [u64; 4] {
     [a.send_keys.epoch(), b.receive_keys.epoch(), b.send_keys.epoch(), a.receive_keys.epoch()]
 }
 
+// Spec: R-6.8-3, R-6.8-4.
 #[test]
 fn keys_are_updated_again_and_again_under_reordering_and_loss() {
     for seed in 0..20 {
@@ -33,6 +34,7 @@ fn keys_are_updated_again_and_again_under_reordering_and_loss() {
     }
 }
 
+// Spec: R-6.8-4, R-13.13-1.
 #[test]
 fn simultaneous_updates_end_in_one_epoch() {
     for seed in 0..40 {
@@ -59,6 +61,7 @@ fn simultaneous_updates_end_in_one_epoch() {
     }
 }
 
+// Spec: R-6.8-2.
 #[test]
 fn an_update_waits_until_the_epoch_is_acknowledged() {
     let mut pair = Pair::new(1, CLEAN);
@@ -76,6 +79,7 @@ fn an_update_waits_until_the_epoch_is_acknowledged() {
     assert_eq!(epochs(&pair), [1; 4]);
 }
 
+// Spec: R-6.8-3, R-6.8-5, R-13.13-1.
 #[test]
 fn an_old_epoch_opens_for_three_probe_timeouts_only() {
     let mut pair = Pair::new(2, CLEAN);
@@ -97,6 +101,7 @@ fn an_old_epoch_opens_for_three_probe_timeouts_only() {
     assert_eq!(result, Err(Dropped::OldKey));
 }
 
+// Spec: R-6.8-1, R-7.11-1.
 #[test]
 fn an_old_enough_key_is_updated_when_there_is_something_to_send() {
     let config = ChannelConfig { idle_timeout: None, ..ChannelConfig::default() };
@@ -111,6 +116,7 @@ fn an_old_enough_key_is_updated_when_there_is_something_to_send() {
     assert_eq!(epochs(&pair), [1; 4]);
 }
 
+// Spec: R-6.8-6, R-13.11-2.
 #[test]
 fn sealing_stops_at_twice_the_limit() {
     let mut pair = Pair::with(4, Faults { lost_percent: 100, ..CLEAN }, &limited(10));
@@ -127,6 +133,7 @@ fn sealing_stops_at_twice_the_limit() {
     assert_eq!(begun.unwrap_err(), BeginError::KeyLimit);
 }
 
+// Spec: R-6.8-7, R-13.11-2.
 #[test]
 fn so_many_failed_opens_end_the_channel() {
     let mut config = limited(1 << 32);
@@ -146,6 +153,7 @@ fn so_many_failed_opens_end_the_channel() {
     assert_eq!(result, Err(Dropped::AeadLimit));
 }
 
+// Spec: R-6.2-1, R-13.11-1.
 #[test]
 fn both_directions_and_every_epoch_have_keys_of_their_own() {
     let mut pair = Pair::new(6, CLEAN);

@@ -35,6 +35,7 @@ fn assert_all_arrived(pair: &Pair, items: [u64; 2], seed: u64) {
     }
 }
 
+// Spec: R-6.6-4.
 #[test]
 fn every_item_arrives_and_every_receipt_is_told_once() {
     for seed in 0..40 {
@@ -74,6 +75,7 @@ fn reordering_within_the_threshold_is_no_loss_and_beyond_it_is_learnt() {
     assert!(totals.spurious_losses * 20 < totals.sent_packets, "{totals:?}");
 }
 
+// Spec: R-6.5-7.
 #[test]
 fn an_acknowledgement_of_what_was_not_sent_is_refused() {
     let mut pair = Pair::new(4, CLEAN);
@@ -120,6 +122,7 @@ fn ack_ranges(
     side.channel.on_ack(now, &ack, &mut side.sent)
 }
 
+// Spec: R-6.5-9.
 #[test]
 fn a_late_acknowledgement_is_recognised() {
     let mut pair = Pair::new(5, CLEAN);
@@ -170,6 +173,7 @@ fn ranges_between_holes_are_all_applied() {
     }
 }
 
+// Spec: R-6.6-2, R-6.6-3.
 #[test]
 fn probe_timeouts_back_off_and_send_what_is_oldest() {
     let mut pair = Pair::new(7, Faults { lost_percent: 100, ..CLEAN });
@@ -188,6 +192,7 @@ fn probe_timeouts_back_off_and_send_what_is_oldest() {
     assert_all_arrived(&pair, [3, 0], 7);
 }
 
+// Spec: R-5.7-2, R-5.7-3, R-6.6-2.
 #[test]
 fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
     let mut pair = Pair::new(8, CLEAN);
@@ -216,6 +221,7 @@ fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
     assert_eq!(side.fates.get(&77), Some(&(1, 0)));
 }
 
+// Spec: R-6.11-3.
 #[test]
 fn silence_expires_the_channel_and_keep_alives_prevent_it() {
     let config =
@@ -259,6 +265,7 @@ fn a_full_table_stops_the_sender_and_not_the_receiver() {
     assert_all_arrived(&pair, [60, 60], 12);
 }
 
+// Spec: R-6.6-5.
 #[test]
 fn clocks_that_go_back_or_leap_break_nothing() {
     let config = ChannelConfig { idle_timeout: None, ..ChannelConfig::default() };

@@ -4,6 +4,7 @@ use super::super::*;
 use super::assert_all_arrived;
 use super::pair::{CLEAN, Faults, Pair, address};
 
+// Spec: R-6.10-1, R-6.10-6, R-6.10-7.
 #[test]
 fn a_new_port_is_proved_and_then_used() {
     let mut pair = Pair::new(1, CLEAN);
@@ -20,6 +21,7 @@ fn a_new_port_is_proved_and_then_used() {
     assert_eq!(pair.sides[1].channel.stats().totals.moves, 1);
 }
 
+// Spec: R-6.10-7.
 #[test]
 fn a_new_address_begins_with_nothing_known() {
     let mut pair = Pair::new(2, CLEAN);
@@ -54,6 +56,7 @@ fn frequent_rebinding_loses_nothing() {
     }
 }
 
+// Spec: R-6.10-2.
 #[test]
 fn raced_packets_do_not_move_the_channel() {
     let mut pair = Pair::new(3, CLEAN);
@@ -77,6 +80,7 @@ fn raced_packets_do_not_move_the_channel() {
     assert_eq!(pair.sides[1].arrived.len(), 400);
 }
 
+// Spec: R-6.10-2, R-6.10-3, R-13.7-2.
 #[test]
 fn an_unproved_address_is_sent_no_more_than_came_from_it() {
     let mut pair = Pair::new(4, CLEAN);
@@ -105,6 +109,7 @@ fn an_unproved_address_is_sent_no_more_than_came_from_it() {
     assert_eq!(pair.sides[1].channel.path().peer, address(1, 8661));
 }
 
+// Spec: R-6.10-5.
 #[test]
 fn a_challenge_is_answered_where_it_came_from() {
     let mut pair = Pair::new(5, CLEAN);

@@ -15,6 +15,7 @@ fn packets(pair: &mut Pair, count: u64) -> Vec<Vec<u8>> {
     core::iter::from_fn(|| side.transmit(&pair.crypto, now)).map(|(_, bytes)| bytes).collect()
 }
 
+// Spec: R-6.4-1, R-13.12-1.
 #[test]
 fn every_recorded_packet_is_refused_when_replayed() {
     for seed in 0..10 {
@@ -41,6 +42,7 @@ fn every_recorded_packet_is_refused_when_replayed() {
     }
 }
 
+// Spec: R-4.3-2, R-6.3-4.
 #[test]
 fn any_flipped_bit_is_noticed() {
     let mut pair = Pair::new(1, CLEAN);
@@ -68,6 +70,7 @@ fn any_flipped_bit_is_noticed() {
     assert_eq!(again, Err(Dropped::Duplicate));
 }
 
+// Spec: R-6.3-4, R-6.4-2, R-13.12-1.
 #[test]
 fn a_flood_of_garbage_moves_nothing() {
     let mut pair = Pair::new(2, CLEAN);
@@ -94,6 +97,7 @@ fn a_flood_of_garbage_moves_nothing() {
     }
 }
 
+// Spec: R-6.4-1.
 #[test]
 fn packets_below_the_window_are_too_old() {
     let mut pair = Pair::new(3, CLEAN);
@@ -128,6 +132,7 @@ fn made_number(packet: &[u8], near: u64) -> u64 {
     crate::wire::SealedHeader::parse(packet).unwrap().widen(near)
 }
 
+// Spec: R-6.3-2, R-6.4-3.
 #[test]
 fn the_negotiations_packet_number_is_never_sealed() {
     let mut pair = Pair::new(4, CLEAN);

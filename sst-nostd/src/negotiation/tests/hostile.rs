@@ -10,6 +10,7 @@ use crate::noise::Pattern;
 use crate::time::Instant;
 use crate::wire::negotiation::{Cookie, Init, MIN_INIT_BYTES, Reply, Version};
 
+// Spec: R-4.1-2, R-5.4-3.
 #[test]
 fn an_init_with_any_bit_changed_is_dropped_by_the_front() {
     for pattern in Pattern::ALL {
@@ -24,6 +25,7 @@ fn an_init_with_any_bit_changed_is_dropped_by_the_front() {
 }
 
 /// The key of the check is no secret: whoever knows whom the call is for can make the check right.
+// Spec: R-13.4-1.
 #[test]
 fn an_init_changed_by_one_who_corrects_the_check_leads_to_no_session_or_to_the_same() {
     for pattern in Pattern::ALL {
@@ -66,6 +68,7 @@ fn an_init_changed_by_one_who_corrects_the_check_leads_to_no_session_or_to_the_s
     }
 }
 
+// Spec: R-5.6-7.
 #[test]
 fn a_reply_with_any_bit_changed_is_dropped_and_the_true_one_still_counts() {
     for pattern in Pattern::ALL {
@@ -92,6 +95,7 @@ fn a_reply_with_any_bit_changed_is_dropped_and_the_true_one_still_counts() {
     }
 }
 
+// Spec: R-5.7-6.
 #[test]
 fn a_finish_with_any_bit_changed_is_dropped_cheaply_and_the_true_one_still_counts() {
     for pattern in [Pattern::Xk, Pattern::Xx] {
@@ -117,6 +121,7 @@ fn a_finish_with_any_bit_changed_is_dropped_cheaply_and_the_true_one_still_count
     }
 }
 
+// Spec: R-4.1-2, R-5.4-3, R-5.4-6.
 #[test]
 fn an_init_for_another_host_is_dropped_without_an_answer() {
     for pattern in [Pattern::Xk, Pattern::Ik] {
@@ -133,6 +138,7 @@ fn an_init_for_another_host_is_dropped_without_an_answer() {
     }
 }
 
+// Spec: R-5.5-4, R-13.9-2.
 #[test]
 fn forged_cookies_are_ignored() {
     let config = FrontConfig { cookies: CookieMode::Always, ..FrontConfig::default() };
@@ -175,6 +181,7 @@ fn version_packet(pair: &Pair, init: &[u8], versions: &[u8]) -> Vec<u8> {
     packet
 }
 
+// Spec: R-5.8-2, R-5.8-3.
 #[test]
 fn a_version_ends_the_call_only_if_it_is_genuine_and_lacks_ours() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -185,7 +192,7 @@ fn a_version_ends_the_call_only_if_it_is_genuine_and_lacks_ours() {
     for wrong in flipped(&packet) {
         assert!(pair.initiator.handle_version(at(0), &wrong).is_err());
     }
-    assert_eq!(pair.initiator.peer_versions(), []);
+    assert!(pair.initiator.peer_versions().is_empty());
     assert_eq!(pair.initiator.handle_version(at(3), &packet), Ok(()));
     assert_eq!(pair.initiator.handle_version(at(4), &packet), Ok(()), "no more time for that");
     assert_eq!(pair.initiator.peer_versions(), [2, 3]);
@@ -209,6 +216,7 @@ fn a_reply_outdoes_a_version() {
     assert_eq!(ours.split.hash, theirs.split.hash);
 }
 
+// Spec: R-5.4-3, R-5.4-4, R-13.5-2.
 #[test]
 fn strangers_are_met_with_silence_whatever_version_they_speak() {
     let mut pair = Pair::with(Pattern::Xx, FrontConfig::default());
@@ -221,6 +229,7 @@ fn strangers_are_met_with_silence_whatever_version_they_speak() {
     }
 }
 
+// Spec: R-5.4-2, R-5.4-3, R-5.8-1.
 #[test]
 fn an_init_of_another_version_is_answered_if_its_check_is_right() {
     for pattern in [Pattern::Xk, Pattern::Xx] {
@@ -263,6 +272,7 @@ fn only_so_many_false_replies_are_tried() {
     assert!(pair.initiator.deadline().is_some(), "it ends by its timer");
 }
 
+// Spec: R-4.1-1.
 #[test]
 fn a_reply_as_large_as_its_init_is_dropped() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -275,6 +285,7 @@ fn a_reply_as_large_as_its_init_is_dropped() {
     assert_eq!(pair.initiator.handle_reply(&pair.crypto, at(0), &out), Err(dropped));
 }
 
+// Spec: R-5.3-1, R-13.6-1.
 #[test]
 fn keys_of_low_order_are_refused() {
     for point in crate::crypto::fixtures::low_order_points() {
@@ -286,6 +297,7 @@ fn keys_of_low_order_are_refused() {
     }
 }
 
+// Spec: R-4.1-2.
 #[test]
 fn random_packets_are_dropped_by_every_end() {
     let mut numbers = Numbers(0x5511);

@@ -11,6 +11,7 @@ use crate::wire::negotiation::{COOKIE_PACKET_LEN, Init};
 const ALWAYS: FrontConfig =
     FrontConfig { cookies: CookieMode::Always, inits_per_second: 64, answers_strangers: true };
 
+// Spec: R-5.2-6, R-5.4-5, R-5.5-2, R-13.7-1.
 #[test]
 fn a_busy_host_asks_for_a_cookie_and_accepts_it() {
     for pattern in Pattern::ALL {
@@ -29,6 +30,7 @@ fn a_busy_host_asks_for_a_cookie_and_accepts_it() {
     }
 }
 
+// Spec: R-5.5-1, R-13.9-1.
 #[test]
 fn a_cookie_is_worth_nothing_elsewhere_or_later() {
     let mut pair = Pair::with(Pattern::Xk, ALWAYS);
@@ -62,6 +64,7 @@ fn packet_is_accepted_with_its_own(pair: &mut Pair) {
     assert!(matches!(pair.meet(at(1), &init).0, Verdict::Accept(_)));
 }
 
+// Spec: R-5.5-2.
 #[test]
 fn a_host_with_little_to_do_asks_for_no_cookie_until_there_is_more() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -78,6 +81,7 @@ fn a_host_with_little_to_do_asks_for_no_cookie_until_there_is_more() {
     assert!(verdict(at(60), IDLE));
 }
 
+// Spec: R-5.2-3, R-5.4-4, R-5.5-6.
 #[test]
 fn strangers_are_answered_only_if_the_host_wants_and_only_with_a_cookie() {
     for cookies in [CookieMode::Always, CookieMode::Auto, CookieMode::Never] {
@@ -103,6 +107,7 @@ fn strangers_are_answered_only_if_the_host_wants_and_only_with_a_cookie() {
     }
 }
 
+// Spec: R-5.2-6, R-5.6-4, R-5.6-5.
 #[test]
 fn a_repeated_init_gets_the_same_reply_wherever_it_comes_from() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -125,6 +130,7 @@ fn a_repeated_init_gets_the_same_reply_wherever_it_comes_from() {
     assert_eq!(responder.expires_at(), at(10));
 }
 
+// Spec: R-5.6-7.
 #[test]
 fn a_late_second_reply_changes_nothing() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -135,6 +141,7 @@ fn a_late_second_reply_changes_nothing() {
     assert!(pair.initiator.is_over());
 }
 
+// Spec: R-5.10-1, R-5.10-2.
 #[test]
 fn inits_are_sent_further_and_further_apart_and_then_no_more() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -169,6 +176,7 @@ fn a_call_waits_for_the_time_and_for_nothing_once_answered() {
     assert_eq!(pair.initiator.handle_timeout(at(100)), TimerVerdict::Wait);
 }
 
+// Spec: R-5.5-5.
 #[test]
 fn four_cookies_are_obeyed_and_no_more() {
     let mut pair = Pair::with(Pattern::Xk, ALWAYS);
@@ -182,6 +190,7 @@ fn four_cookies_are_obeyed_and_no_more() {
     }
 }
 
+// Spec: R-13.7-3.
 #[test]
 fn a_source_that_calls_too_often_is_ignored_when_the_host_is_busy() {
     let mut pair = Pair::with(Pattern::Xk, ALWAYS);
@@ -197,6 +206,7 @@ fn a_source_that_calls_too_often_is_ignored_when_the_host_is_busy() {
     assert!(matches!(pair.meet(at(3), &init).0, Verdict::Accept(_)));
 }
 
+// Spec: R-5.5-3.
 #[test]
 fn a_cookie_is_not_looked_at_when_there_is_little_to_do() {
     let mut pair = Pair::new(Pattern::Xk);

@@ -282,6 +282,7 @@ mod formula {
         assert_eq!(cube_root(u64::MAX), 2_642_245);
     }
 
+    // Spec: R-6.7-2.
     #[test]
     fn the_curve_follows_the_formula_within_one_percent() {
         for (max, mtu) in [(100_000u64, 1200u64), (10_000_000, 1452), (500_000_000, 8952)] {

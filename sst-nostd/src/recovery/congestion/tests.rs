@@ -56,6 +56,7 @@ fn loss(now: u64, sent: u64) -> Congestion {
     }
 }
 
+// Spec: R-6.7-3.
 #[test]
 fn initial_windows_are_as_the_rfc_says() {
     assert_eq!(initial_window_bytes(1200), 12_000);
@@ -78,6 +79,7 @@ fn slow_start_grows_by_what_is_acknowledged() {
     }
 }
 
+// Spec: R-6.7-2.
 #[test]
 fn one_round_trip_of_losses_is_one_reduction() {
     for (algorithm, kept) in [(Algorithm::Cubic, 8400), (Algorithm::NewReno, 6000)] {
@@ -93,6 +95,7 @@ fn one_round_trip_of_losses_is_one_reduction() {
     }
 }
 
+// Spec: R-6.7-3.
 #[test]
 fn the_window_is_never_less_than_two_packets() {
     for algorithm in ALGORITHMS {
@@ -106,6 +109,7 @@ fn the_window_is_never_less_than_two_packets() {
     }
 }
 
+// Spec: R-6.7-5.
 #[test]
 fn persistent_congestion_leaves_two_packets_and_slow_start_to_the_threshold() {
     for algorithm in ALGORITHMS {
@@ -119,6 +123,7 @@ fn persistent_congestion_leaves_two_packets_and_slow_start_to_the_threshold() {
     }
 }
 
+// Spec: R-6.7-4.
 #[test]
 fn a_window_not_filled_does_not_grow() {
     for algorithm in ALGORITHMS {
@@ -155,6 +160,7 @@ fn a_reduction_is_taken_back_when_all_its_losses_were_spurious() {
     }
 }
 
+// Spec: R-6.7-8.
 #[test]
 fn marks_reduce_and_are_never_taken_back() {
     for algorithm in ALGORITHMS {
@@ -167,6 +173,7 @@ fn marks_reduce_and_are_never_taken_back() {
     }
 }
 
+// Spec: R-6.7-2.
 #[test]
 fn newreno_grows_one_packet_for_each_window_acknowledged() {
     let mut controller = AnyController::new(Algorithm::NewReno, MTU);
@@ -374,6 +381,7 @@ fn cubic_fills_a_long_link_with_half_a_queue() {
     assert!(outcome.used_thousandths >= 950, "{outcome:?}");
 }
 
+// Spec: R-6.7-2.
 #[test]
 fn hystart_leaves_slow_start_before_the_first_loss() {
     for delay in [20, 100] {

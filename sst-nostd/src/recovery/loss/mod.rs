@@ -125,6 +125,7 @@ mod tests {
         Instant::from_micros(millis * 1000)
     }
 
+    // Spec: R-6.6-1.
     #[test]
     fn a_packet_is_lost_by_three_later_ones_or_by_time() {
         let rule = LossRule::new();
@@ -142,6 +143,7 @@ mod tests {
         assert_eq!(rule.lost_at(10, 10, at(0), DELAY), None);
     }
 
+    // Spec: R-6.6-5.
     #[test]
     fn a_clock_going_backward_loses_nothing_and_the_end_of_time_is_survived() {
         let rule = LossRule::new();
@@ -151,6 +153,7 @@ mod tests {
         assert!(rule.is_lost(0, u64::MAX, end, at(0), Duration::MAX));
     }
 
+    // Spec: R-6.6-1.
     #[test]
     fn reordering_raises_the_packet_threshold_up_to_its_limit() {
         let mut rule = LossRule::new();
@@ -161,6 +164,7 @@ mod tests {
         assert_eq!(rule.packet_threshold(), MAX_PACKET_THRESHOLD);
     }
 
+    // Spec: R-6.6-1.
     #[test]
     fn a_loss_by_time_that_was_spurious_raises_the_time_threshold() {
         let mut rtt = Rtt::new(DELAY);
@@ -174,6 +178,7 @@ mod tests {
         assert_eq!(rule.packet_threshold(), PACKET_THRESHOLD);
     }
 
+    // Spec: R-6.6-1.
     #[test]
     fn calm_returns_the_thresholds_to_their_start() {
         let mut rule = LossRule::new();

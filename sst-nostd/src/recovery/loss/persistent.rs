@@ -105,6 +105,7 @@ mod tests {
         run
     }
 
+    // Spec: R-6.7-5.
     #[test]
     fn it_takes_three_probe_timeouts_of_unbroken_loss() {
         assert_eq!(LostRun::duration(&rtt(), Duration::ZERO), Duration::from_secs(9));

@@ -54,6 +54,7 @@ impl Pto {
 mod tests {
     use super::*;
 
+    // Spec: R-6.6-2.
     #[test]
     fn the_timeout_doubles_up_to_a_cap_and_starts_over_on_an_acknowledgement() {
         let base = Duration::from_millis(300);

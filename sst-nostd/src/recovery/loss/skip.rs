@@ -78,6 +78,7 @@ mod tests {
         *state
     }
 
+    // Spec: R-6.5-8.
     #[test]
     fn about_one_number_in_a_window_is_skipped() {
         let mut seed = 7;
@@ -92,6 +93,7 @@ mod tests {
         assert!((1900..2100).contains(&skips), "{skips} skips in 2000 windows");
     }
 
+    // Spec: R-6.5-7.
     #[test]
     fn acknowledging_a_skipped_number_is_detected_and_honest_ranges_are_not() {
         let mut policy = SkipPolicy::new(1);
@@ -104,6 +106,7 @@ mod tests {
         assert!(!policy.is_forged(0..=39));
     }
 
+    // Spec: R-6.5-8.
     #[test]
     fn only_the_newest_are_remembered() {
         let mut policy = SkipPolicy::new(1);

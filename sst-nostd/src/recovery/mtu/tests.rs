@@ -33,6 +33,7 @@ fn found(ceiling: usize, path_bytes: usize) -> usize {
     mtu.current()
 }
 
+// Spec: R-6.9-2.
 #[test]
 fn common_sizes_are_found_exactly() {
     for bytes in [1280, 1400, 1452, 1472, 8952, 65_507] {
@@ -43,6 +44,7 @@ fn common_sizes_are_found_exactly() {
     assert_eq!(found(0, 9000), BASE_BYTES);
 }
 
+// Spec: R-6.9-2.
 #[test]
 fn every_size_is_found_to_within_the_least_gain() {
     for path in (1200..65_507).step_by(97) {
@@ -53,6 +55,7 @@ fn every_size_is_found_to_within_the_least_gain() {
     }
 }
 
+// Spec: R-6.9-2.
 #[test]
 fn an_ethernet_search_is_cheap() {
     let mut mtu = Mtu::new(1472);
@@ -76,6 +79,7 @@ fn a_single_lost_probe_is_not_a_verdict() {
     assert_eq!(mtu.current(), 1280);
 }
 
+// Spec: R-6.9-1.
 #[test]
 fn nothing_is_probed_before_the_start() {
     let mut mtu = Mtu::new(MAX_BYTES);
@@ -83,6 +87,7 @@ fn nothing_is_probed_before_the_start() {
     assert_eq!((mtu.state(), mtu.current()), (MtuState::Base, BASE_BYTES));
 }
 
+// Spec: R-6.9-2.
 #[test]
 fn a_finished_search_is_repeated_after_ten_minutes() {
     let mut mtu = Mtu::new(1472);
@@ -131,6 +136,7 @@ fn congestion_and_outages_are_not_black_holes() {
 
 /// A sender of full packets on a path of 100 ms that shrinks without a word: everything large is
 /// lost, each probe timeout sends one small packet, whose acknowledgement declares the rest lost.
+// Spec: R-6.9-4.
 #[test]
 fn a_path_that_shrinks_is_usable_again_within_three_seconds() {
     let mut mtu = Mtu::new(1472);
@@ -171,6 +177,7 @@ fn rests_grow_with_each_black_hole() {
     assert_eq!(rests, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
 }
 
+// Spec: R-4.3-8, R-6.9-2.
 #[test]
 fn the_peers_limit_lowers_the_size_at_once() {
     let mut mtu = Mtu::new(MAX_BYTES);

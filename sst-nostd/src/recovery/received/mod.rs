@@ -160,6 +160,7 @@ mod tests {
         received
     }
 
+    // Spec: R-6.5-2, R-6.5-3.
     #[test]
     fn one_packet_waits_for_the_delay_and_the_second_does_not() {
         let mut received = received(&[0]);
@@ -172,6 +173,7 @@ mod tests {
         assert_eq!(received.ranges().collect::<Vec<_>>(), [0..=1]);
     }
 
+    // Spec: R-6.5-3, R-6.5-6.
     #[test]
     fn a_gap_or_an_old_packet_is_acknowledged_at_once() {
         let mut received = received(&[0]);
@@ -184,6 +186,7 @@ mod tests {
         assert_eq!(received.ack_delay(at(8)), Duration::from_millis(3), "of the largest");
     }
 
+    // Spec: R-6.5-3, R-6.5-10.
     #[test]
     fn a_congestion_mark_is_told_at_once_and_counted() {
         let mut received = received(&[]);
@@ -194,6 +197,7 @@ mod tests {
         assert_eq!(received.ecn_counts(), EcnCounts { ce: 1, ect0: 1, ect1: 1 });
     }
 
+    // Spec: R-6.5-4.
     #[test]
     fn packets_that_elicit_nothing_cause_no_acknowledgement() {
         let mut received = received(&[]);
@@ -204,6 +208,7 @@ mod tests {
         assert_eq!(received.ranges().count(), 3);
     }
 
+    // Spec: R-6.5-3.
     #[test]
     fn the_count_is_a_parameter() {
         let policy = AckPolicy { every_packets: 10, ..AckPolicy::default() };
@@ -220,6 +225,7 @@ mod tests {
         assert!(received.is_due(at(1)));
     }
 
+    // Spec: R-6.5-5.
     #[test]
     fn acknowledged_acknowledgements_are_forgotten_but_for_the_newest() {
         let mut received = received(&[0, 1, 2, 5, 6, 9]);

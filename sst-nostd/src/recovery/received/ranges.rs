@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 /// Ranges remembered. Each costs a few bytes in every acknowledgement; a path with more holes
 /// than this within a round trip loses packets, not order.
-pub const MAX_RANGES: usize = 32;
+pub const MAX_RANGES: usize = 16;
 
 /// First and last number of a range, both included.
 type Range = (u64, u64);
@@ -88,9 +88,9 @@ impl RangeSet {
     fn insert_at(&mut self, place: usize, range: Range) -> bool {
         self.len = self.len.saturating_add(1).min(MAX_RANGES);
         let Some(tail) = self.ranges.get_mut(place..self.len) else { return false };
-        tail.rotate_right(1);
-        if let Some(slot) = tail.first_mut() {
-            *slot = range;
+        let mut carried = range;
+        for slot in tail {
+            core::mem::swap(slot, &mut carried);
         }
         true
     }
@@ -104,7 +104,10 @@ impl RangeSet {
             Some(&(first, last)) if last.saturating_add(1) >= upper.0 => upper.0 = first,
             _ => return,
         }
-        rest.rotate_left(1);
+        let mut carried = (0, 0);
+        for slot in rest.iter_mut().rev() {
+            core::mem::swap(slot, &mut carried);
+        }
         self.len = self.len.saturating_sub(1);
     }
 }
@@ -153,6 +156,7 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [4..=8]);
     }
 
+    // Spec: R-6.5-5.
     #[test]
     fn the_oldest_range_is_forgotten_when_full() {
         let mut set = set_of(&(0..MAX_RANGES as u64).map(|n| 10 + n * 2).collect::<Vec<_>>());

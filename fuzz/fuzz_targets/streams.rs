@@ -1,0 +1,6 @@
+//! The streams of two hosts.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| sst_fuzz::streams::run(data));

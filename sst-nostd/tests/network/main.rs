@@ -1,0 +1,9 @@
+//! Topics of the network, one by one: two hosts, a link with one fault, and a bar to pass.
+//! Each test prints what it measured (`--nocapture` shows it).
+
+mod dialling;
+mod failures;
+mod pair;
+mod paths;
+mod strangers;
+mod transfers;

@@ -1,0 +1,222 @@
+//! How fast data goes, over good links and bad.
+
+use std::time::Duration;
+
+use sst_nostd::recovery::congestion::Algorithm;
+use sst_nostd::sim::LinkConfig;
+
+use crate::pair::{MS, Pair, SECOND, Transfer, millis, transfer_time, usual_link};
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn ten_mib_fill_a_link_of_ten_mbit() {
+    let took = transfer_time(1, &usual_link(), 10 * MIB, 60 * SECOND);
+    // What the link could carry of payload in that time, headers of IP and UDP left out.
+    let ideal = 10 * MIB * 8 * 100 / 10_000_000;
+    let share = ideal as u128 * 10_000 / millis(took);
+    println!("10 MiB at 10 Mbit/s, queue 25: {} ms, goodput {share} % of the link", millis(took));
+    assert!(took <= 8850 * MS);
+    let took = transfer_time(1, &LinkConfig::limited(15 * MS, 10_000_000, 100), 10 * MIB, 60 * SECOND);
+    println!("  queue 100: {} ms", millis(took));
+    let took = transfer_time(1, &LinkConfig::limited(5 * MS, 100_000_000, 100), 40 * MIB, 60 * SECOND);
+    println!("40 MiB at 100 Mbit/s, 5 ms, queue 100: {} ms (ideal 3355)", millis(took));
+    assert!(took <= 3700 * MS);
+}
+
+#[test]
+fn a_little_loss_or_corruption_is_bearable() {
+    for (name, loss, burst, corruption) in
+        [("2 % loss", 20_000, 0, 0), ("2 % in bursts", 0, 10_000, 0), ("2 % corruption", 0, 0, 20_000)]
+    {
+        let mut times = vec![];
+        for seed in 1..=5 {
+            let mut link = usual_link();
+            link.loss_ppm = loss;
+            link.burst_ppm = burst;
+            link.burst_packets = 3;
+            link.corrupt_ppm = corruption;
+            times.push(millis(transfer_time(seed, &link, 2 * MIB, 30 * SECOND)));
+        }
+        println!("2 MiB at {name}: {times:?} ms");
+        times.sort_unstable();
+        assert!(times[2] <= 5500);
+    }
+}
+
+#[test]
+fn reordering_and_duplicates_cost_little() {
+    let mut link = usual_link();
+    link.reorder_ppm = 50_000;
+    link.reorder_delay = 10 * MS;
+    link.duplicate_ppm = 20_000;
+    let mut pair = Pair::connected(3, &link);
+    let session = pair.session.expect("a session");
+    let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, 4 * MIB);
+    let until = pair.net.now().after(60 * SECOND);
+    transfer.run(&mut pair.net, until);
+    let channel = pair.net.node(0).host.session_info(session).and_then(|info| info.channel);
+    let totals = channel.expect("a channel").totals;
+    let took = millis(transfer.elapsed());
+    println!(
+        "4 MiB, 5 % reordered by up to 10 ms: {took} ms, {} packets, {} lost, {} spurious",
+        totals.sent_packets, totals.lost_packets, totals.spurious_losses
+    );
+    assert!(totals.spurious_losses * 100 <= totals.sent_packets * 3);
+}
+
+#[test]
+fn a_blackout_of_two_seconds_costs_little_more_than_two() {
+    let clean = transfer_time(1, &usual_link(), 10 * MIB, 60 * SECOND);
+    let mut worst = Duration::ZERO;
+    for begin in [300, 1000, 2500, 5000, 7777] {
+        let mut pair = Pair::connected(1, &usual_link());
+        let from = pair.net.now().after(begin * MS);
+        for link in pair.net.links_mut() {
+            link.config.blackouts.push(from..from.after(2 * SECOND));
+        }
+        let session = pair.session.expect("a session");
+        let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, 10 * MIB);
+        let until = pair.net.now().after(60 * SECOND);
+        transfer.run(&mut pair.net, until);
+        let extra = transfer.elapsed().saturating_sub(clean);
+        println!("blackout of 2 s after {begin} ms: {} ms more", millis(extra));
+        worst = worst.max(extra);
+    }
+    assert!(worst <= 2500 * MS, "{worst:?}");
+}
+
+#[test]
+fn a_smaller_mtu_in_mid_flow_is_survived() {
+    for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
+        let mut pair =
+            Pair::with(1, &usual_link(), |_, config| config.algorithm = algorithm).up();
+        let session = pair.session.expect("a session");
+        let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, 10 * MIB);
+        let shrinks_at = pair.net.now().after(3 * SECOND);
+        transfer.run(&mut pair.net, shrinks_at);
+        let channel = pair.net.node(0).host.session_info(session).and_then(|info| info.channel);
+        let before = channel.expect("a channel").mtu_bytes;
+        for link in pair.net.links_mut() {
+            link.config.mtu_bytes = 1280 - 28;
+        }
+        let had = transfer.received;
+        let mut recovered = None;
+        for step in 1..400 {
+            transfer.run(&mut pair.net, shrinks_at.after(step * 25 * MS));
+            if transfer.received > had + 100_000 && recovered.is_none() {
+                recovered = Some(step * 25);
+            }
+        }
+        println!("MTU {before} falls to 1252: 100 kB more after {recovered:?} ms");
+        assert!(before > 1400 && recovered.is_some_and(|millis| millis <= 3000));
+        assert!(transfer.ended.is_some());
+    }
+}
+
+#[test]
+fn congestion_marks_slow_down_without_loss() {
+    let mut link = LinkConfig::limited(15 * MS, 10_000_000, 200);
+    link.ce_queue_bytes = Some(20 * 1500);
+    let mut pair = Pair::with(1, &link, |_, config| config.has_ecn = true).up();
+    let session = pair.session.expect("a session");
+    let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, 5 * MIB);
+    let until = pair.net.now().after(60 * SECOND);
+    transfer.run(&mut pair.net, until);
+    let channel = pair.net.node(0).host.session_info(session).and_then(|info| info.channel);
+    let totals = channel.expect("a channel").totals;
+    let took = millis(transfer.elapsed());
+    println!("5 MiB with CE above 20 packets: {took} ms, {} lost", totals.lost_packets);
+    assert!(took <= 4800 && totals.lost_packets <= 12);
+    for (name, ce, bleaches) in [("all CE", 1_000_000, false), ("bleached", 0, true)] {
+        let mut link = usual_link();
+        link.ce_ppm = ce;
+        link.bleaches_ecn = bleaches;
+        let mut pair = Pair::with(1, &link, |_, config| config.has_ecn = true).up();
+        let session = pair.session.expect("a session");
+        let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, MIB / 4);
+        let until = pair.net.now().after(60 * SECOND);
+        transfer.run(&mut pair.net, until);
+        println!("256 KiB, {name}: {} ms", millis(transfer.elapsed()));
+    }
+}
+
+#[test]
+fn two_senders_share_a_bottleneck_fairly() {
+    for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
+        for seed in 1..=3 {
+            let shares = share_a_bottleneck(seed, algorithm);
+            let (a, b) = (shares[0] as u128, shares[1] as u128);
+            let jain = (a + b) * (a + b) * 1000 / (2 * (a * a + b * b));
+            let used = (a + b) * 8 * 100 / (30 * 10_000_000);
+            println!("{algorithm:?} seed {seed}: {a} and {b} bytes, Jain 0.{jain:03}, {used} % used");
+            assert!(jain >= 950 && used >= 90);
+        }
+    }
+}
+
+fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
+    use sst_nostd::host::{Config, Dial, Event, Limits};
+    use sst_nostd::session::SessionEvent;
+    use sst_nostd::sim::Network;
+    let mut net = Network::new(seed);
+    for node in 0..3 {
+        let mut config = Config::large(crate::pair::secret(seed, node));
+        config.algorithm = algorithm;
+        net.add_node(config, Limits::of(16, 256, 32 << 20));
+    }
+    let bottleneck = net.add_link(LinkConfig::limited(15 * MS, 10_000_000, 50));
+    let back = net.add_link(LinkConfig::clean(15 * MS));
+    for sender in 0..2 {
+        net.set_route(sender, 2, bottleneck);
+        net.set_route(2, sender, back);
+    }
+    let id = Some(net.node(2).host.id());
+    let path = net.path_to(2);
+    let mut transfers: Vec<Transfer> = vec![];
+    for sender in 0..2 {
+        let (host, now) = net.host(sender);
+        host.connect(now, Dial { path, id }).expect("dials");
+        let until = net.now().after(500 * MS);
+        while let Some((node, event)) = net.next_event(until) {
+            if let Event::Session(session, SessionEvent::Ready) = event {
+                transfers.push(Transfer::begin(&mut net, node, 2, session, 100 * MIB));
+            } else {
+                offer(&mut net, &mut transfers, node, &event);
+            }
+        }
+    }
+    let mut run = |net: &mut sst_nostd::sim::Network, duration: Duration| {
+        let until = net.now().after(duration);
+        while let Some((node, event)) = net.next_event(until) {
+            offer(net, &mut transfers, node, &event);
+        }
+        [transfers[0].received, transfers[1].received]
+    };
+    let before = run(&mut net, 10 * SECOND);
+    let after = run(&mut net, 30 * SECOND);
+    [after[0] - before[0], after[1] - before[1]]
+}
+
+/// Each child goes to the transfer of the session it came with.
+fn offer(
+    net: &mut sst_nostd::sim::Network,
+    transfers: &mut [Transfer],
+    node: usize,
+    event: &sst_nostd::host::Event,
+) {
+    use sst_nostd::host::Event;
+    use sst_nostd::stream::StreamEvent;
+    if let Event::Stream(session, _, StreamEvent::Child) = event {
+        let info = net.node(node).host.session_info(*session);
+        let peer = info.and_then(|info| info.peer);
+        let of = transfers.iter_mut().find(|t| Some(net.node(t.from).host.id()) == peer);
+        if let Some(transfer) = of {
+            transfer.on_event(net, node, event);
+        }
+        return;
+    }
+    for transfer in transfers {
+        transfer.on_event(net, node, event);
+    }
+}

@@ -1,0 +1,176 @@
+//! `sst serve`, `sst get`, `sst put`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+use sst_std::files::{FetchOptions, FileServer, Progress, fetch, offer, put};
+use sst_std::{Endpoint, HostId, Session, Url};
+
+use crate::echo;
+use crate::failure::Failure;
+use crate::options::{Accept, Options, urls};
+use crate::progress::Bar;
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// The directory to share. No path leads out of it, and symbolic links are not followed.
+    directory: PathBuf,
+    /// An identity that may connect; may be given several times [default: everyone].
+    #[arg(long, value_name = "ID")]
+    allow: Vec<HostId>,
+    /// Let peers put new files here. None is ever overwritten.
+    #[arg(long)]
+    writable: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Get {
+    /// sst://ID@ADDRESS:PORT/PATH; without a path, everything.
+    url: Url,
+    /// Where to put it [default: the last name of the path, here].
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// How many files at a time.
+    #[arg(long, default_value_t = 16)]
+    jobs: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct Put {
+    /// The files to send, then the URL of the directory they go to.
+    #[arg(required = true, num_args = 2.., value_names = ["FILE", "URL"])]
+    files_and_url: Vec<String>,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
+        let server = FileServer::open(&self.directory, self.writable)
+            .map_err(|error| Failure(format!("{}: {error}", self.directory.display())))?;
+        let accept =
+            if self.allow.is_empty() { Accept::Everyone } else { Accept::Only(self.allow) };
+        let endpoint = options.endpoint(options.identity()?, accept).await?;
+        announce(&endpoint)?;
+        while let Some(session) = endpoint.accept().await {
+            tokio::spawn(serve_session(session, server.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// Prints where `endpoint` can be reached, so that whoever waits for it can go on.
+pub(crate) fn announce(endpoint: &Endpoint) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    for url in urls(endpoint, "") {
+        writeln!(out, "{url}")?;
+    }
+    Ok(out.flush()?)
+}
+
+async fn serve_session(session: Session, server: FileServer) {
+    let mut services = session.offer_services(vec![offer(), echo::offer()]);
+    while let Some(request) = services.accept().await {
+        if request.offer() == &offer() {
+            tokio::spawn(server.clone().serve(request.into_stream()));
+        } else {
+            tokio::spawn(echo::serve(request.into_stream()));
+        }
+    }
+}
+
+impl Get {
+    pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
+        let path = self.url.path().trim_end_matches('/').to_string();
+        let to = match self.output {
+            // Into a directory that exists, a file goes under its own name.
+            Some(output) if output.is_dir() && !path.is_empty() => output.join(last_name(&path)),
+            Some(output) => output,
+            None if path.is_empty() => PathBuf::from("."),
+            None => PathBuf::from(last_name(&path)),
+        };
+        let (endpoint, session) = options.connect(&self.url).await?;
+        let bar = Arc::new(Bar::new(options.json));
+        let mut fetching = FetchOptions::default();
+        fetching.jobs = self.jobs;
+        let seen = bar.clone();
+        fetching.observer = Arc::new(move |progress| match progress {
+            Progress::Found { size, .. } => seen.add_total(size),
+            Progress::Started { have, .. } => seen.add(have),
+            Progress::Received { bytes, .. } => seen.add(bytes),
+            _ => {}
+        });
+        let fetched = fetch(&session, &path, &to, fetching).await;
+        bar.end();
+        let ended = session.close_reason();
+        options.end(&endpoint).await?;
+        let summary = match (fetched, ended) {
+            (Ok(summary), _) => summary,
+            // Why the session ended says more than that the stream did.
+            (Err(_), Some(closed)) => return Err(closed.into()),
+            (Err(error), None) => return Err(error.into()),
+        };
+        if options.json {
+            let errors: Vec<_> = summary.errors.iter().map(ToString::to_string).collect();
+            println!(
+                "{}",
+                json!({ "files": summary.files, "unchanged": summary.unchanged,
+                    "directories": summary.directories, "bytes": summary.bytes, "errors": errors })
+            );
+        }
+        for error in &summary.errors {
+            eprintln!("sst: {}", Failure::from(error).0);
+        }
+        match summary.errors.len() {
+            0 => Ok(()),
+            failed => Err(Failure(format!("{failed} of {} failed", failed as u64 + summary.files))),
+        }
+    }
+}
+
+impl Put {
+    pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
+        let Some((url, files)) = self.files_and_url.split_last() else {
+            return Err(Failure::new("which files, and where to?"));
+        };
+        let url: Url = url.parse()?;
+        let (endpoint, session) = options.connect(&url).await?;
+        let bar = Bar::new(options.json);
+        for file in files {
+            bar.add_total(std::fs::metadata(file).map_or(0, |metadata| metadata.len()));
+        }
+        let mut bytes = 0;
+        for file in files {
+            let path = Path::new(file);
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                return Err(Failure(format!("{file}: has no name to be put under")));
+            };
+            let to = match url.path().trim_end_matches('/') {
+                "" => name.to_string(),
+                directory => format!("{directory}/{name}"),
+            };
+            match put(&session, path, &to, |bytes| bar.add(bytes)).await {
+                Ok(sent) => bytes += sent,
+                Err(error) => {
+                    let closed = session.close_reason();
+                    bar.end();
+                    options.end(&endpoint).await?;
+                    return Err(closed.map_or_else(|| error.into(), Failure::from));
+                }
+            }
+        }
+        bar.end();
+        if options.json {
+            println!("{}", json!({ "files": files.len(), "bytes": bytes }));
+        }
+        options.end(&endpoint).await
+    }
+}
+
+fn last_name(path: &str) -> &str {
+    match path.rsplit('/').next() {
+        Some("" | "." | "..") | None => "download",
+        Some(name) => name,
+    }
+}

@@ -1,0 +1,94 @@
+//! The `sst` command: identities, files, measurements and a demonstration.
+
+mod demo;
+mod echo;
+mod failure;
+mod files;
+mod id;
+mod options;
+mod perf;
+mod ping;
+mod progress;
+mod quantiles;
+mod relay;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use options::Options;
+
+/// Structured Stream Transport: encrypted sessions between hosts known by their keys, each a tree
+/// of streams.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Command {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Print this host's identity; make one if there is none.
+    Id,
+    /// Share a directory.
+    Serve(files::Serve),
+    /// Get a file or a whole tree.
+    Get(files::Get),
+    /// Send files to a host that serves with --writable.
+    Put(files::Put),
+    /// Answer `sst ping`.
+    Echo,
+    /// Measure round trips to `sst echo`, `sst serve` or `sst perf serve`.
+    Ping(ping::Ping),
+    /// Measure how fast it goes.
+    Perf(perf::Perf),
+    /// Show what streams do: two hosts, a lossy link, a directory of files.
+    Demo(demo::Demo),
+}
+
+fn main() -> ExitCode {
+    let Command { options, verb } = Command::parse();
+    options.start_log();
+    // Measurements of one session want one thread: no hop between the driver and its user.
+    let mut runtime = match verb {
+        Verb::Perf(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let done = match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(&options, verb)),
+        Err(error) => Err(error.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("sst: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options, verb: Verb) -> Result<(), Failure> {
+    let work = async {
+        match verb {
+            Verb::Id => id::run(options),
+            Verb::Serve(serve) => serve.run(options).await,
+            Verb::Get(get) => get.run(options).await,
+            Verb::Put(put) => put.run(options).await,
+            Verb::Echo => echo::run(options).await,
+            Verb::Ping(ping) => ping.run(options).await,
+            Verb::Perf(perf) => perf.run(options).await,
+            Verb::Demo(demo) => demo.run(options).await,
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        signal = tokio::signal::ctrl_c() => {
+            signal?;
+            Err(Failure("interrupted".into()))
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The measured side. The first record of a stream says what it is for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sst_std::{Offer, Session, Stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::SERVICE;
+use crate::echo;
+use crate::failure::Failure;
+use crate::files::announce;
+use crate::options::{Accept, Options};
+
+/// Read everything, then tell how much.
+pub(super) const SINK: u8 = 1;
+/// Send that many bytes.
+pub(super) const SOURCE: u8 = 2;
+/// Every substream is a request; reply with that many bytes.
+pub(super) const REQUESTS: u8 = 3;
+/// Count datagrams until the stream ends, then tell.
+pub(super) const COUNT: u8 = 4;
+/// Tell how much memory this process has.
+pub(super) const MEMORY: u8 = 5;
+/// Do nothing until the stream ends.
+pub(super) const IDLE: u8 = 6;
+
+const PIECE_LEN: usize = 256 << 10;
+
+pub(super) async fn run(options: &Options) -> Result<(), Failure> {
+    let mut config = options.config(options.passing_identity()?, Accept::Everyone)?;
+    config.max_sessions = 65_536;
+    let endpoint = sst_std::Endpoint::bind(config).await?;
+    if let Some(path) = options.stats_json.clone() {
+        crate::report::write_on_signal(endpoint.clone(), path);
+    }
+    announce(&endpoint)?;
+    while let Some(session) = endpoint.accept().await {
+        tokio::spawn(serve_session(session));
+    }
+    Ok(())
+}
+
+async fn serve_session(session: Session) {
+    let offer = Offer::new(SERVICE.0, SERVICE.1, "measurements");
+    let mut services = session.offer_services(vec![offer, echo::offer()]);
+    while let Some(request) = services.accept().await {
+        if request.offer().service == SERVICE.0 {
+            tokio::spawn(serve(request.into_stream()));
+        } else {
+            tokio::spawn(echo::serve(request.into_stream()));
+        }
+    }
+}
+
+async fn serve(mut stream: Stream) -> Result<(), Failure> {
+    let record = stream.read_record(16).await?.unwrap_or_default();
+    let (&what, number) = record.split_first().ok_or(Failure::new("no request"))?;
+    let number = number.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    match what {
+        SINK => {
+            let (mut piece, mut total) = (vec![0; PIECE_LEN], 0);
+            loop {
+                let len = stream.read(&mut piece).await?;
+                if len == 0 {
+                    break;
+                }
+                total += len as u64;
+            }
+            stream.write_record(&total.to_be_bytes()).await?;
+        }
+        SOURCE => {
+            let (piece, mut rest) = (vec![0; PIECE_LEN], number);
+            while rest > 0 {
+                let len = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+                rest -= stream.write(&piece[..len]).await? as u64;
+            }
+        }
+        REQUESTS => return requests(stream, usize::try_from(number).unwrap_or(0)).await,
+        COUNT => count(&mut stream).await?,
+        MEMORY => stream.write_record(&memory_bytes().to_be_bytes()).await?,
+        IDLE => while stream.read_record(PIECE_LEN).await?.is_some() {},
+        _ => return Err(Failure::new("no such measurement")),
+    }
+    Ok(stream.finish().await?)
+}
+
+async fn requests(mut stream: Stream, reply_len: usize) -> Result<(), Failure> {
+    let reply: Arc<[u8]> = vec![0; reply_len].into();
+    let mut listener = stream.listen(256);
+    loop {
+        tokio::select! {
+            child = listener.accept() => {
+                let Some(mut child) = child else { return Ok(()) };
+                let reply = reply.clone();
+                tokio::spawn(async move {
+                    let mut request = Vec::new();
+                    child.read_to_end(&mut request).await?;
+                    child.write_all(&reply).await?;
+                    child.finish().await?;
+                    Ok::<(), Failure>(())
+                });
+            }
+            _ = stream.read_record(1) => return Ok(stream.finish().await?),
+        }
+    }
+}
+
+async fn count(stream: &mut Stream) -> Result<(), Failure> {
+    let count = Arc::new(AtomicU64::new(0));
+    let (branch, counted) = (stream.branch(), count.clone());
+    let counting = tokio::spawn(async move {
+        while branch.recv_datagram().await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    stream.write_record(b"go").await?;
+    while stream.read_record(1).await?.is_some() {}
+    // The last ones may be behind the end of the stream.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    counting.abort();
+    Ok(stream.write_record(&count.load(Ordering::Relaxed).to_be_bytes()).await?)
+}
+
+/// Resident memory of this process; 0 where that cannot be asked.
+fn memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1_024
+}

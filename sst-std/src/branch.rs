@@ -1,0 +1,303 @@
+//! [`Branch`]: what every stream and the session itself can do: have children and datagrams.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use sst_nostd::id::StreamId;
+use sst_nostd::stream::{self as core, DatagramOptions, StreamHandle};
+use sst_nostd::time::Duration;
+use sst_nostd::wire::StreamCode;
+
+use crate::error::{DatagramError, OpenError};
+use crate::listener::Listener;
+use crate::session::SessionRef;
+use crate::stream::Stream;
+use crate::waiters::Interest;
+
+pub use sst_nostd::stream::{DatagramForm, StreamInfo};
+
+/// A place in a session's tree of streams, and the remote control of its stream.
+///
+/// [`Session`](crate::Session) (the root) and [`Stream`] dereference to it. Clones are cheap and
+/// name the same stream; the stream's memory is kept until the last is dropped, but the stream
+/// itself ends when its [`Stream`] or both halves of it do.
+#[derive(Clone)]
+pub struct Branch {
+    pub(crate) stream: Arc<StreamRef>,
+}
+
+/// One stream's place in the host; let go when the last handle is.
+pub(crate) struct StreamRef {
+    pub(crate) session: Arc<SessionRef>,
+    pub(crate) handle: StreamHandle,
+    is_root: bool,
+}
+
+/// How to open a substream.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// let open = sst_std::OpenOptions::new().priority(5).lifetime(Duration::from_millis(200));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    pub(crate) priority: Option<i8>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) is_service: bool,
+}
+
+impl OpenOptions {
+    /// The parent's priority, no lifetime.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { priority: None, lifetime: None, is_service: false }
+    }
+
+    /// Higher goes first; what is not said is inherited from the parent.
+    #[must_use]
+    pub const fn priority(self, priority: i8) -> Self {
+        Self { priority: Some(priority), ..self }
+    }
+
+    /// Abandons what is not delivered this long after it was opened.
+    #[must_use]
+    pub const fn lifetime(self, lifetime: Duration) -> Self {
+        Self { lifetime: Some(lifetime), ..self }
+    }
+
+    pub(crate) const fn service(self) -> Self {
+        Self { is_service: true, ..self }
+    }
+}
+
+impl Branch {
+    pub(crate) fn new(session: Arc<SessionRef>, handle: StreamHandle, is_root: bool) -> Self {
+        Self { stream: Arc::new(StreamRef { session, handle, is_root }) }
+    }
+
+    /// Opens a child stream. The peer hears of it at once; nothing is waited for unless the peer
+    /// accepts no more children for now.
+    ///
+    /// Cancel-safe: a dropped future has opened nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use sst_std::{OpenOptions, Session};
+    /// # async fn example(session: Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut photos = session.open_substream(OpenOptions::new()).await?;
+    /// let mut urgent = photos.open_substream(OpenOptions::new().priority(9)).await?;
+    /// urgent.write_record(b"first").await?;
+    /// urgent.finish().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn open_substream(&self, options: OpenOptions) -> Result<Stream, OpenError> {
+        let StreamRef { session, handle, .. } = &*self.stream;
+        let OpenOptions { priority, lifetime, is_service } = options;
+        let opened = poll_fn(|cx| {
+            session.shared.poll_stream(cx, *handle, Interest::Open, |inner, now| {
+                let open = core::Open { priority, lifetime, service: is_service };
+                let opened = match inner.host.open_substream(now, *handle, open) {
+                    Ok(stream) => stream,
+                    Err(error) => return session.open_error(inner, error),
+                };
+                inner.slots.add_stream(session.handle, opened);
+                Poll::Ready(Ok(opened))
+            })
+        })
+        .await?;
+        Ok(Stream::new(Self::new(session.clone(), opened, false)))
+    }
+
+    /// Lets the peer open children here: `backlog` more than are accepted, at any time.
+    ///
+    /// # Examples
+    /// ```
+    /// # use sst_std::Session;
+    /// # async fn example(session: Session) {
+    /// let mut listener = session.listen(16);
+    /// while let Some(child) = listener.accept().await {
+    ///     println!("{:?}", child.info());
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn listen(&self, backlog: u32) -> Listener {
+        let handle = self.stream.handle;
+        self.stream.session.shared.act(|inner, now| {
+            let _ = inner.host.listen(now, handle, backlog);
+        });
+        Listener::new(self.clone())
+    }
+
+    /// Sends a best-effort datagram of any size up to the peer's limit. With a lifetime, it is
+    /// abandoned if it has not left by then.
+    ///
+    /// Waits only if too many are waiting to leave. Cancel-safe: a dropped future sent nothing.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub async fn send_datagram(
+        &self,
+        bytes: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<DatagramForm, DatagramError> {
+        self.send(bytes, DatagramOptions { lifetime, reliable: false }).await
+    }
+
+    /// Sends a message that arrives whole, and arrives: a datagram that is sent again if lost.
+    /// The peer receives it with [`Branch::recv_datagram`]. Order among messages is not kept.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub async fn send_message(&self, bytes: &[u8]) -> Result<DatagramForm, DatagramError> {
+        self.send(bytes, DatagramOptions { lifetime: None, reliable: true }).await
+    }
+
+    /// The next datagram that arrived for this place in the tree.
+    ///
+    /// Cancel-safe: a dropped future took nothing.
+    ///
+    /// # Errors
+    /// [`DatagramError`], once nothing more can arrive.
+    pub async fn recv_datagram(&self) -> Result<Vec<u8>, DatagramError> {
+        /// Most datagrams fit one packet.
+        const FIRST_TRY_BYTES: usize = 2_048;
+        let StreamRef { session, handle, .. } = &*self.stream;
+        let mut buffer = vec![0; FIRST_TRY_BYTES];
+        let len = poll_fn(|cx| {
+            session.shared.poll_stream(cx, *handle, Interest::Receive, |inner, now| {
+                loop {
+                    return match inner.host.recv_datagram(now, *handle, &mut buffer) {
+                        Ok(Some((len, _))) => Poll::Ready(Ok(len)),
+                        Ok(None) | Err(core::ReadError::Blocked)
+                            if inner.is_closed(session.handle) =>
+                        {
+                            Poll::Ready(Err(inner.closed(session.handle).into()))
+                        }
+                        Ok(None) | Err(core::ReadError::Blocked) => Poll::Pending,
+                        Err(core::ReadError::BufferTooSmall(needed)) => {
+                            buffer.resize(needed.max(buffer.len() + 1), 0);
+                            continue;
+                        }
+                        Err(core::ReadError::SessionClosed) => {
+                            Poll::Ready(Err(inner.closed(session.handle).into()))
+                        }
+                        Err(_) => Poll::Ready(Err(session.gone(inner))),
+                    };
+                }
+            })
+        })
+        .await?;
+        buffer.truncate(len);
+        Ok(buffer)
+    }
+
+    /// Sets how urgent this stream's sending is, from now on. Higher goes first; `None` for the
+    /// parent's priority.
+    pub fn set_priority(&self, priority: Option<i8>) {
+        let handle = self.stream.handle;
+        self.stream.session.shared.act(|inner, now| {
+            let _ = inner.host.set_priority(now, handle, priority);
+        });
+    }
+
+    /// Asks the peer to send this stream with that priority. A well-meaning peer does.
+    pub fn request_priority(&self, priority: i8) {
+        let handle = self.stream.handle;
+        self.stream.session.shared.act(|inner, now| {
+            let _ = inner.host.request_priority(now, handle, priority);
+        });
+    }
+
+    /// How urgent this stream's sending is; `None` once the stream is gone.
+    #[must_use]
+    pub fn priority(&self) -> Option<i8> {
+        self.info().map(|info| info.priority)
+    }
+
+    /// From now, abandons what is not delivered within `lifetime`; `None` for never.
+    pub fn set_lifetime(&self, lifetime: Option<Duration>) {
+        let handle = self.stream.handle;
+        self.stream.session.shared.act(|inner, now| {
+            let _ = inner.host.set_lifetime(now, handle, lifetime);
+        });
+    }
+
+    /// Ends this host's sending at once; what is not delivered is lost. `code` is below 2^32.
+    pub fn reset(&self, code: u64) {
+        let handle = self.stream.handle;
+        self.stream.session.shared.act(|inner, now| {
+            inner.host.reset(now, handle, StreamCode::new(code));
+        });
+    }
+
+    /// Tells the peer that nothing more will be read here. `code` is below 2^32.
+    pub fn stop(&self, code: u64) {
+        let handle = self.stream.handle;
+        self.stream.session.shared.act(|inner, now| {
+            inner.host.stop(now, handle, StreamCode::new(code));
+        });
+    }
+
+    /// Numbers about the stream; `None` once it is gone.
+    #[must_use]
+    pub fn info(&self) -> Option<StreamInfo> {
+        self.stream.session.shared.lock().host.stream_info(self.stream.handle)
+    }
+
+    /// Its name in the session; `None` once it is gone.
+    #[must_use]
+    pub fn stream_id(&self) -> Option<StreamId> {
+        self.info().map(|info| info.id)
+    }
+
+    async fn send(
+        &self,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Result<DatagramForm, DatagramError> {
+        let StreamRef { session, handle, .. } = &*self.stream;
+        poll_fn(|cx| {
+            session.shared.poll_stream(cx, *handle, Interest::Send, |inner, now| {
+                use core::DatagramError as Core;
+                let error = match inner.host.send_datagram(now, *handle, bytes, options) {
+                    Ok(form) => return Poll::Ready(Ok(form)),
+                    Err(Core::Blocked) => return Poll::Pending,
+                    Err(Core::NoCapacity) => DatagramError::NoCapacity,
+                    Err(Core::TooLarge(limit)) => DatagramError::TooLarge {
+                        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+                    },
+                    Err(Core::SessionClosed) => inner.closed(session.handle).into(),
+                    Err(_) => session.gone(inner),
+                };
+                Poll::Ready(Err(error))
+            })
+        })
+        .await
+    }
+}
+
+impl std::fmt::Debug for Branch {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Branch").field("handle", &self.stream.handle).finish_non_exhaustive()
+    }
+}
+
+impl Drop for StreamRef {
+    fn drop(&mut self) {
+        if self.is_root {
+            return;
+        }
+        let handle = self.handle;
+        self.session.shared.act(|inner, now| {
+            inner.slots.remove_stream(handle);
+            inner.host.release(now, handle);
+        });
+    }
+}

@@ -1,0 +1,91 @@
+//! [`Config`]: everything an endpoint can be told before it starts.
+
+use std::net::SocketAddr;
+
+use sst_nostd::crypto::Suite;
+use sst_nostd::id::HostId;
+use sst_nostd::time::Duration;
+
+use crate::identity::Identity;
+
+pub use sst_nostd::negotiation::CookieMode;
+pub use sst_nostd::recovery::congestion::Algorithm;
+
+/// Settings of an [`Endpoint`](crate::Endpoint). Every field has a sensible default but the
+/// identity.
+///
+/// # Examples
+/// ```
+/// use sst_std::{Config, Identity};
+///
+/// let mut config = Config::new(Identity::generate()?);
+/// config.bind = vec!["127.0.0.1:0".parse()?];
+/// config.keep_alive = Some(std::time::Duration::from_secs(10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Who this host is.
+    pub identity: Identity,
+    /// Where to receive: one UDP socket each. Default: every address, a port the system chooses.
+    pub bind: Vec<SocketAddr>,
+    /// Whether peers may start sessions. Default: no.
+    pub accept: bool,
+    /// Which peers may start sessions; `None` for all. Others are told "identity refused".
+    pub allow: Option<Vec<HostId>>,
+    /// Whether a peer must first prove that it receives at its address. Default: under load.
+    pub cookies: CookieMode,
+    /// The packet cipher; `None`: AES where the hardware of both does it, else ChaCha20.
+    pub suite: Option<Suite>,
+    /// Congestion control. Default: CUBIC.
+    pub algorithm: Algorithm,
+    /// Silence after which a session ends; `None` never. Default: 30 s.
+    pub idle_timeout: Option<Duration>,
+    /// How often an idle session sends a sign of life. Default: never.
+    pub keep_alive: Option<Duration>,
+    /// Most sessions at a time. Default: 4,096.
+    pub max_sessions: u32,
+    /// Most streams at a time, over all sessions. Default: 131,072.
+    pub max_streams: u32,
+    /// Largest datagram accepted, in bytes. Default: 65,536.
+    pub max_datagram_bytes: u32,
+    /// How many children a peer may open under the root before it hears from `listen`.
+    /// Default: 64.
+    pub root_child_credit: u32,
+    /// The same under every other stream. Default: 16.
+    pub child_credit: u32,
+    /// Memory for what is sent and not acknowledged, or received and not read, over all sessions,
+    /// in bytes. Used as needed. Default: 256 MiB.
+    pub max_buffer_bytes: u64,
+}
+
+impl Config {
+    /// The defaults, for this identity.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            bind: Vec::new(),
+            accept: false,
+            allow: None,
+            cookies: CookieMode::Auto,
+            suite: None,
+            algorithm: Algorithm::Cubic,
+            idle_timeout: Some(Duration::from_secs(30)),
+            keep_alive: None,
+            max_sessions: 4_096,
+            max_streams: 131_072,
+            max_datagram_bytes: 65_536,
+            root_child_credit: 64,
+            child_credit: 16,
+            max_buffer_bytes: 256 << 20,
+        }
+    }
+
+    /// True if `peer` may start sessions here.
+    #[must_use]
+    pub fn allows(&self, peer: &HostId) -> bool {
+        self.allow.as_ref().is_none_or(|allowed| allowed.contains(peer))
+    }
+}

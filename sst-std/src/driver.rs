@@ -1,0 +1,219 @@
+//! [`Driver`]: the one task of an endpoint. It waits for packets, timers and handles, feeds the
+//! host and drains it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use sst_nostd::channel::Path;
+use sst_nostd::recovery::ecn::Codepoint as Ecn;
+use sst_nostd::time::Instant;
+use tokio::time::Sleep;
+use tracing::trace;
+
+use crate::shared::{Acted, Inner, Phase, Shared};
+use crate::udp::{Inbox, Outgoing, Sent, Socket};
+
+/// Packets taken in before other tasks get their turn, timers and sending included.
+const MAX_PACKETS_IN: usize = 64;
+/// Batches sent before receiving gets its turn.
+const MAX_BATCHES_OUT: usize = 16;
+/// The most that one UDP send carries, headers of either IP version considered.
+const OUTBOX_LEN: usize = 65_487;
+
+/// Owns the sockets; shares the host with the handles.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    sockets: Vec<Socket>,
+    inbox: Inbox,
+    outbox: Outbox,
+    sleep: Pin<Box<Sleep>>,
+    sleeps_until: Option<Instant>,
+    woken: Vec<Waker>,
+}
+
+/// Memory for what is being sent, and what the kernel had no room for.
+struct Outbox {
+    bytes: Box<[u8]>,
+    held: Option<Held>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    socket: usize,
+    path: Path,
+    ecn: Ecn,
+    len: usize,
+    segment_len: Option<usize>,
+}
+
+/// Whether there is more to do without waiting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum More {
+    No,
+    Now,
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, sockets: Vec<Socket>) -> Self {
+        let outbox = Outbox { bytes: vec![0; OUTBOX_LEN].into_boxed_slice(), held: None };
+        Self {
+            shared,
+            sockets,
+            inbox: Inbox::new(),
+            outbox,
+            sleep: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
+            sleeps_until: None,
+            woken: Vec::new(),
+        }
+    }
+
+    /// Receives until there is nothing, or others must have a turn; everything received is
+    /// answered at once.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> More {
+        let mut packets = 0;
+        for at in 0..self.sockets.len() {
+            while packets < MAX_PACKETS_IN {
+                let Some(socket) = self.sockets.get(at) else { break };
+                if socket.poll_receive(cx, &mut self.inbox).is_pending() {
+                    break;
+                }
+                let now = self.shared.clock.now();
+                let mut inner = self.shared.lock();
+                packets += self.inbox.for_each(socket, |path, ecn, packet| {
+                    if let Err(why) = inner.host.handle_packet(now, path, ecn, packet) {
+                        trace!(peer = %path.peer, ?why, "packet dropped");
+                    }
+                });
+            }
+        }
+        if packets < MAX_PACKETS_IN { More::No } else { More::Now }
+    }
+
+    /// Timers, sending and news, under one lock.
+    fn serve(&mut self, cx: &mut Context<'_>) -> (More, Phase) {
+        let now = self.shared.clock.now();
+        let mut inner = self.shared.lock();
+        inner.driver = Some(cx.waker().clone());
+        if inner.host.poll_timeout().is_some_and(|at| at <= now) {
+            inner.host.handle_timeout(now);
+        }
+        if inner.phase == Phase::Stopping {
+            for session in inner.slots.open_sessions() {
+                let _ = inner.host.abort(now, session, 0, "host shut down");
+            }
+        }
+        // Before sending, because a refused session has something to be told; and after it,
+        // because sending makes room.
+        inner.drain_events(now, &mut self.woken);
+        let mut more = self.outbox.poll_transmit(cx, &self.sockets, &mut inner, now);
+        if inner.drain_events(now, &mut self.woken) == Acted::Yes {
+            more = More::Now;
+        }
+        let due = inner.host.poll_timeout();
+        let phase = inner.phase;
+        if phase == Phase::Stopping {
+            inner.phase = Phase::Stopped;
+            let Inner { ending, accepting, .. } = &mut *inner;
+            self.woken.append(ending);
+            self.woken.append(accepting);
+        }
+        drop(inner);
+        for waker in self.woken.drain(..) {
+            waker.wake();
+        }
+        (if self.poll_sleep(cx, due, now) == More::Now { More::Now } else { more }, phase)
+    }
+
+    fn poll_sleep(&mut self, cx: &mut Context<'_>, due: Option<Instant>, now: Instant) -> More {
+        let Some(due) = due else {
+            self.sleeps_until = None;
+            return More::No;
+        };
+        if due <= now {
+            return More::Now;
+        }
+        if self.sleeps_until != Some(due) {
+            self.sleeps_until = Some(due);
+            self.sleep.as_mut().reset(self.shared.clock.to_std(due).into());
+        }
+        if self.sleep.as_mut().poll(cx).is_ready() {
+            self.sleeps_until = None;
+            return More::Now;
+        }
+        More::No
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let driver = self.get_mut();
+        let received = driver.poll_receive(cx);
+        let (served, phase) = driver.serve(cx);
+        if phase == Phase::Stopping || phase == Phase::Stopped {
+            return Poll::Ready(());
+        }
+        if received == More::Now || served == More::Now {
+            // Not a loop: other tasks come first, or a flood would be all that happens here.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl Outbox {
+    /// Sends what the host has, until it has no more, the socket is full, or it is others' turn.
+    fn poll_transmit(
+        &mut self,
+        cx: &mut Context<'_>,
+        sockets: &[Socket],
+        inner: &mut Inner,
+        now: Instant,
+    ) -> More {
+        let max_packets = sockets.iter().map(Socket::max_segments).min().unwrap_or(1).max(1);
+        for _ in 0..MAX_BATCHES_OUT {
+            let held = match self.held.take() {
+                Some(held) => held,
+                None => match inner.host.poll_transmit(now, &mut self.bytes, max_packets) {
+                    Some(transmit) => Held {
+                        socket: best(sockets, transmit.path),
+                        path: transmit.path,
+                        ecn: transmit.ecn,
+                        len: transmit.len,
+                        segment_len: transmit.segment_len,
+                    },
+                    None => return More::No,
+                },
+            };
+            if !self.offer(cx, sockets, held) {
+                self.held = Some(held);
+                return More::No;
+            }
+        }
+        More::Now
+    }
+
+    /// False if the socket is full; the task is then woken when it is not.
+    fn offer(&self, cx: &mut Context<'_>, sockets: &[Socket], held: Held) -> bool {
+        let (Some(socket), Some(bytes)) = (sockets.get(held.socket), self.bytes.get(..held.len))
+        else {
+            return true;
+        };
+        let Held { path, ecn, segment_len, .. } = held;
+        while socket.send(Outgoing { path, ecn, segment_len, bytes }) == Sent::Blocked {
+            if socket.poll_writable(cx).is_pending() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Which socket a packet for `path` leaves by.
+fn best(sockets: &[Socket], path: Path) -> usize {
+    let scored = sockets.iter().enumerate().rev();
+    scored.max_by_key(|(_, socket)| socket.fitness(path)).map_or(0, |(at, _)| at)
+}

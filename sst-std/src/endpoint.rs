@@ -1,0 +1,281 @@
+//! [`Endpoint`]: one identity on one or more UDP sockets.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::task::Poll;
+
+use sst_nostd::channel::Path;
+use sst_nostd::host::{self, Dial, Host, Limits, SessionHandle, Storage};
+use sst_nostd::id::HostId;
+use sst_nostd::session::SessionState;
+use sst_nostd::time::Duration;
+use tracing::{debug, info};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::AwsLc;
+use crate::driver::Driver;
+use crate::error::{BindError, By, ConnectError, SessionClosed};
+use crate::session::{Session, SessionRef};
+use crate::shared::{Inner, Lifeline, Phase, Shared};
+use crate::udp::Socket;
+use crate::url::Url;
+
+pub use sst_nostd::host::Stats;
+
+/// How long [`Endpoint::close`] waits for peers before it closes anyway.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A host: it starts sessions and, if it accepts, answers them. Clones are cheap and name the same
+/// endpoint; it goes on until the last clone, session and stream is dropped.
+///
+/// Nothing the network does ends an endpoint: no ICMP message, no socket error, no flood.
+#[derive(Clone)]
+pub struct Endpoint {
+    lifeline: Arc<Lifeline>,
+}
+
+impl Endpoint {
+    /// Binds the sockets and starts the endpoint's task in the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    ///
+    /// # Examples
+    /// ```
+    /// use sst_std::{Config, Endpoint, Identity};
+    ///
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let endpoint = Endpoint::bind(Config::new(Identity::generate()?)).await?;
+    /// println!("{} at {:?}", endpoint.id(), endpoint.local_addrs());
+    /// endpoint.close().await;
+    /// # Ok(()) }
+    /// ```
+    pub async fn bind(config: Config) -> Result<Self, BindError> {
+        let sockets = bind_all(&config.bind)?;
+        let local: Vec<_> = sockets.iter().map(Socket::local).collect();
+        let clock = Clock::new();
+        let storage = Storage::owned(&limits(&config));
+        let host = Host::new(host_config(&config), storage, AwsLc::new(), clock.now())
+            .map_err(BindError::Config)?;
+        info!(id = ?host.id(), ?local, "endpoint started");
+        let shared = Arc::new(Shared::new(host, clock, local, config.allow));
+        tokio::spawn(Driver::new(shared.clone(), sockets));
+        Ok(Self { lifeline: Arc::new(Lifeline(shared)) })
+    }
+
+    /// Starts a session with the host a URL names; looks up its address first.
+    ///
+    /// Cancel-safe: a dropped future leaves no session.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect(&self, url: &Url) -> Result<Session, ConnectError> {
+        let address = url
+            .resolve()
+            .await
+            .map_err(|source| ConnectError::Lookup { host: url.host().into(), source })?;
+        self.connect_to(Some(url.id()), address).await
+    }
+
+    /// Starts a session with the host `id` at `address`; with `None`, with whoever answers there,
+    /// to be asked for its identity afterwards ([`Session::peer_id`]).
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect_to(
+        &self,
+        id: Option<HostId>,
+        address: SocketAddr,
+    ) -> Result<Session, ConnectError> {
+        let shared = &self.lifeline.0;
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let handle = shared.act(|inner, now| {
+            if inner.phase != Phase::Open {
+                return Err(ConnectError::EndpointClosed);
+            }
+            let dial = Dial { path: Path { local: None, peer: address }, id };
+            let handle = inner.host.connect(now, dial).map_err(|error| match error {
+                host::ConnectError::NoCapacity => ConnectError::NoCapacity,
+                host::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
+                _ => ConnectError::Random,
+            })?;
+            inner.slots.add_session(handle);
+            Ok(handle)
+        })?;
+        debug!(?id, %address, "connecting");
+        let reference = SessionRef::new(&self.lifeline, handle);
+        match self.ready(handle).await {
+            Ok(()) => Session::new(reference).ok_or(ConnectError::EndpointClosed),
+            Err(closed) if closed.by() == By::Timeout => Err(ConnectError::NoAnswer { address }),
+            Err(closed) => Err(ConnectError::Refused(closed)),
+        }
+    }
+
+    /// The next session a peer started; `None` once the endpoint is closed.
+    ///
+    /// Cancel-safe: a dropped future accepted nothing.
+    pub async fn accept(&self) -> Option<Session> {
+        let shared = &self.lifeline.0;
+        poll_fn(|cx| {
+            let mut inner = shared.lock();
+            loop {
+                let Some(handle) = inner.incoming.pop_front() else { break };
+                drop(inner);
+                if let Some(session) = Session::new(SessionRef::new(&self.lifeline, handle)) {
+                    return Poll::Ready(Some(session));
+                }
+                inner = shared.lock();
+            }
+            if inner.phase != Phase::Open {
+                return Poll::Ready(None);
+            }
+            inner.wait_accept(cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Whether peers may start sessions, from now on.
+    pub fn set_accepting(&self, accepting: bool) {
+        self.lifeline.0.act(|inner, _| inner.host.set_accepting(accepting));
+    }
+
+    /// Ends every session in an orderly way, for at most five seconds, then ends the endpoint.
+    pub async fn close(&self) {
+        let shared = &self.lifeline.0;
+        let open = shared.act(|inner, now| {
+            if inner.phase == Phase::Open {
+                inner.phase = Phase::Closing;
+            }
+            inner.host.set_accepting(false);
+            for waker in inner.accepting.drain(..) {
+                waker.wake();
+            }
+            let open = inner.slots.open_sessions();
+            for &session in &open {
+                let _ = inner.host.close(now, session, 0, "host shut down");
+            }
+            open
+        });
+        let all_closed = async {
+            for session in open {
+                wait_closed(shared, session).await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, all_closed).await;
+        shared.act(|inner, _| {
+            if inner.phase != Phase::Stopped {
+                inner.phase = Phase::Stopping;
+            }
+        });
+        poll_fn(|cx| {
+            let mut inner = shared.lock();
+            if inner.phase == Phase::Stopped {
+                return Poll::Ready(());
+            }
+            crate::waiters::add(&mut inner.ending, cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Who this host is.
+    #[must_use]
+    pub fn id(&self) -> HostId {
+        self.lifeline.0.id
+    }
+
+    /// Where it receives: the bound addresses, with the ports the system chose.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.lifeline.0.local
+    }
+
+    /// Numbers about the whole endpoint since it started.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.lifeline.0.lock().host.stats()
+    }
+
+    /// Waits until the negotiation is over.
+    async fn ready(&self, session: SessionHandle) -> Result<(), SessionClosed> {
+        let shared = &self.lifeline.0;
+        poll_fn(|cx| {
+            let mut inner = shared.lock();
+            match inner.state(session) {
+                Some(SessionState::Connecting) => {
+                    inner.slots.wait_session(session, cx.waker());
+                    Poll::Pending
+                }
+                Some(SessionState::Ready | SessionState::Draining) => Poll::Ready(Ok(())),
+                _ => Poll::Ready(Err(inner.closed(session))),
+            }
+        })
+        .await
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Shared { id, local, .. } = &*self.lifeline.0;
+        out.debug_struct("Endpoint").field("id", id).field("local", local).finish_non_exhaustive()
+    }
+}
+
+async fn wait_closed(shared: &Shared, session: SessionHandle) {
+    poll_fn(|cx| {
+        let mut inner = shared.lock();
+        if Inner::is_closed(&inner, session) {
+            return Poll::Ready(());
+        }
+        inner.slots.wait_session(session, cx.waker());
+        Poll::Pending
+    })
+    .await;
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Socket>, BindError> {
+    let bind = |address: SocketAddr, dual_stack| {
+        Socket::bind(address, dual_stack).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => BindError::InUse { address },
+            _ => BindError::Io { address, source },
+        })
+    };
+    if addresses.is_empty() {
+        let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
+        let four = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        // A system without IPv6 is no reason to fail.
+        return bind(both, true).or_else(|_| bind(four, false)).map(|socket| vec![socket]);
+    }
+    let mut sockets: Vec<Socket> = Vec::with_capacity(addresses.len());
+    for (at, &address) in addresses.iter().enumerate() {
+        if addresses.iter().take(at).any(|other| other.ip() == address.ip()) {
+            return Err(BindError::SameIp { address });
+        }
+        sockets.push(bind(address, addresses.iter().all(SocketAddr::is_ipv6))?);
+    }
+    Ok(sockets)
+}
+
+fn host_config(config: &Config) -> host::Config {
+    let mut to = host::Config::large(*config.identity.secret());
+    to.is_accepting = config.accept;
+    to.answers_unknown = true;
+    to.cookies = config.cookies;
+    to.suite = config.suite;
+    to.algorithm = config.algorithm;
+    to.has_ecn = true;
+    to.idle_timeout = config.idle_timeout;
+    to.keep_alive = config.keep_alive;
+    to.streams.root_children = config.root_child_credit;
+    to.streams.children = config.child_credit;
+    to.streams.datagram_bytes = config.max_datagram_bytes;
+    to
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits::of(config.max_sessions, config.max_streams, config.max_buffer_bytes)
+}

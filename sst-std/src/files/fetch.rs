@@ -1,0 +1,353 @@
+//! [`fetch`]: gets a file or a tree.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::AsyncReadExt;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::message::{Entry, HASH_LEN, Kind, MAX_RECORD_LEN, Request, parse_get_answer};
+use super::name::join;
+use super::partial::Partial;
+use super::{FileError, PIECE_LEN, PROTOCOL, SERVICE, shown};
+use crate::branch::{Branch, OpenOptions};
+use crate::session::Session;
+use crate::stream::Stream;
+
+/// How many directories are listed at a time.
+const MAX_LISTINGS: usize = 8;
+/// Files waiting for their turn before listing pauses: bounds memory on huge trees.
+const MAX_WAITING: usize = 10_000;
+/// A file is asked for again, from the beginning, if it arrives damaged.
+const MAX_ATTEMPTS: u32 = 2;
+
+/// What happens during a [`fetch`], told to an [`Observer`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A file was found.
+    Found {
+        /// Its remote path.
+        path: String,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Its transfer begins, after the `have` bytes that are here already.
+    Started {
+        /// Its remote path.
+        path: String,
+        /// How many bytes were here before.
+        have: u64,
+        /// Its stream, for asking for another priority.
+        branch: Branch,
+    },
+    /// Bytes of it arrived.
+    Received {
+        /// Its remote path.
+        path: String,
+        /// How many just now.
+        bytes: u64,
+    },
+    /// It is whole, checked, and under its name.
+    Done {
+        /// Its remote path.
+        path: String,
+    },
+}
+
+/// Is told what happens; called from the tasks that transfer, so it must be quick.
+pub type Observer = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// How to [`fetch`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct FetchOptions {
+    /// How many files at a time. Default: 16.
+    pub jobs: usize,
+    /// Who is told what happens. Default: no one.
+    pub observer: Observer,
+}
+
+/// What a [`fetch`] did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Files that are here now and have the sender's hash.
+    pub files: u64,
+    /// Of them, those that were here before.
+    pub unchanged: u64,
+    /// Directories listed.
+    pub directories: u64,
+    /// Bytes of contents received.
+    pub bytes: u64,
+    /// What could not be had; everything else was.
+    pub errors: Vec<FileError>,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self { jobs: 16, observer: Arc::new(|_| ()) }
+    }
+}
+
+/// A directory's stream, kept open for the streams of what is in it, then finished.
+struct Directory {
+    stream: Mutex<Stream>,
+    branch: Branch,
+}
+
+enum Outcome {
+    Listed { directory: Arc<Directory>, path: String, to: PathBuf, entries: Vec<Entry> },
+    Fetched { bytes: u64, is_unchanged: bool },
+}
+
+struct Listing {
+    parent: Arc<Directory>,
+    path: String,
+    to: PathBuf,
+}
+
+struct Job {
+    directory: Arc<Directory>,
+    path: String,
+    to: PathBuf,
+}
+
+/// Gets what is at `path` (empty: everything) to the local path `to`: a file as that file, a
+/// directory as that directory.
+///
+/// What is here already is not transferred again; a partial file is continued, after its beginning
+/// was compared by hash. Cancelling leaves only whole files and `.NAME.sst-part` files to continue.
+///
+/// # Errors
+/// [`FileError`] if `path` cannot be had at all; trouble with single files of a tree is in
+/// [`Summary::errors`].
+pub async fn fetch(
+    session: &Session,
+    path: &str,
+    to: &Path,
+    options: FetchOptions,
+) -> Result<Summary, FileError> {
+    let stream = session.open_service(SERVICE, PROTOCOL).await;
+    let mut stream = stream.map_err(FileError::transport(path))?;
+    let mut summary = Summary::default();
+    match ask(&mut stream, path).await? {
+        Kind::Directory => {
+            let entries = read_entries(&mut stream, path).await?;
+            let directory = Directory::new(stream);
+            let (path, to) = (path.to_string(), to.to_path_buf());
+            let first = Outcome::Listed { directory, path, to, entries };
+            Tree::new(options, &mut summary).run(first).await;
+        }
+        Kind::File { size } => {
+            let directory = Directory::new(stream);
+            (options.observer)(Progress::Found { path: path.into(), size });
+            let job = Job { directory, path: path.into(), to: to.into() };
+            let fetched = fetch_file(job, options.observer).await?;
+            summary.on_fetched(fetched);
+        }
+    }
+    Ok(summary)
+}
+
+/// One tree's work: what waits, and what is being done.
+struct Tree<'a> {
+    options: FetchOptions,
+    summary: &'a mut Summary,
+    listings: VecDeque<Listing>,
+    files: VecDeque<Job>,
+    listing: JoinSet<Result<Outcome, FileError>>,
+    fetching: JoinSet<Result<Outcome, FileError>>,
+}
+
+impl<'a> Tree<'a> {
+    fn new(options: FetchOptions, summary: &'a mut Summary) -> Self {
+        let (listings, files) = (VecDeque::new(), VecDeque::new());
+        let (listing, fetching) = (JoinSet::new(), JoinSet::new());
+        Self { options, summary, listings, files, listing, fetching }
+    }
+
+    async fn run(mut self, first: Outcome) {
+        self.on_outcome(first);
+        loop {
+            self.start();
+            let done = tokio::select! {
+                Some(done) = self.listing.join_next() => done,
+                Some(done) = self.fetching.join_next() => done,
+                else => return,
+            };
+            match done {
+                Ok(Ok(outcome)) => self.on_outcome(outcome),
+                Ok(Err(error)) => self.summary.errors.push(error),
+                // A task of ours panicked: its file is missing from the count.
+                Err(error) => self.summary.errors.push(FileError::Transport {
+                    path: "?".into(),
+                    source: std::io::Error::other(error),
+                }),
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        while self.listing.len() < MAX_LISTINGS && self.files.len() < MAX_WAITING {
+            let Some(listing) = self.listings.pop_front() else { break };
+            self.listing.spawn(list(listing));
+        }
+        while self.fetching.len() < self.options.jobs.max(1) {
+            let Some(job) = self.files.pop_front() else { break };
+            self.fetching.spawn(fetch_file(job, self.options.observer.clone()));
+        }
+    }
+
+    fn on_outcome(&mut self, outcome: Outcome) {
+        let Outcome::Listed { directory, path, to, entries } = outcome else {
+            return self.summary.on_fetched(outcome);
+        };
+        self.summary.directories += 1;
+        if let Err(source) = std::fs::create_dir_all(&to) {
+            self.summary.errors.push(FileError::Local { path: to, source });
+            return;
+        }
+        for Entry { name, kind } in entries {
+            // The name was checked to be plain, so this stays below `to`.
+            let (path, to) = (join(&path, &name), to.join(name));
+            let directory = directory.clone();
+            match kind {
+                Kind::Directory => self.listings.push_back(Listing { parent: directory, path, to }),
+                Kind::File { size } => {
+                    (self.options.observer)(Progress::Found { path: path.clone(), size });
+                    self.files.push_back(Job { directory, path, to });
+                }
+            }
+        }
+    }
+}
+
+impl Summary {
+    fn on_fetched(&mut self, outcome: Outcome) {
+        if let Outcome::Fetched { bytes, is_unchanged } = outcome {
+            self.files += 1;
+            self.unchanged += u64::from(is_unchanged);
+            self.bytes += bytes;
+        }
+    }
+}
+
+impl Directory {
+    fn new(stream: Stream) -> Arc<Self> {
+        let branch = stream.branch();
+        Arc::new(Self { stream: Mutex::new(stream), branch })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Not a reset: everything under it was asked for.
+        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = stream.start_finish();
+    }
+}
+
+async fn list(listing: Listing) -> Result<Outcome, FileError> {
+    let Listing { parent, path, to } = listing;
+    let opened = parent.branch.open_substream(OpenOptions::new()).await;
+    let mut stream = opened.map_err(FileError::transport(&path))?;
+    match ask(&mut stream, &path).await? {
+        Kind::Directory => {
+            let entries = read_entries(&mut stream, &path).await?;
+            Ok(Outcome::Listed { directory: Directory::new(stream), path, to, entries })
+        }
+        Kind::File { .. } => Err(FileError::protocol(&path, "a directory became a file")),
+    }
+}
+
+async fn ask(stream: &mut Stream, path: &str) -> Result<Kind, FileError> {
+    let request = Request::List { path: path.into() }.encode();
+    stream.write_record(&request).await.map_err(FileError::transport(path))?;
+    let answer = stream.read_record(MAX_RECORD_LEN).await.map_err(FileError::transport(path))?;
+    match answer.as_deref().and_then(Kind::parse_answer) {
+        Some(Ok(kind)) => Ok(kind),
+        Some(Err(refusal)) => Err(FileError::Refused { path: shown(path), refusal }),
+        None => Err(FileError::protocol(path, "no answer that makes sense")),
+    }
+}
+
+async fn read_entries(stream: &mut Stream, path: &str) -> Result<Vec<Entry>, FileError> {
+    let mut entries = Vec::new();
+    loop {
+        let record = stream.read_record(MAX_RECORD_LEN).await;
+        match record.map_err(FileError::transport(path))? {
+            Some(record) if record.is_empty() => return Ok(entries),
+            Some(record) => match Entry::parse(&record) {
+                Some(entry) => entries.push(entry),
+                None => return Err(FileError::protocol(path, "a name that could lead anywhere")),
+            },
+            None => return Err(FileError::protocol(path, "the listing has no end")),
+        }
+    }
+}
+
+async fn fetch_file(job: Job, observer: Observer) -> Result<Outcome, FileError> {
+    let Job { directory, path, to } = job;
+    for _ in 0..MAX_ATTEMPTS {
+        let local = to.clone();
+        let partial = spawn_blocking(move || Partial::open(&local)).await;
+        let partial = partial.map_err(|error| FileError::Local {
+            path: to.clone(),
+            source: std::io::Error::other(error),
+        })??;
+        if let Some(outcome) = fetch_once(&directory.branch, &path, partial, &observer).await? {
+            observer(Progress::Done { path });
+            return Ok(outcome);
+        }
+    }
+    Err(FileError::Hash { path: shown(&path) })
+}
+
+/// `None` if what arrived does not have the sender's hash.
+async fn fetch_once(
+    directory: &Branch,
+    path: &str,
+    mut partial: Partial,
+    observer: &Observer,
+) -> Result<Option<Outcome>, FileError> {
+    let opened = directory.open_substream(OpenOptions::new()).await;
+    let mut stream = opened.map_err(FileError::transport(path))?;
+    let (have, hash) = partial.known();
+    let request = Request::Get { path: path.into(), have, hash }.encode();
+    stream.write_record(&request).await.map_err(FileError::transport(path))?;
+    stream.start_finish().map_err(FileError::transport(path))?;
+    let answer = stream.read_record(MAX_RECORD_LEN).await.map_err(FileError::transport(path))?;
+    let (size, offset) = match answer.as_deref().and_then(parse_get_answer) {
+        Some(Ok(answer)) => answer,
+        Some(Err(refusal)) => return Err(FileError::Refused { path: shown(path), refusal }),
+        None => return Err(FileError::protocol(path, "no answer that makes sense")),
+    };
+    if offset != 0 && offset != have {
+        return Err(FileError::protocol(path, "it goes on elsewhere"));
+    }
+    let is_unchanged = partial.begin(offset, size)?;
+    observer(Progress::Started { path: path.into(), have: offset, branch: stream.branch() });
+    let (mut rest, mut piece) = (size - offset, vec![0; PIECE_LEN]);
+    while rest > 0 {
+        let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+        let len = stream.read(&mut piece[..want]).await.map_err(FileError::transport(path))?;
+        if len == 0 {
+            return Err(FileError::protocol(path, "it is shorter than was said"));
+        }
+        // The page cache takes it; waiting for the disk is left to `keep`.
+        partial.write(&piece[..len])?;
+        observer(Progress::Received { path: path.into(), bytes: len as u64 });
+        rest -= len as u64;
+    }
+    let hash = stream.read_record(HASH_LEN).await.map_err(FileError::transport(path))?;
+    let matches = hash.is_some_and(|hash| partial.matches(&hash));
+    if matches && !is_unchanged {
+        let kept = spawn_blocking(move || partial.keep()).await;
+        kept.map_err(std::io::Error::other).map_err(FileError::transport(path))??;
+    } else if !matches {
+        partial.discard();
+    }
+    Ok(matches.then_some(Outcome::Fetched { bytes: size - offset, is_unchanged }))
+}

@@ -1,0 +1,232 @@
+//! [`FileServer`]: shares a directory.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::task::spawn_blocking;
+use tracing::debug;
+
+use super::message::{
+    HASH_LEN, Kind, MAX_RECORD_LEN, Refusal, Request, encode_get_answer, encode_ok,
+};
+use super::root::{Found, Root, entries, refusal_of};
+use super::{PIECE_LEN, SMALL_FILE_BYTES, SMALL_FILE_PRIORITY, ServeError};
+use crate::stream::Stream;
+
+/// How many requests a peer may have ahead under one directory.
+const BACKLOG: u32 = 64;
+/// A file became shorter while it was sent.
+const CODE_CHANGED: u64 = 1;
+
+/// A directory that is shared: everything in it but links and special files.
+///
+/// # Examples
+/// ```
+/// use sst_std::files::{FileServer, offer};
+/// # async fn example(session: sst_std::Session) -> std::io::Result<()> {
+/// let server = FileServer::open("/srv/photos", false)?;
+/// let mut services = session.offer_services(vec![offer()]);
+/// while let Some(request) = services.accept().await {
+///     tokio::spawn(server.clone().serve(request.into_stream()));
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct FileServer {
+    root: Arc<Root>,
+    is_writable: bool,
+}
+
+impl FileServer {
+    /// Shares the directory at `path`, for putting new files too if `is_writable`.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is no directory.
+    pub fn open(path: impl AsRef<Path>, is_writable: bool) -> io::Result<Self> {
+        Ok(Self { root: Arc::new(Root::open(path.as_ref())?), is_writable })
+    }
+
+    /// Answers the requests on one service stream and its substreams, until the peer is done.
+    pub async fn serve(self, stream: Stream) {
+        if let Err(error) = self.serve_stream(stream).await {
+            debug!(%error, "a file stream ended early");
+        }
+    }
+
+    /// One stream: a request; and if that is a directory, streams under it.
+    async fn serve_stream(self, mut stream: Stream) -> Result<(), ServeError> {
+        let Some(record) = stream.read_record(MAX_RECORD_LEN).await? else { return Ok(()) };
+        let refusal = match Request::parse(&record) {
+            Some(Request::List { path }) => match self.find(path).await {
+                Ok(Found::Directory(directory)) => {
+                    let entries = spawn_blocking(move || entries(&directory)).await;
+                    match entries.map_err(io::Error::other)? {
+                        Ok(entries) => return self.list(stream, entries).await,
+                        Err(refusal) => refusal,
+                    }
+                }
+                Ok(Found::File(_, size)) => {
+                    return self.serve_children(stream, Kind::File { size }).await;
+                }
+                Err(refusal) => refusal,
+            },
+            Some(Request::Get { path, have, hash }) => match self.find(path).await {
+                Ok(Found::File(file, size)) => return send(stream, file, size, have, hash).await,
+                Ok(Found::Directory(_)) => Refusal::WrongKind,
+                Err(refusal) => refusal,
+            },
+            Some(Request::Put { path, size }) if self.is_writable => {
+                match self.receive(&mut stream, path, size).await? {
+                    Ok(()) => return Ok(stream.finish().await?),
+                    Err(refusal) => refusal,
+                }
+            }
+            Some(Request::Put { .. }) => Refusal::ReadOnly,
+            None => Refusal::BadRequest,
+        };
+        stream.write_record(&refusal.encode()).await?;
+        Ok(stream.finish().await?)
+    }
+
+    /// Boxed, because the streams of a tree are as deep as the tree.
+    fn serve_boxed(self, stream: Stream) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.serve(stream))
+    }
+
+    async fn find(&self, path: String) -> Result<Found, Refusal> {
+        let root = self.root.clone();
+        let found = spawn_blocking(move || root.find(&path)).await;
+        found.unwrap_or_else(|_| Err(Refusal::Io("the server failed".into())))
+    }
+
+    async fn list(
+        self,
+        mut stream: Stream,
+        entries: Vec<super::message::Entry>,
+    ) -> Result<(), ServeError> {
+        stream.write_record(&Kind::Directory.encode_answer()).await?;
+        for entry in &entries {
+            stream.write_record(&entry.encode()).await?;
+        }
+        self.serve_children(stream, Kind::Directory).await
+    }
+
+    /// Ends the answer, and serves what the peer opens under this stream until it finishes.
+    async fn serve_children(self, mut stream: Stream, kind: Kind) -> Result<(), ServeError> {
+        match kind {
+            Kind::Directory => stream.write_record(&[]).await?,
+            Kind::File { .. } => stream.write_record(&kind.encode_answer()).await?,
+        }
+        let mut listener = stream.listen(BACKLOG);
+        loop {
+            tokio::select! {
+                child = listener.accept() => match child {
+                    Some(child) => {
+                        tokio::spawn(self.clone().serve_boxed(child));
+                    }
+                    None => return Ok(()),
+                },
+                end = stream.read_record(MAX_RECORD_LEN) => match end? {
+                    None => return Ok(stream.finish().await?),
+                    Some(_) => return Ok(()),
+                },
+            }
+        }
+    }
+
+    async fn receive(
+        &self,
+        stream: &mut Stream,
+        path: String,
+        size: u64,
+    ) -> Result<Result<(), Refusal>, ServeError> {
+        let root = self.root.clone();
+        let draft = spawn_blocking(move || root.draft(&path)).await.map_err(io::Error::other)?;
+        let mut draft = match draft {
+            Ok(draft) => draft,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        stream.write_record(&encode_ok()).await?;
+        let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), size, vec![0; PIECE_LEN]);
+        while rest > 0 {
+            let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+            let len = stream.read(&mut piece[..want]).await?;
+            if len == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            hasher.update(&piece[..len]);
+            // The page cache takes it; waiting for the disk is left to `keep`.
+            if let Err(error) = io::Write::write_all(&mut draft.file, &piece[..len]) {
+                return Ok(Err(refusal_of(&error)));
+            }
+            rest -= len as u64;
+        }
+        let hash = stream.read_record(HASH_LEN).await?;
+        if hash.as_deref() != Some(hasher.finalize().as_bytes().as_slice()) {
+            return Ok(Err(Refusal::Hash));
+        }
+        let kept = spawn_blocking(move || draft.keep()).await.map_err(io::Error::other)?;
+        if kept.is_ok() {
+            stream.write_record(&encode_ok()).await?;
+        }
+        Ok(kept)
+    }
+}
+
+/// Sends a file from where the peer's copy of it ends, and the hash of all of it.
+async fn send(
+    mut stream: Stream,
+    file: std::fs::File,
+    size: u64,
+    have: u64,
+    hash: [u8; HASH_LEN],
+) -> Result<(), ServeError> {
+    if size <= SMALL_FILE_BYTES {
+        stream.set_priority(Some(SMALL_FILE_PRIORITY));
+    }
+    let prefix = spawn_blocking(move || hash_prefix(file, have.min(size))).await;
+    let (file, mut hasher) = prefix.map_err(io::Error::other)??;
+    let mut file = tokio::fs::File::from_std(file);
+    let is_same = have <= size && *hasher.finalize().as_bytes() == hash;
+    let offset = if is_same { have } else { 0 };
+    if !is_same {
+        hasher = blake3::Hasher::new();
+    }
+    file.seek(io::SeekFrom::Start(offset)).await?;
+    stream.write_record(&encode_get_answer(size, offset)).await?;
+    let (mut rest, mut piece) = (size - offset, vec![0; PIECE_LEN]);
+    while rest > 0 {
+        let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+        let len = file.read(&mut piece[..want]).await?;
+        if len == 0 {
+            stream.reset(CODE_CHANGED);
+            return Ok(());
+        }
+        hasher.update(&piece[..len]);
+        stream.write_all(&piece[..len]).await?;
+        rest -= len as u64;
+    }
+    stream.write_record(hasher.finalize().as_bytes()).await?;
+    Ok(stream.finish().await?)
+}
+
+/// Hashes the first `len` bytes, or as many as there are.
+pub(super) fn hash_prefix(
+    mut file: std::fs::File,
+    len: u64,
+) -> io::Result<(std::fs::File, blake3::Hasher)> {
+    let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), len, vec![0; PIECE_LEN]);
+    while rest > 0 {
+        let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+        let len = file.read(&mut piece[..want])?;
+        if len == 0 {
+            break;
+        }
+        hasher.update(&piece[..len]);
+        rest -= len as u64;
+    }
+    Ok((file, hasher))
+}

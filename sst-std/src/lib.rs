@@ -1,0 +1,71 @@
+//! Structured Stream Transport on an operating system: tokio, UDP with segmentation offload, and
+//! keys in files. The protocol itself is in [`sst_nostd`].
+//!
+//! Begin with [`Endpoint`]: it has an [`Identity`], makes a [`Session`] with the host a [`Url`]
+//! names, and accepts sessions of others. A session is the root of a tree of [`Stream`]s; any of
+//! them can have children ([`Branch::open_substream`], [`Branch::listen`]), carry bytes or records,
+//! and send datagrams of any size.
+//!
+//! Three rules hold everywhere:
+//!
+//! * **An end is meant.** `finish` ends a stream and returns when the peer has everything. A handle
+//!   that is dropped, or a task that panics, *resets*: the peer sees the difference.
+//! * **Closing delivers.** [`Session::close`] first delivers what was finished;
+//!   [`Session::abort`] does not.
+//! * **Cancelling is safe.** A dropped future has taken nothing that is then lost; the one
+//!   exception, a record half written, is refused a continuation.
+//!
+//! ```no_run
+//! use sst_std::{Config, Endpoint, Identity, OpenOptions};
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let endpoint = Endpoint::bind(Config::new(Identity::load_or_create("key")?)).await?;
+//! let session = endpoint.connect(&std::env::args().nth(1).unwrap_or_default().parse()?).await?;
+//! let mut stream = session.open_substream(OpenOptions::new().priority(1)).await?;
+//! stream.write_record(b"hello").await?;
+//! stream.finish().await?;
+//! println!("{:?}", stream.read_record(1_000).await?);
+//! session.close(0, "done").await;
+//! # Ok(()) }
+//! ```
+
+mod branch;
+mod clock;
+mod config;
+mod crypto;
+mod driver;
+mod endpoint;
+mod error;
+#[cfg(unix)]
+pub mod files;
+mod identity;
+mod listener;
+mod read_half;
+mod service;
+mod session;
+mod shared;
+mod stream;
+mod udp;
+mod url;
+mod waiters;
+mod write_half;
+
+pub use branch::{Branch, DatagramForm, OpenOptions, StreamInfo};
+pub use config::{Algorithm, Config, CookieMode};
+pub use crypto::{AwsLc, AwsLcAead};
+pub use endpoint::{Endpoint, Stats};
+pub use error::{
+    BindError, By, CODE_DROPPED, CODE_NO_CAPACITY, CODE_PROTOCOL_UNKNOWN, CODE_REFUSED,
+    CODE_SERVICE_UNKNOWN, Code, ConnectError, DatagramError, OpenError, ReadError, ServiceError,
+    SessionClosed, TRANSPORT_STREAM_CODE, WriteError, describe_stream_code,
+};
+pub use identity::{Identity, IdentityError};
+pub use listener::Listener;
+pub use read_half::ReadHalf;
+pub use service::{Offer, ServiceListener, ServiceRequest};
+pub use session::{Session, SessionStats};
+pub use sst_nostd::crypto::Suite;
+pub use sst_nostd::id::{HostId, StreamId};
+pub use stream::Stream;
+pub use url::{DEFAULT_PORT, Url, UrlError};
+pub use write_half::WriteHalf;

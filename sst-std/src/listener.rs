@@ -1,0 +1,54 @@
+//! [`Listener`]: accepts the substreams a peer opens under one stream.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use crate::branch::Branch;
+use crate::error::SessionClosed;
+use crate::stream::Stream;
+use crate::waiters::Interest;
+
+/// Accepts children of one stream; made by [`Branch::listen`].
+///
+/// Several tasks may each have a listener of the same stream: every child goes to one of them.
+#[derive(Debug)]
+pub struct Listener {
+    parent: Branch,
+}
+
+impl Listener {
+    pub(crate) const fn new(parent: Branch) -> Self {
+        Self { parent }
+    }
+
+    /// The next child the peer opened; `None` when the session or the parent has ended.
+    ///
+    /// Cancel-safe: a dropped future accepted nothing.
+    pub async fn accept(&mut self) -> Option<Stream> {
+        let reference = &*self.parent.stream;
+        let session = &reference.session;
+        let child = poll_fn(|cx| {
+            session.shared.poll_stream(cx, reference.handle, Interest::Accept, |inner, now| {
+                match inner.host.accept_substream(now, reference.handle) {
+                    Some(child) => {
+                        inner.slots.add_stream(session.handle, child);
+                        Poll::Ready(Some(child))
+                    }
+                    None if inner.is_closed(session.handle) => Poll::Ready(None),
+                    None if inner.host.stream_info(reference.handle).is_none() => Poll::Ready(None),
+                    None => Poll::Pending,
+                }
+            })
+        })
+        .await?;
+        Some(Stream::new(Branch::new(session.clone(), child, false)))
+    }
+
+    /// Why nothing more comes, if that is because the session ended.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<SessionClosed> {
+        let session = &self.parent.stream.session;
+        let inner = session.shared.lock();
+        inner.is_closed(session.handle).then(|| inner.closed(session.handle))
+    }
+}

@@ -1,0 +1,167 @@
+//! [`ReadHalf`]: what the peer writes.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use sst_nostd::stream as core;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::branch::Branch;
+use crate::error::{CODE_DROPPED, ReadError};
+use crate::shared::Inner;
+use crate::waiters::Interest;
+
+/// How much of a record is asked for at first.
+const RECORD_CHUNK_LEN: usize = 4_096;
+
+/// The reading half of a [`Stream`](crate::Stream).
+///
+/// Dropped before the end was read, it tells the peer to stop.
+#[derive(Debug)]
+pub struct ReadHalf {
+    branch: Branch,
+    /// Of a record whose mark has not come yet.
+    partial: Vec<u8>,
+    /// How much of `partial` plain reads have taken since.
+    taken: usize,
+    /// The mark after `partial` has come, but the caller's limit was too low for it.
+    is_whole: bool,
+    is_at_end: bool,
+}
+
+impl ReadHalf {
+    pub(crate) const fn new(branch: Branch) -> Self {
+        Self { branch, partial: Vec::new(), taken: 0, is_whole: false, is_at_end: false }
+    }
+
+    /// The next record: the bytes up to the next mark, or to the end. `None` at the end.
+    ///
+    /// Cancel-safe: the bytes a dropped future had collected stay for the next call, of this or of
+    /// a plain read.
+    ///
+    /// # Errors
+    /// [`ReadError`]. After [`ReadError::RecordTooLong`] the same record can be read with a higher
+    /// limit.
+    pub async fn read_record(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, ReadError> {
+        poll_fn(|cx| self.poll_record(cx, max_bytes)).await
+    }
+
+    /// The branch this half belongs to.
+    #[must_use]
+    pub const fn branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    fn poll_record(
+        &mut self,
+        cx: &mut Context<'_>,
+        max_bytes: usize,
+    ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
+        loop {
+            let held = self.partial.len() - self.taken;
+            if held > max_bytes {
+                return Poll::Ready(Err(ReadError::RecordTooLong { limit: max_bytes }));
+            }
+            if self.is_whole {
+                return Poll::Ready(Ok(Some(self.take_partial())));
+            }
+            if self.is_at_end {
+                return Poll::Ready(Ok((held > 0).then(|| self.take_partial())));
+            }
+            // One byte more than is allowed, so that a record of just the limit can end.
+            let chunk = held.max(RECORD_CHUNK_LEN).min((max_bytes - held).saturating_add(1));
+            let read = ready!(self.poll_record_part(cx, chunk))?;
+            self.is_at_end = read.finished;
+            self.is_whole = read.end;
+        }
+    }
+
+    /// Reads at most `chunk` bytes of the record to the end of `partial`.
+    fn poll_record_part(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunk: usize,
+    ) -> Poll<Result<core::RecordRead, ReadError>> {
+        let start = self.partial.len();
+        self.partial.resize(start + chunk, 0);
+        let (branch, buffer) = (&self.branch, &mut self.partial[start..]);
+        let answer =
+            poll(branch, cx, |inner, now, handle| inner.host.read_record(now, handle, buffer));
+        let len = match &answer {
+            Poll::Ready(Ok(read)) => read.len,
+            _ => 0,
+        };
+        self.partial.truncate(start + len);
+        answer
+    }
+
+    fn take_partial(&mut self) -> Vec<u8> {
+        let mut record = std::mem::take(&mut self.partial);
+        record.drain(..std::mem::take(&mut self.taken));
+        self.is_whole = false;
+        record
+    }
+}
+
+impl AsyncRead for ReadHalf {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let half = &mut *self;
+        let held = &half.partial[half.taken..];
+        if !held.is_empty() {
+            let len = held.len().min(buffer.remaining());
+            buffer.put_slice(&held[..len]);
+            half.taken += len;
+            return Poll::Ready(Ok(()));
+        }
+        half.take_partial();
+        if half.is_at_end || buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let room = buffer.initialize_unfilled();
+        let len = ready!(poll(&half.branch, cx, |inner, now, handle| {
+            inner.host.read(now, handle, room)
+        }))?;
+        half.is_at_end = len == 0;
+        buffer.advance(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for ReadHalf {
+    fn drop(&mut self) {
+        if !self.is_at_end {
+            self.branch.stop(CODE_DROPPED);
+        }
+    }
+}
+
+fn poll<T>(
+    branch: &Branch,
+    cx: &mut Context<'_>,
+    read: impl FnOnce(
+        &mut Inner,
+        sst_nostd::time::Instant,
+        core::StreamHandle,
+    ) -> Result<T, core::ReadError>,
+) -> Poll<Result<T, ReadError>> {
+    let (session, handle) = (&branch.stream.session, branch.stream.handle);
+    session.shared.poll_stream(cx, handle, Interest::Read, |inner, now| {
+        let error = match read(inner, now, handle) {
+            Ok(answer) => return Poll::Ready(Ok(answer)),
+            Err(error) => error,
+        };
+        Poll::Ready(Err(match error {
+            core::ReadError::Blocked if !inner.is_closed(session.handle) => return Poll::Pending,
+            core::ReadError::Reset(code) => ReadError::Reset(code.as_u64()),
+            _ if inner.is_closed(session.handle) => inner.closed(session.handle).into(),
+            core::ReadError::SessionClosed => inner.closed(session.handle).into(),
+            _ => ReadError::Ended,
+        }))
+    })
+}

@@ -1,0 +1,285 @@
+//! Services: names by which peers ask for what a host offers, over one session.
+//!
+//! A stream opened with the SERVICE attribute begins with a request record: the service's name
+//! and the protocol's. [`open_service`](crate::Session::open_service) sends it; a
+//! [`ServiceListener`] reads it, answers the service `sst` / `list` itself, and refuses what is
+//! not offered.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::branch::OpenOptions;
+use crate::error::{
+    CODE_PROTOCOL_UNKNOWN, CODE_REFUSED, CODE_SERVICE_UNKNOWN, ReadError, ServiceError,
+    SessionClosed,
+};
+use crate::session::Session;
+use crate::stream::Stream;
+
+/// The longest request record (docs/PROTOCOL.md), in bytes.
+const MAX_REQUEST_LEN: usize = 1_024;
+/// The longest answer of `list` per service, in bytes.
+const MAX_OFFER_LEN: usize = 4_096;
+/// How long a peer may take to say what it wants.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests named but not yet taken by the application, and how far ahead the peer may open.
+const BACKLOG: u32 = 64;
+const LIST: (&str, &str) = ("sst", "list");
+
+/// A service that a host offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// What is offered, such as `files`.
+    pub service: String,
+    /// How it is spoken to, such as `1`.
+    pub protocol: String,
+    /// For people.
+    pub description: String,
+}
+
+/// The services offered in one session, and the requests for them as they come.
+#[derive(Debug)]
+pub struct ServiceListener {
+    requests: mpsc::Receiver<ServiceRequest>,
+    session: Session,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// A peer's request for a service that is offered.
+#[derive(Debug)]
+pub struct ServiceRequest {
+    offer: Offer,
+    stream: Stream,
+}
+
+impl Offer {
+    /// An offer of `service` by `protocol`.
+    #[must_use]
+    pub fn new(service: &str, protocol: &str, description: &str) -> Self {
+        let [service, protocol, description] = [service, protocol, description].map(String::from);
+        Self { service, protocol, description }
+    }
+}
+
+impl Session {
+    /// Opens a stream to a service of the peer. It is usable at once; a refusal shows as
+    /// [`ReadError::Reset`] with one of the `CODE_*` constants.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn example(session: sst_std::Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut clock = session.open_service("clock", "1").await?;
+    /// clock.write_record(b"what time is it?").await?;
+    /// let answer = clock.read_record(100).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn open_service(
+        &self,
+        service: &str,
+        protocol: &str,
+    ) -> Result<Stream, ServiceError> {
+        let request = encode(&[service, protocol]);
+        if request.len() > MAX_REQUEST_LEN {
+            return Err(ServiceError::NamesTooLong);
+        }
+        let mut stream = self.open_substream(OpenOptions::new().service()).await?;
+        stream.write_record(&request).await?;
+        Ok(stream)
+    }
+
+    /// Asks what services the peer offers.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn list_services(&self) -> Result<Vec<Offer>, ServiceError> {
+        let mut stream = self.open_service(LIST.0, LIST.1).await?;
+        stream.start_finish()?;
+        let mut offers = Vec::new();
+        while let Some(record) = stream.read_record(MAX_OFFER_LEN).await? {
+            if let Some([service, protocol, description]) = parse(&record) {
+                offers.push(Offer::new(service, protocol, description));
+            }
+        }
+        Ok(offers)
+    }
+
+    /// Offers services to the peer of this session.
+    ///
+    /// # Examples
+    /// ```
+    /// use sst_std::{Offer, Session};
+    /// # async fn example(session: Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut services = session.offer_services(vec![Offer::new("echo", "1", "says it again")]);
+    /// while let Some(request) = services.accept().await {
+    ///     let mut stream = request.into_stream();
+    ///     tokio::spawn(async move {
+    ///         while let Some(record) = stream.read_record(1_000).await? {
+    ///             stream.write_record(&record).await?;
+    ///         }
+    ///         stream.finish().await?;
+    ///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    ///     });
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn offer_services(&self, offers: Vec<Offer>) -> ServiceListener {
+        let (sender, requests) = mpsc::channel(BACKLOG as usize);
+        let mut listener = self.listen(BACKLOG);
+        let task = tokio::spawn(async move {
+            while let Some(stream) = listener.accept().await {
+                let (offers, sender) = (offers.clone(), sender.clone());
+                // A task each: one peer's slow request must not hold up the others.
+                tokio::spawn(answer(stream, offers, sender));
+            }
+        });
+        ServiceListener { requests, session: self.clone(), task }
+    }
+}
+
+impl ServiceListener {
+    /// The next request for an offered service; `None` when the session has ended.
+    ///
+    /// Cancel-safe.
+    pub async fn accept(&mut self) -> Option<ServiceRequest> {
+        self.requests.recv().await
+    }
+
+    /// Why nothing more comes; `None` while the session lasts.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<SessionClosed> {
+        self.session.close_reason()
+    }
+}
+
+impl Drop for ServiceListener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl ServiceRequest {
+    /// What is asked for: one of the offers.
+    #[must_use]
+    pub const fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// Serves it: the stream after the request record.
+    #[must_use]
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// Says no.
+    pub fn refuse(self) {
+        refuse(&self.stream, CODE_REFUSED);
+    }
+}
+
+async fn answer(mut stream: Stream, offers: Vec<Offer>, sender: mpsc::Sender<ServiceRequest>) {
+    if !stream.info().is_some_and(|info| info.is_service) {
+        return refuse(&stream, CODE_REFUSED);
+    }
+    let request = match timeout(REQUEST_TIMEOUT, stream.read_record(MAX_REQUEST_LEN)).await {
+        Ok(Ok(Some(request))) => request,
+        Ok(Err(ReadError::RecordTooLong { .. }) | Ok(None)) | Err(_) => {
+            return refuse(&stream, CODE_REFUSED);
+        }
+        Ok(Err(_)) => return,
+    };
+    let Some([service, protocol]) = parse(&request) else {
+        return refuse(&stream, CODE_REFUSED);
+    };
+    debug!(service, protocol, "service requested");
+    if (service, protocol) == LIST {
+        let _ = list(&mut stream, &offers).await;
+        return;
+    }
+    let mut of_service = offers.into_iter().filter(|offer| offer.service == service).peekable();
+    if of_service.peek().is_none() {
+        return refuse(&stream, CODE_SERVICE_UNKNOWN);
+    }
+    match of_service.find(|offer| offer.protocol == protocol) {
+        Some(offer) => {
+            let _ = sender.send(ServiceRequest { offer, stream }).await;
+        }
+        None => refuse(&stream, CODE_PROTOCOL_UNKNOWN),
+    }
+}
+
+async fn list(stream: &mut Stream, offers: &[Offer]) -> Result<(), crate::WriteError> {
+    for Offer { service, protocol, description } in offers {
+        stream.write_record(&encode(&[service, protocol, description])).await?;
+    }
+    stream.finish().await
+}
+
+fn refuse(stream: &Stream, code: u64) {
+    stream.reset(code);
+    stream.stop(code);
+}
+
+/// Texts, each after its length as the protocol's varint of one or two bytes.
+fn encode(texts: &[&str]) -> Vec<u8> {
+    let mut record = Vec::new();
+    for text in texts {
+        // Two bytes hold 2^14 - 1, far more than a whole record may have.
+        let len = u16::try_from(text.len()).unwrap_or(u16::MAX).min(0x3fff);
+        match u8::try_from(len) {
+            Ok(len) if len < 0x80 => record.push(len),
+            _ => record.extend((0x8000 | len).to_be_bytes()),
+        }
+        record.extend(text.as_bytes());
+    }
+    record
+}
+
+fn parse<const N: usize>(mut record: &[u8]) -> Option<[&str; N]> {
+    let mut texts = [""; N];
+    for text in &mut texts {
+        let (&first, rest) = record.split_first()?;
+        let (len, rest) = if first < 0x80 {
+            (usize::from(first), rest)
+        } else if first < 0xc0 {
+            let (&second, rest) = rest.split_first()?;
+            let len = usize::from(first & 0x3f) << 8 | usize::from(second);
+            // One length has one encoding.
+            if len < 0x80 {
+                return None;
+            }
+            (len, rest)
+        } else {
+            return None;
+        };
+        let bytes = rest.get(..len)?;
+        *text = std::str::from_utf8(bytes).ok()?;
+        record = &rest[len..];
+    }
+    record.is_empty().then_some(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_round_trip_and_damaged_ones_are_refused() {
+        let long = "x".repeat(500);
+        for texts in [["files", "1"], ["", ""], [&long, "ü"]] {
+            assert_eq!(parse(&encode(&texts)), Some(texts));
+        }
+        assert_eq!(encode(&["files", "1"]), b"\x05files\x011");
+        for bad in [&b""[..], b"\x05file", b"\x01a", b"\x01a\x01b\x00", b"\x80\x01a\x01b"] {
+            assert_eq!(parse::<2>(bad), None, "{bad:?}");
+        }
+        assert_eq!(parse::<2>(b"\x01\xff\x01a"), None);
+        assert_eq!(parse::<2>(b"\xc1\x00\x00"), None);
+    }
+}

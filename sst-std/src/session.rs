@@ -1,0 +1,200 @@
+//! [`Session`]: the bond with one peer, and the root of its tree of streams.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::task::Poll;
+
+use sst_nostd::host::SessionHandle;
+use sst_nostd::id::HostId;
+use sst_nostd::stream as core;
+
+use crate::branch::Branch;
+use crate::error::{DatagramError, OpenError, SessionClosed};
+use crate::shared::{Inner, Lifeline, Shared};
+
+pub use sst_nostd::channel::ChannelStats as SessionStats;
+
+/// A session with a peer whose identity is proved. Clones are cheap and name the same session.
+///
+/// It is the root of the session's streams: everything a [`Branch`] can do, it can. When the last
+/// clone and the last stream of it are dropped, the session is aborted: to be sure that everything
+/// arrives, [`finish`](crate::Stream::finish) the streams or [`close`](Session::close).
+///
+/// # Examples
+/// ```
+/// use sst_std::{Config, Endpoint, Identity, OpenOptions, Url};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut config = Config::new(Identity::generate()?);
+/// config.bind = vec!["127.0.0.1:0".parse()?];
+/// config.accept = true;
+/// let here = Endpoint::bind(config.clone()).await?;
+/// config.identity = Identity::generate()?;
+/// let there = Endpoint::bind(config).await?;
+///
+/// let url = Url::new(there.id(), there.local_addrs()[0], "");
+/// let session = here.connect(&url).await?;
+/// let mut stream = session.open_substream(OpenOptions::new()).await?;
+/// stream.write_record(b"hello").await?;
+///
+/// let theirs = there.accept().await.expect("the endpoint is open");
+/// let mut child = theirs.listen(1).accept().await.expect("the session is open");
+/// assert_eq!(child.read_record(100).await?.as_deref(), Some(&b"hello"[..]));
+/// session.close(0, "bye").await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    root: Branch,
+}
+
+/// One session's place in the host.
+pub(crate) struct SessionRef {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) handle: SessionHandle,
+    /// Keeps the driver going as long as there is a session.
+    _lifeline: Arc<Lifeline>,
+}
+
+impl Session {
+    /// The session, once it has a root; `None` if it is gone already.
+    pub(crate) fn new(reference: Arc<SessionRef>) -> Option<Self> {
+        let handle = reference.handle;
+        let root = {
+            let mut inner = reference.shared.lock();
+            let root = inner.host.root(handle);
+            if let Some(root) = root {
+                inner.slots.add_stream(handle, root);
+            }
+            root
+        };
+        Some(Self { root: Branch::new(reference, root?, true) })
+    }
+
+    /// Who the peer is. It has proved it.
+    #[must_use]
+    pub fn peer_id(&self) -> HostId {
+        let reference = self.reference();
+        let peer = reference.shared.lock().peer(reference.handle);
+        peer.unwrap_or(HostId::new([0; 32]))
+    }
+
+    /// Where the peer is now; `None` while there is no channel to it.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        let reference = self.reference();
+        let info = reference.shared.lock().host.session_info(reference.handle)?;
+        info.path.map(|path| path.peer)
+    }
+
+    /// Round trip, losses and volumes; `None` while there is no channel to the peer.
+    #[must_use]
+    pub fn stats(&self) -> Option<SessionStats> {
+        let reference = self.reference();
+        reference.shared.lock().host.session_info(reference.handle)?.channel
+    }
+
+    /// Waits for the end of the session, whoever ends it, and tells why.
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&self) -> SessionClosed {
+        let reference = self.reference();
+        poll_fn(|cx| {
+            let mut inner = reference.shared.lock();
+            if inner.is_closed(reference.handle) {
+                return Poll::Ready(inner.closed(reference.handle));
+            }
+            inner.slots.wait_session(reference.handle, cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Why the session ended; `None` while it has not.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<SessionClosed> {
+        let reference = self.reference();
+        let inner = reference.shared.lock();
+        inner.is_closed(reference.handle).then(|| inner.closed(reference.handle))
+    }
+
+    /// Ends the session in an orderly way: delivers what was written and finished, then tells the
+    /// peer `code` and `reason` (at most 128 bytes are kept). Returns when that is done, or when
+    /// the session ended in another way.
+    ///
+    /// Dropping the future does not stop the closing.
+    pub async fn close(&self, code: u64, reason: &str) -> SessionClosed {
+        let reference = self.reference();
+        reference.shared.act(|inner, now| {
+            let _ = inner.host.close(now, reference.handle, code, reason);
+        });
+        self.closed().await
+    }
+
+    /// Ends the session now; what is not delivered is lost.
+    pub fn abort(&self, code: u64, reason: &str) {
+        let reference = self.reference();
+        reference.shared.act(|inner, now| {
+            let _ = inner.host.abort(now, reference.handle, code, reason);
+        });
+    }
+
+    pub(crate) fn reference(&self) -> &Arc<SessionRef> {
+        &self.root.stream.session
+    }
+}
+
+impl Deref for Session {
+    type Target = Branch;
+
+    fn deref(&self) -> &Branch {
+        &self.root
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Session").field("peer", &self.peer_id()).finish_non_exhaustive()
+    }
+}
+
+impl SessionRef {
+    /// Takes charge of a session the host made, and that the slots know.
+    pub(crate) fn new(lifeline: &Arc<Lifeline>, handle: SessionHandle) -> Arc<Self> {
+        Arc::new(Self { shared: lifeline.0.clone(), handle, _lifeline: lifeline.clone() })
+    }
+
+    /// What a failed open means here; pending if waiting helps.
+    pub(crate) fn open_error<T>(
+        &self,
+        inner: &Inner,
+        error: core::OpenError,
+    ) -> Poll<Result<T, OpenError>> {
+        Poll::Ready(Err(match error {
+            core::OpenError::Blocked if !inner.is_closed(self.handle) => return Poll::Pending,
+            core::OpenError::NoCapacity => OpenError::NoCapacity,
+            _ if inner.is_closed(self.handle) => inner.closed(self.handle).into(),
+            core::OpenError::SessionClosed => inner.closed(self.handle).into(),
+            _ => OpenError::ParentGone,
+        }))
+    }
+
+    /// A stream is unknown to the host: because its session ended, or by itself.
+    pub(crate) fn gone(&self, inner: &Inner) -> DatagramError {
+        if inner.is_closed(self.handle) {
+            inner.closed(self.handle).into()
+        } else {
+            DatagramError::ParentGone
+        }
+    }
+}
+
+impl Drop for SessionRef {
+    fn drop(&mut self) {
+        self.shared.act(|inner, now| {
+            inner.drop_session(now, self.handle);
+        });
+    }
+}

@@ -1,0 +1,245 @@
+//! [`Shared`]: the host behind its lock, used by the driver and by every handle.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use sst_nostd::host::{Event, Host, SessionHandle};
+use sst_nostd::id::HostId;
+use sst_nostd::session::{CloseReason, ClosedBy, SessionEvent, SessionState};
+use sst_nostd::stream::StreamHandle;
+use sst_nostd::time::Instant;
+use sst_nostd::wire::CloseCause;
+use tracing::{debug, info};
+
+use crate::clock::Clock;
+use crate::crypto::AwsLc;
+use crate::error::{By, Code, SessionClosed};
+use crate::waiters::{self, Interest, Slots};
+
+pub(crate) type StdHost = Host<'static, AwsLc>;
+
+/// What an endpoint, its driver, its sessions and its streams have in common.
+pub(crate) struct Shared {
+    pub(crate) id: HostId,
+    pub(crate) local: Vec<SocketAddr>,
+    pub(crate) clock: Clock,
+    inner: Mutex<Inner>,
+}
+
+/// Dropped when no endpoint, session or stream is left: then the driver ends.
+pub(crate) struct Lifeline(pub(crate) Arc<Shared>);
+
+/// The host, and who waits for it.
+pub(crate) struct Inner {
+    pub(crate) host: StdHost,
+    pub(crate) slots: Slots,
+    pub(crate) incoming: VecDeque<SessionHandle>,
+    pub(crate) accepting: Vec<Waker>,
+    /// Tasks that wait for the driver's end.
+    pub(crate) ending: Vec<Waker>,
+    pub(crate) driver: Option<Waker>,
+    pub(crate) phase: Phase,
+    allow: Option<Vec<HostId>>,
+}
+
+/// Whether the host may have something new to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acted {
+    No,
+    Yes,
+}
+
+/// How far an endpoint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// No new sessions.
+    Closing,
+    /// The driver should end.
+    Stopping,
+    /// The driver has ended.
+    Stopped,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        host: StdHost,
+        clock: Clock,
+        local: Vec<SocketAddr>,
+        allow: Option<Vec<HostId>>,
+    ) -> Self {
+        let id = host.id();
+        let inner = Inner {
+            host,
+            slots: Slots::default(),
+            incoming: VecDeque::new(),
+            accepting: Vec::new(),
+            ending: Vec::new(),
+            driver: None,
+            phase: Phase::Open,
+            allow,
+        };
+        Self { id, local, clock, inner: Mutex::new(inner) }
+    }
+
+    /// The lock. The host has no broken states, so a panic elsewhere does not poison it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something to the host, then has the driver look what there is to send and to tell.
+    pub(crate) fn act<T>(&self, action: impl FnOnce(&mut Inner, Instant) -> T) -> T {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let answer = action(&mut inner, now);
+        let driver = inner.driver.take();
+        drop(inner);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        answer
+    }
+
+    /// Tries something on a stream; if it must wait, the task is woken when `interest` is due.
+    pub(crate) fn poll_stream<T>(
+        &self,
+        cx: &mut Context<'_>,
+        stream: StreamHandle,
+        interest: Interest,
+        attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
+    ) -> Poll<T> {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let answer = attempt(&mut inner, now);
+        let driver = match &answer {
+            Poll::Ready(_) => inner.driver.take(),
+            Poll::Pending => {
+                inner.slots.wait(stream, interest, cx.waker());
+                None
+            }
+        };
+        drop(inner);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        answer
+    }
+}
+
+impl Inner {
+    /// Why `session` ended, as well as it is known.
+    pub(crate) fn closed(&self, session: SessionHandle) -> SessionClosed {
+        match self.host.close_reason(session) {
+            Some(reason) => translate(&reason),
+            None => SessionClosed::endpoint_gone(),
+        }
+    }
+
+    pub(crate) fn is_closed(&self, session: SessionHandle) -> bool {
+        matches!(self.state(session), None | Some(SessionState::Closed))
+    }
+
+    pub(crate) fn state(&self, session: SessionHandle) -> Option<SessionState> {
+        self.host.session_info(session).map(|info| info.state)
+    }
+
+    pub(crate) fn peer(&self, session: SessionHandle) -> Option<HostId> {
+        self.host.session_info(session).and_then(|info| info.peer)
+    }
+
+    /// Takes every event off the host. Tasks to wake go to `woken`, for after the lock.
+    pub(crate) fn drain_events(&mut self, now: Instant, woken: &mut Vec<Waker>) -> Acted {
+        let mut acted = Acted::No;
+        while let Some(event) = self.host.poll_event() {
+            match event {
+                Event::Stream(_, stream, event) => {
+                    if let Some(interest) = Interest::of(event) {
+                        self.slots.wake(stream, interest, woken);
+                    }
+                }
+                Event::Session(session, event) => {
+                    self.on_session(now, session, event, woken);
+                    acted = Acted::Yes;
+                }
+            }
+        }
+        acted
+    }
+
+    /// A handle of `session` is gone; with the last, the session ends if it has not ended.
+    pub(crate) fn drop_session(&mut self, now: Instant, session: SessionHandle) {
+        let root = self.host.root(session);
+        if self.slots.let_go(session) {
+            if let Some(root) = root {
+                self.slots.remove_stream(root);
+            }
+            self.host.release_session(now, session);
+        }
+    }
+
+    fn on_session(
+        &mut self,
+        now: Instant,
+        session: SessionHandle,
+        event: SessionEvent,
+        woken: &mut Vec<Waker>,
+    ) {
+        match event {
+            SessionEvent::Incoming => self.on_incoming(now, session, woken),
+            SessionEvent::Closed => {
+                info!(session = session.index(), reason = %self.closed(session), "session closed");
+                self.slots.close(session, woken);
+            }
+            _ => self.slots.wake_session(session, woken),
+        }
+    }
+
+    fn on_incoming(&mut self, now: Instant, session: SessionHandle, woken: &mut Vec<Waker>) {
+        self.slots.add_session(session);
+        let peer = self.peer(session);
+        let is_allowed = match (&self.allow, &peer) {
+            (None, _) => true,
+            (Some(allowed), Some(peer)) => allowed.contains(peer),
+            (Some(_), None) => false,
+        };
+        if is_allowed && self.phase == Phase::Open {
+            info!(session = session.index(), ?peer, "session accepted");
+            self.incoming.push_back(session);
+            woken.append(&mut self.accepting);
+        } else {
+            debug!(session = session.index(), ?peer, "session refused");
+            let _ = self.host.refuse(now, session);
+            self.drop_session(now, session);
+        }
+    }
+
+    pub(crate) fn wait_accept(&mut self, waker: &Waker) {
+        waiters::add(&mut self.accepting, waker);
+    }
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.0.act(|inner, _| {
+            if inner.phase != Phase::Stopped {
+                inner.phase = Phase::Stopping;
+            }
+        });
+    }
+}
+
+/// The core's reason in this crate's words.
+fn translate(reason: &CloseReason) -> SessionClosed {
+    let by = match reason.by {
+        ClosedBy::Local => By::Local,
+        ClosedBy::Peer => By::Peer,
+        ClosedBy::Timeout => By::Timeout,
+    };
+    let code = match reason.cause {
+        CloseCause::Application(code) => Code::Application(code),
+        CloseCause::Transport(code) => Code::Transport(code.as_u64()),
+    };
+    SessionClosed::new(by, code, reason.reason())
+}

@@ -1,0 +1,346 @@
+//! [`Socket`]: one UDP socket with segmentation offload, ECN and packet information.
+//!
+//! Nothing a network does to a socket ends it: a send that fails is a lost packet, a receive that
+//! fails is skipped. Only "not now" is passed on, so that the driver waits.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll};
+
+use quinn_udp::{EcnCodepoint, RecvMeta, UdpSocketState};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use sst_nostd::channel::Path;
+use sst_nostd::recovery::ecn::Codepoint as Ecn;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tracing::{debug, trace};
+
+/// What is asked of the kernel for each direction; it may give less.
+const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// Room for the largest batch the kernel coalesces.
+const BUFFER_LEN: usize = 65_536;
+/// How many such batches one system call may bring.
+const BUFFER_COUNT: usize = 8;
+/// Errors skipped in one go before the driver does something else.
+const MAX_ERRORS: usize = 16;
+
+/// A bound UDP socket.
+pub(crate) struct Socket {
+    io: UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+}
+
+/// What became of a packet offered to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The kernel took it, or it is lost: either way it is no longer ours.
+    Gone,
+    /// The socket is full: offer it again when the socket is writable.
+    Blocked,
+}
+
+/// One packet, or several of `segment_len` bytes (the last may be shorter), for one address.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) path: Path,
+    pub(crate) ecn: Ecn,
+    pub(crate) segment_len: Option<usize>,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The memory packets arrive in. Pages are used only as far as packets fill them.
+pub(crate) struct Inbox {
+    bytes: Box<[u8]>,
+    metas: [RecvMeta; BUFFER_COUNT],
+    filled: usize,
+}
+
+impl Socket {
+    /// Binds `address`. With `dual_stack`, an IPv6 socket carries IPv4 too.
+    pub(crate) fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<Self> {
+        let raw = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6()
+            && let Err(error) = raw.set_only_v6(!dual_stack)
+        {
+            debug!(%error, "no choice about IPv4 on this IPv6 socket");
+        }
+        raw.set_nonblocking(true)?;
+        raw.bind(&address.into())?;
+        enlarge_buffers(&raw);
+        let io = UdpSocket::from_std(raw.into())?;
+        let state = UdpSocketState::new((&io).into())?;
+        let local = io.local_addr()?;
+        Ok(Self { io, state, local })
+    }
+
+    /// Offers a packet, or a batch, to the kernel.
+    pub(crate) fn send(&self, outgoing: Outgoing<'_>) -> Sent {
+        match self.try_send(outgoing.bytes, outgoing) {
+            Ok(()) => Sent::Gone,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Blocked,
+            Err(error) => {
+                trace!(%error, peer = %outgoing.path.peer, "a packet could not be sent");
+                self.send_singly(outgoing);
+                Sent::Gone
+            }
+        }
+    }
+
+    /// Receives a batch. Errors are skipped: they say something about one packet or one peer,
+    /// never about the socket.
+    pub(crate) fn poll_receive(&self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<()> {
+        inbox.filled = 0;
+        for _ in 0..MAX_ERRORS {
+            if self.io.poll_recv_ready(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let mut buffers = inbox.bytes.chunks_exact_mut(BUFFER_LEN).map(IoSliceMut::new);
+            let mut buffers: [IoSliceMut<'_>; BUFFER_COUNT] =
+                std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+            let received = self.io.try_io(Interest::READABLE, || {
+                self.state.recv((&self.io).into(), &mut buffers, &mut inbox.metas)
+            });
+            match received {
+                Ok(filled) => {
+                    inbox.filled = filled;
+                    return Poll::Ready(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => trace!(%error, "a receive failed"),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Ready when [`Socket::send`] is worth another try.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.io.poll_send_ready(cx).map(|_| ())
+    }
+
+    /// The bound address.
+    pub(crate) const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// How many packets may go to the kernel at once.
+    pub(crate) fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    /// True if packets for `path` may leave here: the better the match, the larger the number.
+    pub(crate) fn fitness(&self, path: Path) -> u8 {
+        let ours = self.local.ip();
+        if path.local == Some(ours) {
+            3
+        } else if ours.is_ipv4() == path.peer.is_ipv4() {
+            if ours.is_unspecified() { 2 } else { 1 }
+        } else {
+            u8::from(ours == IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+        }
+    }
+
+    fn try_send(&self, bytes: &[u8], outgoing: Outgoing<'_>) -> io::Result<()> {
+        let destination = self.in_our_family(outgoing.path.peer);
+        if destination.port() == 0 {
+            // Linux answers EINVAL, which quinn-udp takes for missing segmentation offload.
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let transmit = quinn_udp::Transmit {
+            destination,
+            ecn: codepoint(outgoing.ecn),
+            contents: bytes,
+            segment_size: outgoing.segment_len.filter(|&len| len < bytes.len()),
+            src_ip: outgoing.path.local.filter(|_| self.local.ip().is_unspecified()),
+        };
+        self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit))
+    }
+
+    /// After a batch failed: the same packets one by one, what fails now is lost.
+    fn send_singly(&self, outgoing: Outgoing<'_>) {
+        let Some(len) = outgoing.segment_len.filter(|&len| len > 0) else { return };
+        if len >= outgoing.bytes.len() {
+            return;
+        }
+        for packet in outgoing.bytes.chunks(len) {
+            let _ = self.try_send(packet, Outgoing { segment_len: None, ..outgoing });
+        }
+    }
+
+    fn in_our_family(&self, peer: SocketAddr) -> SocketAddr {
+        match peer {
+            SocketAddr::V4(v4) if self.local.is_ipv6() => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            other => other,
+        }
+    }
+
+    fn path_of(&self, meta: &RecvMeta) -> Path {
+        let ours = self.local.ip();
+        let local = meta.dst_ip.map(|ip| ip.to_canonical());
+        let local = local.or((!ours.is_unspecified()).then_some(ours));
+        Path { local, peer: SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port()) }
+    }
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        let bytes = vec![0; BUFFER_LEN * BUFFER_COUNT].into_boxed_slice();
+        Self { bytes, metas: [RecvMeta::default(); BUFFER_COUNT], filled: 0 }
+    }
+
+    /// Every packet of the batch, in order, and how many there were.
+    pub(crate) fn for_each(
+        &mut self,
+        socket: &Socket,
+        mut handle: impl FnMut(Path, Ecn, &mut [u8]),
+    ) -> usize {
+        let mut count = 0;
+        let buffers = self.bytes.chunks_exact_mut(BUFFER_LEN);
+        for (buffer, meta) in buffers.zip(&self.metas).take(self.filled) {
+            let (path, ecn) = (socket.path_of(meta), mark(meta.ecn));
+            let Some(bytes) = buffer.get_mut(..meta.len) else { continue };
+            for packet in bytes.chunks_mut(meta.stride.max(1)) {
+                handle(path, ecn, packet);
+                count += 1;
+            }
+        }
+        self.filled = 0;
+        count
+    }
+}
+
+fn enlarge_buffers(socket: &RawSocket) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::net::sockopt;
+        // Past the administrator's limit, if we may.
+        let forced = sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER_BYTES);
+        if forced.is_ok() {
+            let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+            return;
+        }
+    }
+    let mut bytes = SOCKET_BUFFER_BYTES;
+    while bytes > 65_536 && socket.set_recv_buffer_size(bytes).is_err() {
+        bytes /= 2;
+    }
+    let mut bytes = SOCKET_BUFFER_BYTES;
+    while bytes > 65_536 && socket.set_send_buffer_size(bytes).is_err() {
+        bytes /= 2;
+    }
+}
+
+const fn codepoint(ecn: Ecn) -> Option<EcnCodepoint> {
+    match ecn {
+        Ecn::NotEct => None,
+        Ecn::Ect0 => Some(EcnCodepoint::Ect0),
+        Ecn::Ect1 => Some(EcnCodepoint::Ect1),
+        Ecn::Ce => Some(EcnCodepoint::Ce),
+    }
+}
+
+const fn mark(codepoint: Option<EcnCodepoint>) -> Ecn {
+    match codepoint {
+        None => Ecn::NotEct,
+        Some(EcnCodepoint::Ect0) => Ecn::Ect0,
+        Some(EcnCodepoint::Ect1) => Ecn::Ect1,
+        Some(EcnCodepoint::Ce) => Ecn::Ce,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    async fn send(socket: &Socket, outgoing: Outgoing<'_>) {
+        while socket.send(outgoing) == Sent::Blocked {
+            poll_fn(|cx| socket.poll_writable(cx)).await;
+        }
+    }
+
+    async fn receive(socket: &Socket, packets: usize) -> Vec<(Path, Ecn, Vec<u8>)> {
+        let (mut inbox, mut received) = (Inbox::new(), Vec::new());
+        while received.len() < packets {
+            poll_fn(|cx| socket.poll_receive(cx, &mut inbox)).await;
+            inbox.for_each(socket, |path, ecn, packet| received.push((path, ecn, packet.to_vec())));
+        }
+        received
+    }
+
+    fn loopback() -> Socket {
+        Socket::bind("127.0.0.1:0".parse().unwrap(), false).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_batch_arrives_as_its_packets_with_ecn_and_addresses() {
+        let (from, to) = (loopback(), loopback());
+        let bytes: Vec<u8> = (0..25_u32).flat_map(|at| [at as u8; 100]).take(2_450).collect();
+        let path = Path { local: None, peer: to.local() };
+        let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: Some(100), bytes: &bytes };
+        send(&from, outgoing).await;
+        let received = receive(&to, 25).await;
+        assert_eq!(received.iter().flat_map(|packet| packet.2.clone()).collect::<Vec<_>>(), bytes);
+        for (path, ecn, _) in &received {
+            assert_eq!((path.peer, path.local), (from.local(), Some(to.local().ip())));
+            assert_eq!(*ecn, Ecn::Ect0);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_socket_carries_both_families() {
+        let both = Socket::bind("[::]:0".parse().unwrap(), true).unwrap();
+        let four = loopback();
+        let peer = SocketAddr::new("127.0.0.1".parse().unwrap(), both.local().port());
+        let path = Path { local: None, peer };
+        let outgoing = Outgoing { path, ecn: Ecn::NotEct, segment_len: None, bytes: b"there" };
+        send(&four, outgoing).await;
+        let received = receive(&both, 1).await;
+        let back = received[0].0;
+        assert_eq!(back.peer, four.local(), "IPv4 looks like IPv4");
+        send(&both, Outgoing { path: back, bytes: b"back", ..outgoing }).await;
+        assert_eq!(receive(&four, 1).await[0].2, b"back");
+    }
+
+    #[tokio::test]
+    async fn nothing_the_network_refuses_is_an_error_and_offload_survives() {
+        let socket = loopback();
+        let segments = socket.max_segments();
+        let closed = loopback().local();
+        for peer in ["127.0.0.1:0", "[::1]:9", "255.255.255.255:9", &closed.to_string()] {
+            let path = Path { local: None, peer: peer.parse().unwrap() };
+            let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: None, bytes: b"x" };
+            send(&socket, outgoing).await;
+        }
+        let path = Path { local: None, peer: closed };
+        let huge = vec![0; 65_535];
+        let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: None, bytes: &huge };
+        send(&socket, outgoing).await;
+        let other = loopback();
+        let path = Path { local: None, peer: socket.local() };
+        send(&other, Outgoing { path, bytes: b"alive", ..outgoing }).await;
+        assert_eq!(receive(&socket, 1).await[0].2, b"alive");
+        assert!(socket.max_segments() == segments || segments == 1);
+    }
+
+    #[test]
+    fn packets_leave_by_the_socket_that_fits_best() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let _entered = runtime.enter();
+        let bind = |at: &str, dual| Socket::bind(at.parse().unwrap(), dual).unwrap();
+        let (four, any) = (bind("127.0.0.1:0", false), bind("[::]:0", true));
+        let path = |local: Option<&str>, peer: &str| Path {
+            local: local.map(|ip| ip.parse().unwrap()),
+            peer: peer.parse().unwrap(),
+        };
+        let best = |path| if four.fitness(path) >= any.fitness(path) { "four" } else { "any" };
+        assert_eq!(best(path(Some("127.0.0.1"), "127.0.0.1:5")), "four");
+        assert_eq!(best(path(Some("::1"), "[::1]:5")), "any");
+        assert_eq!(best(path(None, "1.2.3.4:5")), "four");
+        assert_eq!(best(path(None, "[2001:db8::1]:5")), "any");
+    }
+}

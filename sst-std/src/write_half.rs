@@ -1,0 +1,189 @@
+//! [`WriteHalf`]: what this host writes.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use sst_nostd::stream::{self as core, SendState};
+use tokio::io::AsyncWrite;
+
+use crate::branch::Branch;
+use crate::error::{CODE_DROPPED, WriteError};
+use crate::shared::Inner;
+use crate::waiters::Interest;
+
+/// The writing half of a [`Stream`](crate::Stream).
+///
+/// Dropped before it was finished, it resets the stream: an end the writer did not mean never
+/// looks like one.
+#[derive(Debug)]
+pub struct WriteHalf {
+    branch: Branch,
+    is_finished: bool,
+    record: Record,
+}
+
+/// How far the record being written is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Record {
+    None,
+    /// Part of it is taken. If this is seen at the beginning of a call, the last one was cancelled.
+    Open,
+}
+
+impl WriteHalf {
+    pub(crate) const fn new(branch: Branch) -> Self {
+        Self { branch, is_finished: false, record: Record::None }
+    }
+
+    /// Writes a record: the bytes, and a mark after them. Waits for credit.
+    ///
+    /// Not cancel-safe as a whole: if the future is dropped after part of a long record was taken,
+    /// only a reset can follow ([`WriteError::RecordTorn`]), so that no torn record ever passes
+    /// for a whole one.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn write_record(&mut self, record: &[u8]) -> Result<(), WriteError> {
+        self.check_whole()?;
+        let mut rest = record;
+        loop {
+            let taken = poll_fn(|cx| {
+                poll(&self.branch, cx, |inner, now, handle| {
+                    inner.host.write_record(now, handle, rest)
+                })
+            })
+            .await?;
+            rest = rest.get(taken..).unwrap_or_default();
+            if rest.is_empty() {
+                self.record = Record::None;
+                return Ok(());
+            }
+            self.record = Record::Open;
+        }
+    }
+
+    /// Ends this direction and waits until the peer has everything.
+    ///
+    /// Cancel-safe: the end stands once the future was polled; calling again goes on waiting.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn finish(&mut self) -> Result<(), WriteError> {
+        poll_fn(|cx| self.poll_finish(cx)).await
+    }
+
+    /// Ends this direction without waiting: what was written will still be delivered, as long as
+    /// the session lasts.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn start_finish(&mut self) -> Result<(), WriteError> {
+        if self.is_finished {
+            return Ok(());
+        }
+        self.check_whole()?;
+        let (session, handle) = (&self.branch.stream.session, self.branch.stream.handle);
+        let finished = session.shared.act(|inner, now| {
+            inner.host.finish(now, handle).map_err(|error| translate(&self.branch, inner, error))
+        });
+        self.is_finished = finished.is_ok();
+        finished
+    }
+
+    /// The branch this half belongs to.
+    #[must_use]
+    pub const fn branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    fn check_whole(&self) -> Result<(), WriteError> {
+        if self.record == Record::Open { Err(WriteError::RecordTorn) } else { Ok(()) }
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        self.start_finish()?;
+        let (session, handle) = (&self.branch.stream.session, self.branch.stream.handle);
+        session.shared.poll_stream(cx, handle, Interest::Write, |inner, now| {
+            match inner.host.stream_info(handle).map(|info| info.send_state) {
+                Some(SendState::Delivered) => Poll::Ready(Ok(())),
+                Some(SendState::Open | SendState::Finishing)
+                    if !inner.is_closed(session.handle) =>
+                {
+                    Poll::Pending
+                }
+                _ => {
+                    let why = inner.host.write(now, handle, b"?").err();
+                    let why = why.unwrap_or(core::WriteError::UnknownStream);
+                    Poll::Ready(Err(translate(&self.branch, inner, why)))
+                }
+            }
+        })
+    }
+}
+
+impl AsyncWrite for WriteHalf {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check_whole()?;
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let written =
+            poll(&self.branch, cx, |inner, now, handle| inner.host.write(now, handle, bytes));
+        Poll::Ready(Ok(ready!(written)?))
+    }
+
+    /// Nothing to do: what is written leaves by itself, as fast as it may.
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`WriteHalf::finish`].
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(ready!(self.poll_finish(cx))?))
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.branch.reset(CODE_DROPPED);
+        }
+    }
+}
+
+fn poll<T>(
+    branch: &Branch,
+    cx: &mut Context<'_>,
+    write: impl FnOnce(
+        &mut Inner,
+        sst_nostd::time::Instant,
+        core::StreamHandle,
+    ) -> Result<T, core::WriteError>,
+) -> Poll<Result<T, WriteError>> {
+    let (session, handle) = (&branch.stream.session, branch.stream.handle);
+    session.shared.poll_stream(cx, handle, Interest::Write, |inner, now| {
+        match write(inner, now, handle) {
+            Ok(answer) => Poll::Ready(Ok(answer)),
+            Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(translate(branch, inner, error))),
+        }
+    })
+}
+
+fn translate(branch: &Branch, inner: &Inner, error: core::WriteError) -> WriteError {
+    let session = branch.stream.session.handle;
+    match error {
+        core::WriteError::Stopped(code) => WriteError::Stopped(code.as_u64()),
+        core::WriteError::Expired => WriteError::Expired,
+        core::WriteError::SessionClosed => inner.closed(session).into(),
+        _ if inner.is_closed(session) => inner.closed(session).into(),
+        core::WriteError::Finished => WriteError::Finished,
+        _ => WriteError::Ended,
+    }
+}

@@ -1,0 +1,35 @@
+//! What several test files start from.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::future::Future;
+use std::time::Duration;
+
+use sst_std::{Config, Endpoint, Identity, Session};
+
+/// Two endpoints on the loopback interface and the session between them.
+pub struct Pair {
+    pub near: Endpoint,
+    pub far: Endpoint,
+    pub here: Session,
+    pub there: Session,
+}
+
+pub async fn endpoint(change: impl FnOnce(&mut Config)) -> Endpoint {
+    let mut config = Config::new(Identity::generate().unwrap());
+    config.bind = vec!["127.0.0.1:0".parse().unwrap()];
+    change(&mut config);
+    Endpoint::bind(config).await.unwrap()
+}
+
+pub async fn pair() -> Pair {
+    let near = endpoint(|_| ()).await;
+    let far = endpoint(|config| config.accept = true).await;
+    let here = near.connect_to(Some(far.id()), far.local_addrs()[0]).await.unwrap();
+    let there = far.accept().await.unwrap();
+    Pair { near, far, here, there }
+}
+
+/// Fails instead of hanging.
+pub async fn timed<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), test).await.expect("the test hangs")
+}

@@ -1,0 +1,146 @@
+//! The file service between two endpoints: trees, resuming, damage, escapes.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use common::{Pair, pair, timed};
+use sst_std::files::{self, FetchOptions, FileError, FileServer, Refusal};
+
+/// Serves `directory` at the far end.
+async fn serving(directory: &Path, is_writable: bool) -> Pair {
+    let pair = pair().await;
+    let server = FileServer::open(directory, is_writable).unwrap();
+    let mut services = pair.there.offer_services(vec![files::offer()]);
+    tokio::spawn(async move {
+        while let Some(request) = services.accept().await {
+            tokio::spawn(server.clone().serve(request.into_stream()));
+        }
+    });
+    pair
+}
+
+fn make_tree(root: &Path) {
+    for directory in ["a/b/c", "empty", "many"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    fs::write(root.join("big"), (0..3_000_000_u32).map(|at| (at >> 5) as u8).collect::<Vec<_>>())
+        .unwrap();
+    fs::write(root.join("a/b/c/deep"), "deep").unwrap();
+    fs::write(root.join("a/nothing"), "").unwrap();
+    fs::write(root.join("a/ü \"name\""), "strange").unwrap();
+    for number in 0..100 {
+        fs::write(root.join(format!("many/{number}")), vec![number; 3_000]).unwrap();
+    }
+}
+
+fn contents(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut todo = vec![root.to_path_buf()];
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_string();
+            if path.is_dir() {
+                found.insert(name, None);
+                todo.push(path);
+            } else {
+                found.insert(name, Some(fs::read(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_tree_arrives_as_it_was_and_again_for_nothing() {
+    timed(async {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        make_tree(from.path());
+        let pair = serving(from.path(), false).await;
+        let to = to.path().join("copy");
+        let summary = files::fetch(&pair.here, "", &to, FetchOptions::default()).await.unwrap();
+        assert!(summary.errors.is_empty(), "{:?}", summary.errors);
+        assert_eq!((summary.files, summary.unchanged, summary.directories), (104, 0, 6));
+        assert!(contents(from.path()) == contents(&to));
+        let again = files::fetch(&pair.here, "", &to, FetchOptions::default()).await.unwrap();
+        assert_eq!((again.files, again.unchanged, again.bytes), (104, 104, 0));
+        let one = to.with_file_name("one");
+        let summary =
+            files::fetch(&pair.here, "a/b/c/deep", &one, FetchOptions::default()).await.unwrap();
+        assert_eq!((summary.files, summary.bytes), (1, 4));
+        assert_eq!(fs::read(one).unwrap(), b"deep");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_partial_file_is_continued_and_a_wrong_one_begun_again() {
+    timed(async {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        make_tree(from.path());
+        let pair = serving(from.path(), false).await;
+        let big = fs::read(from.path().join("big")).unwrap();
+        let (path, part) = (to.path().join("big"), to.path().join(".big.sst-part"));
+        fs::write(&part, &big[..2_000_000]).unwrap();
+        let summary =
+            files::fetch(&pair.here, "big", &path, FetchOptions::default()).await.unwrap();
+        assert_eq!(summary.bytes, 1_000_000);
+        assert!(fs::read(&path).unwrap() == big && !part.exists());
+        fs::remove_file(&path).unwrap();
+        fs::write(&part, vec![9; 2_000_000]).unwrap();
+        let summary =
+            files::fetch(&pair.here, "big", &path, FetchOptions::default()).await.unwrap();
+        assert_eq!(summary.bytes, 3_000_000);
+        assert!(fs::read(&path).unwrap() == big && !part.exists());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn paths_that_lead_out_and_absent_ones_are_refused() {
+    timed(async {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(from.path().join("file"), "x").unwrap();
+        std::os::unix::fs::symlink("/etc", from.path().join("etc")).unwrap();
+        let pair = serving(from.path(), false).await;
+        for (path, expected) in [
+            ("../file", Refusal::BadRequest),
+            ("etc/passwd", Refusal::WrongKind),
+            ("absent", Refusal::NotFound),
+            ("file/x", Refusal::WrongKind),
+        ] {
+            let to = to.path().join("x");
+            let error =
+                files::fetch(&pair.here, path, &to, FetchOptions::default()).await.unwrap_err();
+            let FileError::Refused { refusal, .. } = error else { panic!("{error}") };
+            assert_eq!(refusal, expected, "{path}");
+        }
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_can_be_put_where_that_is_allowed_but_never_over_others() {
+    timed(async {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = from.path().join("file");
+        fs::write(&file, vec![5; 1_000_000]).unwrap();
+        let pair = serving(to.path(), true).await;
+        let sent = files::put(&pair.here, &file, "new", |_| ()).await.unwrap();
+        assert_eq!(sent, 1_000_000);
+        assert_eq!(contents(from.path())["file"], contents(to.path())["new"]);
+        let error = files::put(&pair.here, &file, "new", |_| ()).await.unwrap_err();
+        assert!(matches!(error, FileError::Refused { refusal: Refusal::Exists, .. }), "{error}");
+        let error = files::put(&pair.here, &file, "../new", |_| ()).await.unwrap_err();
+        assert!(matches!(error, FileError::Refused { .. }), "{error}");
+        let locked = serving(to.path(), false).await;
+        let error = files::put(&locked.here, &file, "other", |_| ()).await.unwrap_err();
+        assert!(matches!(error, FileError::Refused { refusal: Refusal::ReadOnly, .. }), "{error}");
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 1);
+    })
+    .await;
+}
