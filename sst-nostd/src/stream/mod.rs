@@ -9,6 +9,7 @@
 mod acknowledge;
 mod children;
 mod datagram;
+mod datagram_in;
 mod events;
 mod fill;
 mod flags;
@@ -27,6 +28,7 @@ mod row;
 mod schedule;
 mod service;
 mod storage;
+mod store;
 mod teardown;
 mod tree;
 mod write;

@@ -110,7 +110,7 @@ impl Row {
     /// Counts one more of them.
     pub(super) fn count_refused(&mut self) {
         if self.nursery >= NO_NURSERY {
-            self.nursery = self.nursery.saturating_add(1).min(NONE);
+            self.nursery = self.nursery.saturating_add(1);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who sends first.
 
+use crate::id::StreamId;
+
 use super::*;
 
 /// The streams whose data the next packets carry, in order, at most `count`.
@@ -88,7 +90,7 @@ fn a_reader_may_ask_its_peer_to_hurry() {
     assert!(!streams.request_priority(tree, tree.root(), 9));
     pair.run();
     assert_eq!(pair.ends[0].info(one).priority, 9);
-    let id = crate::id::StreamId::ROOT;
+    let id = StreamId::ROOT;
     let frame = Frame::Priority { id, priority: 1 };
     assert_eq!(pair.hear(0, &frame), Err(Fault::StreamId));
 }

@@ -1,0 +1,133 @@
+//! Datagrams from the peer: queued at their parent until the application takes them, whatever
+//! form they came in.
+
+use crate::time::Instant;
+use crate::wire::{DatagramFrame, StreamCode};
+
+use super::datagram::{DatagramForm, LEN_BYTES, peek_len};
+use super::flags::{Events, State};
+use super::read::ReadError;
+use super::receive::Fault;
+use super::row::StreamHandle;
+use super::tree::Tree;
+use super::{Streams, copy_out};
+
+impl Streams<'_> {
+    /// Takes the next datagram of `parent`, and tells how it came. `Ok(None)`: none waits.
+    ///
+    /// # Errors
+    /// [`ReadError::BufferTooSmall`], and the datagram stays; [`ReadError::UnknownStream`].
+    pub fn recv_datagram(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<Option<(usize, DatagramForm)>, ReadError> {
+        let row = self.rows.get(parent).ok_or(ReadError::UnknownStream)?;
+        let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return Ok(None) };
+        if let Some(index) = nursery.datagram_streams.front() {
+            return self.recv_substream(tree, now, parent, index, buf);
+        }
+        let Some(len) = peek_len(&mut nursery.incoming, &self.pool) else { return Ok(None) };
+        let Some(to) = buf.get_mut(..len) else { return Err(ReadError::BufferTooSmall(len)) };
+        let start = nursery.incoming.head.saturating_add(LEN_BYTES);
+        copy_out(&mut nursery.incoming.rope, &self.pool, start, to);
+        nursery.incoming.skip(&mut self.pool, LEN_BYTES.saturating_add(len as u64));
+        self.feed_starved();
+        Ok(Some((len, DatagramForm::Stateless)))
+    }
+
+    /// Takes the next datagram of `parent` that came as a substream as what it is: a stream.
+    pub fn accept_datagram(
+        &mut self,
+        tree: &mut Tree,
+        parent: StreamHandle,
+    ) -> Option<StreamHandle> {
+        let nursery = self.rows.get(parent)?.nursery;
+        let index = self.nurseries.at_mut(nursery)?.datagram_streams.pop_front(&mut self.rows)?;
+        let child = self.rows.handle_at(index)?;
+        self.on_child_settled(tree, parent);
+        let row = self.rows.get_mut(child)?;
+        row.state.set(State::ACCEPTED);
+        row.state.clear(State::RELEASED);
+        self.tell(child, Events::READABLE);
+        Some(child)
+    }
+
+    /// A stateless datagram came. One that finds no room is dropped, as the network would.
+    pub(super) fn on_datagram(
+        &mut self,
+        tree: &mut Tree,
+        frame: &DatagramFrame<'_>,
+    ) -> Result<(), Fault> {
+        if frame.data.len() as u64 > u64::from(self.config.datagram_bytes) {
+            return Err(Fault::Protocol);
+        }
+        let Some(parent) = self.find_parent(tree, frame) else { return Ok(()) };
+        let limit = u64::from(self.config.datagram_queue_bytes);
+        let kept = self.kept_for_order();
+        let Some(nursery) = self.fetch_nursery(tree, parent) else { return Ok(()) };
+        let entry = LEN_BYTES.saturating_add(frame.data.len() as u64);
+        let is_full = nursery.incoming.len().saturating_add(entry) > limit;
+        let index = self.rows.get(parent).map_or(crate::storage::NONE, |row| row.nursery);
+        let Some(nursery) = self.nurseries.at_mut(index) else { return Ok(()) };
+        let len = (frame.data.len() as u32).to_be_bytes();
+        if !is_full && nursery.incoming.append(&mut self.pool, kept, &[&len, frame.data]) {
+            self.tell(parent, Events::DATAGRAM);
+        } else {
+            tree.dropped_datagrams = tree.dropped_datagrams.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn find_parent(&self, tree: &Tree, frame: &DatagramFrame<'_>) -> Option<StreamHandle> {
+        if frame.parent.is_root() {
+            return Some(tree.root);
+        }
+        self.find(tree.session, frame.parent)
+    }
+
+    /// A datagram that came as a substream is whole: it waits at its parent.
+    pub(super) fn on_datagram_whole(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+    ) {
+        let Some(row) = self.rows.get(stream) else { return };
+        if row.state.has_any(State::AWAITS_PARENT.with(State::PEER_RESET)) {
+            return;
+        }
+        let parent = row
+            .parent()
+            .filter(|parent| self.rows.get(*parent).is_some_and(|parent| !parent.is_dropped()));
+        let Some(parent) = parent else {
+            return self.turn_away(tree, now, stream, StreamCode::PARENT_GONE);
+        };
+        let Some(nursery) = self.rows.get(parent).map(|row| row.nursery) else { return };
+        let Some(nursery) = self.nurseries.at_mut(nursery) else { return };
+        if nursery.datagram_streams.push_back(&mut self.rows, stream.index()) {
+            self.tell(parent, Events::DATAGRAM);
+        }
+    }
+
+    fn recv_substream(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        index: u32,
+        buf: &mut [u8],
+    ) -> Result<Option<(usize, DatagramForm)>, ReadError> {
+        let Some(child) = self.rows.handle_at(index) else { return Ok(None) };
+        let Some(row) = self.rows.get(child) else { return Ok(None) };
+        let len = row.receiving.highest.saturating_sub(row.receiving.read);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let Some(to) = buf.get_mut(..len) else { return Err(ReadError::BufferTooSmall(len)) };
+        self.accept_datagram(tree, parent);
+        let read = if len == 0 { Ok(0) } else { self.read(tree, now, child, to) };
+        self.release(tree, now, child);
+        read.map(|read| Some((read, DatagramForm::Substream)))
+    }
+}

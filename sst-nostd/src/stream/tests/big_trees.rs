@@ -1,0 +1,131 @@
+//! A hundred thousand streams, deep and wide, on a small stack.
+
+use super::*;
+
+/// Two roots with room for a big tree, and a thread with a small stack.
+fn with_a_big_tree(test: impl FnOnce(Pair) + Send + 'static) {
+    let test = move || {
+        let config = StreamConfig {
+            root_children: 200_000,
+            children: 200_000,
+            id_window: MAX_ID_WINDOW,
+            ..CONFIG
+        };
+        let limits = StreamLimits { streams: 100_002, parents: 100_002, ..ROOMY };
+        test(Pair::with(1, config, &limits));
+    };
+    let thread = std::thread::Builder::new().stack_size(64 << 10).spawn(test).unwrap();
+    thread.join().unwrap();
+}
+
+/// Opens a hundred thousand streams, each under what `parent` says, all taken in by the peer.
+fn grow(pair: &mut Pair, deep: bool) -> Vec<StreamHandle> {
+    let root = pair.ends[0].root();
+    let mut streams = vec![root];
+    while streams.len() <= 100_000 {
+        let parent = if deep { streams[streams.len() - 1] } else { root };
+        match pair.ends[0].try_open(parent) {
+            Ok(stream) => streams.push(stream),
+            Err(error) => {
+                assert_eq!(error, OpenError::Blocked);
+                while pair.send(0) && pair.deliver() && pair.report() {}
+            }
+        }
+    }
+    while pair.send(0) && pair.deliver() && pair.report() {}
+    streams
+}
+
+#[test]
+fn a_chain_of_a_hundred_thousand_needs_no_stack() {
+    with_a_big_tree(|mut pair| {
+        let streams = grow(&mut pair, true);
+        assert_eq!(pair.ends[1].tree.stream_count(), 100_000);
+        let End { streams: all, tree } = &mut pair.ends[0];
+        assert!(all.set_priority(tree, streams[1], Some(3)));
+        let mut steps = 0;
+        while all.settle_priorities(tree) {
+            steps += 1;
+        }
+        assert!((1000..3000).contains(&steps), "{steps}");
+        assert_eq!(all.info(streams[100_000]).unwrap().priority, 3);
+        // At the peer nobody has accepted any of them: dropping the first turns all away.
+        let root = pair.ends[1].root();
+        let first = pair.ends[1].accept(root);
+        pair.release(1, first);
+        assert!(pair.ends[1].tree.ready.is_member(&pair.ends[1].streams.rows, 50_000));
+        for end in &mut pair.ends {
+            while !end.streams.tear_down(&mut end.tree) {}
+            assert!(end.streams.is_empty() && end.streams.index.is_empty());
+            assert_eq!(end.streams.nurseries.len(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_fan_of_a_hundred_thousand_is_opened_reranked_and_closed() {
+    with_a_big_tree(|mut pair| {
+        let streams = grow(&mut pair, false);
+        let End { streams: all, tree } = &mut pair.ends[0];
+        assert!(all.set_priority(tree, tree.root(), Some(-4)));
+        // The walk goes on although those it stands at go away.
+        let mut gone = 0;
+        loop {
+            for stream in &streams[1 + gone..11 + gone] {
+                all.release(tree, pair.now, *stream);
+            }
+            gone += 10;
+            if !all.settle_priorities(tree) {
+                break;
+            }
+        }
+        assert_eq!(all.info(streams[100_000]).unwrap().priority, -4);
+        assert_eq!(all.info(streams[50_000]).unwrap().priority, -4);
+        for stream in &streams[1 + gone..] {
+            all.release(tree, pair.now, *stream);
+        }
+        let root = pair.ends[1].root();
+        for _ in 0..100_000 {
+            let End { streams, tree } = &mut pair.ends[1];
+            if let Some(stream) = streams.accept_substream(tree, root) {
+                streams.release(tree, pair.now, stream);
+            }
+        }
+        while !pair.is_quiet() {
+            for at in [0, 1] {
+                pair.send(at);
+                while pair.deliver() || pair.report() {}
+            }
+        }
+        for end in &pair.ends {
+            assert_eq!(end.tree.stream_count(), 0);
+        }
+    });
+}
+
+#[test]
+fn tearing_down_leaves_nothing_of_a_busy_session() {
+    for_seeds(100, |seed| {
+        let mut pair = Pair::new(seed);
+        pair.weather = STORM;
+        let mut held = vec![pair.ends[0].root()];
+        for _ in 0..60 {
+            let parent = pair.random.pick(&held).unwrap();
+            if let Ok(stream) = pair.ends[0].try_open(parent) {
+                held.push(stream);
+                pair.ends[0].write(stream, &[1; 50]);
+            }
+            for _ in 0..4 {
+                pair.step();
+            }
+        }
+        for end in &mut pair.ends {
+            while !end.streams.tear_down(&mut end.tree) {}
+            let streams = &end.streams;
+            assert!(streams.is_empty() && streams.index.is_empty());
+            assert!(streams.eventful.is_empty() && streams.starved.is_empty());
+            assert_eq!((streams.pool.used_blocks(), streams.nurseries.len()), (0, 0));
+            assert_eq!((streams.gaps.len(), streams.ranges.len()), (0, 0));
+        }
+    });
+}
