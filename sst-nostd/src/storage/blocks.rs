@@ -81,14 +81,17 @@ impl<'s> BlockPool<'s> {
         self.block_shift
     }
 
-    /// Takes one block, its bytes zero and nothing after it.
+    /// Takes one block with nothing after it; its bytes are zero if `is_zeroed`, else whatever they
+    /// were.
     #[inline]
-    pub(super) fn take(&mut self) -> Result<u32, Full> {
+    pub(super) fn take(&mut self, is_zeroed: bool) -> Result<u32, Full> {
         let block = self.first_free;
         if let Some(next) = self.next.get_mut(block) {
             self.first_free = core::mem::replace(next, NONE);
             self.freed = self.freed.saturating_sub(1);
-            self.block_mut(block).fill(0);
+            if is_zeroed {
+                self.block_mut(block).fill(0);
+            }
             return Ok(block);
         }
         if self.next.len() >= self.limit as usize {
@@ -155,18 +158,18 @@ mod tests {
 
     fn takes_and_gives_back(mut pool: BlockPool<'_>) {
         assert_eq!((pool.block_len(), pool.limit_blocks(), counts(&pool)), (64, 3, (0, 3)));
-        let blocks = [(); 3].map(|()| pool.take().unwrap());
-        assert_eq!((pool.take(), counts(&pool)), (Err(Full), (3, 0)));
+        let blocks = [(); 3].map(|()| pool.take(true).unwrap());
+        assert_eq!((pool.take(true), counts(&pool)), (Err(Full), (3, 0)));
         pool.block_mut(blocks[1]).fill(7);
         assert!(pool.block(blocks[0]).iter().chain(pool.block(blocks[2])).all(|b| *b == 0));
         pool.link(blocks[1], blocks[0]);
         assert_eq!(pool.after(blocks[1]), blocks[0]);
         pool.give_back(blocks[1], blocks[0], 2);
         assert_eq!(counts(&pool), (1, 2));
-        let block = pool.take().unwrap();
+        let block = pool.take(true).unwrap();
         assert_eq!((block, pool.after(block)), (blocks[1], NONE));
         assert_eq!(pool.block(block), &[0; 64]);
-        assert_eq!((pool.take(), pool.take()), (Ok(blocks[0]), Err(Full)));
+        assert_eq!((pool.take(true), pool.take(true)), (Ok(blocks[0]), Err(Full)));
         assert_eq!((pool.block(NONE), pool.after(3)), (&[][..], NONE));
     }
 

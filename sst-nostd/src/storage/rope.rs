@@ -8,7 +8,7 @@ use super::{BlockPool, Full, NONE};
 /// Every method takes the pool; it must be the same one each time. Before a rope is dropped its
 /// blocks must be given back with [`clear_to`](Self::clear_to), else they stay taken.
 ///
-/// Bytes covered but never written are zero. A cursor remembers the block last read, so that
+/// Bytes covered but never written are whatever the block held before. A cursor remembers the block last read, so that
 /// going through the sequence costs constant time per block, as does writing at its end; going
 /// back before the cursor walks the chain from its head.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Rope {
         Self { base: [0; 2], head: NONE, tail: NONE, blocks: 0, cursor: NONE, cursor_number: 0 }
     }
 
-    /// Writes `bytes` at `pos`, taking zeroed blocks until the chain covers them (gap included).
+    /// Writes `bytes` at `pos`, taking blocks until the chain covers them (gap included).
     /// What lies below the base has been released: that part of `bytes` is ignored.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Rope {
         let pos = pos.max(self.base());
         let end = pos.checked_add(rest.len() as u64).ok_or(Full)?;
         let (tail, blocks) = (self.tail, self.blocks);
-        self.extend_to(pool, end)?;
+        self.extend_to(pool, end, false)?;
         let mut block = self.block_to_write(pool, pos, tail, blocks);
         let mut offset = self.offset(pool, pos);
         while !rest.is_empty() {
@@ -184,13 +184,18 @@ impl Rope {
     }
 
     /// Takes blocks until the chain covers everything below `end`; all or none.
-    pub(super) fn extend_to(&mut self, pool: &mut BlockPool<'_>, end: u64) -> Result<(), Full> {
+    pub(super) fn extend_to(
+        &mut self,
+        pool: &mut BlockPool<'_>,
+        end: u64,
+        is_zeroed: bool,
+    ) -> Result<(), Full> {
         let count = self.blocks_needed(pool, end);
         if count > pool.free_blocks() {
             return Err(Full);
         }
         for _ in 0..count {
-            let block = pool.take()?;
+            let block = pool.take(is_zeroed)?;
             if self.blocks == 0 {
                 self.head = block;
             } else {

@@ -10,7 +10,7 @@ impl Rope {
     pub fn set_bit(&mut self, pool: &mut BlockPool<'_>, pos: u64) -> Result<(), Full> {
         let byte = pos / 8;
         // No overflow: `byte` is at most an eighth of the highest position.
-        self.extend_to(pool, byte.saturating_add(1))?;
+        self.extend_to(pool, byte.saturating_add(1), true)?;
         if let Some(first) = self.chunk_at_mut(pool, byte).first_mut() {
             *first |= 1 << (pos % 8);
         }
