@@ -74,6 +74,9 @@ impl Streams<'_> {
 
     /// Writes as many frames of this session as fit into `out`, calling `note` with a receipt
     /// before each. Stops early when `note` answers false.
+    ///
+    /// `out` begins where the packet's frames do: a datagram that does not fit into one in which
+    /// nothing has been put yet fits no packet any more, and is dropped.
     pub fn fill(
         &mut self,
         tree: &mut Tree,

@@ -21,11 +21,11 @@ pub struct StreamLimits {
     pub streams: u32,
     /// Streams that are or were parents.
     pub parents: u32,
-    /// Streams that have marks or gaps at one time.
+    /// Streams that have marks or gaps at one time; at least 2, or no record can be written.
     pub gapped: u32,
     /// Sets of ranges, up to four for each such stream.
     pub range_sets: u32,
-    /// Blocks of the pool.
+    /// Blocks of the pool; at least 4, or two hosts that both write could wait for each other.
     pub blocks: u32,
     /// Bytes of one block: a power of two, at least 64.
     pub block_bytes: usize,
