@@ -87,8 +87,10 @@ impl Session {
         streams: &mut Streams<'_>,
     ) {
         let Some(tree) = &mut self.tree else { return };
+        let is_empty = builder.is_empty();
         builder.fill(sent, |writer, note| {
-            streams.fill(tree, now, writer, |receipt| note(receipts::pack(receipt))).is_closed
+            let note = |receipt| note(receipts::pack(receipt));
+            streams.fill(tree, now, writer, is_empty, note).is_closed
         });
     }
 

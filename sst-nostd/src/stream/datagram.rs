@@ -124,18 +124,25 @@ impl Streams<'_> {
             };
             let start = nursery.outgoing.head.saturating_add(LEN_BYTES + EXPIRY_BYTES);
             let entry = (LEN_BYTES + EXPIRY_BYTES).saturating_add(len as u64);
+            let mut sent = Ok(());
             let is_stale = expires_at.is_some_and(|at| at <= now);
             if !is_stale {
-                let is_first = !sink.filled.any && sink.out.position() == 0;
-                match put_datagram(nursery, &self.pool, id, start, len, sink, parent) {
-                    Ok(()) => {}
-                    Err(Progress::NoRoom) if is_first => {}
-                    Err(progress) => return Err(progress),
+                let header_len = DatagramHeader { parent: id, len: None }.encoded_len();
+                let fits = header_len.saturating_add(len) <= sink.out.remaining_len();
+                let is_first = sink.is_empty && sink.out.position() == 0;
+                if fits {
+                    sent = put_datagram(nursery, &self.pool, id, start, len, sink, parent);
+                } else if !is_first {
+                    return Err(Progress::NoRoom);
                 }
+            }
+            if sent == Err(Progress::NoRoom) {
+                return sent;
             }
             nursery.outgoing.skip(&mut self.pool, entry);
             self.feed_starved();
             self.wake_datagram_sender(parent);
+            sent?;
         }
     }
 
@@ -203,7 +210,7 @@ impl Streams<'_> {
     }
 }
 
-/// Writes one queued datagram into the packet.
+/// Writes one queued datagram, which fits, into the packet.
 fn put_datagram<F: FnMut(Receipt) -> bool>(
     nursery: &mut Nursery,
     pool: &BlockPool<'_>,
@@ -217,9 +224,6 @@ fn put_datagram<F: FnMut(Receipt) -> bool>(
     let mut header = DatagramHeader { parent: id, len: Some(len) };
     if header.encoded_len().saturating_add(len) > room {
         header.len = None;
-    }
-    if header.encoded_len().saturating_add(len) > room {
-        return Err(Progress::NoRoom);
     }
     let receipt = Receipt::Datagram { parent, len: u32::try_from(len).unwrap_or(u32::MAX) };
     if !(sink.note)(receipt) {

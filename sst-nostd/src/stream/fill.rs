@@ -37,6 +37,8 @@ pub(super) struct Sink<'a, 'b, F: FnMut(Receipt) -> bool> {
     pub(super) out: &'a mut Writer<'b>,
     pub(super) note: F,
     pub(super) filled: Filled,
+    /// The packet had no frame when filling began.
+    pub(super) is_empty: bool,
 }
 
 impl<F: FnMut(Receipt) -> bool> Sink<'_, '_, F> {
@@ -75,16 +77,18 @@ impl Streams<'_> {
     /// Writes as many frames of this session as fit into `out`, calling `note` with a receipt
     /// before each. Stops early when `note` answers false.
     ///
-    /// `out` begins where the packet's frames do: a datagram that does not fit into one in which
-    /// nothing has been put yet fits no packet any more, and is dropped.
+    /// `is_empty`: the packet has no other frame so far. A datagram that does not fit into such a
+    /// packet fits none any more, and is dropped.
     pub fn fill(
         &mut self,
         tree: &mut Tree,
         now: Instant,
         out: &mut Writer<'_>,
+        is_empty: bool,
         note: impl FnMut(Receipt) -> bool,
     ) -> Filled {
-        let mut sink = Sink { out, note, filled: Filled::default() };
+        let is_empty = is_empty && out.position() == 0;
+        let mut sink = Sink { out, note, filled: Filled::default(), is_empty };
         if self.write_session_frames(tree, &mut sink).is_err() {
             return sink.filled;
         }

@@ -193,6 +193,35 @@ fn a_datagram_that_no_packet_holds_any_more_does_not_stop_the_stream() {
 }
 
 #[test]
+fn a_datagram_that_fills_a_packet_is_sent_once() {
+    let mut pair = Pair::new(1);
+    for (payload, least) in [(98, 100), (97, 100), (96, 100)] {
+        pair.cast(&vec![1; payload], OPTIONS).unwrap();
+        (pair.least_bytes, pair.most_bytes) = (least, least);
+        pair.run();
+        assert_eq!(pair.catch().unwrap().0.len(), payload);
+        assert_eq!(pair.catch(), None);
+    }
+}
+
+#[test]
+fn a_datagram_waits_where_others_take_its_room_or_nothing_can_be_noted() {
+    let mut pair = Pair::new(1);
+    pair.cast(&[1; 1000], OPTIONS).unwrap();
+    let End { streams, tree } = &mut pair.ends[0];
+    // Behind an acknowledgement, and where receipts have run out.
+    for (room, is_empty, may_note) in [(900, false, true), (1200, true, false)] {
+        let mut bytes = [0; 1200];
+        let mut out = Writer::new(&mut bytes[..room]);
+        let filled = streams.fill(tree, pair.now, &mut out, is_empty, |_| may_note);
+        assert!(!filled.any && streams.has_work(tree));
+    }
+    pair.least_bytes = 1100;
+    pair.run();
+    assert_eq!(pair.catch().unwrap().0, [1; 1000]);
+}
+
+#[test]
 fn datagrams_larger_than_allowed_are_faults_or_refused() {
     let mut pair = Pair::new(1);
     let data = [0; 5001];

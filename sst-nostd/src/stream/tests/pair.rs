@@ -77,7 +77,7 @@ impl Pair {
         if !streams.has_work(tree) {
             return false;
         }
-        let filled = streams.fill(tree, self.now, &mut out, |receipt| {
+        let filled = streams.fill(tree, self.now, &mut out, true, |receipt| {
             receipts.push(receipt);
             true
         });

@@ -11,7 +11,7 @@ fn order(pair: &mut Pair, count: usize) -> Vec<StreamHandle> {
     while streams.has_work(tree) && order.len() < count {
         let mut bytes = [0; 150];
         let mut out = Writer::new(&mut bytes);
-        streams.fill(tree, pair.now, &mut out, |receipt| {
+        streams.fill(tree, pair.now, &mut out, true, |receipt| {
             if let Receipt::Stream { stream, len: 1.., .. } = receipt
                 && order.last() != Some(&stream)
             {

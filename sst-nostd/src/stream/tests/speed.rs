@@ -37,7 +37,7 @@ fn a_segment_of_a_bulk_stream() {
             assert_eq!(written, Ok(1200));
             let mut out = Writer::new(&mut packet);
             let mut noted = 0;
-            a.streams.fill(&mut a.tree, now, &mut out, |receipt| {
+            a.streams.fill(&mut a.tree, now, &mut out, true, |receipt| {
                 receipts[noted] = Some(receipt);
                 noted += 1;
                 true
@@ -51,7 +51,7 @@ fn a_segment_of_a_bulk_stream() {
             }
             let mut back = Writer::new(&mut packet);
             if b.streams.has_work(&b.tree) {
-                b.streams.fill(&mut b.tree, now, &mut back, |_| true);
+                b.streams.fill(&mut b.tree, now, &mut back, true, |_| true);
                 for frame in Frames::new(back.written()) {
                     a.streams.on_frame(&mut a.tree, now, &frame.unwrap()).unwrap();
                 }
