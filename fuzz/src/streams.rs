@@ -105,7 +105,7 @@ impl Pair {
         let mut bytes = vec![0; room];
         let mut out = Writer::new(&mut bytes);
         let mut receipts = vec![];
-        let filled = streams.fill(tree, self.now, &mut out, |receipt| {
+        let filled = streams.fill(tree, self.now, &mut out, true, |receipt| {
             receipts.push(receipt);
             true
         });
