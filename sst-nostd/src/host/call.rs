@@ -67,7 +67,7 @@ impl<C: Crypto> Host<'_, C> {
         let initiator = Initiator::new(&self.crypto, now, &call).map_err(call_error)?;
         let session = Session::new(dial.id, SessionState::Connecting);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
-        let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path);
+        let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path, now);
         let Some(negotiation) = self.add_negotiation(row) else {
             self.sessions.remove(session);
             return Err(ConnectError::NoCapacity);
@@ -209,6 +209,7 @@ impl<C: Crypto> Host<'_, C> {
         let id = row.channel.local_id();
         row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent);
         row.negotiation = Some(negotiation);
+        row.confirmed_at = Some(Instant::from_micros(u64::MAX));
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(finish, channel, id);
@@ -235,7 +236,9 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The peer has FINISH.
     pub(super) fn on_confirmed(&mut self, channel: u32) {
-        let negotiation = self.channels.at_mut(channel).and_then(|row| row.negotiation.take());
+        let Some(row) = self.channels.at_mut(channel) else { return };
+        row.confirmed_at = row.confirmed_at.map(|at| at.min(self.now));
+        let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.remove_negotiation(negotiation);
         }

@@ -24,6 +24,8 @@ pub struct NegotiationRow {
     pub(super) kind: Kind,
     pub(super) path: Path,
     pub(super) sends: u32,
+    /// When it began.
+    pub(super) begun_at: Instant,
     /// The hash of the INIT's ephemeral key, under which a repeated INIT is found.
     pub(super) init_hash: Option<u32>,
     link: Link,
@@ -55,8 +57,8 @@ impl fmt::Debug for NegotiationRow {
 }
 
 impl NegotiationRow {
-    pub(super) const fn new(kind: Kind, path: Path) -> Self {
-        Self { kind, path, sends: 0, init_hash: None, link: Link::new() }
+    pub(super) const fn new(kind: Kind, path: Path, begun_at: Instant) -> Self {
+        Self { kind, path, sends: 0, begun_at, init_hash: None, link: Link::new() }
     }
 
     /// The channel it is for, as this host named it.

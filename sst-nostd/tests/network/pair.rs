@@ -87,7 +87,11 @@ impl Pair {
                     self.incoming = Some(session);
                 }
                 Some(_) => {}
-                None => panic!("nobody came"),
+                None => panic!(
+                    "nobody came: {:?} {:?}",
+                    self.net.node(0).host.close_reason(self.session.expect("dialled")),
+                    self.net.node(1).host.stats()
+                ),
             }
         }
         self

@@ -21,14 +21,13 @@ fn a_nat_may_change_its_mind_often() {
     for interval in [5000, 1000, 300, 130, 85] {
         for is_download in [false, true] {
             let mut pair = behind_nat(Some(interval * MS));
-            let (from, session) =
-                if is_download { (1, pair.incoming) } else { (0, pair.session) };
+            let (from, session) = if is_download { (1, pair.incoming) } else { (0, pair.session) };
             let session = session.expect("a session");
             let mut transfer = Transfer::begin(&mut pair.net, from, 1 - from, session, 5 * MIB);
             let until = pair.net.now().after(60 * SECOND);
             transfer.run(&mut pair.net, until);
             let way = if is_download { "down" } else { "up" };
-            let info = pair.net.node(from).host.session_info(session);
+            let info = pair.net.node(from).host.close_reason(session);
             let got = transfer.received;
             assert!(transfer.ended.is_some(), "{interval} ms {way}: {got} bytes; {info:?}");
             println!("5 MiB {way}, new port each {interval} ms: {} ms", millis(transfer.elapsed()));
@@ -59,7 +58,10 @@ fn packets_raced_from_another_address_do_not_move_the_session() {
         let path = pair.net.node(1).host.session_info(incoming).and_then(|info| info.path);
         assert_eq!(path.map(|path| path.peer), Some(genuine));
     }
-    println!("2 MiB while raced: {} ms; {raced} bytes raced, {to_thief} sent to the thief", millis(transfer.elapsed()));
+    println!(
+        "2 MiB while raced: {} ms; {raced} bytes raced, {to_thief} sent to the thief",
+        millis(transfer.elapsed())
+    );
     assert!(to_thief <= raced);
     assert!(transfer.elapsed() <= 2200 * MS);
 }

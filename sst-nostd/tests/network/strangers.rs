@@ -30,7 +30,8 @@ fn random_bytes_are_not_answered_but_by_lost_which_is_smaller() {
             let len = random.below(1501) as usize;
             let mut packet: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
             if let Some(first) = packet.first_mut() {
-                *first = if round % 2 == 0 { random.next() as u8 } else { 0xC0 | (round % 11) as u8 };
+                *first =
+                    if round % 2 == 0 { random.next() as u8 } else { 0xC0 | (round % 11) as u8 };
             }
             let kind = packet.first().copied().unwrap_or(0);
             let (count, bytes) = answers(&mut pair.net, &packet);
@@ -42,7 +43,10 @@ fn random_bytes_are_not_answered_but_by_lost_which_is_smaller() {
                 pair.net.run_for(MS);
             }
         }
-        println!("{cookies:?}: 60000 junk packets, LOST sent {}, others {}", answered[1], answered[0]);
+        println!(
+            "{cookies:?}: 60000 junk packets, LOST sent {}, others {}",
+            answered[1], answered[0]
+        );
     }
 }
 
