@@ -1,0 +1,130 @@
+//! How a scenario ends: the links heal, everything arrives, everything is let go of.
+
+use std::format;
+use std::vec::Vec;
+
+use crate::session::SessionState;
+use crate::time::Duration;
+
+use super::Scenario;
+use super::plan::healed;
+
+/// How long everything may take to arrive once the links are whole: idle timeouts and clocks
+/// that were set back included.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+impl Scenario {
+    /// The links heal; what was begun must end, or end in a typed error.
+    pub(super) fn heal(&mut self) {
+        self.is_healing = true;
+        let now = self.network.now();
+        for link in self.network.links_mut() {
+            link.config = healed(&link.config);
+        }
+        for node in 0..self.network.node_count() {
+            self.network.node_mut(node).clock.set_stopped(now, false);
+            if let Some(nat) = &mut self.network.node_mut(node).nat {
+                nat.rebind_interval = None;
+            }
+        }
+        for node in 0..self.network.node_count() {
+            let streams: Vec<_> =
+                self.applications[node].streams.values().map(|held| held.stream).collect();
+            for stream in streams {
+                self.read_stream(node, stream);
+            }
+        }
+        let until = self.network.now().after(PATIENCE);
+        let step = Duration::from_secs(5);
+        while self.fault.is_none() && self.network.now() < until && self.unsettled().is_some() {
+            self.advance(self.network.now().after(step));
+        }
+        if let Some(what) = self.unsettled().filter(|_| self.fault.is_none()) {
+            self.fail(format!("healed for {PATIENCE:?}, and still {what}"));
+        }
+    }
+
+    /// Something that has neither arrived nor failed.
+    fn unsettled(&self) -> Option<std::string::String> {
+        for (node, application) in self.applications.iter().enumerate() {
+            for known in &application.sessions {
+                let info = self.network.node(node).host.session_info(known.handle);
+                let state = info.map(|info| info.state);
+                if state.is_some_and(|s| s != SessionState::Ready && s != SessionState::Closed) {
+                    return Some(format!("host {node} has a session {state:?}"));
+                }
+            }
+            for held in application.streams.values() {
+                let is_out = held.outgoing.as_ref().is_none_or(|out| out.is_over);
+                let is_in = held.incoming.as_ref().is_none_or(|incoming| incoming.is_over);
+                if !is_out || !is_in {
+                    let host = &self.network.node(node).host;
+                    let info = host.stream_info(held.stream);
+                    let reason = host.close_reason(held.session);
+                    let what = if is_out { "unread" } else { "unwritten" };
+                    let stats = host.session_info(held.session);
+                    return Some(format!(
+                        "host {node}, to {}: {what} {info:?} {reason:?} {stats:?} {:?}",
+                        held.peer,
+                        host.stats()
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// All is closed and released; nothing may remain.
+    pub(super) fn let_go(&mut self) {
+        for node in 0..self.network.node_count() {
+            let sessions: Vec<_> =
+                self.applications[node].sessions.iter().map(|known| known.handle).collect();
+            for session in sessions {
+                let is_abrupt = self.random.one_in(4);
+                let (host, now) = self.network.host(node);
+                let _ = if is_abrupt {
+                    host.abort(now, session, 2, "the end")
+                } else {
+                    host.close(now, session, 1, "the end")
+                };
+            }
+        }
+        self.advance(self.network.now().after(Duration::from_secs(40)));
+        for node in 0..self.network.node_count() {
+            self.check_closed(node);
+            let sessions: Vec<_> =
+                self.applications[node].sessions.iter().map(|known| known.handle).collect();
+            for session in sessions {
+                let (host, now) = self.network.host(node);
+                host.release_session(now, session);
+                self.forget(node, session);
+            }
+        }
+        self.advance(self.network.now().after(Duration::from_secs(40)));
+        for node in 0..self.network.node_count() {
+            let stats = self.network.node(node).host.stats();
+            self.packets += stats.sent_packets;
+            let held = [
+                u64::from(stats.sessions),
+                u64::from(stats.channels),
+                u64::from(stats.streams),
+                stats.bytes_held,
+                u64::from(stats.packets_in_flight),
+                u64::from(stats.half_open),
+            ];
+            if held != [0; 6] {
+                self.fail(format!("host {node} keeps something: {stats:?}"));
+            }
+        }
+    }
+
+    fn check_closed(&mut self, node: usize) {
+        for known in self.applications[node].sessions.clone() {
+            let info = self.network.node(node).host.session_info(known.handle);
+            let state = info.map(|info| info.state);
+            if state.is_some_and(|state| state != SessionState::Closed) {
+                self.fail(format!("host {node}: closed 40 s ago, and still {info:?}"));
+            }
+        }
+    }
+}
