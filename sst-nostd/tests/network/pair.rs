@@ -148,6 +148,9 @@ impl Transfer {
     pub fn run(&mut self, net: &mut Network, until: Instant) {
         while self.ended.is_none() {
             let Some((node, event)) = net.next_event(until) else { break };
+            if let Event::Session(session, SessionEvent::Closed) = event {
+                println!("  {node} closed: {:?}", net.node(node).host.close_reason(session));
+            }
             self.on_event(net, node, &event);
         }
         assert_eq!(net.spinning(), None, "a host spins");

@@ -77,13 +77,15 @@ impl Scenario {
 
     /// Notes a session that the application has a handle of.
     pub(super) fn learn(&mut self, node: usize, session: SessionHandle) {
-        if self.known(node, session).is_some() {
-            return;
-        }
         let info = self.network.node(node).host.session_info(session);
         let peer = info.and_then(|info| info.peer);
         let peer = peer.and_then(|peer| self.ids.iter().position(|id| *id == peer));
         let peer = peer.unwrap_or(usize::MAX);
+        if let Some(known) = self.known(node, session) {
+            // Who answered a call to an address alone is known only now.
+            known.peer = peer;
+            return;
+        }
         let known = Known { handle: session, peer, is_ready: false, is_closed: false };
         self.applications[node].sessions.push(known);
     }

@@ -17,7 +17,7 @@ use crate::id::HostId;
 use crate::stream::StreamHandle;
 use crate::time::Instant;
 
-use super::model::{Model, Shape};
+use super::model::Model;
 use super::network::Network;
 use super::random::Random;
 
@@ -146,8 +146,8 @@ impl Scenario {
     }
 
     fn run(&mut self) {
-        let length = self.random.within(1, 8) * 1_000_000;
-        let operations = self.random.within(20, 400);
+        let length = self.random.within(1, 12) * 1_000_000;
+        let operations = self.random.within(20, 600);
         for _ in 0..operations {
             let pause = self.random.below(2 * length / operations);
             self.advance(self.network.now().after(core::time::Duration::from_micros(pause)));
@@ -197,10 +197,6 @@ impl Scenario {
     fn fail(&mut self, what: String) {
         let at = self.network.now().since(super::START);
         self.fault.get_or_insert(format!("seed {} at {at:?}: {what}", self.seed));
-    }
-
-    fn shape_of(&mut self, number: u64) -> Shape {
-        self.model.half(number).map_or(Shape::Bytes, |half| half.shape)
     }
 }
 

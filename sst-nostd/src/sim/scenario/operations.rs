@@ -16,6 +16,10 @@ impl Scenario {
         if self.applications[node].sessions.iter().all(|known| known.is_closed) {
             return self.dial_someone(node);
         }
+        let has_ready = self.some_session(node).is_some();
+        if !has_ready && !self.random.one_in(5) {
+            return;
+        }
         match self.random.below(100) {
             0..4 => self.dial_someone(node),
             4..34 => self.open_somewhere(node),
@@ -25,8 +29,8 @@ impl Scenario {
             82..90 => self.change_session(node),
             90..92 => self.set_clock(node),
             92..94 => self.lose_port(node),
-            94..97 => self.darken(),
-            97 if self.random.one_in(3) => self.restart(node),
+            94..96 => self.darken(),
+            96 if self.random.one_in(3) => self.restart(node),
             _ => self.forget_closed(node),
         }
     }
@@ -136,16 +140,16 @@ impl Scenario {
         let Some(held) = self.some_stream(node) else { return };
         let stream = held.stream;
         let code = StreamCode::application(self.random.next() as u32);
-        let choice = self.random.below(12);
+        let choice = self.random.below(20);
         let priority = self.random.next() as i8;
         let lifetime = millis(&mut self.random, 1, 2000);
         let (host, now) = self.network.host(node);
         match choice {
-            0 | 1 => {
+            0 => {
                 host.reset(now, stream, code);
                 self.abandon(node, &held);
             }
-            2 | 3 => {
+            2 => {
                 host.stop(now, stream, code);
                 if let Some(incoming) = self.held(node, stream).and_then(|h| h.incoming.as_mut()) {
                     incoming.is_over = true;
@@ -187,19 +191,19 @@ impl Scenario {
 
     fn change_session(&mut self, node: usize) {
         let Some(session) = self.some_session(node) else { return };
-        let choice = self.random.below(12);
+        let (choice, is_final) = (self.random.below(12), self.random.one_in(2));
         let timeout = self.random.one_in(2).then(|| millis(&mut self.random, 200, 3000));
         let (host, now) = self.network.host(node);
         match choice {
             0..6 => host.update_keys(session),
             6..8 => host.set_keep_alive(session, timeout),
-            8 => {
+            8 if is_final => {
                 let _ = host.close(now, session, 3, "enough");
             }
-            9 => {
+            9 if is_final => {
                 let _ = host.abort(now, session, 4, "at once");
             }
-            10 => {
+            10 if is_final => {
                 host.release_session(now, session);
                 self.forget(node, session);
             }

@@ -21,7 +21,7 @@ impl Scenario {
         let mut random = Random::new(seed);
         let mut network = Network::new(random.next());
         let hosts = random.pick(&[2, 2, 2, 3, 4]);
-        for node in 0..hosts {
+        for _ in 0..hosts {
             let config = config(&mut random);
             let node = network.add_node(config, limits(&mut random));
             let segments = random.pick(&[1, 1, 4, 10]);
@@ -34,8 +34,9 @@ impl Scenario {
         }
         for from in 0..hosts {
             for to in 0..from {
-                let severity = random.below(4) as u32;
-                let delay = millis(&mut random, 0, 120);
+                let severity = random.pick(&[0, 0, 1, 1, 2, 3]);
+                let most = random.pick(&[10, 40, 150]);
+                let delay = millis(&mut random, 0, most);
                 for (a, b) in [(from, to), (to, from)] {
                     network.link_mut(a, b).config = link(&mut random, delay, severity);
                 }
