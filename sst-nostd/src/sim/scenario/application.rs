@@ -15,6 +15,9 @@ use super::{Held, Incoming, Known, Outgoing, Scenario, Way, key};
 
 impl Scenario {
     pub(super) fn on_event(&mut self, node: usize, event: &Event) {
+        if std::env::var("TRACE").is_ok() {
+            std::eprintln!("{:?} event {node} {event:?}", self.network.now().since(crate::sim::START));
+        }
         match *event {
             Event::Session(session, event) => self.on_session_event(node, session, event),
             Event::Stream(session, stream, event) => {

@@ -9,9 +9,9 @@ use crate::time::Duration;
 use super::Scenario;
 use super::plan::healed;
 
-/// How long everything may take to arrive once the links are whole: idle timeouts and clocks
-/// that were set back included.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// How long nothing at all may happen once the links are whole, before everything has arrived:
+/// idle timeouts and clocks that were set back included.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Scenario {
     /// The links heal; what was begun must end, or end in a typed error.
@@ -34,14 +34,25 @@ impl Scenario {
                 self.read_stream(node, stream);
             }
         }
-        let until = self.network.now().after(PATIENCE);
-        let step = Duration::from_secs(5);
-        while self.fault.is_none() && self.network.now() < until && self.unsettled().is_some() {
-            self.advance(self.network.now().after(step));
+        let (mut done, mut done_at) = (self.progress(), now);
+        while self.fault.is_none() && self.unsettled().is_some() {
+            self.advance(self.network.now().after(Duration::from_secs(5)));
+            let progress = self.progress();
+            if progress != done {
+                (done, done_at) = (progress, self.network.now());
+            } else if self.network.now().since(done_at) > PATIENCE {
+                break;
+            }
         }
         if let Some(what) = self.unsettled().filter(|_| self.fault.is_none()) {
-            self.fail(format!("healed for {PATIENCE:?}, and still {what}"));
+            self.fail(format!("no progress for {PATIENCE:?}, and still {what}"));
         }
+    }
+
+    /// What was taken from applications and given to them so far.
+    fn progress(&self) -> (u64, u64) {
+        let written = self.model.halves.iter().map(|half| half.written + half.records).sum();
+        (self.bytes, written)
     }
 
     /// Something that has neither arrived nor failed.

@@ -50,7 +50,11 @@ impl Scenario {
         let id = (!self.random.one_in(8)).then(|| self.ids[peer]);
         let path = self.network.path_to(peer);
         let (host, now) = self.network.host(node);
-        if let Ok(session) = host.connect(now, Dial { path, id }) {
+        let result = host.connect(now, Dial { path, id });
+        if std::env::var("TRACE").is_ok() {
+            std::eprintln!("{:?} {node} dials {peer} {:?} {result:?}", self.network.now().since(crate::sim::START), id.is_some());
+        }
+        if let Ok(session) = result {
             self.learn(node, session);
         }
     }
