@@ -132,7 +132,13 @@ impl<C: Crypto> Host<'_, C> {
         };
         self.remove_negotiation(index);
         if !self.attach(now, path, session, ready, rtt) {
-            self.forget_if_over(session);
+            // A call of this host's own may have waited for this.
+            if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) {
+                self.remove_channel(now, channel);
+            }
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
+            self.end_at_once(session, reason);
             return Err(Ignored::NoCapacity);
         }
         self.note_incoming(session);

@@ -207,7 +207,14 @@ impl<C: Crypto> Host<'_, C> {
         let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
         let Some(row) = self.channels.at_mut(channel) else { return };
         let id = row.channel.local_id();
-        row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent);
+        if !row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent) {
+            // It could not be sent again if it were lost, so it is not sent at all.
+            self.remove_channel(now, channel);
+            self.remove_negotiation(negotiation);
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for its packets");
+            return self.end_at_once(session, reason);
+        }
         row.negotiation = Some(negotiation);
         row.confirmed_at = Some(Instant::from_micros(u64::MAX));
         if let Some(row) = self.negotiations.at_mut(negotiation) {
@@ -271,7 +278,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A session that never had a channel is over.
-    fn end_at_once(&mut self, session: u32, reason: CloseReason) {
+    pub(super) fn end_at_once(&mut self, session: u32, reason: CloseReason) {
         if let Some(row) = self.sessions.at_mut(session) {
             row.on_over(reason);
         }

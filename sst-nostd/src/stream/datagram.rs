@@ -226,10 +226,12 @@ impl Streams<'_> {
             let start = nursery.outgoing.head.saturating_add(LEN_BYTES + EXPIRY_BYTES);
             let entry = (LEN_BYTES + EXPIRY_BYTES).saturating_add(len as u64);
             let is_stale = expires_at.is_some_and(|at| at <= now);
+            let mut is_closed = false;
             if !is_stale {
                 let is_first = !sink.filled.any && sink.out.position() == 0;
                 match put_datagram(nursery, &self.pool, id, start, len, sink, parent) {
                     Ok(()) => {}
+                    Err(Progress::Closed) => is_closed = true,
                     Err(Progress::NoRoom) if is_first => {}
                     Err(progress) => return Err(progress),
                 }
@@ -237,6 +239,9 @@ impl Streams<'_> {
             nursery.outgoing.skip(&mut self.pool, entry);
             self.feed_starved();
             self.wake_datagram_sender(parent);
+            if is_closed {
+                return Err(Progress::Closed);
+            }
         }
     }
 

@@ -125,7 +125,11 @@ impl Scenario {
             let bytes = model::datagram(self.model.next_datagram(), len);
             let (host, now) = self.network.host(node);
             let Some(info) = host.stream_info(parent) else { return };
-            if host.send_datagram(now, parent, &bytes, options).is_ok() {
+            let result = host.send_datagram(now, parent, &bytes, options);
+            if std::env::var("TRACE").is_ok() {
+                std::eprintln!("  {node} sends datagram {options:?} {len} {:02x?} {result:?}", &bytes[..len.min(8)]);
+            }
+            if result.is_ok() {
                 let parent = info.id.as_u64();
                 let datagram =
                     Datagram { sender: node, receiver: peer, parent, len, is_received: false };
