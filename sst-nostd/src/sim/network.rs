@@ -253,7 +253,12 @@ impl Network {
         let head: Vec<u8> = packet.iter().take(6).copied().collect();
         self.last_result = host.handle_packet(local, path, ecn, &mut packet);
         if std::env::var("TRACE").is_ok() {
-            std::eprintln!("{:?} -> {index} from {from} {head:02x?} {} {:?}", self.now.since(START), packet.len(), self.last_result);
+            std::eprintln!(
+                "{:?} -> {index} from {from} {head:02x?} {} {:?}",
+                self.now.since(START),
+                packet.len(),
+                self.last_result
+            );
         }
         self.count_step(index);
     }

@@ -16,7 +16,10 @@ use super::{Held, Incoming, Known, Outgoing, Scenario, Way, key};
 impl Scenario {
     pub(super) fn on_event(&mut self, node: usize, event: &Event) {
         if std::env::var("TRACE").is_ok() {
-            std::eprintln!("{:?} event {node} {event:?}", self.network.now().since(crate::sim::START));
+            std::eprintln!(
+                "{:?} event {node} {event:?}",
+                self.network.now().since(crate::sim::START)
+            );
         }
         match *event {
             Event::Session(session, event) => self.on_session_event(node, session, event),
@@ -403,7 +406,10 @@ impl Scenario {
             let Ok(Some((len, form))) = host.recv_datagram(now, on, &mut buffer) else { break };
             self.datagrams += 1;
             if std::env::var("TRACE").is_ok() {
-                std::eprintln!("  {node} got datagram {form:?} {len} {:02x?}", &buffer[..len.min(8)]);
+                std::eprintln!(
+                    "  {node} got datagram {form:?} {len} {:02x?}",
+                    &buffer[..len.min(8)]
+                );
             }
             if let Err(what) = self.model.on_datagram(peer, node, parent, &buffer[..len]) {
                 return self.fail(format!("host {node}: {what}"));

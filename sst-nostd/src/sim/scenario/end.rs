@@ -1,13 +1,14 @@
 //! How a scenario ends: the links heal, everything arrives, everything is let go of.
 
 use std::format;
+use std::string::String;
 use std::vec::Vec;
 
 use crate::session::SessionState;
 use crate::time::Duration;
 
-use super::Scenario;
 use super::plan::healed;
+use super::{Held, Scenario};
 
 /// How long nothing at all may happen once the links are whole, before everything has arrived:
 /// idle timeouts and clocks that were set back included.
@@ -37,6 +38,10 @@ impl Scenario {
         let (mut done, mut done_at) = (self.progress(), now);
         while self.fault.is_none() && self.unsettled().is_some() {
             self.advance(self.network.now().after(Duration::from_secs(5)));
+            // Sessions that are over hold memory that others may wait for, until released.
+            for node in 0..self.network.node_count() {
+                self.forget_closed(node);
+            }
             let progress = self.progress();
             if progress != done {
                 (done, done_at) = (progress, self.network.now());
@@ -56,7 +61,7 @@ impl Scenario {
     }
 
     /// Something that has neither arrived nor failed.
-    fn unsettled(&self) -> Option<std::string::String> {
+    fn unsettled(&self) -> Option<String> {
         for (node, application) in self.applications.iter().enumerate() {
             for known in &application.sessions {
                 let info = self.network.node(node).host.session_info(known.handle);
@@ -69,20 +74,32 @@ impl Scenario {
                 let is_out = held.outgoing.as_ref().is_none_or(|out| out.is_over);
                 let is_in = held.incoming.as_ref().is_none_or(|incoming| incoming.is_over);
                 if !is_out || !is_in {
-                    let host = &self.network.node(node).host;
-                    let info = host.stream_info(held.stream);
-                    let reason = host.close_reason(held.session);
-                    let what = if is_out { "unread" } else { "unwritten" };
-                    let stats = host.session_info(held.session);
-                    return Some(format!(
-                        "host {node}, to {}: {what} {info:?} {reason:?} {stats:?} {:?}",
-                        held.peer,
-                        host.stats()
-                    ));
+                    return Some(self.describe(node, held));
                 }
             }
         }
         None
+    }
+
+    /// A stream as both hosts see it.
+    fn describe(&self, node: usize, held: &Held) -> String {
+        let mut text =
+            format!("host {node}, to {}: {:?} {:?}", held.peer, held.outgoing, held.incoming);
+        let peers = self.applications.get(held.peer);
+        let peers = peers.and_then(|peer| peer.streams.values().find(|other| other.id == held.id));
+        for (node, held) in [(node, Some(held)), (held.peer, peers)] {
+            let Some(held) = held else { continue };
+            let host = &self.network.node(node).host;
+            let (stats, pool) = (host.stats(), self.network.node(node).limits().streams);
+            let used = (stats.streams, stats.bytes_held, stats.packets_in_flight);
+            text += &format!(
+                "\nat {node}: {:?} {:?} {:?} {used:?} of {pool:?}",
+                host.stream_info(held.stream),
+                host.session_info(held.session).map(|info| (info.state, info.streams)),
+                host.close_reason(held.session),
+            );
+        }
+        text
     }
 
     /// All is closed and released; nothing may remain.

@@ -52,7 +52,11 @@ impl Scenario {
         let (host, now) = self.network.host(node);
         let result = host.connect(now, Dial { path, id });
         if std::env::var("TRACE").is_ok() {
-            std::eprintln!("{:?} {node} dials {peer} {:?} {result:?}", self.network.now().since(crate::sim::START), id.is_some());
+            std::eprintln!(
+                "{:?} {node} dials {peer} {:?} {result:?}",
+                self.network.now().since(crate::sim::START),
+                id.is_some()
+            );
         }
         if let Ok(session) = result {
             self.learn(node, session);
@@ -127,7 +131,10 @@ impl Scenario {
             let Some(info) = host.stream_info(parent) else { return };
             let result = host.send_datagram(now, parent, &bytes, options);
             if std::env::var("TRACE").is_ok() {
-                std::eprintln!("  {node} sends datagram {options:?} {len} {:02x?} {result:?}", &bytes[..len.min(8)]);
+                std::eprintln!(
+                    "  {node} sends datagram {options:?} {len} {:02x?} {result:?}",
+                    &bytes[..len.min(8)]
+                );
             }
             if result.is_ok() {
                 let parent = info.id.as_u64();
@@ -269,7 +276,7 @@ impl Scenario {
         self.network.restart(node);
     }
 
-    fn forget_closed(&mut self, node: usize) {
+    pub(super) fn forget_closed(&mut self, node: usize) {
         let closed = self.applications[node].sessions.iter().find(|known| known.is_closed);
         if let Some(session) = closed.map(|known| known.handle) {
             let (host, now) = self.network.host(node);
