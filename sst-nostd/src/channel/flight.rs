@@ -316,6 +316,11 @@ impl Flight {
         (self.packets > 0).then(|| self.pto.at(self.pto_from, base))
     }
 
+    /// Since when the probe timer runs.
+    pub(super) const fn pto_from(&self) -> Instant {
+        self.pto_from
+    }
+
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -116,6 +116,9 @@ enum Finish {
     Waiting,
 }
 
+/// The longest pause between two FINISHes, as between two INITs.
+const MAX_FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+
 impl<C: Crypto> Channel<C> {
     /// The channel that a negotiation has agreed on.
     ///
@@ -422,7 +425,10 @@ impl<C: Crypto> Channel<C> {
         // FINISH is acknowledged at once.
         let is_confirmed = self.finish == Finish::Confirmed;
         let delay = if is_confirmed { self.peer_max_ack_delay } else { Duration::ZERO };
-        self.flight.pto_at(delay)
+        let at = self.flight.pto_at(delay)?;
+        // And the peer forgets the negotiation after a while.
+        let latest = self.flight.pto_from().after(MAX_FINISH_TIMEOUT);
+        Some(if is_confirmed { at } else { at.min(latest) })
     }
 
     fn expires_at(&self) -> Option<Instant> {

@@ -216,7 +216,7 @@ impl<C: Crypto> Host<'_, C> {
             return self.end_at_once(session, reason);
         }
         row.negotiation = Some(negotiation);
-        row.confirmed_at = Some(Instant::from_micros(u64::MAX));
+        row.confirmed = Some(u64::MAX);
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(finish, channel, id);
@@ -244,7 +244,8 @@ impl<C: Crypto> Host<'_, C> {
     /// The peer has FINISH.
     pub(super) fn on_confirmed(&mut self, channel: u32) {
         let Some(row) = self.channels.at_mut(channel) else { return };
-        row.confirmed_at = row.confirmed_at.map(|at| at.min(self.now));
+        self.turn = self.turn.saturating_add(1);
+        row.confirmed = row.confirmed.map(|turn| turn.min(self.turn));
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.remove_negotiation(negotiation);
@@ -262,6 +263,15 @@ impl<C: Crypto> Host<'_, C> {
             let reason = "no answer: is the address right, the host up, the identity its own?";
             CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason)
         };
+        self.end_at_once(session, reason);
+    }
+
+    /// The peer answered the call, and then never a packet: it may not have FINISH.
+    pub(super) fn on_never_confirmed(&mut self, now: Instant, channel: u32) {
+        let Some(session) = self.channels.at(channel).map(|row| row.session) else { return };
+        let reason = "the peer answered the call and was not heard again";
+        let reason = CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
+        self.remove_channel(now, channel);
         self.end_at_once(session, reason);
     }
 

@@ -25,8 +25,9 @@ pub struct ChannelRow<C: Crypto> {
     pub(super) peer_token: Option<[u8; 16]>,
     /// When the row is freed, once the session is over.
     pub(super) ends_at: Option<Instant>,
-    /// Where this host dialled: when the peer was known to have FINISH, the end of time before.
-    pub(super) confirmed_at: Option<Instant>,
+    /// Where this host dialled: the turn at which the peer was known to have FINISH, the last of
+    /// all before.
+    pub(super) confirmed: Option<u64>,
     /// Index of the negotiation that keeps FINISH until the peer has it.
     pub(super) negotiation: Option<u32>,
     pub(super) link: Link,
@@ -61,7 +62,7 @@ impl<C: Crypto> Host<'_, C> {
             hash,
             peer_token: peer.reset_token,
             ends_at: None,
-            confirmed_at: None,
+            confirmed: None,
             negotiation: None,
             link: Link::new(),
         };

@@ -58,6 +58,15 @@ fn packets_raced_from_another_address_do_not_move_the_session() {
         let path = pair.net.node(1).host.session_info(incoming).and_then(|info| info.path);
         assert_eq!(path.map(|path| path.peer), Some(genuine));
     }
+    if transfer.ended.is_none() {
+        let host = &pair.net.node(0).host;
+        panic!(
+            "{} bytes, {:?} {:?}",
+            transfer.received,
+            host.close_reason(session),
+            host.session_info(session)
+        );
+    }
     println!(
         "2 MiB while raced: {} ms; {raced} bytes raced, {to_thief} sent to the thief",
         millis(transfer.elapsed())

@@ -99,6 +99,21 @@ impl Scenario {
                 host.close_reason(held.session),
             );
         }
+        for (node, application) in self.applications.iter().enumerate() {
+            let stats = self.network.node(node).host.stats();
+            text += &format!(
+                "\n{node}: {} sessions, {} channels, {} streams",
+                stats.sessions, stats.channels, stats.streams
+            );
+            for known in &application.sessions {
+                let info = self.network.node(node).host.session_info(known.handle);
+                text += &format!("\n  {known:?} {:?}", info.map(|info| (info.state, info.streams)));
+            }
+            for held in application.streams.values() {
+                let info = self.network.node(node).host.stream_info(held.stream);
+                text += &format!("\n    {:?} {info:?}", held.session);
+            }
+        }
         text
     }
 
