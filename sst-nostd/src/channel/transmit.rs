@@ -306,6 +306,10 @@ impl<C: Crypto> Channel<C> {
         if builder.is_ack_eliciting {
             self.ack_only_count = 0;
             builder.pad_to(MIN_ASKING_LEN);
+        } else if self.in_flight.is_empty() {
+            // It may be the only packet that shows the peer our new address: it pays for the
+            // challenge too.
+            builder.pad_to(MIN_ASKING_LEN);
         }
         let is_padded = matches!(builder.kind, Kind::Path { is_padded: true, .. });
         if is_padded || builder.kind == Kind::MtuProbe {

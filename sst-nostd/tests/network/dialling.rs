@@ -23,15 +23,7 @@ fn thirty_percent_loss_each_way_delays_little() {
         let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, 1024);
         let until = pair.net.now().after(20 * SECOND);
         transfer.run(&mut pair.net, until);
-        if transfer.ended.is_none() {
-            let host = &pair.net.node(0).host;
-            let other = pair.net.node(1).host.session_info(pair.incoming.unwrap_or(session));
-            panic!(
-                "seed {seed}: {:?} {:?} {other:?}",
-                host.close_reason(session),
-                host.session_info(session)
-            );
-        }
+        assert!(transfer.ended.is_some(), "seed {seed}: {} bytes arrived", transfer.received);
         wholes.push(*times.last().unwrap() + transfer.elapsed());
     }
     times.sort();
