@@ -311,9 +311,8 @@ impl Flight {
     }
 
     /// When to probe, if anything is in flight.
-    pub(super) fn pto_at(&self, max_ack_delay: Duration) -> Option<Instant> {
-        let base = self.rtt.pto_base(max_ack_delay);
-        (self.packets > 0).then(|| self.pto.at(self.pto_from, base))
+    pub(super) fn pto_at(&self, max_ack_delay: Duration) -> Instant {
+        self.pto.at(self.pto_from, self.rtt.pto_base(max_ack_delay))
     }
 
     /// Since when the probe timer runs.

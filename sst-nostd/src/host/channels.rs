@@ -150,7 +150,10 @@ impl<C: Crypto> Host<'_, C> {
     }
 }
 
+/// No probe timeout is longer (docs/PROTOCOL.md, R-6.6-2).
+const MAX_PTO: Duration = Duration::from_secs(10);
+
 /// How long packets of a closed channel may still be about: three probe timeouts.
 pub(super) fn linger<C: Crypto>(channel: &Channel<C>) -> Duration {
-    channel.pto_base().saturating_mul(3)
+    channel.pto_base().min(MAX_PTO).saturating_mul(3)
 }

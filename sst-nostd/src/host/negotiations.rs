@@ -99,10 +99,12 @@ impl<C: Crypto> Host<'_, C> {
                 Kind::Answer(responder) => copy(responder.reply(), buffer),
                 Kind::Confirm(finish, channel, _) => {
                     let len = copy(finish, buffer);
+                    let index_of_channel = *channel;
                     if row.sends > 0
                         && let Some(channel) = self.channels.at_mut(*channel)
                     {
                         channel.channel.on_finish_resent(now, &mut self.sent);
+                        self.ready.push_back(&mut self.channels, index_of_channel);
                     }
                     len
                 }
