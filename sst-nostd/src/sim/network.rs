@@ -250,16 +250,7 @@ impl Network {
         let Some(index) = to else { return };
         let path = Path { local: None, peer: from };
         let (host, local) = self.host(index);
-        let head: Vec<u8> = packet.iter().take(6).copied().collect();
         self.last_result = host.handle_packet(local, path, ecn, &mut packet);
-        if std::env::var("TRACE").is_ok() {
-            std::eprintln!(
-                "{:?} -> {index} from {from} {head:02x?} {} {:?}",
-                self.now.since(START),
-                packet.len(),
-                self.last_result
-            );
-        }
         self.count_step(index);
     }
 

@@ -15,12 +15,6 @@ use super::{Held, Incoming, Known, Outgoing, Scenario, Way, key};
 
 impl Scenario {
     pub(super) fn on_event(&mut self, node: usize, event: &Event) {
-        if std::env::var("TRACE").is_ok() {
-            std::eprintln!(
-                "{:?} event {node} {event:?}",
-                self.network.now().since(crate::sim::START)
-            );
-        }
         match *event {
             Event::Session(session, event) => self.on_session_event(node, session, event),
             Event::Stream(session, stream, event) => {
@@ -41,9 +35,6 @@ impl Scenario {
             SessionEvent::Closed => {
                 if let Some(known) = self.known(node, session) {
                     known.is_closed = true;
-                }
-                if std::env::var("TRACE").is_ok() {
-                    std::eprintln!("{:?}", self.network.node(node).host.close_reason(session));
                 }
                 self.check_reason(node, session);
                 self.on_session_over(node, session);
@@ -403,14 +394,8 @@ impl Scenario {
         let mut buffer = vec![0; 65_536];
         loop {
             let (host, now) = self.network.host(node);
-            let Ok(Some((len, form))) = host.recv_datagram(now, on, &mut buffer) else { break };
+            let Ok(Some((len, _))) = host.recv_datagram(now, on, &mut buffer) else { break };
             self.datagrams += 1;
-            if std::env::var("TRACE").is_ok() {
-                std::eprintln!(
-                    "  {node} got datagram {form:?} {len} {:02x?}",
-                    &buffer[..len.min(8)]
-                );
-            }
             if let Err(what) = self.model.on_datagram(peer, node, parent, &buffer[..len]) {
                 return self.fail(format!("host {node}: {what}"));
             }

@@ -51,13 +51,6 @@ impl Scenario {
         let path = self.network.path_to(peer);
         let (host, now) = self.network.host(node);
         let result = host.connect(now, Dial { path, id });
-        if std::env::var("TRACE").is_ok() {
-            std::eprintln!(
-                "{:?} {node} dials {peer} {:?} {result:?}",
-                self.network.now().since(crate::sim::START),
-                id.is_some()
-            );
-        }
         if let Ok(session) = result {
             self.learn(node, session);
         }
@@ -130,12 +123,6 @@ impl Scenario {
             let (host, now) = self.network.host(node);
             let Some(info) = host.stream_info(parent) else { return };
             let result = host.send_datagram(now, parent, &bytes, options);
-            if std::env::var("TRACE").is_ok() {
-                std::eprintln!(
-                    "  {node} sends datagram {options:?} {len} {:02x?} {result:?}",
-                    &bytes[..len.min(8)]
-                );
-            }
             if result.is_ok() {
                 let parent = info.id.as_u64();
                 let datagram =
