@@ -70,8 +70,7 @@ fn every_single_packet_is_answered_by_less_when_replayed_or_changed() {
                 let mut net = if change < 2 {
                     Pair::with(1, &LinkConfig::clean(MS), set).net
                 } else {
-                    let net = core::mem::replace(&mut genuine.net, Network::new(0));
-                    net
+                    std::mem::replace(&mut genuine.net, Network::new(0))
                 };
                 let mut bytes = packet.packet.clone();
                 if change % 2 == 1 {

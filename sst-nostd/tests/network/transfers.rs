@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use sst_nostd::host::{Config, Dial, Event, Limits};
 use sst_nostd::recovery::congestion::Algorithm;
-use sst_nostd::sim::LinkConfig;
+use sst_nostd::session::SessionEvent;
+use sst_nostd::sim::{LinkConfig, Network};
+use sst_nostd::stream::StreamEvent;
 
 use crate::pair::{MS, Pair, SECOND, Transfer, millis, transfer_time, usual_link};
 
@@ -86,7 +89,8 @@ fn a_blackout_of_two_seconds_costs_little_more_than_two() {
         let extra = transfer.elapsed().saturating_sub(clean);
         println!("blackout of 2 s after {begin} ms: {} ms more", millis(extra));
         // Early on, the window begins anew from very little.
-        worst = worst.max(extra.saturating_sub(if begin < 500 { 500 * MS } else { 0 * MS }));
+        worst =
+            worst.max(extra.saturating_sub(if begin < 500 { 500 * MS } else { Duration::ZERO }));
     }
     assert!(worst <= 2500 * MS, "{worst:?}");
 }
@@ -163,9 +167,6 @@ fn two_senders_share_a_bottleneck_fairly() {
 }
 
 fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
-    use sst_nostd::host::{Config, Dial, Event, Limits};
-    use sst_nostd::session::SessionEvent;
-    use sst_nostd::sim::Network;
     let mut net = Network::new(seed);
     for node in 0..3 {
         let mut config = Config::large(crate::pair::secret(seed, node));
@@ -193,7 +194,7 @@ fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
             }
         }
     }
-    let mut run = |net: &mut sst_nostd::sim::Network, duration: Duration| {
+    let mut run = |net: &mut Network, duration: Duration| {
         let until = net.now().after(duration);
         while let Some((node, event)) = net.next_event(until) {
             offer(net, &mut transfers, node, &event);
@@ -206,14 +207,7 @@ fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
 }
 
 /// Each child goes to the transfer of the session it came with.
-fn offer(
-    net: &mut sst_nostd::sim::Network,
-    transfers: &mut [Transfer],
-    node: usize,
-    event: &sst_nostd::host::Event,
-) {
-    use sst_nostd::host::Event;
-    use sst_nostd::stream::StreamEvent;
+fn offer(net: &mut Network, transfers: &mut [Transfer], node: usize, event: &Event) {
     if let Event::Stream(session, _, StreamEvent::Child) = event {
         let info = net.node(node).host.session_info(*session);
         let peer = info.and_then(|info| info.peer);
