@@ -320,6 +320,10 @@ impl Flight {
         self.pto_from
     }
 
+    pub(super) const fn set_pto_from(&mut self, from: Instant) {
+        self.pto_from = from;
+    }
+
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
     }

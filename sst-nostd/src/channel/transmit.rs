@@ -362,7 +362,12 @@ impl<C: Crypto> Channel<C> {
         let mut packet = SentPacket::new(builder.number, now, len, flags);
         packet.told = builder.told;
         if sent.push(&mut self.in_flight, packet, builder.chain) {
+            let pto_from = self.flight.pto_from();
             self.flight.on_sent(now, &packet);
+            if builder.kind == Kind::Probe && self.flight.pto.count() > 0 {
+                // The second probe of a timeout does not put off the next timeout.
+                self.flight.set_pto_from(pto_from);
+            }
             self.idle.on_sent(now);
         }
         is_marked

@@ -76,6 +76,16 @@ impl Model {
         self.datagrams.push(datagram);
     }
 
+    /// A host forgot everything: what it had received, it may receive again.
+    pub(super) fn on_restart(&mut self, receiver: usize) {
+        for datagram in self.datagrams.iter_mut().filter(|d| d.receiver == receiver) {
+            datagram.is_received = false;
+        }
+        for counts in &mut self.short {
+            counts[receiver].1 = 0;
+        }
+    }
+
     /// Whether a datagram was sent so, and has not arrived before.
     pub(super) fn on_datagram(
         &mut self,

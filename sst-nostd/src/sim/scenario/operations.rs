@@ -260,6 +260,7 @@ impl Scenario {
             }
         }
         self.applications[node] = super::Application::default();
+        self.model.on_restart(node);
         self.network.restart(node);
     }
 

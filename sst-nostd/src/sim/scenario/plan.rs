@@ -78,7 +78,7 @@ fn config(random: &mut Random) -> Config {
     if random.one_in(4) {
         streams.stream_window = random.within(1, 3000) as u32;
         streams.session_window = u64::from(streams.stream_window) + random.below(3000);
-        streams.send_buffer = random.within(1, 3000) as u32;
+        streams.send_buffer = random.within(2, 3000) as u32;
     }
     streams.root_children = random.pick(&[0, 1, 3, 16]).max(1);
     streams.children = random.pick(&[1, 2, 4, 16]);
