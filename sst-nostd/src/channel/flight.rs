@@ -311,9 +311,17 @@ impl Flight {
     }
 
     /// When to probe, if anything is in flight.
-    pub(super) fn pto_at(&self, max_ack_delay: Duration) -> Option<Instant> {
-        let base = self.rtt.pto_base(max_ack_delay);
-        (self.packets > 0).then(|| self.pto.at(self.pto_from, base))
+    pub(super) fn pto_at(&self, max_ack_delay: Duration) -> Instant {
+        self.pto.at(self.pto_from, self.rtt.pto_base(max_ack_delay))
+    }
+
+    /// Since when the probe timer runs.
+    pub(super) const fn pto_from(&self) -> Instant {
+        self.pto_from
+    }
+
+    pub(super) const fn set_pto_from(&mut self, from: Instant) {
+        self.pto_from = from;
     }
 
     pub(super) const fn bytes(&self) -> u64 {

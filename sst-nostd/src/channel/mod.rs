@@ -92,7 +92,11 @@ pub struct Channel<C: Crypto> {
     loss_at: Option<Instant>,
     probes_owed: u8,
     paced_until: Option<Instant>,
+    /// When the second probe of the last timeout is due.
+    second_probe_at: Option<Instant>,
     ack_only_count: u32,
+    /// A packet was opened since the last probe timeout.
+    is_heard: bool,
 
     paths: Paths,
     finish: Finish,
@@ -115,6 +119,9 @@ enum Finish {
     /// It was sent.
     Waiting,
 }
+
+/// The longest pause between two FINISHes: the peer forgets the negotiation after ten seconds.
+const MAX_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<C: Crypto> Channel<C> {
     /// The channel that a negotiation has agreed on.
@@ -157,7 +164,9 @@ impl<C: Crypto> Channel<C> {
             loss_at: None,
             probes_owed: 0,
             paced_until: None,
+            second_probe_at: None,
             ack_only_count: 0,
+            is_heard: false,
             paths: Paths::new(start.path, mac16(&start.local_secret, &[b"challenge"])),
             local_secret: start.local_secret,
             finish: Finish::Confirmed,
@@ -244,6 +253,10 @@ impl<C: Crypto> Channel<C> {
         } else if self.pto_at().is_some_and(|at| at <= now) {
             self.on_pto(now);
         }
+        if self.second_probe_at.is_some_and(|at| at <= now) {
+            self.second_probe_at = None;
+            self.probes_owed = self.probes_owed.max(1);
+        }
         if self.idle.keep_alive_at().is_some_and(|at| at <= now) {
             self.idle.on_keep_alive(now);
             self.probes_owed = self.probes_owed.max(1);
@@ -272,6 +285,7 @@ impl<C: Crypto> Channel<C> {
             }
         }
         self.loss_at = None;
+        self.second_probe_at = None;
         self.probes_owed = 0;
     }
 
@@ -301,6 +315,7 @@ impl<C: Crypto> Channel<C> {
         let times = [
             recovery_at,
             path_at,
+            self.second_probe_at,
             self.received.ack_at(),
             self.receive_keys.deadline(),
             self.paced_until,
@@ -413,16 +428,33 @@ impl<C: Crypto> Channel<C> {
         if self.finish == Finish::Confirmed {
             let in_flight = u8::try_from(self.flight.packets()).unwrap_or(MAX_PROBES);
             self.probes_owed = in_flight.clamp(1, MAX_PROBES);
+            if self.flight.pto.count() > 1 {
+                // The path is gone for longer than a packet or two: the second probe waits half
+                // the time to the next timeout, so that a path that came back is found sooner.
+                self.probes_owed = 1;
+                let until_next = self.pto_at().map(|at| at.since(now)).unwrap_or_default();
+                self.second_probe_at = until_next.checked_div(2).map(|half| now.after(half));
+            }
         } else {
             self.finish = Finish::Owed;
+            // The peer may have it, and all its answers may be lost: data asks it too.
+            self.probes_owed = u8::from(self.flight.packets() > 1);
         }
+        self.is_heard = false;
     }
 
+    /// When to probe. Packets from before a move count too: only an acknowledgement of a later one
+    /// shows that they are lost, and where the table is full of them nothing else can be sent.
     fn pto_at(&self) -> Option<Instant> {
+        if self.in_flight.is_empty() {
+            return None;
+        }
+        if self.finish == Finish::Confirmed {
+            return Some(self.flight.pto_at(self.peer_max_ack_delay));
+        }
         // FINISH is acknowledged at once.
-        let is_confirmed = self.finish == Finish::Confirmed;
-        let delay = if is_confirmed { self.peer_max_ack_delay } else { Duration::ZERO };
-        self.flight.pto_at(delay)
+        let latest = self.flight.pto_from().after(MAX_FINISH_TIMEOUT);
+        Some(self.flight.pto_at(Duration::ZERO).min(latest))
     }
 
     fn expires_at(&self) -> Option<Instant> {

@@ -88,6 +88,11 @@ impl<C: Crypto> Channel<C> {
         // Only now that the tag was right may anything be believed.
         self.replay.set(number);
         self.finish = Finish::Confirmed;
+        if self.flight.pto.count() > 1 && !self.is_heard {
+            // The path carries packets again: the probe need not wait for its timer.
+            self.probes_owed = self.probes_owed.max(1);
+        }
+        self.is_heard = true;
         self.idle.on_received(now);
         self.totals.received_packets = self.totals.received_packets.saturating_add(1);
         self.totals.received_bytes = self.totals.received_bytes.saturating_add(len as u64);

@@ -24,6 +24,11 @@ pub const MIN_ASKING_LEN: usize = SealedHeader::MAX_LEN + 18 + TAG_LEN;
 /// After so many packets that only acknowledge, one also asks for an acknowledgement, so that
 /// ranges the peer has heard of can be forgotten.
 const MAX_ACK_ONLY: u32 = 32;
+/// The same where nothing of ours waits for an acknowledgement. Were a host that only receives
+/// never to ask, it would not notice that the peer lost it behind a NAT that changed its port: the
+/// question stays open then, and probes show the peer where this host is. More than one, or two
+/// such hosts would ask each other for ever.
+const MAX_ACK_ONLY_IDLE: u32 = 4;
 
 /// What may be sent now. Ask again after each packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,7 +295,9 @@ impl<C: Crypto> Channel<C> {
             }
             Kind::AckOnly | Kind::Data if !builder.is_ack_eliciting && has_room => {
                 self.ack_only_count = self.ack_only_count.saturating_add(1);
-                if self.ack_only_count >= MAX_ACK_ONLY {
+                let is_idle = self.in_flight.is_empty();
+                let most = if is_idle { MAX_ACK_ONLY_IDLE } else { MAX_ACK_ONLY };
+                if self.ack_only_count >= most {
                     let _ = builder.add_frame(&Frame::Ping);
                 }
             }
@@ -298,6 +305,10 @@ impl<C: Crypto> Channel<C> {
         }
         if builder.is_ack_eliciting {
             self.ack_only_count = 0;
+            builder.pad_to(MIN_ASKING_LEN);
+        } else if self.in_flight.is_empty() {
+            // It may be the only packet that shows the peer our new address: it pays for the
+            // challenge too.
             builder.pad_to(MIN_ASKING_LEN);
         }
         let is_padded = matches!(builder.kind, Kind::Path { is_padded: true, .. });
@@ -351,7 +362,12 @@ impl<C: Crypto> Channel<C> {
         let mut packet = SentPacket::new(builder.number, now, len, flags);
         packet.told = builder.told;
         if sent.push(&mut self.in_flight, packet, builder.chain) {
+            let pto_from = self.flight.pto_from();
             self.flight.on_sent(now, &packet);
+            if builder.kind == Kind::Probe && self.flight.pto.count() > 0 {
+                // The second probe of a timeout does not put off the next timeout.
+                self.flight.set_pto_from(pto_from);
+            }
             self.idle.on_sent(now);
         }
         is_marked

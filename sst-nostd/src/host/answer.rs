@@ -84,8 +84,10 @@ impl<C: Crypto> Host<'_, C> {
         }
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(responder.curve_operations()));
-        let mut row = NegotiationRow::new(Kind::Answer(responder), path);
+        let mut row = NegotiationRow::new(Kind::Answer(responder), path, now);
         row.init_hash = Some(hash);
+        self.turn = self.turn.saturating_add(1);
+        row.answered = self.turn;
         let index = self.add_negotiation(row).ok_or(Ignored::NoCapacity)?;
         self.due.push_back(&mut self.negotiations, index);
         Ok(())
@@ -114,15 +116,31 @@ impl<C: Crypto> Host<'_, C> {
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(operations));
         let (ready, len) = result.map_err(Ignored::Negotiation)?;
-        self.remove_negotiation(index);
+        let answered = row.answered;
         let payload = payload.get(..len).unwrap_or_default();
         if is_rejection(payload) {
+            self.remove_negotiation(index);
             return Ok(());
         }
         let rtt = ready.rtt;
-        let session = self.seat(now, &ready.peer).ok_or(Ignored::NoCapacity)?;
+        let Some(session) = self.seat(now, &ready.peer, answered) else {
+            if self.find_session(&ready.peer).is_none() {
+                self.remove_negotiation(index);
+                return Err(Ignored::NoCapacity);
+            }
+            // The row stays for its time, so that the peer does not hear that its channel is
+            // LOST before it has our FINISH.
+            return Ok(());
+        };
+        self.remove_negotiation(index);
         if !self.attach(now, path, session, ready, rtt) {
-            self.forget_if_over(session);
+            // A call of this host's own may have waited for this.
+            if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) {
+                self.remove_channel(now, channel);
+            }
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
+            self.end_at_once(session, reason);
             return Err(Ignored::NoCapacity);
         }
         self.note_incoming(session);
@@ -177,7 +195,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The session that a peer which has just proved itself gets. Both hosts may have dialled at
     /// once; docs/PROTOCOL.md section 5 says who gives way.
-    fn seat(&mut self, now: Instant, peer: &HostId) -> Option<u32> {
+    fn seat(&mut self, now: Instant, peer: &HostId, answered: u64) -> Option<u32> {
         let Some(session) = self.find_session(peer) else { return self.new_session(peer) };
         let row = self.sessions.at_mut(session)?;
         match (row.state, row.channel, row.negotiation) {
@@ -191,7 +209,7 @@ impl<C: Crypto> Host<'_, C> {
                 self.note_session_event(session);
                 Some(session)
             }
-            (SessionState::Ready, Some(channel), _) if !self.is_confirmed(channel) => {
+            (SessionState::Ready, Some(channel), _) if self.is_rival(channel, answered) => {
                 if self.id < *peer {
                     return None;
                 }
@@ -205,8 +223,12 @@ impl<C: Crypto> Host<'_, C> {
         }
     }
 
-    fn is_confirmed(&self, channel: u32) -> bool {
-        self.channels.at(channel).is_some_and(|row| row.channel.is_confirmed())
+    /// Whether a channel is of this host's own call, and was not confirmed when the peer's call
+    /// was answered: both dialled at once.
+    fn is_rival(&self, channel: u32, answered: u64) -> bool {
+        self.channels
+            .at(channel)
+            .is_some_and(|row| row.confirmed.is_some_and(|turn| turn > answered))
     }
 
     /// The peer has started anew: what it knew of the old session is gone.

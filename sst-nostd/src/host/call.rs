@@ -67,7 +67,7 @@ impl<C: Crypto> Host<'_, C> {
         let initiator = Initiator::new(&self.crypto, now, &call).map_err(call_error)?;
         let session = Session::new(dial.id, SessionState::Connecting);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
-        let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path);
+        let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path, now);
         let Some(negotiation) = self.add_negotiation(row) else {
             self.sessions.remove(session);
             return Err(ConnectError::NoCapacity);
@@ -207,8 +207,16 @@ impl<C: Crypto> Host<'_, C> {
         let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
         let Some(row) = self.channels.at_mut(channel) else { return };
         let id = row.channel.local_id();
-        row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent);
+        if !row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent) {
+            // It could not be sent again if it were lost, so it is not sent at all.
+            self.remove_channel(now, channel);
+            self.remove_negotiation(negotiation);
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for its packets");
+            return self.end_at_once(session, reason);
+        }
         row.negotiation = Some(negotiation);
+        row.confirmed = Some(u64::MAX);
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(finish, channel, id);
@@ -235,7 +243,10 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The peer has FINISH.
     pub(super) fn on_confirmed(&mut self, channel: u32) {
-        let negotiation = self.channels.at_mut(channel).and_then(|row| row.negotiation.take());
+        let Some(row) = self.channels.at_mut(channel) else { return };
+        self.turn = self.turn.saturating_add(1);
+        row.confirmed = row.confirmed.map(|turn| turn.min(self.turn));
+        let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.remove_negotiation(negotiation);
         }
@@ -255,6 +266,15 @@ impl<C: Crypto> Host<'_, C> {
         self.end_at_once(session, reason);
     }
 
+    /// The peer answered the call, and then never a packet: it may not have FINISH.
+    pub(super) fn on_never_confirmed(&mut self, now: Instant, channel: u32) {
+        let Some(session) = self.channels.at(channel).map(|row| row.session) else { return };
+        let reason = "the peer answered the call and was not heard again";
+        let reason = CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
+        self.remove_channel(now, channel);
+        self.end_at_once(session, reason);
+    }
+
     /// The negotiation of a call for the channel this host named `id`.
     fn find_call(&self, id: ChannelId) -> Result<u32, Ignored> {
         self.find_negotiation(id).ok_or(Ignored::UnknownChannel)
@@ -268,7 +288,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A session that never had a channel is over.
-    fn end_at_once(&mut self, session: u32, reason: CloseReason) {
+    pub(super) fn end_at_once(&mut self, session: u32, reason: CloseReason) {
         if let Some(row) = self.sessions.at_mut(session) {
             row.on_over(reason);
         }

@@ -25,6 +25,9 @@ pub struct ChannelRow<C: Crypto> {
     pub(super) peer_token: Option<[u8; 16]>,
     /// When the row is freed, once the session is over.
     pub(super) ends_at: Option<Instant>,
+    /// Where this host dialled: the turn at which the peer was known to have FINISH, the last of
+    /// all before.
+    pub(super) confirmed: Option<u64>,
     /// Index of the negotiation that keeps FINISH until the peer has it.
     pub(super) negotiation: Option<u32>,
     pub(super) link: Link,
@@ -59,6 +62,7 @@ impl<C: Crypto> Host<'_, C> {
             hash,
             peer_token: peer.reset_token,
             ends_at: None,
+            confirmed: None,
             negotiation: None,
             link: Link::new(),
         };
@@ -146,7 +150,10 @@ impl<C: Crypto> Host<'_, C> {
     }
 }
 
+/// No probe timeout is longer (docs/PROTOCOL.md, R-6.6-2).
+const MAX_PTO: Duration = Duration::from_secs(10);
+
 /// How long packets of a closed channel may still be about: three probe timeouts.
 pub(super) fn linger<C: Crypto>(channel: &Channel<C>) -> Duration {
-    channel.pto_base().saturating_mul(3)
+    channel.pto_base().min(MAX_PTO).saturating_mul(3)
 }

@@ -66,7 +66,8 @@ pub enum ConfigError {
     Random,
     /// The secret makes no usable identity.
     Secret,
-    /// A window is zero, or a first window is above its maximum.
+    /// A window is zero, a first window is above its maximum, or the sending buffer has no room
+    /// for a byte and a mark.
     Window,
 }
 
@@ -141,7 +142,8 @@ impl Config {
             && streams.stream_window <= streams.max_stream_window
             && streams.session_window > 0
             && streams.session_window <= streams.max_session_window
-            && streams.send_buffer > 0;
+            // The last byte of a record goes together with its mark.
+            && streams.send_buffer > 1;
         if has_windows { Ok(()) } else { Err(ConfigError::Window) }
     }
 

@@ -62,6 +62,8 @@ pub struct Host<'s, C: Crypto> {
     id: HostId,
     /// The latest moment any caller told.
     now: Instant,
+    /// Calls answered and confirmed so far: what came first, even while the clock stands still.
+    turn: u64,
     hash: KeyedHash,
 
     sessions: Table<'s, Session>,
@@ -120,6 +122,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             statics,
             id,
             now,
+            turn: 0,
             hash,
             sessions: storage.sessions,
             by_peer: storage.by_peer,

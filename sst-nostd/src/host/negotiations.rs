@@ -6,6 +6,7 @@ use core::fmt;
 use crate::channel::Path;
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::ChannelId;
+use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::negotiation::{Initiator, Responder, TimerVerdict};
 use crate::recovery::ecn::Codepoint;
 use crate::storage::{HasLink, Link};
@@ -24,6 +25,10 @@ pub struct NegotiationRow {
     pub(super) kind: Kind,
     pub(super) path: Path,
     pub(super) sends: u32,
+    /// When it began.
+    pub(super) begun_at: Instant,
+    /// The host's turn when it answered.
+    pub(super) answered: u64,
     /// The hash of the INIT's ephemeral key, under which a repeated INIT is found.
     pub(super) init_hash: Option<u32>,
     link: Link,
@@ -55,8 +60,8 @@ impl fmt::Debug for NegotiationRow {
 }
 
 impl NegotiationRow {
-    pub(super) const fn new(kind: Kind, path: Path) -> Self {
-        Self { kind, path, sends: 0, init_hash: None, link: Link::new() }
+    pub(super) const fn new(kind: Kind, path: Path, begun_at: Instant) -> Self {
+        Self { kind, path, sends: 0, begun_at, answered: 0, init_hash: None, link: Link::new() }
     }
 
     /// The channel it is for, as this host named it.
@@ -72,7 +77,8 @@ impl NegotiationRow {
         match &self.kind {
             Kind::Call(initiator, _) => initiator.deadline(),
             Kind::Answer(responder) => Some(responder.expires_at()),
-            Kind::Confirm(..) => None,
+            // docs/PROTOCOL.md, R-5.10-2.
+            Kind::Confirm(..) => Some(self.begun_at.after(HANDSHAKE_TIMEOUT)),
         }
     }
 }
@@ -93,10 +99,12 @@ impl<C: Crypto> Host<'_, C> {
                 Kind::Answer(responder) => copy(responder.reply(), buffer),
                 Kind::Confirm(finish, channel, _) => {
                     let len = copy(finish, buffer);
+                    let index_of_channel = *channel;
                     if row.sends > 0
                         && let Some(channel) = self.channels.at_mut(*channel)
                     {
                         channel.channel.on_finish_resent(now, &mut self.sent);
+                        self.ready.push_back(&mut self.channels, index_of_channel);
                     }
                     len
                 }
@@ -128,7 +136,14 @@ impl<C: Crypto> Host<'_, C> {
                 self.remove_negotiation(index);
                 return;
             }
-            Kind::Answer(_) | Kind::Confirm(..) => {}
+            Kind::Confirm(_, channel, _) => {
+                let channel = *channel;
+                if row.begun_at.after(HANDSHAKE_TIMEOUT) <= now {
+                    self.on_never_confirmed(now, channel);
+                    return;
+                }
+            }
+            Kind::Answer(_) => {}
         }
         self.renew_negotiation_timer(index);
     }

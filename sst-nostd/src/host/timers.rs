@@ -136,7 +136,10 @@ impl<C: Crypto> Host<'_, C> {
     /// The living session with a peer.
     pub(super) fn find_session(&self, peer: &crate::id::HostId) -> Option<u32> {
         self.by_peer.find(self.hash.hash_bytes(peer.as_bytes()), |slot| {
-            self.sessions.at(slot).is_some_and(|row| row.peer.as_ref() == Some(peer))
+            self.sessions.at(slot).is_some_and(|row| {
+                let is_living = !matches!(row.state, SessionState::Closing | SessionState::Closed);
+                is_living && row.peer.as_ref() == Some(peer)
+            })
         })
     }
 

@@ -308,7 +308,7 @@ impl Initiator {
             }
             Some(deadline) if now >= deadline => {
                 if self.init_check.is_some() {
-                    let longer = self.resend_timeout.saturating_mul(3).checked_div(2);
+                    let longer = self.resend_timeout.saturating_mul(5).checked_div(4);
                     let longer = longer.unwrap_or(MAX_RESEND_TIMEOUT);
                     self.resend_timeout = longer.min(MAX_RESEND_TIMEOUT);
                     self.has_resent = true;

@@ -4,13 +4,16 @@
 //! It is a test tool: unlike the rest of this crate it needs std, and it panics when used wrongly.
 
 mod link;
+mod model;
 mod nat;
 mod network;
 mod node;
 mod random;
+mod scenario;
 
 pub use link::{Link, LinkConfig, LinkStats};
 pub use nat::Nat;
 pub use network::{Logged, Network, START};
 pub use node::{Clock, Node, SimHost};
 pub use random::Random;
+pub use scenario::{Outcome, play};

@@ -150,7 +150,8 @@ impl Streams<'_> {
         sink: &mut Sink<'_, '_, F>,
     ) -> Progress {
         let result = self
-            .write_owed(stream, sink)
+            .announce_parents(tree, stream, sink)
+            .and_then(|()| self.write_owed(stream, sink))
             .and_then(|()| self.write_datagrams(tree, now, stream, sink))
             .and_then(|()| self.write_lost(tree, stream, sink))
             .and_then(|()| self.write_new(tree, stream, sink));

@@ -73,6 +73,35 @@ impl Streams<'_> {
         Ok(())
     }
 
+    /// Announces what `stream` was opened under, as far up as the peer may not know of it.
+    ///
+    /// Else a child of high priority could fill the peer's credit and memory, which it gives back
+    /// only once it has the parent, while the parent waits for its turn for ever.
+    pub(super) fn announce_parents<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        tree: &Tree,
+        mut stream: StreamHandle,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<(), Progress> {
+        // Each step announces a stream that was not: what it costs was paid by its opening.
+        while let Some(parent) = self.rows.get(stream).map(|row| row.parent) {
+            let Some(row) = self.rows.get(parent).filter(|row| !row.is_known()) else { break };
+            let next = row.sending.next;
+            if row.pending.has(Pending::RESET) {
+                self.write_owed(parent, sink)?;
+            } else if row.pending.has(Pending::OPEN) {
+                let sent = self.write_segment(tree, parent, next, next, sink)?;
+                if sent.is_closed {
+                    return Err(Progress::Closed);
+                }
+            } else {
+                break;
+            }
+            stream = parent;
+        }
+        Ok(())
+    }
+
     /// One owed frame, with its receipt.
     fn owed_frame(
         &self,

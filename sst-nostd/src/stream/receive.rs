@@ -47,15 +47,41 @@ impl Streams<'_> {
         self.check_end(tree, stream, end, frame.fin)?;
         let is_wanted =
             !row.state.has_any(State::STOPPED.with(State::PEER_RESET).with(State::RECEIVE_DONE));
-        let stored = if is_wanted { self.store_received(stream, frame, end)? } else { end };
-        self.count_received(tree, now, stream, stored, frame.fin && stored == end);
-        if is_wanted {
-            self.after_data(tree, now, stream);
-        } else {
-            self.throw_away(tree, now, stream);
+        if is_wanted && self.has_no_room_for_datagram(stream, end) {
+            // It can be taken only whole, so what has come of it would wait for ever.
+            self.turn_away(tree, now, stream, StreamCode::NO_CAPACITY);
+            return self.on_data_unwanted(tree, now, stream, end, frame.fin);
         }
+        if !is_wanted {
+            return self.on_data_unwanted(tree, now, stream, end, frame.fin);
+        }
+        let stored = self.store_received(stream, frame, end)?;
+        self.count_received(tree, now, stream, stored, frame.fin && stored == end);
+        self.after_data(tree, now, stream);
         self.settle(tree, stream);
         if stored == end { Ok(()) } else { Err(Fault::NoCapacity) }
+    }
+
+    /// Data that nobody reads: it counts, and is thrown away.
+    fn on_data_unwanted(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        end: u64,
+        is_final: bool,
+    ) -> Result<(), Fault> {
+        self.count_received(tree, now, stream, end, is_final);
+        self.throw_away(tree, now, stream);
+        self.settle(tree, stream);
+        Ok(())
+    }
+
+    /// Whether a datagram would take the blocks that are kept for data in order. Datagrams that
+    /// are not whole could otherwise hold all of the pool, each waiting for the others.
+    fn has_no_room_for_datagram(&self, stream: StreamHandle, end: u64) -> bool {
+        let is_datagram = self.rows.get(stream).is_some_and(|row| row.state.has(State::DATAGRAM));
+        is_datagram && !self.has_blocks(stream, end, None, self.kept_for_order())
     }
 
     /// The peer reset its half: nothing more arrives, what was not taken is thrown away.

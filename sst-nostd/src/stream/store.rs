@@ -3,6 +3,7 @@
 use crate::wire::StreamFrame;
 
 use super::Streams;
+use super::flags::State;
 use super::gaps::{Gaps, Kind, NO_GAP, Use};
 use super::receive::Fault;
 use super::row::StreamHandle;
@@ -24,8 +25,11 @@ impl Streams<'_> {
         let start = frame.offset.max(contiguous);
         let skip = usize::try_from(start.saturating_sub(frame.offset)).unwrap_or(usize::MAX);
         let data = frame.data.get(skip..).unwrap_or_default();
-        // What waits for a gap to close leaves room for what closes it.
-        let kept = if start > contiguous { self.kept_for_order() } else { 0 };
+        // What waits for a gap to close leaves room for what closes it, and what waits for its
+        // parent leaves room for that.
+        let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
+        let is_waiting = start > contiguous || row.state.has(State::AWAITS_PARENT);
+        let kept = if is_waiting { self.kept_for_order() } else { 0 };
         let gaps = if frame.mark { self.fetch_gaps(stream, Use::Needed) } else { None };
         let has_row = !frame.mark || gaps.is_some();
         if has_row && self.has_blocks(stream, end, gaps, kept) {
@@ -34,7 +38,7 @@ impl Streams<'_> {
             return Ok(end);
         }
         self.tidy_gaps(stream);
-        if start > contiguous {
+        if is_waiting {
             return Err(Fault::NoCapacity);
         }
         let end = self.store_prefix(stream, start, data)?;
@@ -44,7 +48,7 @@ impl Streams<'_> {
 
     /// Whether the pool has blocks for positions up to `end`, of which the last is a mark if
     /// there is a row of gaps to note it in, and `kept` more.
-    fn has_blocks(&self, stream: StreamHandle, end: u64, gaps: Option<u32>, kept: u32) -> bool {
+    pub(super) fn has_blocks(&self, stream: StreamHandle, end: u64, gaps: Option<u32>, kept: u32) -> bool {
         let Some(row) = self.rows.get(stream) else { return false };
         let mut needed = row.receiving_rope.blocks_needed(&self.pool, end);
         if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at(gaps)) {

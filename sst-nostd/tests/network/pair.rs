@@ -8,10 +8,10 @@ use sst_nostd::sim::{LinkConfig, Network};
 use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
 use sst_nostd::time::Instant;
 
-pub const MS: Duration = Duration::from_millis(1);
-pub const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-pub fn secret(seed: u64, node: u64) -> [u8; 32] {
+pub(crate) fn secret(seed: u64, node: u64) -> [u8; 32] {
     let mut secret = [7; 32];
     secret[..8].copy_from_slice(&seed.to_le_bytes());
     secret[8] = node as u8;
@@ -19,22 +19,22 @@ pub fn secret(seed: u64, node: u64) -> [u8; 32] {
 }
 
 /// 10 Mbit/s, 15 ms each way, a queue of 25 packets.
-pub fn usual_link() -> LinkConfig {
+pub(crate) fn usual_link() -> LinkConfig {
     LinkConfig::limited(15 * MS, 10_000_000, 25)
 }
 
-pub struct Pair {
-    pub net: Network,
-    pub session: Option<SessionHandle>,
-    pub incoming: Option<SessionHandle>,
+pub(crate) struct Pair {
+    pub(crate) net: Network,
+    pub(crate) session: Option<SessionHandle>,
+    pub(crate) incoming: Option<SessionHandle>,
 }
 
 impl Pair {
-    pub fn new(seed: u64, link: &LinkConfig) -> Self {
+    pub(crate) fn new(seed: u64, link: &LinkConfig) -> Self {
         Self::with(seed, link, |_, _| {})
     }
 
-    pub fn with(seed: u64, link: &LinkConfig, change: impl Fn(usize, &mut Config)) -> Self {
+    pub(crate) fn with(seed: u64, link: &LinkConfig, change: impl Fn(usize, &mut Config)) -> Self {
         let mut net = Network::new(seed);
         for node in 0..2 {
             let mut config = Config::large(secret(seed, node));
@@ -45,7 +45,7 @@ impl Pair {
         Self { net, session: None, incoming: None }
     }
 
-    pub fn dial(&mut self) -> SessionHandle {
+    pub(crate) fn dial(&mut self) -> SessionHandle {
         let id = Some(self.net.node(1).host.id());
         let dial = Dial { path: self.net.path_to(1), id };
         let (host, now) = self.net.host(0);
@@ -55,7 +55,7 @@ impl Pair {
     }
 
     /// Dials and waits until the session is ready; tells how long it took.
-    pub fn connect(&mut self, within: Duration) -> Option<Duration> {
+    pub(crate) fn connect(&mut self, within: Duration) -> Option<Duration> {
         let begun = self.net.now();
         self.dial();
         let until = begun.after(within);
@@ -74,11 +74,11 @@ impl Pair {
     }
 
     /// Dials, waits, and sees to it that the other side knows too.
-    pub fn connected(seed: u64, link: &LinkConfig) -> Self {
+    pub(crate) fn connected(seed: u64, link: &LinkConfig) -> Self {
         Self::new(seed, link).up()
     }
 
-    pub fn up(mut self) -> Self {
+    pub(crate) fn up(mut self) -> Self {
         self.connect(10 * SECOND).expect("connects");
         let until = self.net.now().after(SECOND);
         while self.incoming.is_none() {
@@ -87,34 +87,38 @@ impl Pair {
                     self.incoming = Some(session);
                 }
                 Some(_) => {}
-                None => panic!("nobody came"),
+                None => panic!(
+                    "nobody came: {:?} {:?}",
+                    self.net.node(0).host.close_reason(self.session.expect("dialled")),
+                    self.net.node(1).host.stats()
+                ),
             }
         }
         self
     }
 }
 
-pub fn byte_at(position: usize) -> u8 {
+pub(crate) fn byte_at(position: usize) -> u8 {
     ((position * 31) % 251) as u8
 }
 
 /// Bytes from one node to another over one stream.
-pub struct Transfer {
-    pub from: usize,
-    pub to: usize,
-    pub total: usize,
-    pub sent: usize,
-    pub received: usize,
-    pub begun: Instant,
-    pub ended: Option<Instant>,
+pub(crate) struct Transfer {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) total: usize,
+    pub(crate) sent: usize,
+    pub(crate) received: usize,
+    pub(crate) begun: Instant,
+    pub(crate) ended: Option<Instant>,
     stream: StreamHandle,
-    pub accepted: Option<StreamHandle>,
+    pub(crate) accepted: Option<StreamHandle>,
     is_finished: bool,
 }
 
 impl Transfer {
     /// Opens a stream under the root of `session`, a session of `from`.
-    pub fn begin(
+    pub(crate) fn begin(
         net: &mut Network,
         from: usize,
         to: usize,
@@ -141,7 +145,7 @@ impl Transfer {
         transfer
     }
 
-    pub fn run(&mut self, net: &mut Network, until: Instant) {
+    pub(crate) fn run(&mut self, net: &mut Network, until: Instant) {
         while self.ended.is_none() {
             let Some((node, event)) = net.next_event(until) else { break };
             self.on_event(net, node, &event);
@@ -149,7 +153,7 @@ impl Transfer {
         assert_eq!(net.spinning(), None, "a host spins");
     }
 
-    pub fn on_event(&mut self, net: &mut Network, node: usize, event: &Event) {
+    pub(crate) fn on_event(&mut self, net: &mut Network, node: usize, event: &Event) {
         let Event::Stream(_, stream, event) = *event else { return };
         if node == self.from && stream == self.stream && event == StreamEvent::Writable {
             self.write(net);
@@ -163,7 +167,7 @@ impl Transfer {
         }
     }
 
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.ended.expect("the transfer ended").since(self.begun)
     }
 
@@ -203,7 +207,12 @@ impl Transfer {
 }
 
 /// Sends so much from the first node of a new pair to the second, and tells how long it took.
-pub fn transfer_time(seed: u64, link: &LinkConfig, total: usize, within: Duration) -> Duration {
+pub(crate) fn transfer_time(
+    seed: u64,
+    link: &LinkConfig,
+    total: usize,
+    within: Duration,
+) -> Duration {
     let mut pair = Pair::connected(seed, link);
     let session = pair.session.expect("a session");
     let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, total);
@@ -216,6 +225,6 @@ pub fn transfer_time(seed: u64, link: &LinkConfig, total: usize, within: Duratio
     transfer.elapsed()
 }
 
-pub fn millis(duration: Duration) -> u128 {
+pub(crate) fn millis(duration: Duration) -> u128 {
     duration.as_millis()
 }

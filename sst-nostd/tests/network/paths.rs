@@ -1,5 +1,6 @@
 //! Addresses that change, honestly and not.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ fn a_nat_may_change_its_mind_often() {
             let until = pair.net.now().after(60 * SECOND);
             transfer.run(&mut pair.net, until);
             let way = if is_download { "down" } else { "up" };
-            let info = pair.net.node(from).host.session_info(session);
+            let info = pair.net.node(from).host.close_reason(session);
             let got = transfer.received;
             assert!(transfer.ended.is_some(), "{interval} ms {way}: {got} bytes; {info:?}");
             println!("5 MiB {way}, new port each {interval} ms: {} ms", millis(transfer.elapsed()));
@@ -47,21 +48,24 @@ fn packets_raced_from_another_address_do_not_move_the_session() {
     let genuine = pair.net.node(0).address;
     let begun = pair.net.now();
     let (mut raced, mut to_thief) = (0, 0);
+    let mut held = VecDeque::new();
     for step in 1..=3000 {
         transfer.run(&mut pair.net, begun.after(step * MS));
         let log = pair.net.log.replace(vec![]).unwrap_or_default();
         to_thief += log.iter().filter(|p| p.to == thief).map(|p| p.packet.len()).sum::<usize>();
-        if let Some(packet) = log.iter().rfind(|packet| packet.node == 0) {
+        held.push_back(log.into_iter().rfind(|packet| packet.node == 0));
+        // The thief's way is two milliseconds shorter than the link's.
+        if held.len() > 12
+            && let Some(Some(packet)) = held.pop_front()
+        {
             raced += packet.packet.len();
             pair.net.inject(thief, target, &packet.packet);
         }
         let path = pair.net.node(1).host.session_info(incoming).and_then(|info| info.path);
         assert_eq!(path.map(|path| path.peer), Some(genuine));
     }
-    println!(
-        "2 MiB while raced: {} ms; {raced} bytes raced, {to_thief} sent to the thief",
-        millis(transfer.elapsed())
-    );
+    let took = millis(transfer.elapsed());
+    println!("2 MiB while raced: {took} ms; {raced} bytes raced, {to_thief} sent to the thief");
     assert!(to_thief <= raced);
     assert!(transfer.elapsed() <= 2200 * MS);
 }

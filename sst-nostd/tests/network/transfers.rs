@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use sst_nostd::host::{Config, Dial, Event, Limits};
 use sst_nostd::recovery::congestion::Algorithm;
-use sst_nostd::sim::LinkConfig;
+use sst_nostd::session::SessionEvent;
+use sst_nostd::sim::{LinkConfig, Network};
+use sst_nostd::stream::StreamEvent;
 
 use crate::pair::{MS, Pair, SECOND, Transfer, millis, transfer_time, usual_link};
 
@@ -13,9 +16,9 @@ const MIB: usize = 1 << 20;
 fn ten_mib_fill_a_link_of_ten_mbit() {
     let took = transfer_time(1, &usual_link(), 10 * MIB, 60 * SECOND);
     // What the link could carry of payload in that time, headers of IP and UDP left out.
-    let ideal = 10 * MIB * 8 * 100 / 10_000_000;
-    let share = ideal as u128 * 10_000 / millis(took);
-    println!("10 MiB at 10 Mbit/s, queue 25: {} ms, goodput {share} % of the link", millis(took));
+    let ideal_millis = 10 * MIB * 8 / 10_000;
+    let share = ideal_millis as u128 * 1000 / millis(took);
+    println!("10 MiB at 10 Mbit/s, queue 25: {} ms, goodput {share} of 1000", millis(took));
     assert!(took <= 8850 * MS);
     let took =
         transfer_time(1, &LinkConfig::limited(15 * MS, 10_000_000, 100), 10 * MIB, 60 * SECOND);
@@ -147,23 +150,21 @@ fn congestion_marks_slow_down_without_loss() {
 #[test]
 fn two_senders_share_a_bottleneck_fairly() {
     for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
-        for seed in 1..=3 {
+        let mut sum = 0;
+        for seed in 1..=4 {
             let shares = share_a_bottleneck(seed, algorithm);
             let (a, b) = (shares[0] as u128, shares[1] as u128);
             let jain = (a + b) * (a + b) * 1000 / (2 * (a * a + b * b));
-            let used = (a + b) * 8 * 100 / (30 * 10_000_000);
-            println!(
-                "{algorithm:?} seed {seed}: {a} and {b} bytes, Jain 0.{jain:03}, {used} % used"
-            );
-            assert!(jain >= 950 && used >= 90);
+            let used = (a + b) * 8 * 100 / (60 * 10_000_000);
+            println!("{algorithm:?}: {a} and {b} bytes, Jain {jain} of 1000, {used} % used");
+            assert!(jain >= 900 && used >= 95);
+            sum += jain;
         }
+        assert!(sum / 4 >= 950);
     }
 }
 
 fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
-    use sst_nostd::host::{Config, Dial, Event, Limits};
-    use sst_nostd::session::SessionEvent;
-    use sst_nostd::sim::Network;
     let mut net = Network::new(seed);
     for node in 0..3 {
         let mut config = Config::large(crate::pair::secret(seed, node));
@@ -191,7 +192,7 @@ fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
             }
         }
     }
-    let mut run = |net: &mut sst_nostd::sim::Network, duration: Duration| {
+    let mut run = |net: &mut Network, duration: Duration| {
         let until = net.now().after(duration);
         while let Some((node, event)) = net.next_event(until) {
             offer(net, &mut transfers, node, &event);
@@ -199,19 +200,12 @@ fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
         [transfers[0].received, transfers[1].received]
     };
     let before = run(&mut net, 10 * SECOND);
-    let after = run(&mut net, 30 * SECOND);
+    let after = run(&mut net, 60 * SECOND);
     [after[0] - before[0], after[1] - before[1]]
 }
 
 /// Each child goes to the transfer of the session it came with.
-fn offer(
-    net: &mut sst_nostd::sim::Network,
-    transfers: &mut [Transfer],
-    node: usize,
-    event: &sst_nostd::host::Event,
-) {
-    use sst_nostd::host::Event;
-    use sst_nostd::stream::StreamEvent;
+fn offer(net: &mut Network, transfers: &mut [Transfer], node: usize, event: &Event) {
     if let Event::Stream(session, _, StreamEvent::Child) = event {
         let info = net.node(node).host.session_info(*session);
         let peer = info.and_then(|info| info.peer);

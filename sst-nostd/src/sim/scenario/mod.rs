@@ -1,0 +1,205 @@
+//! A random scenario: a few hosts, bad links, applications that do everything they may; then the
+//! links heal, and everything must have arrived or ended in a typed error; then all is let go
+//! of, and nothing may remain.
+
+mod application;
+mod end;
+mod operations;
+mod plan;
+
+use std::collections::BTreeMap;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use crate::host::SessionHandle;
+use crate::id::HostId;
+use crate::stream::StreamHandle;
+use crate::time::Instant;
+
+use super::model::Model;
+use super::network::Network;
+use super::random::Random;
+
+/// What a scenario came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The same for two runs in which the same happened.
+    pub trace: u64,
+    /// Bytes that applications have read.
+    pub bytes: u64,
+    /// Datagrams that applications have received.
+    pub datagrams: u64,
+    /// Sessions that were made.
+    pub sessions: u64,
+    /// Packets sent.
+    pub packets: u64,
+    /// How the scenario ended: nothing, or what was wrong.
+    pub fault: Option<String>,
+}
+
+/// Plays the scenario of a seed.
+#[must_use]
+pub fn play(seed: u64) -> Outcome {
+    let mut scenario = Scenario::new(seed);
+    scenario.run();
+    scenario.outcome()
+}
+
+/// A session as an application knows it.
+#[derive(Clone, Debug)]
+struct Known {
+    handle: SessionHandle,
+    peer: usize,
+    is_ready: bool,
+    is_closed: bool,
+}
+
+/// The sending half of a stream as its application knows it.
+#[derive(Clone, Debug)]
+struct Outgoing {
+    number: u64,
+    /// Bytes or records to write in all.
+    target: u64,
+    /// Bytes of the record being written that the host has taken.
+    in_record: usize,
+    is_over: bool,
+}
+
+/// The receiving half of a stream as its application knows it.
+#[derive(Clone, Debug)]
+struct Incoming {
+    way: Way,
+    /// The number it began with.
+    number: Option<u64>,
+    /// What arrived before the number was known, with its place.
+    early: Vec<(u64, Vec<u8>)>,
+    /// Bytes read.
+    read: u64,
+    /// Records read.
+    records: u64,
+    in_record: usize,
+    is_over: bool,
+}
+
+/// How a half is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Bytes,
+    Records,
+    Unordered,
+}
+
+/// A stream that an application holds.
+#[derive(Clone, Debug)]
+struct Held {
+    session: SessionHandle,
+    stream: StreamHandle,
+    peer: usize,
+    id: u64,
+    outgoing: Option<Outgoing>,
+    incoming: Option<Incoming>,
+    /// It reads only now and then.
+    is_lazy: bool,
+    /// It was given a lifetime.
+    is_mortal: bool,
+    /// It asked for a child and was told to wait.
+    wants_child: bool,
+}
+
+/// A stream's name: handles have no order of their own.
+type Key = (u32, u32);
+
+/// One application.
+#[derive(Default)]
+struct Application {
+    sessions: Vec<Known>,
+    streams: BTreeMap<Key, Held>,
+}
+
+struct Scenario {
+    seed: u64,
+    random: Random,
+    network: Network,
+    applications: Vec<Application>,
+    ids: Vec<HostId>,
+    model: Model,
+    fault: Option<String>,
+    /// Applications take everything at once, and begin nothing new.
+    is_healing: bool,
+    bytes: u64,
+    datagrams: u64,
+    sessions: u64,
+    packets: u64,
+}
+
+impl Scenario {
+    fn outcome(self) -> Outcome {
+        Outcome {
+            trace: self.network.trace(),
+            bytes: self.bytes,
+            datagrams: self.datagrams,
+            sessions: self.sessions,
+            packets: self.packets,
+            fault: self.fault,
+        }
+    }
+
+    fn run(&mut self) {
+        let length = self.random.within(1, 12) * 1_000_000;
+        let operations = self.random.within(20, 600);
+        for _ in 0..operations {
+            let pause = self.random.below(2 * length / operations);
+            self.advance(self.network.now().after(core::time::Duration::from_micros(pause)));
+            if self.fault.is_some() {
+                return;
+            }
+            self.operate();
+        }
+        self.heal();
+        if self.fault.is_none() {
+            self.let_go();
+        }
+    }
+
+    /// Lets time pass; applications react to what their hosts tell.
+    fn advance(&mut self, until: Instant) {
+        while self.fault.is_none() {
+            let Some((node, event)) = self.network.next_event(until) else { break };
+            self.on_event(node, &event);
+        }
+        if let Some(node) = self.network.spinning() {
+            self.fail(format!("host {node} spins"));
+        }
+        self.check_limits();
+    }
+
+    /// Nothing may be held beyond what was agreed.
+    fn check_limits(&mut self) {
+        for node in 0..self.network.node_count() {
+            let node_ref = self.network.node(node);
+            let (stats, limits) = (node_ref.host.stats(), node_ref.limits());
+            let is_within = stats.sessions <= limits.sessions
+                && stats.channels <= limits.channels
+                && stats.half_open <= limits.negotiations
+                && stats.streams <= limits.streams.streams
+                && stats.packets_in_flight <= limits.sent_packets
+                && stats.bytes_held
+                    <= u64::from(limits.streams.blocks) * limits.streams.block_bytes as u64;
+            if !is_within {
+                self.fail(format!("host {node} passes a limit: {stats:?}"));
+            } else if stats.breaches > 0 {
+                self.fail(format!("host {node} accuses a peer"));
+            }
+        }
+    }
+
+    fn fail(&mut self, what: String) {
+        let at = self.network.now().since(super::START);
+        self.fault.get_or_insert(format!("seed {} at {at:?}: {what}", self.seed));
+    }
+}
+
+fn key(stream: StreamHandle) -> Key {
+    (stream.index(), stream.generation())
+}
