@@ -5,7 +5,7 @@ use crate::crypto::Crypto;
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{HalfOpen, Responder, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{CloseReason, ClosedBy, SessionState};
+use crate::session::{Breach, CloseReason, ClosedBy, SessionState};
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
@@ -77,13 +77,16 @@ impl<C: Crypto> Host<'_, C> {
         let mut responder = responder.map_err(Ignored::Negotiation)?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(channel));
-        if let Err(WriteReplyError::Refuse(code)) = responder.accept(&self.crypto, now, &parameters)
-        {
-            let refusal = Refusal { code, reason: "" };
-            responder.refuse(&self.crypto, &refusal).map_err(|_| Ignored::NoCapacity)?;
-        }
+        let accepted = responder.accept(&self.crypto, now, &parameters).map(|_| ());
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(responder.curve_operations()));
+        if let Err(WriteReplyError::Refuse(code)) = accepted {
+            // Nothing is kept of a negotiation that was refused.
+            let refusal = Refusal { code, reason: "" };
+            let reply = responder.refuse(&self.crypto, &refusal);
+            self.outbox.push(path, reply.map_err(|_| Ignored::NoCapacity)?);
+            return Ok(());
+        }
         let mut row = NegotiationRow::new(Kind::Answer(responder), path);
         row.init_hash = Some(hash);
         let index = self.add_negotiation(row).ok_or(Ignored::NoCapacity)?;
@@ -143,7 +146,10 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.channels.at_mut(index) {
             row.channel.on_finish_received(now, ecn);
         }
-        if !payload.is_empty() {
+        if !is_payload_for_finish(payload) {
+            let rule = "FINISH acknowledges nothing";
+            self.close_for(now, session, &Breach { code: TransportCode::PROTOCOL, rule });
+        } else if !payload.is_empty() {
             let arrival = Arrival {
                 number: 0,
                 is_highest: true,
@@ -226,4 +232,9 @@ impl<C: Crypto> Host<'_, C> {
 /// Whether a FINISH says that the initiator wants no session after all.
 fn is_rejection(payload: &[u8]) -> bool {
     Frames::new(payload).any(|frame| matches!(frame, Ok(Frame::Close(_))))
+}
+
+/// Whether all frames of a FINISH may be there. What does not parse is for others to find.
+fn is_payload_for_finish(payload: &[u8]) -> bool {
+    Frames::new(payload).flatten().all(|frame| frame.is_for_finish())
 }

@@ -2,7 +2,9 @@
 
 mod audit;
 mod delivery;
+mod promises;
 mod random;
+mod rules;
 mod size;
 mod speed;
 
