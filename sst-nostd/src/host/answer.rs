@@ -104,7 +104,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let finish = Finish::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
         let Some(index) = self.find_negotiation(finish.channel) else {
-            return self.on_finish_again(now, path, ecn, finish.channel);
+            return self.on_finish_again(now, path, finish.channel);
         };
         let Some(row) = self.negotiations.at_mut(index) else {
             return Err(Ignored::UnknownChannel);
@@ -154,7 +154,8 @@ impl<C: Crypto> Host<'_, C> {
                 number: 0,
                 is_highest: true,
                 is_ack_eliciting: true,
-                codepoint: ecn,
+                // Its mark was counted above.
+                codepoint: Codepoint::NotEct,
                 path,
                 len: payload.len(),
             };
@@ -164,19 +165,13 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A FINISH that was taken before: the peer has not heard so.
-    fn on_finish_again(
-        &mut self,
-        now: Instant,
-        path: Path,
-        ecn: Codepoint,
-        id: ChannelId,
-    ) -> Result<(), Ignored> {
+    fn on_finish_again(&mut self, now: Instant, path: Path, id: ChannelId) -> Result<(), Ignored> {
         let index = self.find_channel(id).ok_or(Ignored::UnknownChannel)?;
         let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
         if row.channel.path() != path {
             return Err(Ignored::UnknownChannel);
         }
-        row.channel.on_finish_received(now, ecn);
+        row.channel.on_finish_repeated(now);
         self.schedule_channel(index);
         Ok(())
     }

@@ -67,7 +67,9 @@ impl<C: Crypto> Host<'_, C> {
             .outbox
             .pop(buffer)
             .or_else(|| self.transmit_negotiation(now, buffer))
-            .or_else(|| self.transmit_channels(now, buffer, max_packets.max(1)))?;
+            .or_else(|| self.transmit_channels(now, buffer, max_packets.max(1)))
+            // A channel may have found that FINISH must go again.
+            .or_else(|| self.transmit_negotiation(now, buffer))?;
         self.stats.on_sent(&transmit);
         Some(transmit)
     }

@@ -300,12 +300,11 @@ impl Network {
         let node = &mut self.nodes[index];
         let inner = node.address;
         let from = node.nat.as_mut().map_or(inner, |nat| nat.translate(now));
-        self.trace = packet
-            .chunks(64)
-            .filter_map(|chunk| chunk.first_chunk())
-            .fold(mix(self.trace ^ now.as_micros() ^ (packet.len() as u64) << 48), |sum, part| {
-                mix(sum ^ u64::from_be_bytes(*part))
-            });
+        self.trace =
+            packet.chunks(64).filter_map(|chunk| chunk.first_chunk()).fold(
+                mix(self.trace ^ now.as_micros() ^ (packet.len() as u64) << 48),
+                |sum, part| mix(sum ^ u64::from_be_bytes(*part)),
+            );
         if let Some(log) = &mut self.log {
             log.push(Logged { at: now, node: index, from, to, packet: packet.to_vec() });
         }

@@ -16,13 +16,13 @@ fn behind_nat(interval: Option<Duration>) -> Pair {
     pair.up()
 }
 
+// Spec: R-6.10-1, R-6.10-6.
 #[test]
 fn a_nat_may_change_its_mind_often() {
     for interval in [5000, 1000, 300, 130, 85] {
         for is_download in [false, true] {
             let mut pair = behind_nat(Some(interval * MS));
-            let (from, session) =
-                if is_download { (1, pair.incoming) } else { (0, pair.session) };
+            let (from, session) = if is_download { (1, pair.incoming) } else { (0, pair.session) };
             let session = session.expect("a session");
             let mut transfer = Transfer::begin(&mut pair.net, from, 1 - from, session, 5 * MIB);
             let until = pair.net.now().after(60 * SECOND);
@@ -36,6 +36,7 @@ fn a_nat_may_change_its_mind_often() {
     }
 }
 
+// Spec: R-6.10-2, R-6.10-3, R-13.7-2.
 #[test]
 fn packets_raced_from_another_address_do_not_move_the_session() {
     let mut pair = Pair::connected(1, &usual_link());
@@ -59,11 +60,15 @@ fn packets_raced_from_another_address_do_not_move_the_session() {
         let path = pair.net.node(1).host.session_info(incoming).and_then(|info| info.path);
         assert_eq!(path.map(|path| path.peer), Some(genuine));
     }
-    println!("2 MiB while raced: {} ms; {raced} bytes raced, {to_thief} sent to the thief", millis(transfer.elapsed()));
+    println!(
+        "2 MiB while raced: {} ms; {raced} bytes raced, {to_thief} sent to the thief",
+        millis(transfer.elapsed())
+    );
     assert!(to_thief <= raced);
     assert!(transfer.elapsed() <= 2200 * MS);
 }
 
+// Spec: R-6.10-1, R-6.10-6.
 #[test]
 fn a_silent_host_that_moved_is_found_with_its_next_packet() {
     let mut pair = behind_nat(None);

@@ -19,6 +19,7 @@ fn answers(net: &mut Network, packet: &[u8]) -> (usize, usize) {
     (to_stranger.len(), to_stranger.iter().sum())
 }
 
+// Spec: R-4.1-1, R-4.1-2, R-4.1-3, R-13.7-2.
 #[test]
 fn random_bytes_are_not_answered_but_by_lost_which_is_smaller() {
     for cookies in [CookieMode::Auto, CookieMode::Always] {
@@ -30,7 +31,8 @@ fn random_bytes_are_not_answered_but_by_lost_which_is_smaller() {
             let len = random.below(1501) as usize;
             let mut packet: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
             if let Some(first) = packet.first_mut() {
-                *first = if round % 2 == 0 { random.next() as u8 } else { 0xC0 | (round % 11) as u8 };
+                *first =
+                    if round % 2 == 0 { random.next() as u8 } else { 0xC0 | (round % 11) as u8 };
             }
             let kind = packet.first().copied().unwrap_or(0);
             let (count, bytes) = answers(&mut pair.net, &packet);
@@ -42,10 +44,14 @@ fn random_bytes_are_not_answered_but_by_lost_which_is_smaller() {
                 pair.net.run_for(MS);
             }
         }
-        println!("{cookies:?}: 60000 junk packets, LOST sent {}, others {}", answered[1], answered[0]);
+        println!(
+            "{cookies:?}: 60000 junk packets, LOST sent {}, others {}",
+            answered[1], answered[0]
+        );
     }
 }
 
+// Spec: R-4.1-3, R-13.7-2, R-13.12-1.
 #[test]
 fn every_single_packet_is_answered_by_less_when_replayed_or_changed() {
     let mut genuine = Pair::new(1, &LinkConfig::clean(MS));

@@ -17,18 +17,22 @@ fn ten_mib_fill_a_link_of_ten_mbit() {
     let share = ideal as u128 * 10_000 / millis(took);
     println!("10 MiB at 10 Mbit/s, queue 25: {} ms, goodput {share} % of the link", millis(took));
     assert!(took <= 8850 * MS);
-    let took = transfer_time(1, &LinkConfig::limited(15 * MS, 10_000_000, 100), 10 * MIB, 60 * SECOND);
+    let took =
+        transfer_time(1, &LinkConfig::limited(15 * MS, 10_000_000, 100), 10 * MIB, 60 * SECOND);
     println!("  queue 100: {} ms", millis(took));
-    let took = transfer_time(1, &LinkConfig::limited(5 * MS, 100_000_000, 100), 40 * MIB, 60 * SECOND);
+    let took =
+        transfer_time(1, &LinkConfig::limited(5 * MS, 100_000_000, 100), 40 * MIB, 60 * SECOND);
     println!("40 MiB at 100 Mbit/s, 5 ms, queue 100: {} ms (ideal 3355)", millis(took));
     assert!(took <= 3700 * MS);
 }
 
 #[test]
 fn a_little_loss_or_corruption_is_bearable() {
-    for (name, loss, burst, corruption) in
-        [("2 % loss", 20_000, 0, 0), ("2 % in bursts", 0, 10_000, 0), ("2 % corruption", 0, 0, 20_000)]
-    {
+    for (name, loss, burst, corruption) in [
+        ("2 % loss", 20_000, 0, 0),
+        ("2 % in bursts", 0, 10_000, 0),
+        ("2 % corruption", 0, 0, 20_000),
+    ] {
         let mut times = vec![];
         for seed in 1..=5 {
             let mut link = usual_link();
@@ -86,11 +90,11 @@ fn a_blackout_of_two_seconds_costs_little_more_than_two() {
     assert!(worst <= 2500 * MS, "{worst:?}");
 }
 
+// Spec: R-6.9-4.
 #[test]
 fn a_smaller_mtu_in_mid_flow_is_survived() {
     for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
-        let mut pair =
-            Pair::with(1, &usual_link(), |_, config| config.algorithm = algorithm).up();
+        let mut pair = Pair::with(1, &usual_link(), |_, config| config.algorithm = algorithm).up();
         let session = pair.session.expect("a session");
         let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, 10 * MIB);
         let shrinks_at = pair.net.now().after(3 * SECOND);
@@ -114,6 +118,7 @@ fn a_smaller_mtu_in_mid_flow_is_survived() {
     }
 }
 
+// Spec: R-6.7-7, R-6.7-8.
 #[test]
 fn congestion_marks_slow_down_without_loss() {
     let mut link = LinkConfig::limited(15 * MS, 10_000_000, 200);
@@ -141,6 +146,7 @@ fn congestion_marks_slow_down_without_loss() {
     }
 }
 
+// Spec: R-6.7-2.
 #[test]
 fn two_senders_share_a_bottleneck_fairly() {
     for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
@@ -149,7 +155,9 @@ fn two_senders_share_a_bottleneck_fairly() {
             let (a, b) = (shares[0] as u128, shares[1] as u128);
             let jain = (a + b) * (a + b) * 1000 / (2 * (a * a + b * b));
             let used = (a + b) * 8 * 100 / (30 * 10_000_000);
-            println!("{algorithm:?} seed {seed}: {a} and {b} bytes, Jain 0.{jain:03}, {used} % used");
+            println!(
+                "{algorithm:?} seed {seed}: {a} and {b} bytes, Jain 0.{jain:03}, {used} % used"
+            );
             assert!(jain >= 950 && used >= 90);
         }
     }

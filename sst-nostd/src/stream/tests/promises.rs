@@ -389,3 +389,31 @@ fn a_datagram_has_one_half_and_no_marks() {
         assert_eq!(end.hear(frame), answer, "{frame:?}");
     }
 }
+
+// Spec: R-7.8-4.
+#[test]
+fn who_has_no_priority_follows_the_parent_and_who_has_one_does_not() {
+    let mut end = one();
+    let root = end.root();
+    let parent = end.open(root);
+    let child = end.open(parent);
+    let grandchild = end.open(child);
+    let End { streams, tree } = &mut end;
+    let fixed = Open { priority: Some(0), ..Open::default() };
+    let fixed = streams.open_substream(tree, Instant::ZERO, parent, fixed).unwrap();
+    assert!(streams.set_priority(tree, parent, Some(9)));
+    while streams.settle_priorities(tree) {}
+    let found = [parent, child, grandchild, fixed].map(|stream| end.info(stream).priority);
+    assert_eq!(found, [9, 9, 9, 0]);
+}
+
+// Spec: R-7.8-5.
+#[test]
+fn a_wish_for_a_priority_is_obeyed() {
+    let mut end = one();
+    let root = end.root();
+    let stream = end.open(root);
+    assert_eq!(end.hear(Frame::Priority { id: ours(1), priority: -7 }), Ok(()));
+    while end.streams.settle_priorities(&mut end.tree) {}
+    assert_eq!(end.info(stream).priority, -7);
+}
