@@ -417,3 +417,55 @@ fn a_wish_for_a_priority_is_obeyed() {
     while end.streams.settle_priorities(&mut end.tree) {}
     assert_eq!(end.info(stream).priority, -7);
 }
+
+// Spec: R-7.2-2, R-7.2-1.
+#[test]
+fn no_more_streams_are_opened_ahead_than_the_peer_can_tell_apart() {
+    let peer = StreamConfig { id_window: 2, ..CONFIG };
+    let mut end = End::new(Side::Small, CONFIG, &ROOMY, &peer);
+    let root = end.root();
+    let opened = [end.open(root), end.open(root)];
+    let ids = opened.map(|stream| end.info(stream).id.counter());
+    assert_eq!(ids, [1, 2]);
+    assert_eq!(end.try_open(root), Err(OpenError::Blocked));
+    end.speak(Some(Fate::Acked));
+    assert!(end.try_open(root).is_ok());
+}
+
+// Spec: R-7.11-2.
+#[test]
+fn a_child_there_is_no_room_for_is_refused_and_the_session_goes_on() {
+    let limits = StreamLimits { streams: 2, ..ROOMY };
+    let mut end = End::new(Side::Small, CONFIG, &limits, &CONFIG);
+    for counter in 1..=3 {
+        assert_eq!(end.hear_stream(opening(theirs(counter), ROOT)), Ok(()));
+    }
+    let packets = end.speak(None);
+    let code = StreamCode::NO_CAPACITY;
+    for (counter, times) in [(1, 0), (2, 1), (3, 1)] {
+        let id = theirs(counter);
+        let cut = crate::wire::ResetFrame { code, ..reset(id, 0) };
+        assert_eq!(has(&packets, |frame| *frame == Frame::Reset(cut)), times, "{counter}");
+        assert_eq!(has(&packets, |frame| *frame == Frame::Stop { id, code }), times, "{counter}");
+    }
+}
+
+// Spec: R-7.10-1, R-10.16-4.
+#[test]
+fn who_wants_pieces_as_they_come_gets_them_with_their_place() {
+    let mut end = one();
+    end.hear_stream(opening(theirs(1), ROOT)).unwrap();
+    assert_eq!(end.hear_stream(data(theirs(1), 0, b"")), Ok(()), "nothing, and no harm");
+    let root = end.root();
+    let child = end.accept(root);
+    end.hear_stream(data(theirs(1), 5, b"fgh")).unwrap();
+    let (mut buf, now) = ([0; 9], Instant::ZERO);
+    let End { streams, tree } = &mut end;
+    assert_eq!(streams.read_unordered(tree, now, child, &mut buf), Ok(Some((5, 3))));
+    assert_eq!(&buf[..3], b"fgh");
+    let blocked = streams.read_unordered(tree, now, child, &mut buf);
+    assert_eq!(blocked, Err(ReadError::Blocked));
+    end.hear_stream(data(theirs(1), 0, b"abcde")).unwrap();
+    let End { streams, tree } = &mut end;
+    assert_eq!(streams.read_unordered(tree, now, child, &mut buf), Ok(Some((0, 5))));
+}
