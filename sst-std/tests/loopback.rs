@@ -247,7 +247,7 @@ async fn writing_after_finish_is_an_error_and_finishing_twice_is_not() {
     .await;
 }
 
-// Spec: R-7.8-3, R-7.8-5.
+// Spec: R-7.8-3.
 #[tokio::test]
 async fn priorities_are_kept_inherited_and_requested() {
     timed(async {

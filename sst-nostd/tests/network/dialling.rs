@@ -106,7 +106,7 @@ fn the_first_request_reaches_the_peer_one_and_a_half_round_trips_after_dialling(
     assert_eq!(took, 45 * MS);
 }
 
-// Spec: R-5.11-1, R-5.11-2, R-9.1-1, R-13.14-1.
+// Spec: R-5.11-1, R-9.1-1, R-13.14-1.
 #[test]
 fn both_may_dial_at_once() {
     for seed in 0..1000 {

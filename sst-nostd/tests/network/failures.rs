@@ -62,7 +62,6 @@ fn a_peer_that_restarted_is_noticed_within_a_round_trip() {
     assert!(took <= 30 * MS);
 }
 
-// Spec: R-5.11-4.
 #[test]
 fn a_host_that_restarted_dials_anew() {
     let mut pair = Pair::connected(1, &usual_link());

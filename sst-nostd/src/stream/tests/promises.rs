@@ -407,7 +407,6 @@ fn who_has_no_priority_follows_the_parent_and_who_has_one_does_not() {
     assert_eq!(found, [9, 9, 9, 0]);
 }
 
-// Spec: R-7.8-5.
 #[test]
 fn a_wish_for_a_priority_is_obeyed() {
     let mut end = one();
