@@ -312,6 +312,7 @@ mod tests {
         assert!(error.to_string().contains("none: No such file"), "{error}");
     }
 
+    // Spec: R-13.18-1.
     #[test]
     fn the_secret_is_not_printed() {
         let identity = Identity::from_secret(&[0xab; 32]);

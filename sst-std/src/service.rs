@@ -269,6 +269,7 @@ fn parse<const N: usize>(mut record: &[u8]) -> Option<[&str; N]> {
 mod tests {
     use super::*;
 
+    // Spec: R-7.12-2.
     #[test]
     fn requests_round_trip_and_damaged_ones_are_refused() {
         let long = "x".repeat(500);

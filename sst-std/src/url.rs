@@ -183,6 +183,7 @@ mod tests {
         HostId::new([7; 32])
     }
 
+    // Spec: R-3.3-2.
     #[test]
     fn urls_round_trip_with_every_kind_of_address_and_path() {
         for place in ["1.2.3.4:5", "[::1]:5", "example.org:5"] {
@@ -197,6 +198,7 @@ mod tests {
         assert_eq!((url.path(), url.host()), ("x y", "fe80::1"));
     }
 
+    // Spec: R-3.3-1.
     #[test]
     fn the_port_may_be_left_out() {
         for place in ["1.2.3.4", "[::1]", "example.org"] {
@@ -205,6 +207,7 @@ mod tests {
         }
     }
 
+    // Spec: R-3.3-2.
     #[test]
     fn errors_say_what_is_wrong() {
         let id = id();

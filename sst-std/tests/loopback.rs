@@ -20,6 +20,7 @@ async fn streams(pair: &common::Pair) -> (Stream, Stream) {
     (stream, child)
 }
 
+// Spec: R-7.6-1, R-9.1-3.
 #[tokio::test]
 async fn bytes_come_back_and_the_end_is_seen() {
     timed(async {
@@ -49,6 +50,7 @@ async fn bytes_come_back_and_the_end_is_seen() {
     .await;
 }
 
+// Spec: R-7.6-2, R-7.6-4.
 #[tokio::test]
 async fn records_keep_their_bounds() {
     timed(async {
@@ -104,6 +106,7 @@ async fn a_cancelled_record_read_loses_nothing() {
     .await;
 }
 
+// Spec: R-7.1-1.
 #[tokio::test]
 async fn streams_have_children_that_have_children() {
     timed(async {
@@ -155,6 +158,7 @@ async fn many_streams_at_once_wait_for_credit_and_all_finish() {
     .await;
 }
 
+// Spec: R-8.3-4.
 #[tokio::test]
 async fn datagrams_of_every_size_arrive() {
     timed(async {
@@ -173,6 +177,7 @@ async fn datagrams_of_every_size_arrive() {
     .await;
 }
 
+// Spec: R-7.7-8.
 #[tokio::test]
 async fn dropping_resets_and_stops_and_never_finishes() {
     timed(async {
@@ -212,6 +217,7 @@ async fn each_half_ends_its_own_direction() {
     .await;
 }
 
+// Spec: R-7.7-4, R-7.7-6.
 #[tokio::test]
 async fn codes_of_reset_and_stop_arrive() {
     timed(async {
@@ -226,6 +232,7 @@ async fn codes_of_reset_and_stop_arrive() {
     .await;
 }
 
+// Spec: R-7.7-3.
 #[tokio::test]
 async fn writing_after_finish_is_an_error_and_finishing_twice_is_not() {
     timed(async {
@@ -240,6 +247,7 @@ async fn writing_after_finish_is_an_error_and_finishing_twice_is_not() {
     .await;
 }
 
+// Spec: R-7.8-3.
 #[tokio::test]
 async fn priorities_are_kept_inherited_and_requested() {
     timed(async {
@@ -259,6 +267,7 @@ async fn priorities_are_kept_inherited_and_requested() {
     .await;
 }
 
+// Spec: R-9.3-1.
 #[tokio::test]
 async fn close_delivers_first_and_carries_its_reason() {
     timed(async {
@@ -286,6 +295,7 @@ async fn close_delivers_first_and_carries_its_reason() {
     .await;
 }
 
+// Spec: R-9.1-2, R-9.1-3, R-9.3-2.
 #[tokio::test]
 async fn everything_that_waits_ends_when_the_session_is_aborted() {
     timed(async {
@@ -307,6 +317,7 @@ async fn everything_that_waits_ends_when_the_session_is_aborted() {
     .await;
 }
 
+// Spec: R-3.1-1, R-5.4-3, R-5.10-2.
 #[tokio::test]
 async fn a_wrong_identity_gets_no_answer() {
     timed(async {
@@ -322,6 +333,7 @@ async fn a_wrong_identity_gets_no_answer() {
     .await;
 }
 
+// Spec: R-5.9-9.
 #[tokio::test]
 async fn a_refused_identity_is_told_so() {
     timed(async {
@@ -419,6 +431,7 @@ async fn a_dropped_session_is_closed_at_the_peer() {
     .await;
 }
 
+// Spec: R-7.12-1, R-7.12-3, R-7.12-4, R-7.12-5, R-7.12-7, R-7.12-8.
 #[tokio::test]
 async fn services_are_listed_found_and_refused_by_name() {
     use sst_std::{CODE_PROTOCOL_UNKNOWN, CODE_REFUSED, CODE_SERVICE_UNKNOWN, Offer};

@@ -56,10 +56,17 @@ impl<C: Crypto> Channel<C> {
         self.paths.on_packet(now, arrival.path, arrival.len, arrival.is_highest);
     }
 
-    /// The initiator's FINISH, packet 0, arrived with something to acknowledge.
+    /// The initiator's FINISH, packet 0, opened. It is acknowledged at once, even if it is empty.
     pub fn on_finish_received(&mut self, now: Instant, codepoint: Codepoint) {
         self.received.on_packet(now, 0, true, codepoint);
+        self.received.hurry(now);
         self.idle.on_received(now);
+    }
+
+    /// A FINISH came for this channel that exists already. It was not opened: nothing is believed
+    /// but that the peer may not have heard an acknowledgement.
+    pub fn on_finish_repeated(&mut self, now: Instant) {
+        self.received.on_repeat(now);
     }
 
     fn try_open(&mut self, crypto: &C, now: Instant, packet: &mut [u8]) -> Result<Opened, Dropped> {

@@ -82,6 +82,7 @@ impl LossRate {
 mod tests {
     use super::*;
 
+    // Spec: R-8.3-2.
     #[test]
     fn loss_rate_settles_near_the_share_lost_and_returns_to_zero() {
         let mut rate = LossRate::default();

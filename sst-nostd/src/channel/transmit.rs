@@ -5,7 +5,7 @@ use super::flight::Room;
 use super::path::Path;
 use super::sent::{Chain, SentPacket, SentPackets};
 use super::{Channel, Finish};
-use crate::bytes::Writer;
+use crate::bytes::{MAX_VARINT, Writer};
 use crate::crypto::kdf::mac16;
 use crate::crypto::{Crypto, TAG_LEN};
 use crate::recovery::congestion::Controller;
@@ -29,6 +29,10 @@ const MAX_ACK_ONLY: u32 = 32;
 /// question stays open then, and probes show the peer where this host is. More than one, or two
 /// such hosts would ask each other for ever.
 const MAX_ACK_ONLY_IDLE: u32 = 4;
+
+/// How far a packet's number may be ahead of the largest acknowledged one: beyond it, the four
+/// bytes that a header has for it do not tell the peer which number is meant.
+const MAX_DISTANCE: u64 = (1 << 31) - 1;
 
 /// What may be sent now. Ask again after each packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +72,7 @@ pub enum BeginError {
     KeyLimit,
     /// The table of sent packets is full.
     NoRoom,
-    /// The permit was for something else.
+    /// The permit was for something else, or no packet number can be told to the peer.
     NotPermitted,
     /// The buffer is too small for a packet.
     TooSmall,
@@ -149,6 +153,9 @@ impl<C: Crypto> Channel<C> {
         }
         let number = self.next_number;
         let acked = self.largest_acked.unwrap_or(0);
+        if number > MAX_VARINT || number.saturating_sub(acked) > MAX_DISTANCE {
+            return Err(BeginError::NotPermitted);
+        }
         let header = SealedHeader::new(self.send_keys.phase(), self.remote_id, number, acked);
         let mut writer = Writer::new(buffer);
         header.encode(&mut writer).map_err(|_| BeginError::TooSmall)?;
@@ -261,7 +268,7 @@ impl<C: Crypto> Channel<C> {
             ect1: counts.ect1,
             ce: counts.ce,
         });
-        let delay_micros = micros(self.received.ack_delay(now)).min(crate::bytes::MAX_VARINT);
+        let delay_micros = micros(self.received.ack_delay(now)).min(MAX_VARINT);
         let encoder = AckEncoder { delay_micros, ecn };
         let written = builder.written(|writer| encoder.encode(self.received.ranges(), writer));
         if let Ok((position, 1..)) = written {

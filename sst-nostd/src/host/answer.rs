@@ -5,7 +5,7 @@ use crate::crypto::Crypto;
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{HalfOpen, Responder, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{CloseReason, ClosedBy, SessionState};
+use crate::session::{Breach, CloseReason, ClosedBy, SessionState};
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
@@ -77,13 +77,16 @@ impl<C: Crypto> Host<'_, C> {
         let mut responder = responder.map_err(Ignored::Negotiation)?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(channel));
-        if let Err(WriteReplyError::Refuse(code)) = responder.accept(&self.crypto, now, &parameters)
-        {
-            let refusal = Refusal { code, reason: "" };
-            responder.refuse(&self.crypto, &refusal).map_err(|_| Ignored::NoCapacity)?;
-        }
+        let accepted = responder.accept(&self.crypto, now, &parameters).map(|_| ());
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(responder.curve_operations()));
+        if let Err(WriteReplyError::Refuse(code)) = accepted {
+            // Nothing is kept of a negotiation that was refused.
+            let refusal = Refusal { code, reason: "" };
+            let reply = responder.refuse(&self.crypto, &refusal);
+            self.outbox.push(path, reply.map_err(|_| Ignored::NoCapacity)?);
+            return Ok(());
+        }
         let mut row = NegotiationRow::new(Kind::Answer(responder), path, now);
         row.init_hash = Some(hash);
         self.turn = self.turn.saturating_add(1);
@@ -103,7 +106,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let finish = Finish::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
         let Some(index) = self.find_negotiation(finish.channel) else {
-            return self.on_finish_again(now, path, ecn, finish.channel);
+            return self.on_finish_again(now, path, finish.channel);
         };
         let Some(row) = self.negotiations.at_mut(index) else {
             return Err(Ignored::UnknownChannel);
@@ -161,12 +164,16 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.channels.at_mut(index) {
             row.channel.on_finish_received(now, ecn);
         }
-        if !payload.is_empty() {
+        if !is_payload_for_finish(payload) {
+            let rule = "FINISH acknowledges nothing";
+            self.close_for(now, session, &Breach { code: TransportCode::PROTOCOL, rule });
+        } else if !payload.is_empty() {
             let arrival = Arrival {
                 number: 0,
                 is_highest: true,
                 is_ack_eliciting: true,
-                codepoint: ecn,
+                // Its mark was counted above.
+                codepoint: Codepoint::NotEct,
                 path,
                 len: payload.len(),
             };
@@ -176,19 +183,13 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A FINISH that was taken before: the peer has not heard so.
-    fn on_finish_again(
-        &mut self,
-        now: Instant,
-        path: Path,
-        ecn: Codepoint,
-        id: ChannelId,
-    ) -> Result<(), Ignored> {
+    fn on_finish_again(&mut self, now: Instant, path: Path, id: ChannelId) -> Result<(), Ignored> {
         let index = self.find_channel(id).ok_or(Ignored::UnknownChannel)?;
         let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
         if row.channel.path() != path {
             return Err(Ignored::UnknownChannel);
         }
-        row.channel.on_finish_received(now, ecn);
+        row.channel.on_finish_repeated(now);
         self.schedule_channel(index);
         Ok(())
     }
@@ -248,4 +249,9 @@ impl<C: Crypto> Host<'_, C> {
 /// Whether a FINISH says that the initiator wants no session after all.
 fn is_rejection(payload: &[u8]) -> bool {
     Frames::new(payload).any(|frame| matches!(frame, Ok(Frame::Close(_))))
+}
+
+/// Whether all frames of a FINISH may be there. What does not parse is for others to find.
+fn is_payload_for_finish(payload: &[u8]) -> bool {
+    Frames::new(payload).flatten().all(|frame| frame.is_for_finish())
 }

@@ -316,11 +316,12 @@ fn reply_reason(error: &ReplyError) -> CloseReason {
         ReplyError::Suite => {
             CloseReason::transport(peer, TransportCode::SUITE, "the peer chose a suite not offered")
         }
-        _ => CloseReason::transport(
-            peer,
-            TransportCode::PARAMETERS,
-            "the peer's parameters make no sense",
-        ),
+        ReplyError::Parameters(error) => {
+            CloseReason::transport(peer, error.code(), "the peer's parameters make no sense")
+        }
+        ReplyError::Dropped(_) => {
+            CloseReason::transport(peer, TransportCode::INTERNAL, "the answer was not one")
+        }
     }
 }
 

@@ -21,6 +21,8 @@ mod events;
 mod inbound;
 mod negotiations;
 mod outbound;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod rules_tests;
 mod sessions;
 mod stats;
 mod storage;

@@ -90,6 +90,7 @@ impl Pair {
     }
 }
 
+// Spec: R-7.6-1, R-9.3-1.
 #[test]
 fn a_session_comes_up_and_carries_a_stream_both_ways() {
     let mut pair = Pair::new();

@@ -341,6 +341,7 @@ mod tests {
     }
 
     /// Ascending, descending and scattered pushes make the widest and the deepest heaps.
+    // Spec: R-7.1-3.
     #[test]
     fn a_hundred_thousand_rows_on_a_small_stack() {
         const COUNT: u32 = 100_000;

@@ -314,6 +314,7 @@ mod tests {
         assert_eq!((contents(&one, &table).len(), two.front()), (2, Some(2)));
     }
 
+    // Spec: R-7.1-3.
     #[test]
     fn a_hundred_thousand_rows_on_a_small_stack() {
         on_a_small_stack(|| {

@@ -83,6 +83,7 @@ impl Streams<'_> {
         frame: &StreamFrame<'_>,
     ) -> Result<(), Fault> {
         let end = frame.end();
+        check_opener(tree, frame.id, frame.open.as_ref())?;
         match self.place(tree, frame.id)? {
             Place::Here(stream) => {
                 self.check_half(tree, stream, Half::Receiving)?;
@@ -108,6 +109,7 @@ impl Streams<'_> {
         now: Instant,
         frame: &ResetFrame,
     ) -> Result<(), Fault> {
+        check_opener(tree, frame.id, frame.open.as_ref())?;
         match self.place(tree, frame.id)? {
             Place::Here(stream) => {
                 self.check_half(tree, stream, Half::Receiving)?;
@@ -261,4 +263,10 @@ impl Streams<'_> {
             && open.attributes.service == row.state.has(State::SERVICE);
         if is_same { Ok(()) } else { Err(Fault::StreamState) }
     }
+}
+
+/// The peer opens streams of its own side only.
+fn check_opener(tree: &Tree, id: StreamId, open: Option<&WireOpen>) -> Result<(), Fault> {
+    let is_ours = id.side() == tree.side && id.counter() >= tree.next_counter;
+    if open.is_some() && is_ours { Err(Fault::StreamId) } else { Ok(()) }
 }

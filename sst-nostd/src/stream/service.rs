@@ -81,6 +81,7 @@ mod tests {
         }
     }
 
+    // Spec: R-7.12-2.
     #[test]
     fn malformed_requests_are_errors() {
         assert_eq!(ServiceRequest::parse(&[]), Err(ServiceError::Truncated));

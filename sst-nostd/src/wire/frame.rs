@@ -195,6 +195,12 @@ impl<'a> Frame<'a> {
     pub const fn is_ack_eliciting(&self) -> bool {
         !matches!(self, Self::Padding | Self::Ack(_) | Self::Close(_))
     }
+
+    /// True if FINISH may carry it: nothing can have been received yet to acknowledge or answer.
+    #[must_use]
+    pub const fn is_for_finish(&self) -> bool {
+        !matches!(self, Self::Ack(_) | Self::PathResponse(_))
+    }
 }
 
 /// The frames of a packet, in order. Ends after the first error.

@@ -141,3 +141,46 @@ fn the_other_packets_round_trip_and_have_one_length() {
         assert_eq!(version.encode(&mut Writer::new(&mut [0; 64])), Err(Full));
     }
 }
+
+/// The table of docs/PROTOCOL.md section 4.1: each size at its limits and beyond them.
+// Spec: R-4.1-1, R-4.1-4, R-5.4-1, R-5.7-5.
+#[test]
+fn packets_of_sizes_outside_the_table_are_refused() {
+    let of = |first: u8, len: usize| {
+        let mut bytes = std::vec![0; len];
+        bytes[..5].copy_from_slice(&[first, 1, 1, 0, 1]);
+        if first == 0xc1 {
+            bytes[..10].copy_from_slice(&[first, 1, 1, 0, 0, 0, 0, 1, 0, 48]);
+        }
+        if first == 0xc5 {
+            bytes[5] = (len - 22) as u8;
+        }
+        bytes
+    };
+    let is_taken = |first: u8, len: usize| {
+        let bytes = of(first, len);
+        match first {
+            0xc1 => Init::parse(&bytes).is_ok(),
+            0xc2 => Reply::parse(&bytes).is_ok(),
+            0xc3 => Finish::parse(&bytes).is_ok(),
+            0xc4 => Cookie::parse(&bytes).is_ok(),
+            0xc5 => Version::parse(&bytes).is_ok(),
+            0xc6 => Lost::parse(&bytes).is_ok(),
+            _ => crate::wire::SealedHeader::parse(&bytes).is_ok(),
+        }
+    };
+    for (first, least, most) in [
+        (0x00, 22, 65_527),
+        (0xc1, 512, 1200),
+        (0xc2, 53, 1199),
+        (0xc3, 69, 1200),
+        (0xc4, 37, 37),
+        (0xc5, 23, 30),
+        (0xc6, 21, 21),
+    ] {
+        assert!(is_taken(first, least) && is_taken(first, most), "{first:#x}");
+        assert!(!is_taken(first, least - 1), "{first:#x}");
+        // What is longer than a UDP payload does not come; a REPLY is held against its INIT.
+        assert!(matches!(first, 0x00 | 0xc2) || !is_taken(first, most + 1), "{first:#x}");
+    }
+}

@@ -286,3 +286,16 @@ fn random_packets_never_panic() {
         }
     }
 }
+
+/// The table of docs/PROTOCOL.md section 10.3.
+// Spec: R-5.7-1, R-10.3-1.
+#[test]
+fn acknowledgements_and_answers_about_paths_have_no_place_in_finish() {
+    for frame in samples() {
+        let is_excluded = matches!(frame, Frame::PathResponse(_));
+        assert_eq!(frame.is_for_finish(), !is_excluded, "{frame:?}");
+    }
+    for bytes in [&[0x02, 5, 0, 0, 0][..], &[0x03, 5, 0, 0, 0, 1, 1, 1]] {
+        assert!(!parsed(bytes).unwrap().0.is_for_finish());
+    }
+}

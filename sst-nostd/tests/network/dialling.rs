@@ -36,6 +36,7 @@ fn thirty_percent_loss_each_way_delays_little() {
     assert!(max <= 4 * SECOND);
 }
 
+// Spec: R-5.7-3, R-5.10-1.
 #[test]
 fn any_one_or_two_of_the_first_packets_may_be_lost() {
     let mut worst = (Duration::ZERO, vec![]);
@@ -60,6 +61,7 @@ fn any_one_or_two_of_the_first_packets_may_be_lost() {
     assert!(worst.0 <= 3 * SECOND);
 }
 
+// Spec: R-5.5-4.
 #[test]
 fn one_round_trip_connects_and_two_with_a_cookie() {
     for (delay, cookies, most) in [
@@ -105,6 +107,7 @@ fn the_first_request_reaches_the_peer_one_and_a_half_round_trips_after_dialling(
     assert_eq!(took, 45 * MS);
 }
 
+// Spec: R-5.11-1, R-9.1-1, R-13.14-1.
 #[test]
 fn both_may_dial_at_once() {
     for seed in 0..1000 {
@@ -178,6 +181,7 @@ fn collect(
     }
 }
 
+// Spec: R-5.10-2.
 #[test]
 fn nobody_there_is_an_error_after_ten_seconds() {
     let mut link = usual_link();

@@ -22,6 +22,7 @@ fn closed_after(pair: &mut Pair, within: Duration) -> Option<Duration> {
     None
 }
 
+// Spec: R-6.11-1, R-6.11-3, R-9.1-2.
 #[test]
 fn a_peer_that_vanished_is_noticed_after_the_idle_timeout() {
     for idle in [1, 5, 30] {
@@ -47,6 +48,7 @@ fn a_peer_that_vanished_is_noticed_after_the_idle_timeout() {
     }
 }
 
+// Spec: R-6.14-1, R-6.14-3, R-13.10-1.
 #[test]
 fn a_peer_that_restarted_is_noticed_within_a_round_trip() {
     let mut pair = Pair::connected(1, &LinkConfig::clean(15 * MS));
@@ -78,6 +80,7 @@ fn a_host_that_restarted_dials_anew() {
     assert!(transfer.ended.is_some());
 }
 
+// Spec: R-6.6-5.
 #[test]
 fn a_clock_that_goes_back_is_harmless() {
     for back in [1_000, 100_000, 900_000_000] {

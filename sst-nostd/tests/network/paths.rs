@@ -17,6 +17,7 @@ fn behind_nat(interval: Option<Duration>) -> Pair {
     pair.up()
 }
 
+// Spec: R-6.10-1, R-6.10-6.
 #[test]
 fn a_nat_may_change_its_mind_often() {
     for interval in [5000, 1000, 300, 130, 85] {
@@ -36,6 +37,7 @@ fn a_nat_may_change_its_mind_often() {
     }
 }
 
+// Spec: R-6.10-2, R-6.10-3, R-13.7-2.
 #[test]
 fn packets_raced_from_another_address_do_not_move_the_session() {
     let mut pair = Pair::connected(1, &usual_link());
@@ -70,6 +72,7 @@ fn packets_raced_from_another_address_do_not_move_the_session() {
     assert!(transfer.elapsed() <= 2200 * MS);
 }
 
+// Spec: R-6.10-1, R-6.10-6.
 #[test]
 fn a_silent_host_that_moved_is_found_with_its_next_packet() {
     let mut pair = behind_nat(None);

@@ -19,6 +19,7 @@ fn answers(net: &mut Network, packet: &[u8]) -> (usize, usize) {
     (to_stranger.len(), to_stranger.iter().sum())
 }
 
+// Spec: R-4.1-1, R-4.1-2, R-4.1-3, R-13.7-2.
 #[test]
 fn random_bytes_are_not_answered_but_by_lost_which_is_smaller() {
     for cookies in [CookieMode::Auto, CookieMode::Always] {
@@ -50,6 +51,7 @@ fn random_bytes_are_not_answered_but_by_lost_which_is_smaller() {
     }
 }
 
+// Spec: R-4.1-3, R-13.7-2, R-13.12-1.
 #[test]
 fn every_single_packet_is_answered_by_less_when_replayed_or_changed() {
     let mut genuine = Pair::new(1, &LinkConfig::clean(MS));

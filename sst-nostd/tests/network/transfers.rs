@@ -93,6 +93,7 @@ fn a_blackout_of_two_seconds_costs_little_more_than_two() {
     assert!(worst <= 2500 * MS, "{worst:?}");
 }
 
+// Spec: R-6.9-4.
 #[test]
 fn a_smaller_mtu_in_mid_flow_is_survived() {
     for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
@@ -120,6 +121,7 @@ fn a_smaller_mtu_in_mid_flow_is_survived() {
     }
 }
 
+// Spec: R-6.7-7, R-6.7-8.
 #[test]
 fn congestion_marks_slow_down_without_loss() {
     let mut link = LinkConfig::limited(15 * MS, 10_000_000, 200);
@@ -147,6 +149,7 @@ fn congestion_marks_slow_down_without_loss() {
     }
 }
 
+// Spec: R-6.7-2.
 #[test]
 fn two_senders_share_a_bottleneck_fairly() {
     for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {

@@ -136,3 +136,55 @@ fn acknowledging_costs_the_same_however_many_packets_are_in_flight() {
         assert!(side.channel.in_flight.len() < 10);
     }
 }
+
+// Spec: R-6.9-1, R-6.9-2, R-6.9-3.
+#[test]
+fn lost_probes_of_the_size_are_no_congestion() {
+    let mut pair = Pair::new(8, Faults { max_len: 1200, ..CLEAN });
+    pair.enqueue(0, 0..500);
+    pair.run_until(30, Pair::is_done);
+    assert_all_arrived(&pair, [500, 0], 8);
+    let channel = &pair.sides[0].channel;
+    let totals = channel.stats().totals;
+    // Three for each of the few sizes that were tried, and nothing else.
+    assert!((3..=12).contains(&totals.lost_packets), "{totals:?}");
+    assert_eq!(channel.flight.congestion.slow_start_threshold(), u64::MAX);
+    assert_eq!((channel.mtu_bytes(), totals.spurious_losses), (1200, 0));
+}
+
+// Spec: R-4.3-8.
+#[test]
+fn no_packet_is_larger_than_the_peer_takes() {
+    for most in [1200, 1300] {
+        let config = ChannelConfig { max_packet_len: most, ..ChannelConfig::default() };
+        let mut pair = Pair::with(9, CLEAN, &config);
+        pair.log = Some(Vec::new());
+        pair.sides[0].item_len = 50;
+        pair.enqueue(0, 0..2000);
+        pair.run_until(30, Pair::is_done);
+        assert_all_arrived(&pair, [2000, 0], 9);
+        let largest = pair.log.unwrap().iter().map(|(_, bytes)| bytes.len()).max().unwrap();
+        assert!(largest <= most && largest > most - 60, "{largest} of {most}");
+    }
+}
+
+// Spec: R-6.5-10.
+#[test]
+fn the_mark_of_the_finish_is_counted() {
+    let mut pair = Pair::new(10, CLEAN);
+    let channel = &mut pair.sides[1].channel;
+    channel.on_finish_received(pair.now, crate::recovery::ecn::Codepoint::Ce);
+    let counts = channel.received.ecn_counts();
+    assert_eq!((counts.ect0, counts.ect1, counts.ce), (0, 0, 1));
+    assert!(channel.is_ack_due(pair.now));
+}
+
+// Spec: R-10.5-1.
+#[test]
+fn whoever_asks_pays_for_the_answer() {
+    let mut pair = Pair::new(11, CLEAN);
+    pair.sides[0].item_len = 8;
+    pair.enqueue(0, 0..1);
+    let (_, bytes) = pair.sides[0].transmit(&pair.crypto, pair.now).unwrap();
+    assert!(bytes.len() >= 40, "{}", bytes.len());
+}

@@ -1,5 +1,8 @@
 //! Key updates and key limits.
 
+use serde_json::Value;
+
+use super::super::keys::SendKeys;
 use super::super::*;
 use super::pair::{CLEAN, Faults, Pair, Random};
 use super::{ROUGH, assert_all_arrived};
@@ -167,4 +170,62 @@ fn both_directions_and_every_epoch_have_keys_of_their_own() {
             assert!(keys.update(&pair.crypto, pair.now, epoch));
         }
     }
+}
+
+const KEYS: &str = include_str!("../../../tests/vectors/protocol/section_06_keys.json");
+const PACKETS: &str = include_str!("../../../tests/vectors/protocol/section_06_packet.json");
+
+fn hex(value: &Value) -> std::vec::Vec<u8> {
+    crate::crypto::fixtures::bytes(value.as_str().unwrap())
+}
+
+/// The worked packets of docs/PROTOCOL.md: the key schedule, the nonce and the header together.
+// Spec: R-4.3-2, R-4.3-3, R-6.2-1, R-13.11-1.
+#[test]
+fn the_packets_of_the_worked_example_are_sealed_byte_for_byte() {
+    let pair = Pair::new(7, CLEAN);
+    let keys: Value = serde_json::from_str(KEYS).unwrap();
+    let split = hex(&keys["split_key"]).try_into().unwrap();
+    let secrets = ChannelSecrets::from_split(&split, &[0; 32], Suite::ChaCha20Poly1305);
+    let mut send = SendKeys::new(&pair.crypto, &secrets, pair.now).unwrap();
+    let limits = KeyLimits::of(Suite::ChaCha20Poly1305);
+    let packets: Value = serde_json::from_str(PACKETS).unwrap();
+    for entry in packets["vectors"].as_array().unwrap() {
+        let number = entry["packet_number"].as_u64().unwrap();
+        while send.epoch() < entry["epoch"].as_u64().unwrap() {
+            assert!(send.update(&pair.crypto, pair.now, number));
+        }
+        let header = hex(&entry["header"]);
+        assert_eq!(send.phase(), header[0] & 0x40 != 0);
+        let mut body = hex(&entry["frames"]);
+        let tag = send.seal(&limits, number, &header, &mut body).unwrap();
+        assert_eq!([header, body, tag.to_vec()].concat(), hex(&entry["packet"]), "{number}");
+    }
+}
+
+// Spec: R-6.8-1, R-6.8-6, R-6.8-7.
+#[test]
+fn an_epoch_ends_at_its_limit_and_not_before() {
+    let suites = [Suite::ChaCha20Poly1305, Suite::Aes256Gcm];
+    let limits = suites.map(KeyLimits::of);
+    assert_eq!(limits.map(|limits| limits.sealed_packets), [1 << 32, 1 << 23]);
+    assert!(limits.iter().all(|limits| limits.failed_opens == 1 << 36));
+    assert!(limits.iter().all(|limits| limits.age_timeout == Duration::from_secs(120)));
+    let mut pair = Pair::with(8, CLEAN, &limited(60));
+    let (crypto, now) = (&pair.crypto, pair.now);
+    let channel = &mut pair.sides[0].channel;
+    let limits = KeyLimits { sealed_packets: 60, ..limits[0] };
+    for sealed in 0..60 {
+        assert!(!channel.send_keys.wants_update(&limits, now), "{sealed}");
+        channel.send_keys.seal(&limits, sealed, b"", &mut [0; 8]).unwrap();
+    }
+    assert!(!channel.send_keys.wants_update(&limits, now), "nothing was acknowledged");
+    channel.send_keys.on_acked(59);
+    assert!(channel.send_keys.wants_update(&limits, now));
+    assert!(channel.send_keys.update(crypto, now, 60));
+    channel.send_keys.on_acked(60);
+    let micros = now.as_micros();
+    let at = |seconds: u64| Instant::from_micros(micros + seconds * 1_000_000);
+    assert!(!channel.send_keys.wants_update(&limits, at(119)));
+    assert!(channel.send_keys.wants_update(&limits, at(120)));
 }

@@ -129,7 +129,7 @@ fn packets_below_the_window_are_too_old() {
 
 /// The number of a packet near `near`, from its header.
 fn made_number(packet: &[u8], near: u64) -> u64 {
-    crate::wire::SealedHeader::parse(packet).unwrap().widen(near)
+    SealedHeader::parse(packet).unwrap().widen(near)
 }
 
 // Spec: R-6.3-2, R-6.4-3.
@@ -141,4 +141,38 @@ fn the_negotiations_packet_number_is_never_sealed() {
     zero[5] = 0;
     let receiver = &mut pair.sides[1].channel;
     assert_eq!(receiver.open(&pair.crypto, pair.now, &mut zero), Err(Dropped::Duplicate));
+}
+
+/// Seals a packet that only acknowledges, with the next number.
+fn next_packet(pair: &mut Pair) -> Result<(u64, Vec<u8>), BeginError> {
+    let (mut buffer, now) = ([0; 100], pair.now);
+    let side = &mut pair.sides[0];
+    let permit = Permit::AckOnly;
+    let builder = side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent)?;
+    let info = side.channel.finish_packet(now, builder, &mut side.sent).unwrap();
+    Ok((info.number, buffer[..info.len].to_vec()))
+}
+
+// Spec: R-6.3-1, R-6.3-2.
+#[test]
+fn numbers_begin_at_one_and_only_rise() {
+    let mut pair = Pair::new(5, CLEAN);
+    let numbers: Vec<u64> = (0..500).map(|_| next_packet(&mut pair).unwrap().0).collect();
+    assert_eq!(numbers[0], 1);
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+// Spec: R-4.3-4, R-6.3-3.
+#[test]
+fn what_four_bytes_cannot_tell_is_not_sent() {
+    let mut pair = Pair::new(6, CLEAN);
+    pair.sides[0].channel.next_number = (1 << 31) - 1;
+    assert_eq!(next_packet(&mut pair).unwrap().0, (1 << 31) - 1);
+    pair.sides[0].channel.next_number = 1 << 31;
+    assert_eq!(next_packet(&mut pair), Err(BeginError::NotPermitted));
+    pair.sides[0].channel.largest_acked = Some(MAX_VARINT - 5);
+    pair.sides[0].channel.next_number = MAX_VARINT;
+    assert_eq!(next_packet(&mut pair).unwrap().0, MAX_VARINT);
+    assert!(pair.sides[0].channel.is_exhausted());
+    assert_eq!(next_packet(&mut pair), Err(BeginError::NotPermitted));
 }

@@ -86,6 +86,18 @@ impl Received {
         self.ack_at = Some(self.ack_at.map_or(wanted, |at| at.min(wanted)));
     }
 
+    /// What has arrived is to be acknowledged at once.
+    pub fn hurry(&mut self, now: Instant) {
+        self.ack_at = Some(self.ack_at.map_or(now, |at| at.min(now)));
+    }
+
+    /// Something arrived again that anybody may have recorded: its sender may have missed the
+    /// acknowledgement. It is sent within the delay, so that copies cannot ask for many.
+    pub fn on_repeat(&mut self, now: Instant) {
+        let wanted = now.after(self.policy.max_ack_delay);
+        self.ack_at = Some(self.ack_at.map_or(wanted, |at| at.min(wanted)));
+    }
+
     /// An acknowledgement holding all of [`Self::ranges`] was sent.
     pub fn on_ack_sent(&mut self) {
         self.waiting_packets = 0;

@@ -11,6 +11,7 @@ fn bytes(range: core::ops::Range<usize>) -> Vec<u8> {
     range.map(byte).collect()
 }
 
+// Spec: R-7.6-1, R-7.7-3, R-10.1-5, R-10.2-1.
 #[test]
 fn bytes_arrive_whole_and_in_order_through_a_storm() {
     for_seeds(300, |seed| {
@@ -57,6 +58,7 @@ fn bytes_arrive_whole_and_in_order_through_a_storm() {
     });
 }
 
+// Spec: R-7.5-4.
 #[test]
 fn a_writer_is_woken_when_there_is_room_again() {
     for_seeds(50, |seed| {

@@ -321,6 +321,7 @@ fn live_and_check(seed: u64) {
     world.pair.assert_clean();
 }
 
+// Spec: R-6.5-1, R-7.4-2, R-7.5-4, R-7.6-1, R-7.6-3, R-7.7-9, R-9.4-1, R-10.1-5, R-10.2-1.
 #[test]
 fn any_sequence_of_operations_agrees_with_perfect_streams() {
     for_seeds(3000, live_and_check);
