@@ -62,3 +62,6 @@ impl<'a> Input<'a> {
         self.0.is_empty()
     }
 }
+
+/// Any answer will do.
+pub fn ignore<T>(_: T) {}
