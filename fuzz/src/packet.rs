@@ -1,7 +1,7 @@
 //! Packets of any kind, and true ones that were changed, at a host in several states.
 
-use sst_nostd::host::Dial;
 use sst_nostd::crypto::insecure_checksum;
+use sst_nostd::host::Dial;
 use sst_nostd::negotiation::CheckKey;
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::{PacketKind, SealedHeader};

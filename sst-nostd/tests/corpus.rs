@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::targets::{frames, ops, packet, parsers, streams};
 
 #[path = "../../fuzz/src/lib.rs"]
-#[allow(unreachable_pub)]
+#[allow(dead_code, missing_docs, unreachable_pub)]
 mod targets;
 
 /// Runs each file in `fuzz/corpus/<target>`; says which one failed.
