@@ -3,4 +3,6 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| sst_fuzz::ops::run(data));
+fuzz_target!(|data: &[u8]| {
+    sst_fuzz::ops::run(data);
+});

@@ -8,7 +8,7 @@ use sst_nostd::stream::{DatagramOptions, Open, ReadError, StreamHandle};
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::StreamCode;
 
-use super::input::Input;
+use super::input::{Input, ignore};
 use super::world::{NullHost, path};
 
 /// More events than the tables have rows and kinds.
@@ -21,7 +21,9 @@ pub struct Application {
     streams: Vec<StreamHandle>,
     progress: HashMap<StreamHandle, Progress>,
     /// The peer is an application too: what it writes is known.
-    pub is_peer_honest: bool,
+    is_peer_honest: bool,
+    /// Bytes that were read and were right.
+    pub checked_bytes: u64,
 }
 
 /// How far a stream was written and read, in bytes.
@@ -34,6 +36,12 @@ struct Progress {
 }
 
 impl Application {
+    /// One whose peer is another such application.
+    #[must_use]
+    pub fn with_honest_peer() -> Self {
+        Self { is_peer_honest: true, ..Self::default() }
+    }
+
     /// Hears what happened.
     pub fn listen(&mut self, host: &mut NullHost) {
         for _ in 0..MAX_EVENTS {
@@ -92,16 +100,16 @@ impl Application {
         }
         let Some(session) = session else { return };
         match what {
-            3 => drop(host.close(now, session, input.size(), "closed")),
-            4 => drop(host.abort(now, session, input.size(), "aborted")),
+            3 => ignore(host.close(now, session, input.size(), "closed")),
+            4 => ignore(host.abort(now, session, input.size(), "aborted")),
             5 => {
                 host.release_session(now, session);
                 self.sessions.retain(|other| *other != session);
             }
             6 => host.update_keys(session),
             7 => host.set_keep_alive(session, duration(input)),
-            8 => drop(host.refuse(now, session)),
-            9 => drop((host.session_info(session), host.stats())),
+            8 => ignore(host.refuse(now, session)),
+            9 => ignore((host.session_info(session), host.stats())),
             10 => host.set_accepting(input.flag()),
             _ => self.streams.extend(host.root(session)),
         }
@@ -129,7 +137,7 @@ impl Application {
                 self.streams.extend(host.open_substream(now, parent, open).ok());
             }
             2 | 3 => self.streams.extend(host.accept_substream(now, parent)),
-            4 => drop(host.listen(now, parent, input.below(20) as u32)),
+            4 => ignore(host.listen(now, parent, input.below(20) as u32)),
             5 => {
                 let bytes: Vec<u8> = (0..input.word()).map(|at| pattern(0, at.into())).collect();
                 let lifetime = if input.flag() { duration(input) } else { None };
@@ -137,12 +145,12 @@ impl Application {
                 let _ = host.send_datagram(now, parent, &bytes, options);
             }
             6 => self.receive_datagram(host, now, parent, input),
-            _ => drop(host.accept_datagram(now, parent).map(|it| host.release(now, it))),
+            _ => ignore(host.accept_datagram(now, parent).map(|it| host.release(now, it))),
         }
     }
 
     fn receive_datagram(
-        &self,
+        &mut self,
         host: &mut NullHost,
         now: Instant,
         parent: StreamHandle,
@@ -154,6 +162,7 @@ impl Application {
         {
             for (at, byte) in buffer[..len].iter().enumerate() {
                 assert_eq!(*byte, pattern(0, at as u64), "byte {at} of a datagram");
+                self.checked_bytes += 1;
             }
         }
     }
@@ -198,6 +207,7 @@ impl Application {
                 let expected = pattern(info.id.as_u64(), progress.read);
                 assert_eq!(*byte, expected, "byte {} of {:?}", progress.read, info.id);
                 progress.read += 1;
+                self.checked_bytes += 1;
             }
         }
     }
@@ -205,7 +215,7 @@ impl Application {
     fn on_stream(&mut self, host: &mut NullHost, now: Instant, input: &mut Input<'_>) {
         let Some(stream) = pick(&self.streams, input) else { return };
         match input.below(8) {
-            0 | 1 => drop(host.finish(now, stream)),
+            0 | 1 => ignore(host.finish(now, stream)),
             2 => host.reset(now, stream, StreamCode::new(input.size())),
             3 => host.stop(now, stream, StreamCode::new(input.size())),
             4 => {
@@ -215,10 +225,10 @@ impl Application {
             }
             5 => {
                 let priority = input.flag().then(|| input.byte().cast_signed());
-                drop(host.set_priority(now, stream, priority));
+                ignore(host.set_priority(now, stream, priority));
             }
-            6 => drop(host.request_priority(now, stream, input.byte().cast_signed())),
-            _ => drop(host.set_lifetime(now, stream, duration(input))),
+            6 => ignore(host.request_priority(now, stream, input.byte().cast_signed())),
+            _ => ignore(host.set_lifetime(now, stream, duration(input))),
         }
     }
 }

@@ -9,12 +9,15 @@ use sst_nostd::wire::negotiation::{Cookie, Finish, Init, InitOutline, Lost, Repl
 use sst_nostd::wire::parameters::{Carrier, channel_in};
 use sst_nostd::wire::{Frame, Parameters, SealedHeader};
 
-/// Room for whatever was parsed: encodings are never longer than this allows.
-const ROOM: usize = 1 << 17;
+/// The most bytes looked at: more than any packet of the protocol has.
+const MAX_BYTES: usize = 2000;
+/// Room for whatever was parsed: an encoding may spell out a length that was left out.
+const ROOM: usize = MAX_BYTES + 64;
 
 /// Parses `data` but for its first byte, which says as what.
 pub fn run(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else { return };
+    let data = &data[..data.len().min(MAX_BYTES)];
     match kind % 12 {
         0 => frames(data),
         1 => parameters(data),
@@ -37,7 +40,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn encode(put: impl FnOnce(&mut Writer<'_>) -> Result<(), Full>) -> Result<Vec<u8>, Full> {
-    let mut room = vec![0; ROOM];
+    let mut room = [0; ROOM];
     let mut writer = Writer::new(&mut room);
     put(&mut writer)?;
     Ok(writer.written().to_vec())

@@ -10,7 +10,7 @@ use sst_nostd::stream::{
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::{Frame, StreamCode};
 
-use super::input::Input;
+use super::input::{Input, ignore};
 use super::world::TINY;
 
 const MAX_AIR: usize = 32;
@@ -166,24 +166,24 @@ impl End {
                 let options = WriteOptions { mark: what == 3 };
                 let _ = streams.write(tree, stream, &vec![7; len], options);
             }
-            4 => drop(streams.finish(tree, stream)),
-            5 => drop(streams.read(tree, now, stream, &mut vec![0; len])),
-            6 => drop(streams.read_record(tree, now, stream, &mut vec![0; len])),
-            7 => drop(streams.read_unordered(tree, now, stream, &mut vec![0; len])),
+            4 => ignore(streams.finish(tree, stream)),
+            5 => ignore(streams.read(tree, now, stream, &mut vec![0; len])),
+            6 => ignore(streams.read_record(tree, now, stream, &mut vec![0; len])),
+            7 => ignore(streams.read_unordered(tree, now, stream, &mut vec![0; len])),
             8 => streams.reset(tree, stream, StreamCode::new(1)),
             9 => streams.stop(tree, now, stream, StreamCode::new(2)),
             10 => {
                 streams.release(tree, now, stream);
                 self.known.retain(|other| *other != stream || *other == tree.root());
             }
-            11 => drop(streams.listen(tree, stream, len as u32 % 16)),
+            11 => ignore(streams.listen(tree, stream, len as u32 % 16)),
             12 => {
                 let path = PathQuality { payload_bytes: 1150, loss_rate: 100 };
                 let lifetime = input.flag().then_some(Duration::from_millis(5));
                 let options = DatagramOptions { lifetime, reliable: input.flag() };
                 let _ = streams.send_datagram(tree, now, stream, &vec![9; len], options, path);
             }
-            13 => drop(streams.recv_datagram(tree, now, stream, &mut vec![0; len])),
+            13 => ignore(streams.recv_datagram(tree, now, stream, &mut vec![0; len])),
             14 => {
                 let priority = input.flag().then(|| input.byte().cast_signed());
                 streams.set_priority(tree, stream, priority);

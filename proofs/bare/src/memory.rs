@@ -1,4 +1,4 @@
-//! All memory the core gets: lent from statics, for one session of eight streams.
+//! All memory the core gets: lent from statics, for two sessions and eight streams.
 
 use core::mem::MaybeUninit;
 

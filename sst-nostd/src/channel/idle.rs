@@ -5,6 +5,9 @@ use crate::time::{Duration, Instant};
 /// Probe timeouts that are waited at least, whatever the idle timeout (RFC 9000 section 10.1).
 const MIN_TIMEOUTS: u32 = 3;
 
+/// The shortest silence that is broken. A shorter one would break none: it would be a flood.
+const MIN_KEEP_ALIVE: Duration = Duration::from_millis(10);
+
 /// When something last happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Idle {
@@ -54,7 +57,7 @@ impl Idle {
 
     /// When to send something.
     pub(super) fn keep_alive_at(&self) -> Option<Instant> {
-        self.keep_alive_timeout.map(|timeout| self.heard_at.after(timeout))
+        self.keep_alive_timeout.map(|timeout| self.heard_at.after(timeout.max(MIN_KEEP_ALIVE)))
     }
 
     /// Something is about to be sent: not again before the next timeout.
@@ -66,6 +69,13 @@ impl Idle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_keep_alive_of_no_time_at_all_does_not_spin() {
+        let now = Instant::from_micros(5);
+        let idle = Idle::new(None, Some(Duration::ZERO), now);
+        assert_eq!(idle.keep_alive_at(), Some(now.after(MIN_KEEP_ALIVE)));
+    }
 
     // Spec: R-6.11-1, R-6.11-2.
     #[test]

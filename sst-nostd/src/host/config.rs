@@ -39,7 +39,7 @@ pub struct Config {
     pub has_ecn: bool,
     /// Silence after which a session is over; `None` never. The shorter of both sides' counts.
     pub idle_timeout: Option<Duration>,
-    /// Silence after which a packet keeps the path open.
+    /// Silence after which a packet keeps the path open; at least 10 ms, whatever is said here.
     pub keep_alive: Option<Duration>,
     /// When to acknowledge.
     pub ack: AckPolicy,

@@ -6,7 +6,7 @@
 
 use core::{fmt, str};
 
-use crate::bytes::{Full, Reader, Truncated, VarintError, Writer, varint_len};
+use crate::bytes::{Full, MAX_VARINT, Reader, Truncated, VarintError, Writer, varint_len};
 use crate::id::ChannelId;
 use crate::time::{Duration, micros};
 use crate::wire::codes::TransportCode;
@@ -183,7 +183,7 @@ impl Parameters {
 
     /// The entries that are one number each.
     fn numbers(&self) -> [(u64, u64); 9] {
-        let idle_millis = self.idle_timeout.map_or(0, |timeout| micros(timeout) / 1000);
+        let idle_millis = self.idle_timeout.map_or(0, millis);
         [
             (IDLE_TIMEOUT, idle_millis),
             (ACK_DELAY, micros(self.max_ack_delay)),
@@ -299,6 +299,12 @@ impl fmt::Debug for Suites {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_list().entries(self.as_slice()).finish()
     }
+}
+
+/// Whole milliseconds, at most what a list can hold.
+fn millis(duration: Duration) -> u64 {
+    let millis = duration.as_secs().saturating_mul(1000);
+    millis.saturating_add(u64::from(duration.subsec_millis())).min(MAX_VARINT)
 }
 
 /// The responder's answer that it does not want the session.

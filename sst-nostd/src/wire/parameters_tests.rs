@@ -148,3 +148,14 @@ fn the_channel_is_found_in_a_list_that_is_refused() {
     assert_eq!(channel_in(&[0x01, 3, 0, 0, 1]), None);
     assert_eq!(channel_in(&[]), None);
 }
+
+#[test]
+fn an_idle_timeout_longer_than_the_clock_goes_is_told_as_it_is() {
+    let idle_timeout = Some(Duration::from_millis(MAX_VARINT));
+    let ours = Parameters { idle_timeout, ..Parameters::default() };
+    let mut space = [0; 128];
+    let mut writer = Writer::new(&mut space);
+    ours.encode(&mut writer).unwrap();
+    let parsed = Parameters::parse(writer.written(), Carrier::Init).unwrap();
+    assert_eq!(parsed.parameters.idle_timeout, idle_timeout);
+}
