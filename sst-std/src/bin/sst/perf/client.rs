@@ -191,9 +191,7 @@ pub(super) async fn connect(
     options: &Options,
     url: &Url,
 ) -> Result<(sst_std::Endpoint, Session), Failure> {
-    let endpoint = options.endpoint(options.passing_identity()?, Accept::No).await?;
-    let session = endpoint.connect(url).await?;
-    Ok((endpoint, session))
+    options.connect_as(options.passing_identity()?, url).await
 }
 
 #[allow(clippy::disallowed_methods, reason = "a command has a clock")]
