@@ -66,7 +66,7 @@ fn what_cannot_be_started_is_said() {
     fs::write(user.path("key"), "not a key").unwrap();
     assert!(user.bad(&["id", "--key", "key"]).contains("key"));
     assert!(user.bad(&["serve", ".", "--keylog", "no/where"]).contains("no/where"));
-    let complaint = user.bad(&["ping", &url, "--idle-timeout", "-1"]);
+    let complaint = user.bad(&["ping", &url, "--idle-timeout=-1"]);
     assert!(complaint.contains("--idle-timeout"), "{complaint}");
     let complaint = user.bad(&["ping", &url.replace("127.0.0.1", "no.such.host.invalid")]);
     assert!(complaint.contains("no.such.host.invalid"), "{complaint}");

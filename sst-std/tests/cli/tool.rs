@@ -15,45 +15,45 @@ use tempfile::TempDir;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A user: a home with a key, and a directory to work in.
-pub struct User {
+pub(crate) struct User {
     home: TempDir,
-    pub here: TempDir,
+    pub(crate) here: TempDir,
 }
 
 /// What a run of the command left.
 #[derive(Debug)]
-pub struct Done {
-    pub status: ExitStatus,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Done {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// A running command; killed with this value.
-pub struct Running {
-    pub child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     out: mpsc::Receiver<String>,
     err: thread::JoinHandle<String>,
 }
 
 impl User {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap(), here: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.here.path().join(name)
     }
 
-    pub fn key(&self) -> PathBuf {
+    pub(crate) fn key(&self) -> PathBuf {
         self.home.path().join("sst/key")
     }
 
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.good(&["id"]).trim().to_string()
     }
 
     /// Starts `sst` with these arguments.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sst"));
         command.args(arguments).current_dir(self.here.path());
         command.env("XDG_CONFIG_HOME", self.home.path());
@@ -76,35 +76,35 @@ impl User {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, arguments: &[&str]) -> Done {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         self.start(arguments).wait()
     }
 
     /// What it says, if all is well.
-    pub fn good(&self, arguments: &[&str]) -> String {
+    pub(crate) fn good(&self, arguments: &[&str]) -> String {
         let done = self.run(arguments);
         assert!(done.status.success(), "{arguments:?}: {done:?}");
         done.out
     }
 
     /// The one JSON object it says, if all is well.
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let out = self.good(&[arguments, &["--json"]].concat());
         assert_eq!(out.lines().count(), 1, "{out}");
         serde_json::from_str(&out).unwrap()
     }
 
     /// The one line it complains with.
-    pub fn bad(&self, arguments: &[&str]) -> String {
+    pub(crate) fn bad(&self, arguments: &[&str]) -> String {
         self.run(arguments).complaint()
     }
 
     /// Starts something that serves at a port of this host, and tells where.
-    pub fn serve(&self, arguments: &[&str]) -> (Running, String) {
+    pub(crate) fn serve(&self, arguments: &[&str]) -> (Running, String) {
         self.serve_at("127.0.0.1:0", arguments)
     }
 
-    pub fn serve_at(&self, address: &str, arguments: &[&str]) -> (Running, String) {
+    pub(crate) fn serve_at(&self, address: &str, arguments: &[&str]) -> (Running, String) {
         let running = self.start(&[arguments, &["--bind", address]].concat());
         let url = running.line();
         (running, url.trim_end_matches('/').to_string())
@@ -113,22 +113,22 @@ impl User {
 
 impl Running {
     /// The next line it says.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(DEADLINE).expect("the command says nothing")
     }
 
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// Kills it like a power cut.
-    pub fn cut(mut self) {
+    pub(crate) fn cut(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub fn wait(mut self) -> Done {
+    pub(crate) fn wait(mut self) -> Done {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -145,7 +145,7 @@ impl Running {
 
 impl Done {
     /// It failed, and said why in one line.
-    pub fn complaint(&self) -> String {
+    pub(crate) fn complaint(&self) -> String {
         assert_eq!(self.status.code(), Some(1), "{self:?}");
         assert_eq!(self.err.lines().count(), 1, "{self:?}");
         let line = self.err.trim_end();
@@ -162,7 +162,7 @@ impl Drop for Running {
 }
 
 /// Waits until `is_so`.
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < DEADLINE, "waited in vain until {what}");
@@ -171,7 +171,7 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Bytes that do not repeat.
-pub fn noise(len: usize) -> Vec<u8> {
+pub(crate) fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ len as u64;
     let mut bytes = Vec::with_capacity(len + 8);
     while bytes.len() < len {
@@ -185,7 +185,7 @@ pub fn noise(len: usize) -> Vec<u8> {
 }
 
 /// Everything below `root`, with the hash of each file.
-pub fn hashes(root: &Path) -> BTreeMap<PathBuf, Option<blake3::Hash>> {
+pub(crate) fn hashes(root: &Path) -> BTreeMap<PathBuf, Option<blake3::Hash>> {
     let (mut found, mut todo) = (BTreeMap::new(), vec![root.to_path_buf()]);
     while let Some(directory) = todo.pop() {
         for entry in fs::read_dir(directory).unwrap() {

@@ -109,7 +109,9 @@ impl Get {
             // Why the session ended says more than that the streams did.
             (Ok(summary), Some(closed)) if !summary.errors.is_empty() => {
                 let done = summary.files;
-                return Err(Failure(format!("{closed}; {done} files are here, try again to go on")));
+                return Err(Failure(format!(
+                    "{closed}; {done} files are here, try again to go on"
+                )));
             }
             (Ok(summary), _) => summary,
             (Err(_), Some(closed)) => return Err(closed.into()),

@@ -6,7 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sst_std::{Algorithm, Config, CookieMode, Endpoint, HostId, Identity, Session, Suite, Url};
+use sst_std::{
+    Algorithm, Config, ConnectError, CookieMode, Endpoint, HostId, Identity, Session,
+    SessionClosed, Suite, Url,
+};
 use tokio::time::timeout;
 
 use crate::failure::Failure;
@@ -188,7 +191,10 @@ impl Options {
         let mut config = self.config(identity, Accept::No)?;
         config.keep_alive = Some(KEEP_ALIVE);
         let endpoint = self.bind(config).await?;
-        let session = endpoint.connect(url).await?;
+        let session = endpoint.connect(url).await.map_err(|error| match error {
+            ConnectError::Refused(closed) => refused(&closed, endpoint.id()),
+            error => error.into(),
+        })?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
         Ok((endpoint, session))
     }
@@ -199,8 +205,7 @@ impl Options {
         let closed = session.as_ref().and_then(Session::close_reason);
         match (session, closed) {
             (Some(session), Some(closed)) if closed.is_identity_refused() => {
-                let id = session.local_id();
-                Failure(format!("{}; over there, it must be started with --allow {id}", failure.0))
+                refused(&closed, session.local_id())
             }
             _ => failure,
         }
@@ -225,6 +230,15 @@ impl Options {
             Some(endpoint) => timeout(PATIENCE, self.end(&endpoint)).await.unwrap_or(Ok(())),
             None => Ok(()),
         }
+    }
+}
+
+/// The peer does not want the session; if that is because of who this host is, says what helps.
+fn refused(closed: &SessionClosed, id: HostId) -> Failure {
+    if closed.is_identity_refused() {
+        Failure(format!("{closed}; the other side must be started with --allow {id}"))
+    } else {
+        closed.into()
     }
 }
 

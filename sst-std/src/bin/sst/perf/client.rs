@@ -24,6 +24,10 @@ pub(super) async fn bulk(
 ) -> Result<(), Failure> {
     let (endpoint, session) = connect(options, url).await?;
     let mut stream = begin(&session, if download { SOURCE } else { SINK }, bytes).await?;
+    if download {
+        // All is said; the server lets go of the stream once it has sent.
+        stream.start_finish()?;
+    }
     let started = now();
     let (mut piece, mut rest) = (vec![0; PIECE_LEN], bytes);
     while rest > 0 {
@@ -37,7 +41,9 @@ pub(super) async fn bulk(
         }
         rest = rest.saturating_sub(len as u64);
     }
-    stream.finish().await?;
+    if !download {
+        stream.finish().await?;
+    }
     let elapsed = started.elapsed();
     if !download {
         let counted = stream.read_record(8).await?.unwrap_or_default();
