@@ -127,8 +127,7 @@ impl Endpoint {
         let shared = &self.lifeline.0;
         poll_fn(|cx| {
             let mut inner = shared.lock();
-            loop {
-                let Some(handle) = inner.incoming.pop_front() else { break };
+            while let Some(handle) = inner.incoming.pop_front() {
                 drop(inner);
                 if let Some(session) = Session::new(SessionRef::new(&self.lifeline, handle)) {
                     return Poll::Ready(Some(session));
