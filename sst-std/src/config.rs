@@ -1,9 +1,11 @@
 //! [`Config`]: everything an endpoint can be told before it starts.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use sst_nostd::crypto::Suite;
 use sst_nostd::id::HostId;
+use sst_nostd::negotiation::limits::HANDSHAKE_TIMEOUT;
 use sst_nostd::time::Duration;
 
 use crate::identity::Identity;
@@ -42,6 +44,9 @@ pub struct Config {
     pub algorithm: Algorithm,
     /// Silence after which a session ends; `None` never. Default: 30 s.
     pub idle_timeout: Option<Duration>,
+    /// How long [`Endpoint::connect`](crate::Endpoint::connect) waits for the peer to prove itself.
+    /// More than the default, 10 s, does not help: a negotiation is given up after that.
+    pub connect_timeout: Duration,
     /// How often an idle session sends a sign of life. Default: never.
     pub keep_alive: Option<Duration>,
     /// Most sessions at a time. Default: 4,096.
@@ -58,6 +63,10 @@ pub struct Config {
     /// Memory for what is sent and not acknowledged, or received and not read, over all sessions,
     /// in bytes. Used as needed. Default: 256 MiB.
     pub max_buffer_bytes: u64,
+    /// A file to which the keys of packets are added, for tools that look into captured packets.
+    /// DANGER: whoever has the file reads everything sent with them, and forges it while the
+    /// session lasts. Default: none.
+    pub key_log: Option<PathBuf>,
 }
 
 impl Config {
@@ -73,6 +82,7 @@ impl Config {
             suite: None,
             algorithm: Algorithm::Cubic,
             idle_timeout: Some(Duration::from_secs(30)),
+            connect_timeout: HANDSHAKE_TIMEOUT,
             keep_alive: None,
             max_sessions: 4_096,
             max_streams: 131_072,
@@ -80,6 +90,7 @@ impl Config {
             root_child_credit: 64,
             child_credit: 16,
             max_buffer_bytes: 256 << 20,
+            key_log: None,
         }
     }
 

@@ -162,18 +162,18 @@ mod tests {
     struct NoRandom;
 
     impl rand_core::TryRng for NoRandom {
-        type Error = std::fmt::Error;
+        type Error = fmt::Error;
 
-        fn try_next_u32(&mut self) -> Result<u32, std::fmt::Error> {
-            Err(std::fmt::Error)
+        fn try_next_u32(&mut self) -> Result<u32, fmt::Error> {
+            Err(fmt::Error)
         }
 
-        fn try_next_u64(&mut self) -> Result<u64, std::fmt::Error> {
-            Err(std::fmt::Error)
+        fn try_next_u64(&mut self) -> Result<u64, fmt::Error> {
+            Err(fmt::Error)
         }
 
-        fn try_fill_bytes(&mut self, _out: &mut [u8]) -> Result<(), std::fmt::Error> {
-            Err(std::fmt::Error)
+        fn try_fill_bytes(&mut self, _out: &mut [u8]) -> Result<(), fmt::Error> {
+            Err(fmt::Error)
         }
     }
 

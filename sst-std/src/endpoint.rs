@@ -9,15 +9,17 @@ use std::task::Poll;
 use sst_nostd::channel::Path;
 use sst_nostd::host::{self, Dial, Host, Limits, SessionHandle, Storage};
 use sst_nostd::id::HostId;
+use sst_nostd::negotiation::limits::HANDSHAKE_TIMEOUT;
 use sst_nostd::session::SessionState;
 use sst_nostd::time::Duration;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::AwsLc;
 use crate::driver::Driver;
 use crate::error::{BindError, By, ConnectError, SessionClosed};
+use crate::key_log::KeyLog;
 use crate::session::{Session, SessionRef};
 use crate::shared::{Inner, Lifeline, Phase, Shared};
 use crate::udp::Socket;
@@ -58,10 +60,11 @@ impl Endpoint {
         let local: Vec<_> = sockets.iter().map(Socket::local).collect();
         let clock = Clock::new();
         let storage = Storage::owned(&limits(&config));
+        let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
         let host = Host::new(host_config(&config), storage, AwsLc::new(), clock.now())
             .map_err(BindError::Config)?;
         info!(id = ?host.id(), ?local, "endpoint started");
-        let shared = Arc::new(Shared::new(host, clock, local, config.allow));
+        let shared = Arc::new(Shared::new(host, clock, local, config, key_log));
         tokio::spawn(Driver::new(shared.clone(), sockets));
         Ok(Self { lifeline: Arc::new(Lifeline(shared)) })
     }
@@ -107,10 +110,13 @@ impl Endpoint {
         })?;
         debug!(?id, %address, "connecting");
         let reference = SessionRef::new(&self.lifeline, handle);
-        match self.ready(handle).await {
-            Ok(()) => Session::new(reference).ok_or(ConnectError::EndpointClosed),
-            Err(closed) if closed.by() == By::Timeout => Err(ConnectError::NoAnswer { address }),
-            Err(closed) => Err(ConnectError::Refused(closed)),
+        // Giving up drops the reference, and that the negotiation.
+        let waited = shared.connect_timeout.min(HANDSHAKE_TIMEOUT);
+        let ready = tokio::time::timeout(shared.connect_timeout, self.ready(handle)).await;
+        match ready {
+            Ok(Ok(())) => Session::new(reference).ok_or(ConnectError::EndpointClosed),
+            Ok(Err(closed)) if closed.by() != By::Timeout => Err(ConnectError::Refused(closed)),
+            Ok(Err(_)) | Err(_) => Err(ConnectError::NoAnswer { address, waited }),
         }
     }
 
@@ -121,8 +127,7 @@ impl Endpoint {
         let shared = &self.lifeline.0;
         poll_fn(|cx| {
             let mut inner = shared.lock();
-            loop {
-                let Some(handle) = inner.incoming.pop_front() else { break };
+            while let Some(handle) = inner.incoming.pop_front() {
                 drop(inner);
                 if let Some(session) = Session::new(SessionRef::new(&self.lifeline, handle)) {
                     return Poll::Ready(Some(session));
@@ -270,10 +275,16 @@ fn host_config(config: &Config) -> host::Config {
     to.has_ecn = true;
     to.idle_timeout = config.idle_timeout;
     to.keep_alive = config.keep_alive;
+    to.exports_keys = config.key_log.is_some();
     to.streams.root_children = config.root_child_credit;
     to.streams.children = config.child_credit;
     to.streams.datagram_bytes = config.max_datagram_bytes;
     to
+}
+
+fn open_key_log(path: &std::path::Path) -> Result<KeyLog, BindError> {
+    warn!(path = %path.display(), "packet keys are written to a file: not for use in production");
+    KeyLog::open(path).map_err(|source| BindError::KeyLog { path: path.into(), source })
 }
 
 fn limits(config: &Config) -> Limits {

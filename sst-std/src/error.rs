@@ -3,6 +3,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use sst_nostd::host;
 use sst_nostd::id::HostId;
@@ -71,6 +73,14 @@ pub enum BindError {
         /// What it said.
         source: io::Error,
     },
+    /// The key log cannot be opened.
+    #[error("key log {}: {source}", path.display())]
+    KeyLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Two bind addresses have the same IP: packets could not be told which to leave by.
     #[error("{address}: another bind address has the same IP")]
     SameIp {
@@ -99,10 +109,15 @@ pub enum ConnectError {
     Myself(HostId),
     /// No answer. A host of another identity answers nothing at all, so this is also what a wrong
     /// identity looks like.
-    #[error("no answer from {address}: nothing there, or a host with another identity")]
+    #[error(
+        "no answer from {address} within {waited:?}: nothing is there, something on the way drops \
+         UDP, or the identity in the URL is not the host's"
+    )]
     NoAnswer {
         /// Where the packets went.
         address: SocketAddr,
+        /// How long an answer was waited for.
+        waited: Duration,
     },
     /// This host has no room for another session.
     #[error("this host has no room for another session")]
@@ -233,6 +248,12 @@ impl SessionClosed {
         &self.reason
     }
 
+    /// True if the peer does not want this host because of who it is.
+    #[must_use]
+    pub fn is_identity_refused(&self) -> bool {
+        self.by == By::Peer && self.code == Code::Transport(IDENTITY_REFUSED)
+    }
+
     pub(crate) fn new(by: By, code: Code, reason: &str) -> Self {
         Self { by, code, reason: reason.into() }
     }
@@ -242,6 +263,7 @@ impl SessionClosed {
     }
 }
 
+const IDENTITY_REFUSED: u64 = 9;
 const SHUTDOWN: u64 = 19;
 
 fn describe(closed: &SessionClosed) -> String {

@@ -39,6 +39,7 @@ mod error;
 #[cfg(unix)]
 pub mod files;
 mod identity;
+mod key_log;
 mod listener;
 mod read_half;
 mod service;

@@ -81,6 +81,12 @@ impl Session {
         peer.unwrap_or(HostId::new([0; 32]))
     }
 
+    /// Who this host is in it.
+    #[must_use]
+    pub fn local_id(&self) -> HostId {
+        self.reference().shared.id
+    }
+
     /// Where the peer is now; `None` while there is no channel to it.
     #[must_use]
     pub fn peer_address(&self) -> Option<SocketAddr> {

@@ -9,13 +9,15 @@ use sst_nostd::host::{Event, Host, SessionHandle};
 use sst_nostd::id::HostId;
 use sst_nostd::session::{CloseReason, ClosedBy, SessionEvent, SessionState};
 use sst_nostd::stream::StreamHandle;
-use sst_nostd::time::Instant;
+use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::CloseCause;
 use tracing::{debug, info};
 
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::crypto::AwsLc;
 use crate::error::{By, Code, SessionClosed};
+use crate::key_log::KeyLog;
 use crate::waiters::{self, Interest, Slots};
 
 pub(crate) type StdHost = Host<'static, AwsLc>;
@@ -25,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) id: HostId,
     pub(crate) local: Vec<SocketAddr>,
     pub(crate) clock: Clock,
+    pub(crate) connect_timeout: Duration,
     inner: Mutex<Inner>,
 }
 
@@ -42,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) driver: Option<Waker>,
     pub(crate) phase: Phase,
     allow: Option<Vec<HostId>>,
+    key_log: Option<KeyLog>,
 }
 
 /// Whether the host may have something new to send.
@@ -68,7 +72,8 @@ impl Shared {
         host: StdHost,
         clock: Clock,
         local: Vec<SocketAddr>,
-        allow: Option<Vec<HostId>>,
+        config: Config,
+        key_log: Option<KeyLog>,
     ) -> Self {
         let id = host.id();
         let inner = Inner {
@@ -79,9 +84,11 @@ impl Shared {
             ending: Vec::new(),
             driver: None,
             phase: Phase::Open,
-            allow,
+            allow: config.allow,
+            key_log,
         };
-        Self { id, local, clock, inner: Mutex::new(inner) }
+        let connect_timeout = config.connect_timeout;
+        Self { id, local, clock, connect_timeout, inner: Mutex::new(inner) }
     }
 
     /// The lock. The host has no broken states, so a panic elsewhere does not poison it.
@@ -187,6 +194,7 @@ impl Inner {
         woken: &mut Vec<Waker>,
     ) {
         match event {
+            SessionEvent::Keys => self.on_keys(session),
             SessionEvent::Incoming => self.on_incoming(now, session, woken),
             SessionEvent::Closed => {
                 info!(session = session.index(), reason = %self.closed(session), "session closed");
@@ -212,6 +220,16 @@ impl Inner {
             debug!(session = session.index(), ?peer, "session refused");
             let _ = self.host.refuse(now, session);
             self.drop_session(now, session);
+        }
+    }
+
+    fn on_keys(&mut self, session: SessionHandle) {
+        let info = self.host.session_info(session);
+        let Some(hash) = info.and_then(|info| info.handshake_hash) else { return };
+        while let Some(epoch) = self.host.take_key_epoch(session) {
+            if let Some(log) = &mut self.key_log {
+                log.write(&epoch, &hash);
+            }
         }
     }
 

@@ -172,6 +172,10 @@ impl<A: Aead> SendKeys<A> {
     pub(super) const fn phase(&self) -> bool {
         self.epoch & 1 == 1
     }
+
+    pub(super) fn export(&self) -> Exported {
+        self.secret.export(self.epoch, self.suite)
+    }
 }
 
 /// The keys that open what we receive: this epoch's, for a while the one before, and the next once
@@ -283,6 +287,10 @@ impl<A: Aead> ReceiveKeys<A> {
         self.epoch
     }
 
+    pub(super) fn export(&self) -> Exported {
+        self.secret.export(self.epoch, self.suite)
+    }
+
     pub(super) const fn is_exhausted(&self, limits: &KeyLimits) -> bool {
         self.failed_opens >= limits.failed_opens
     }
@@ -316,6 +324,14 @@ pub(super) struct SealedParts<'p> {
     pub(super) tag: [u8; TAG_LEN],
 }
 
+/// A key in the open, on its way to [`KeyEpoch`](super::KeyEpoch).
+pub(super) struct Exported {
+    pub(super) epoch: u64,
+    pub(super) suite: Suite,
+    pub(super) key: [u8; KEY_LEN],
+    pub(super) iv: [u8; NONCE_LEN],
+}
+
 struct EpochKey<A> {
     aead: A,
     iv: [u8; NONCE_LEN],
@@ -335,12 +351,18 @@ struct Secret([u8; KEY_LEN]);
 
 impl Secret {
     fn key<C: Crypto>(&self, crypto: &C, suite: Suite) -> Option<EpochKey<C::Aead>> {
-        let mut key = expand_label(&self.0, b"sst key", b"");
-        let aead = crypto.aead(suite, &key);
-        key.zeroize();
+        let mut exported = self.export(0, suite);
+        let aead = crypto.aead(suite, &exported.key);
+        exported.key.zeroize();
+        Some(EpochKey { aead: aead?, iv: exported.iv })
+    }
+
+    fn export(&self, epoch: u64, suite: Suite) -> Exported {
+        let key = expand_label(&self.0, b"sst key", b"");
         let long_iv = expand_label(&self.0, b"sst iv", b"");
-        let iv = *long_iv.first_chunk::<NONCE_LEN>()?;
-        Some(EpochKey { aead: aead?, iv })
+        let mut iv = [0; NONCE_LEN];
+        iv.iter_mut().zip(long_iv).for_each(|(to, from)| *to = from);
+        Exported { epoch, suite, key, iv }
     }
 
     fn next(&self) -> Self {

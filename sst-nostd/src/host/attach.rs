@@ -68,6 +68,7 @@ impl<C: Crypto> Host<'_, C> {
         row.state = SessionState::Ready;
         self.stats.handshakes = self.stats.handshakes.saturating_add(1);
         self.schedule_channel(channel);
+        self.note_keys(channel);
         true
     }
 }

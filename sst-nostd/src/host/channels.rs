@@ -1,7 +1,7 @@
 //! The table of channels: found by the id in a packet's header, scheduled when there may be
 //! something to send, woken when something is due.
 
-use crate::channel::{Channel, ChannelStart};
+use crate::channel::{Channel, ChannelStart, KeysTold};
 use crate::crypto::{Crypto, RandomError};
 use crate::id::ChannelId;
 use crate::session::SessionState;
@@ -30,6 +30,8 @@ pub struct ChannelRow<C: Crypto> {
     pub(super) confirmed: Option<u64>,
     /// Index of the negotiation that keeps FINISH until the peer has it.
     pub(super) negotiation: Option<u32>,
+    /// Which keys the application has, if it wants them.
+    pub(super) keys_told: KeysTold,
     pub(super) link: Link,
 }
 
@@ -64,6 +66,7 @@ impl<C: Crypto> Host<'_, C> {
             ends_at: None,
             confirmed: None,
             negotiation: None,
+            keys_told: KeysTold::default(),
             link: Link::new(),
         };
         let index = self.channels.insert(row).ok()?.index();
@@ -101,6 +104,21 @@ impl<C: Crypto> Host<'_, C> {
     /// The channel may have something to send, or another deadline.
     pub(super) fn schedule_channel(&mut self, index: u32) {
         self.ready.push_back(&mut self.channels, index);
+    }
+
+    /// If keys are handed out: has the application told of those it does not have.
+    pub(super) fn note_keys(&mut self, index: u32) {
+        if !self.config.exports_keys {
+            return;
+        }
+        let Some(row) = self.channels.at(index) else { return };
+        let session = row.session;
+        if row.keys_told.is_behind(&row.channel)
+            && let Some(session) = self.sessions.at_mut(session)
+        {
+            session.events.keys = true;
+        }
+        self.note_session_event(session);
     }
 
     /// Sets the channel's timer to its next deadline.

@@ -49,6 +49,10 @@ pub struct Config {
     pub max_packet_bytes: usize,
     /// Key use limits; `None` is what suits the suite. Lower ones are for tests.
     pub key_limits: Option<KeyLimits>,
+    /// Hand out packet keys ([`Host::take_key_epoch`](super::Host::take_key_epoch)), for tools that
+    /// look into captured packets. DANGER: whoever gets the keys reads everything sent with them,
+    /// and forges it while the session lasts. Off, keys never leave the core.
+    pub exports_keys: bool,
     /// What streams are held to.
     pub streams: StreamConfig,
 }
@@ -90,6 +94,7 @@ impl Config {
             initial_rtt: Duration::from_millis(250),
             max_packet_bytes: 1472,
             key_limits: None,
+            exports_keys: false,
             streams: StreamConfig {
                 stream_window: 4096,
                 max_stream_window: 16_384,

@@ -86,6 +86,7 @@ impl<C: Crypto> Host<'_, C> {
             self.close_for(now, session, &breach);
         }
         let opened = opened.map_err(Ignored::Channel)?;
+        self.note_keys(index);
         if !was_confirmed {
             self.on_confirmed(index);
         }

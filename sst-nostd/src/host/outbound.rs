@@ -149,7 +149,10 @@ impl<C: Crypto> Host<'_, C> {
             room,
         );
         match transmitted {
-            Transmitted::Packet(info) => Some(info),
+            Transmitted::Packet(info) => {
+                self.note_keys(index);
+                Some(info)
+            }
             Transmitted::Nothing => None,
             Transmitted::Finish => {
                 self.owe_finish(index);

@@ -1,6 +1,6 @@
 //! What the application may ask of sessions.
 
-use crate::channel::ChannelStats;
+use crate::channel::{ChannelStats, KeyEpoch};
 use crate::crypto::Crypto;
 use crate::id::HostId;
 use crate::session::{CloseReason, ClosedBy, Session, SessionState};
@@ -145,6 +145,19 @@ impl<C: Crypto> Host<'_, C> {
         {
             channel.channel.update_keys();
         }
+    }
+
+    /// The next packet key of a session that was not handed out, after
+    /// [`SessionEvent::Keys`](crate::session::SessionEvent::Keys); call until `None`. Always `None`
+    /// unless [`Config::exports_keys`](super::Config::exports_keys), which says why that is
+    /// dangerous.
+    pub fn take_key_epoch(&mut self, session: SessionHandle) -> Option<KeyEpoch> {
+        if !self.config.exports_keys {
+            return None;
+        }
+        let index = self.sessions.get(session)?.channel?;
+        let row = self.channels.at_mut(index)?;
+        row.keys_told.take(&row.channel)
     }
 
     /// Ends a session for a reason of this host's.

@@ -3,20 +3,23 @@
 use core::net::{Ipv4Addr, SocketAddr};
 
 use super::*;
-use crate::channel::Path;
-use crate::crypto::InsecureFixedRng;
-use crate::crypto::RustCrypto;
+use crate::channel::{KeyDirection, KeyEpoch, Path};
+use crate::crypto::{Aead, InsecureFixedRng, RustCrypto};
 use crate::recovery::ecn::Codepoint;
 use crate::session::SessionEvent;
 use crate::stream::{Open, StreamEvent};
 use crate::time::Duration;
+use crate::wire::SealedHeader;
 use std::vec;
 use std::vec::Vec;
 
 type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
 
 fn host(seed: u8) -> TestHost {
-    let config = Config::new([seed; 32]);
+    host_of(seed, Config::new([seed; 32]))
+}
+
+fn host_of(seed: u8, config: Config) -> TestHost {
     let limits = Limits::of(4, 64, 1 << 20);
     let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(seed)));
     Host::new(config, Storage::owned(&limits), crypto, Instant::ZERO).expect("a host")
@@ -159,6 +162,65 @@ fn a_session_comes_up_and_carries_a_stream_both_ways() {
         assert_eq!((stats.sessions, stats.channels, stats.streams), (0, 0, 0));
         assert_eq!((stats.bytes_held, stats.packets_in_flight, stats.half_open), (0, 0, 0));
     }
+}
+
+fn take_keys(pair: &mut Pair, side: usize) -> Vec<KeyEpoch> {
+    let mut keys = vec![];
+    for event in core::mem::take(&mut pair.events[side]) {
+        if let Event::Session(session, SessionEvent::Keys) = event {
+            while let Some(epoch) = pair.hosts[side].take_key_epoch(session) {
+                keys.push(epoch);
+            }
+        }
+    }
+    keys
+}
+
+#[test]
+fn keys_are_handed_out_once_an_epoch_to_those_who_ask_and_open_packets() {
+    let mut config = Config::new([1; 32]);
+    config.exports_keys = true;
+    let mut pair = Pair::new();
+    pair.hosts[0] = host_of(1, config);
+    let peer = pair.hosts[1].id();
+    let dial = Dial { path: path(2), id: Some(peer) };
+    let session = pair.hosts[0].connect(pair.now, dial).expect("dials");
+    pair.after(100);
+    let first = take_keys(&mut pair, 0);
+    let epochs: Vec<_> = first.iter().map(|key| (key.direction, key.epoch)).collect();
+    assert_eq!(epochs, [(KeyDirection::Send, 0), (KeyDirection::Receive, 0)]);
+    assert!(take_keys(&mut pair, 1).is_empty(), "it did not ask");
+    let there = pair.hosts[1].session_with(&pair.hosts[0].id()).expect("a session");
+    assert_eq!(pair.hosts[1].take_key_epoch(there), None);
+
+    // A packet as it is on the wire.
+    let root = pair.hosts[0].root(session).expect("a root");
+    let now = pair.now;
+    let stream = pair.hosts[0].open_substream(now, root, Open::default()).expect("opens");
+    pair.hosts[0].write_record(now, stream, b"in plain sight").expect("writes");
+    let mut buffer = [0; 1500];
+    let transmit = pair.hosts[0].poll_transmit(now, &mut buffer, 1).expect("a packet");
+    let packet = &mut buffer[..transmit.len];
+    let header = SealedHeader::parse(packet).expect("a header");
+    let (head, sealed) = packet.split_at_mut(header.encoded_len());
+    let (body, tag) = sealed.split_last_chunk_mut().expect("a tag");
+    let mut nonce = first[0].iv;
+    for (byte, number) in nonce.iter_mut().rev().zip(header.widen(0).to_le_bytes()) {
+        *byte ^= number;
+    }
+    let aead = RustCrypto::new(InsecureFixedRng::new(1)).aead(first[0].suite, &first[0].key);
+    aead.expect("a cipher").open(&nonce, head, body, tag).expect("opens");
+    assert!(body.windows(14).any(|bytes| bytes == b"in plain sight"));
+
+    // The packet is lost, and sent again: by then there are other keys.
+    pair.after(1_000);
+    pair.hosts[0].update_keys(session);
+    pair.hosts[0].write_record(pair.now, stream, b"more").expect("writes");
+    pair.after(1_000);
+    let epochs: Vec<_> =
+        take_keys(&mut pair, 0).iter().map(|key| (key.direction, key.epoch)).collect();
+    assert!(epochs.contains(&(KeyDirection::Send, 1)), "{epochs:?}");
+    assert!(epochs.iter().all(|(_, epoch)| *epoch == 1) && epochs.len() <= 2, "{epochs:?}");
 }
 
 #[test]

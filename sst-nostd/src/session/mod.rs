@@ -51,6 +51,8 @@ pub enum SessionEvent {
     Ready,
     /// The session is over.
     Closed,
+    /// There are keys to hand out; only if the host's configuration asks for them.
+    Keys,
 }
 
 /// The events not told yet.
@@ -62,12 +64,17 @@ pub struct SessionEvents {
     pub ready: bool,
     /// [`SessionEvent::Closed`].
     pub closed: bool,
+    /// [`SessionEvent::Keys`].
+    pub keys: bool,
 }
 
 impl SessionEvents {
     /// The next event, in the order they happen.
     pub fn take(&mut self) -> Option<SessionEvent> {
-        if core::mem::take(&mut self.incoming) {
+        if core::mem::take(&mut self.keys) {
+            // First, because a refused session has keys, too.
+            Some(SessionEvent::Keys)
+        } else if core::mem::take(&mut self.incoming) {
             Some(SessionEvent::Incoming)
         } else if core::mem::take(&mut self.ready) {
             Some(SessionEvent::Ready)

@@ -200,7 +200,7 @@ impl fmt::Display for Refusal {
             Self::Io(text) => return write!(out, "refused: {text}"),
             Self::NotFound => "no such file or directory",
             Self::ReadOnly => "refused: the directory is shared read-only",
-            Self::WrongKind => "neither a file nor a directory, or the other of the two",
+            Self::WrongKind => "of another kind than asked for, or a link, which is not followed",
         })
     }
 }

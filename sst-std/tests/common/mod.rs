@@ -7,21 +7,21 @@ use std::time::Duration;
 use sst_std::{Config, Endpoint, Identity, Session};
 
 /// Two endpoints on the loopback interface and the session between them.
-pub struct Pair {
-    pub near: Endpoint,
-    pub far: Endpoint,
-    pub here: Session,
-    pub there: Session,
+pub(crate) struct Pair {
+    pub(crate) near: Endpoint,
+    pub(crate) far: Endpoint,
+    pub(crate) here: Session,
+    pub(crate) there: Session,
 }
 
-pub async fn endpoint(change: impl FnOnce(&mut Config)) -> Endpoint {
+pub(crate) async fn endpoint(change: impl FnOnce(&mut Config)) -> Endpoint {
     let mut config = Config::new(Identity::generate().unwrap());
     config.bind = vec!["127.0.0.1:0".parse().unwrap()];
     change(&mut config);
     Endpoint::bind(config).await.unwrap()
 }
 
-pub async fn pair() -> Pair {
+pub(crate) async fn pair() -> Pair {
     let near = endpoint(|_| ()).await;
     let far = endpoint(|config| config.accept = true).await;
     let here = near.connect_to(Some(far.id()), far.local_addrs()[0]).await.unwrap();
@@ -30,6 +30,6 @@ pub async fn pair() -> Pair {
 }
 
 /// Fails instead of hanging.
-pub async fn timed<T>(test: impl Future<Output = T>) -> T {
+pub(crate) async fn timed<T>(test: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), test).await.expect("the test hangs")
 }

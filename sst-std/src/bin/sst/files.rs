@@ -106,8 +106,14 @@ impl Get {
         let ended = session.close_reason();
         options.end(&endpoint).await?;
         let summary = match (fetched, ended) {
+            // Why the session ended says more than that the streams did.
+            (Ok(summary), Some(closed)) if !summary.errors.is_empty() => {
+                let done = summary.files;
+                return Err(Failure(format!(
+                    "{closed}; {done} files are here, try again to go on"
+                )));
+            }
             (Ok(summary), _) => summary,
-            // Why the session ended says more than that the stream did.
             (Err(_), Some(closed)) => return Err(closed.into()),
             (Err(error), None) => return Err(error.into()),
         };

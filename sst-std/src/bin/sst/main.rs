@@ -72,23 +72,47 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options, verb: Verb) -> Result<(), Failure> {
-    let work = async {
-        match verb {
-            Verb::Id => id::run(options),
-            Verb::Serve(serve) => serve.run(options).await,
-            Verb::Get(get) => get.run(options).await,
-            Verb::Put(put) => put.run(options).await,
-            Verb::Echo => echo::run(options).await,
-            Verb::Ping(ping) => ping.run(options).await,
-            Verb::Perf(perf) => perf.run(options).await,
-            Verb::Demo(demo) => demo.run(options).await,
-        }
-    };
-    tokio::select! {
+    // A server is there until it is stopped; everything else is interrupted before it is done.
+    let is_server = matches!(&verb, Verb::Serve(_) | Verb::Echo)
+        || matches!(&verb, Verb::Perf(perf) if perf.is_server());
+    let work = work(options, verb);
+    let done = tokio::select! {
         done = work => done,
-        signal = tokio::signal::ctrl_c() => {
-            signal?;
-            Err(Failure("interrupted".into()))
+        stopped = stopped() => match stopped {
+            Ok(()) if is_server => Ok(()),
+            Ok(()) => Err(Failure::new("interrupted")),
+            Err(error) => Err(error.into()),
+        },
+    };
+    let done = done.map_err(|failure| options.explain(failure));
+    let ended = options.end_early().await;
+    done.and(ended)
+}
+
+async fn work(options: &Options, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Id => id::run(options),
+        Verb::Serve(serve) => serve.run(options).await,
+        Verb::Get(get) => get.run(options).await,
+        Verb::Put(put) => put.run(options).await,
+        Verb::Echo => echo::run(options).await,
+        Verb::Ping(ping) => ping.run(options).await,
+        Verb::Perf(perf) => perf.run(options).await,
+        Verb::Demo(demo) => demo.run(options).await,
+    }
+}
+
+/// Someone wants this process to end.
+async fn stopped() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminated.recv() => Ok(()),
         }
     }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }

@@ -2,13 +2,24 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sst_std::{Algorithm, Config, CookieMode, Endpoint, HostId, Identity, Session, Suite, Url};
+use sst_std::{
+    Algorithm, Config, ConnectError, CookieMode, Endpoint, HostId, Identity, Session,
+    SessionClosed, Suite, Url,
+};
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 use crate::report;
+
+/// How long a command that failed waits for its peers to hear that it ends.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a command that waits for a host makes sure that it is still there: only who sends
+/// finds out that the other side has restarted.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -30,6 +41,13 @@ pub(crate) struct Options {
     /// Seconds of silence after which a session ends; 0 for never.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30.0)]
     idle_timeout: f64,
+    /// Seconds to wait for a host to answer, at most 10.
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10.0)]
+    connect_timeout: f64,
+    /// DANGER: add the keys of packets to this file, to look into captured packets. Whoever has
+    /// the file reads everything.
+    #[arg(long, global = true, value_name = "FILE")]
+    keylog: Option<PathBuf>,
     /// Write statistics to this file at exit, and on SIGUSR1.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) stats_json: Option<PathBuf>,
@@ -39,6 +57,12 @@ pub(crate) struct Options {
     /// Say what happens, on standard error; twice for more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// The command's own endpoint: whatever happens, it ends in order and its numbers are written.
+    #[arg(skip)]
+    running: Mutex<Option<Endpoint>>,
+    /// The command's own session, to be asked why it failed.
+    #[arg(skip)]
+    session: Mutex<Option<Session>>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -118,41 +142,109 @@ impl Options {
             Control::Cubic => Algorithm::Cubic,
             Control::Newreno => Algorithm::NewReno,
         };
-        let idle = Duration::try_from_secs_f64(self.idle_timeout)
-            .map_err(|_| Failure::new("--idle-timeout: not a number of seconds"))?;
+        let idle = seconds("--idle-timeout", self.idle_timeout)?;
         config.idle_timeout = (!idle.is_zero()).then_some(idle);
+        config.connect_timeout = seconds("--connect-timeout", self.connect_timeout)?;
+        config.key_log.clone_from(&self.keylog);
         Ok(config)
     }
 
-    /// An endpoint of these options; statistics are written when asked for.
+    /// An endpoint of these options; the statistics of the first are written when asked for.
     pub(crate) async fn endpoint(
         &self,
         identity: Identity,
         accept: Accept,
     ) -> Result<Endpoint, Failure> {
-        let endpoint = Endpoint::bind(self.config(identity, accept)?).await?;
-        if let Some(path) = self.stats_json.clone() {
-            report::write_on_signal(endpoint.clone(), path);
+        self.bind(self.config(identity, accept)?).await
+    }
+
+    /// The same, of a configuration that was changed.
+    pub(crate) async fn bind(&self, config: Config) -> Result<Endpoint, Failure> {
+        let endpoint = Endpoint::bind(config).await?;
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_none() {
+            *running = Some(endpoint.clone());
+            if let Some(path) = &self.keylog {
+                let path = path.display();
+                eprintln!(
+                    "sst: warning: packet keys go to {path}; whoever has it reads everything"
+                );
+            }
+            if let Some(path) = self.stats_json.clone() {
+                report::write_on_signal(endpoint.clone(), path);
+            }
         }
         Ok(endpoint)
     }
 
     /// An endpoint of these options, and its session with the host of `url`.
     pub(crate) async fn connect(&self, url: &Url) -> Result<(Endpoint, Session), Failure> {
-        let endpoint = self.endpoint(self.identity()?, Accept::No).await?;
-        let session = endpoint.connect(url).await?;
+        self.connect_as(self.identity()?, url).await
+    }
+
+    /// The same, as someone else than `--key` says.
+    pub(crate) async fn connect_as(
+        &self,
+        identity: Identity,
+        url: &Url,
+    ) -> Result<(Endpoint, Session), Failure> {
+        let mut config = self.config(identity, Accept::No)?;
+        config.keep_alive = Some(KEEP_ALIVE);
+        let endpoint = self.bind(config).await?;
+        let session = endpoint.connect(url).await.map_err(|error| match error {
+            ConnectError::Refused(closed) => refused(&closed, endpoint.id()),
+            error => error.into(),
+        })?;
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
         Ok((endpoint, session))
+    }
+
+    /// What to do about a failure, where that is known.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let closed = session.as_ref().and_then(Session::close_reason);
+        match (session, closed) {
+            (Some(session), Some(closed)) if closed.is_identity_refused() => {
+                refused(&closed, session.local_id())
+            }
+            _ => failure,
+        }
     }
 
     /// The orderly end of a command that used `endpoint`.
     pub(crate) async fn end(&self, endpoint: &Endpoint) -> Result<(), Failure> {
-        let stats = report::endpoint(endpoint);
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let written = match &self.stats_json {
+            Some(path) => report::write(path, &report::endpoint(endpoint)),
+            None => Ok(()),
+        };
         endpoint.close().await;
-        match &self.stats_json {
-            Some(path) => report::write(path, &stats),
+        written
+    }
+
+    /// The end of a command that failed or was interrupted.
+    pub(crate) async fn end_early(&self) -> Result<(), Failure> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match running {
+            // What went wrong must not keep anyone waiting.
+            Some(endpoint) => timeout(PATIENCE, self.end(&endpoint)).await.unwrap_or(Ok(())),
             None => Ok(()),
         }
     }
+}
+
+/// The peer does not want the session; if that is because of who this host is, says what helps.
+fn refused(closed: &SessionClosed, id: HostId) -> Failure {
+    if closed.is_identity_refused() {
+        Failure(format!("{closed}; the other side must be started with --allow {id}"))
+    } else {
+        closed.into()
+    }
+}
+
+fn seconds(option: &str, value: f64) -> Result<Duration, Failure> {
+    Duration::try_from_secs_f64(value)
+        .map_err(|_| Failure(format!("{option}: {value} is not a number of seconds")))
 }
 
 fn default_key() -> Result<PathBuf, Failure> {

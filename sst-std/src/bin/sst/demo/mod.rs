@@ -100,7 +100,7 @@ impl Demo {
 async fn host(options: &Options, accept: Accept) -> Result<Endpoint, Failure> {
     let mut config = options.config(Identity::generate()?, accept)?;
     config.bind = vec!["127.0.0.1:0".parse()?];
-    Ok(Endpoint::bind(config).await?)
+    options.bind(config).await
 }
 
 async fn serve(endpoint: Endpoint, files: FileServer) {

@@ -143,7 +143,7 @@ impl Picture {
     fn percent(&self) -> u64 {
         let (done, size) =
             self.files.values().fold((0, 0), |sum, file| (sum.0 + file.done, sum.1 + file.size));
-        if size == 0 { 0 } else { done * 100 / size }
+        (done * 100).checked_div(size).unwrap_or(0)
     }
 
     fn picture(&self) -> String {
@@ -184,6 +184,6 @@ impl Picture {
 }
 
 fn bar(done: u64, size: u64) -> String {
-    let full = if size == 0 { BAR_LEN } else { (done * BAR_LEN / size).min(BAR_LEN) };
+    let full = (done * BAR_LEN).checked_div(size).unwrap_or(BAR_LEN).min(BAR_LEN);
     (0..BAR_LEN).map(|at| if at < full { '█' } else { '░' }).collect()
 }

@@ -24,6 +24,10 @@ pub(super) async fn bulk(
 ) -> Result<(), Failure> {
     let (endpoint, session) = connect(options, url).await?;
     let mut stream = begin(&session, if download { SOURCE } else { SINK }, bytes).await?;
+    if download {
+        // All is said; the server lets go of the stream once it has sent.
+        stream.start_finish()?;
+    }
     let started = now();
     let (mut piece, mut rest) = (vec![0; PIECE_LEN], bytes);
     while rest > 0 {
@@ -37,7 +41,9 @@ pub(super) async fn bulk(
         }
         rest = rest.saturating_sub(len as u64);
     }
-    stream.finish().await?;
+    if !download {
+        stream.finish().await?;
+    }
     let elapsed = started.elapsed();
     if !download {
         let counted = stream.read_record(8).await?.unwrap_or_default();
@@ -191,9 +197,7 @@ pub(super) async fn connect(
     options: &Options,
     url: &Url,
 ) -> Result<(sst_std::Endpoint, Session), Failure> {
-    let endpoint = options.endpoint(options.passing_identity()?, Accept::No).await?;
-    let session = endpoint.connect(url).await?;
-    Ok((endpoint, session))
+    options.connect_as(options.passing_identity()?, url).await
 }
 
 #[allow(clippy::disallowed_methods, reason = "a command has a clock")]

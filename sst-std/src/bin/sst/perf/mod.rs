@@ -88,6 +88,10 @@ enum What {
 }
 
 impl Perf {
+    pub(crate) const fn is_server(&self) -> bool {
+        matches!(self.what, What::Serve)
+    }
+
     pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
         match self.what {
             What::Serve => serve::run(options).await,

@@ -30,10 +30,7 @@ const PIECE_LEN: usize = 256 << 10;
 pub(super) async fn run(options: &Options) -> Result<(), Failure> {
     let mut config = options.config(options.passing_identity()?, Accept::Everyone)?;
     config.max_sessions = 65_536;
-    let endpoint = sst_std::Endpoint::bind(config).await?;
-    if let Some(path) = options.stats_json.clone() {
-        crate::report::write_on_signal(endpoint.clone(), path);
-    }
+    let endpoint = options.bind(config).await?;
     announce(&endpoint)?;
     while let Some(session) = endpoint.accept().await {
         tokio::spawn(serve_session(session));

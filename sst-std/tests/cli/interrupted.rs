@@ -1,0 +1,125 @@
+//! Processes that die in the middle, and disks that fill up.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::tool::{Running, User, hashes, noise, until};
+
+const LARGE: usize = 48_000_000;
+
+fn with_large_file() -> User {
+    let server = User::new();
+    fs::create_dir(server.path("tree")).unwrap();
+    fs::write(server.path("tree/large"), noise(LARGE)).unwrap();
+    server
+}
+
+/// A client that has some of the file, but not all.
+fn half_way(client: &User, url: &str) -> Running {
+    let running = client.start(&["get", url, "-o", "copy"]);
+    let part = client.path("copy/.large.sst-part");
+    until("a part is there", || {
+        assert!(!client.path("copy/large").exists(), "too fast to be interrupted");
+        fs::metadata(&part).is_ok_and(|part| part.len() > 500_000)
+    });
+    running
+}
+
+#[test]
+fn a_killed_client_goes_on_where_it_was() {
+    let (server, client) = (with_large_file(), User::new());
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    half_way(&client, &url).cut();
+    let names: Vec<_> = hashes(&client.path("copy")).into_keys().collect();
+    assert_eq!(names, [std::path::PathBuf::from(".large.sst-part")], "no final name yet");
+    let summary = client.json(&["get", &url, "-o", "copy"]);
+    let bytes = summary["bytes"].as_u64().unwrap();
+    assert!((1..=LARGE as u64 - 500_000).contains(&bytes), "{summary}");
+    assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
+}
+
+#[test]
+fn a_client_whose_server_restarts_says_so_soon_and_can_go_on() {
+    let (server, client) = (with_large_file(), User::new());
+    let (running, url) = server.serve(&["serve", "tree"]);
+    let getting = half_way(&client, &url);
+    running.cut();
+    let address = url.rsplit('@').next().unwrap();
+    let (_running, again) = server.serve_at(address, &["serve", "tree"]);
+    assert_eq!(again, url);
+    let begun = Instant::now();
+    let complaint = getting.wait().complaint();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(complaint.contains("does not know the session any more"), "{complaint}");
+    assert!(!client.path("copy/large").exists(), "nothing unfinished has a final name");
+    let summary = client.json(&["get", &url, "-o", "copy"]);
+    assert!(summary["bytes"].as_u64().unwrap() <= LARGE as u64 - 500_000, "{summary}");
+    assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
+}
+
+#[test]
+fn a_client_whose_server_is_gone_ends_after_the_idle_timeout() {
+    let (server, client) = (with_large_file(), User::new());
+    let (running, url) = server.serve(&["serve", "tree", "--idle-timeout", "3"]);
+    let getting = half_way(&client, &url);
+    running.cut();
+    let complaint = getting.wait().complaint();
+    assert!(complaint.contains("timed out"), "{complaint}");
+    assert!(!client.path("copy/large").exists());
+}
+
+#[test]
+fn a_killed_sender_leaves_nothing_under_the_name() {
+    let (server, client) = (User::new(), with_large_file());
+    fs::create_dir(server.path("in")).unwrap();
+    let (_running, url) = server.serve(&["serve", "in", "--writable", "--idle-timeout", "2"]);
+    let putting = client.start(&["put", "tree/large", &url]);
+    let count = || fs::read_dir(server.path("in")).unwrap().count();
+    until("a draft is there", || count() > 0);
+    putting.cut();
+    assert!(!server.path("in/large").exists());
+    until("the draft is gone", || count() == 0);
+    client.good(&["put", "tree/large", &url]);
+    assert_eq!(hashes(&server.path("in")), hashes(&client.path("tree")));
+}
+
+/// A small file system, while this value lives.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn mount(at: std::path::PathBuf) -> Option<Self> {
+        fs::create_dir(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&at);
+        let is_mounted = mount.output().is_ok_and(|output| output.status.success());
+        if !is_mounted {
+            eprintln!("SKIPPED: full disks are NOT tested: only root may mount a small one");
+        }
+        is_mounted.then_some(Self(at))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_to_be_full_on_either_side() {
+    let (server, client) = (with_large_file(), User::new());
+    let Some(_theirs) = Small::mount(client.path("small")) else { return };
+    let Some(_ours) = Small::mount(server.path("small")) else { return };
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    let complaint = client.bad(&["get", &format!("{url}/large"), "-o", "small/large"]);
+    assert!(complaint.contains("No space left on device"), "{complaint}");
+    assert!(!client.path("small/large").exists());
+    let key = server.path("second key");
+    let key = key.to_str().unwrap();
+    let (_writable, url) = server.serve(&["serve", "small", "--writable", "--key", key]);
+    fs::write(client.path("large"), noise(LARGE)).unwrap();
+    let complaint = client.bad(&["put", "large", &url]);
+    assert!(complaint.contains("No space left on device"), "{complaint}");
+    assert_eq!(hashes(&server.path("small")).len(), 0, "nothing is left of it");
+}

@@ -1,0 +1,10 @@
+//! The `sst` command from outside: what it prints, writes and returns, and what becomes of files
+//! when processes die.
+#![cfg(unix)]
+#![allow(clippy::disallowed_methods, reason = "deadlines of processes need a clock")]
+
+mod errors;
+mod interrupted;
+mod measurements;
+mod tool;
+mod transfers;

@@ -1,0 +1,99 @@
+//! Identities, and files that go there and back.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::tool::{User, hashes, noise};
+
+#[test]
+fn an_identity_is_made_once_and_kept_private() {
+    let user = User::new();
+    let first = user.id();
+    assert_eq!(first, user.id());
+    let mode = fs::metadata(user.key()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(user.json(&["id"])["id"], first);
+    assert_ne!(first, User::new().id());
+    let other = user.path("other");
+    let other = user.good(&["id", "--key", other.to_str().unwrap()]);
+    assert_ne!(other.trim(), first);
+}
+
+#[test]
+fn a_tree_arrives_as_it_was() {
+    let (server, client) = (User::new(), User::new());
+    for directory in 0..20 {
+        let directory = server.path(&format!("tree/{}/{directory}", directory % 3));
+        fs::create_dir_all(&directory).unwrap();
+        for file in 0..15 {
+            // Among them empty ones.
+            fs::write(directory.join(format!("file {file}")), noise(file * 777)).unwrap();
+        }
+    }
+    fs::create_dir_all(server.path("tree/nothing/in/here")).unwrap();
+    fs::write(server.path("tree/large"), noise(20_000_000)).unwrap();
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    let summary = client.json(&["get", &url, "-o", "copy"]);
+    assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
+    assert_eq!((&summary["files"], &summary["unchanged"]), (&301.into(), &0.into()));
+    let again = client.json(&["get", &url, "-o", "copy"]);
+    assert_eq!((&again["unchanged"], &again["bytes"]), (&301.into(), &0.into()));
+    client.good(&["get", &format!("{url}/0/18/file%206")]);
+    assert_eq!(fs::read(client.path("file 6")).unwrap(), noise(6 * 777));
+}
+
+#[test]
+fn files_are_put_only_where_that_is_allowed_and_never_over_others() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir_all(server.path("open/inner")).unwrap();
+    fs::create_dir(server.path("closed")).unwrap();
+    fs::write(client.path("a"), noise(3_000_000)).unwrap();
+    fs::write(client.path("b"), "").unwrap();
+    let (_closed, closed) = server.serve(&["serve", "closed"]);
+    assert!(client.bad(&["put", "a", &closed]).contains("read-only"));
+    assert_eq!(hashes(&server.path("closed")).len(), 0);
+    let key = server.path("second key");
+    let (_open, open) =
+        server.serve(&["serve", "open", "--writable", "--key", key.to_str().unwrap()]);
+    let url = format!("{open}/inner/");
+    let summary = client.json(&["put", "a", "b", &url]);
+    assert_eq!((&summary["files"], &summary["bytes"]), (&2.into(), &3_000_000.into()));
+    assert_eq!(hashes(&server.path("open/inner")), hashes(client.here.path()));
+    fs::write(client.path("a"), "other").unwrap();
+    assert!(client.bad(&["put", "a", &url]).contains("exists already"));
+    assert_eq!(fs::read(server.path("open/inner/a")).unwrap(), noise(3_000_000));
+    assert!(client.bad(&["put", "a", &format!("{open}/none")]).contains("no such file"));
+    assert!(client.bad(&["put", "none", &url]).contains("none: No such file"));
+}
+
+#[test]
+fn garbage_on_the_port_does_not_disturb_a_transfer() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir(server.path("tree")).unwrap();
+    fs::write(server.path("tree/large"), noise(20_000_000)).unwrap();
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let seen = is_over.clone();
+    let noisy = thread::spawn(move || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut sent, bytes) = (0_u64, noise(70_000));
+        while !seen.load(Ordering::Relaxed) {
+            let from = (sent as usize * 13) % 60_000;
+            let mut packet = bytes[from..from + 1 + (sent as usize * 37) % 1_400].to_vec();
+            // Every kind of packet, by its first byte, gets its share.
+            packet[0] = sent as u8;
+            sent += u64::from(socket.send_to(&packet, ("127.0.0.1", port)).is_ok());
+            thread::sleep(std::time::Duration::from_micros(200));
+        }
+        sent
+    });
+    client.good(&["get", &url, "-o", "copy"]);
+    is_over.store(true, Ordering::Relaxed);
+    assert!(noisy.join().unwrap() > 10);
+    assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
+}
