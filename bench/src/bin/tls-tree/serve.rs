@@ -15,7 +15,11 @@ use crate::messages::{PIECE_LEN, encode_path, is_plain, read_path};
 use crate::tls;
 
 /// Serves `directory` at `bind`, which is printed when it is there.
-pub(crate) async fn run(directory: PathBuf, bind: SocketAddr, certificate: &Path) -> io::Result<()> {
+pub(crate) async fn run(
+    directory: PathBuf,
+    bind: SocketAddr,
+    certificate: &Path,
+) -> io::Result<()> {
     let acceptor = tls::acceptor(certificate)?;
     let listener = TcpListener::bind(bind).await?;
     println!("{}", listener.local_addr()?);

@@ -94,7 +94,9 @@ fn run(options: &Options) -> io::Result<bool> {
     });
     let (mut server, first_line) = far.serve(&options.far)?;
     let mut client = near.run(&options.near, &first_line)?;
+    let started_at = Instant::now();
     let is_done = wait(&mut client, deadline);
+    println!("near took {:.3}", started_at.elapsed().as_secs_f64());
     for child in [&mut client, &mut server] {
         let _ = child.kill();
         let _ = child.wait();
