@@ -248,10 +248,7 @@ pub(super) fn piece_len(rest: u64) -> usize {
 }
 
 /// Hashes the first `len` bytes, or as many as there are.
-pub(super) fn hash_prefix(
-    mut file: std::fs::File,
-    len: u64,
-) -> io::Result<(std::fs::File, blake3::Hasher)> {
+pub(super) fn hash_prefix(mut file: File, len: u64) -> io::Result<(File, blake3::Hasher)> {
     let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), len, vec![0; piece_len(len)]);
     while rest > 0 {
         let want = piece_len(rest);

@@ -1,6 +1,6 @@
 //! [`Host`]: a network namespace, in the shape of a thread that is in it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -84,11 +84,12 @@ fn enter(address: &str, tcp: &str) -> io::Result<File> {
     // SAFETY: of the flags, only that of the file table is about memory safety.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
     let tun = tun::open("wire0")?;
-    // Of this thread's namespace, as is everything below /proc/sys/net.
-    fs::write("/proc/sys/net/ipv4/tcp_congestion_control", tcp)?;
     ip("link set lo up")?;
     ip(&format!("addr add {address}/24 dev wire0"))?;
     ip("link set wire0 mtu 1500 txqueuelen 10000 up")?;
+    // By route, not by sysctl: which algorithms a namespace may make its default is up to the
+    // whole machine's settings, and those are not ours to change.
+    ip(&format!("route replace 10.77.0.0/24 dev wire0 src {address} congctl {tcp}"))?;
     Ok(tun)
 }
 
