@@ -1,6 +1,7 @@
 //! The repository's one command. `cargo xtask help` is the menu.
 
 mod bare;
+mod bench;
 mod call;
 mod elf;
 mod imports;
@@ -29,6 +30,9 @@ usage: cargo xtask COMMAND
   layers   the core's modules import downward only, and nowhere in a circle
   spec     which requirements of docs/PROTOCOL.md no test cites; wrong citations
   size     flash and memory of the bare firmware proof
+  bench tree [OPTION VALUE]...
+           a tree of files by `sst get`, and by a TLS connection each; over a lossy wire if root.
+           --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
   help     this text
 
 environment of `test`:
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         ["layers"] => exit_code(layers::run()),
         ["spec"] => exit_code(spec::run()),
         ["size"] => exit_code(bare::size()),
+        ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
         _ => {
             eprint!("cargo xtask: no such command: {}\n\n{HELP}", words.join(" "));
             ExitCode::from(2)

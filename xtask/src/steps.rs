@@ -10,7 +10,7 @@ use crate::tidy;
 use crate::wasm;
 
 /// Crates with a workspace of their own.
-const APART: &[&str] = &["embedded-demo", "fuzz", "proofs/bare"];
+const APART: &[&str] = &["bench", "embedded-demo", "fuzz", "proofs/bare"];
 
 const THUMB: &str = "thumbv7em-none-eabihf";
 const WASM: &str = "wasm32-unknown-unknown";

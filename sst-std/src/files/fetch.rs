@@ -9,8 +9,9 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use super::message::{Entry, HASH_LEN, Kind, MAX_RECORD_LEN, Request, parse_get_answer};
 use super::name::join;
-use super::partial::Partial;
-use super::{FileError, PIECE_LEN, PROTOCOL, SERVICE, shown};
+use super::partial::{Keep, Partial};
+use super::serve::piece_len;
+use super::{FileError, PROTOCOL, SERVICE, SMALL_FILE_BYTES, shown};
 use crate::branch::{Branch, OpenOptions};
 use crate::session::Session;
 use crate::stream::Stream;
@@ -67,6 +68,12 @@ pub struct FetchOptions {
     pub jobs: usize,
     /// Who is told what happens. Default: no one.
     pub observer: Observer,
+    /// Whether small files, too, are on disk before they get their names. Default: no.
+    ///
+    /// Waiting for the disk once per file is what fetching many of them would mostly be. Without
+    /// it, a power failure soon after may leave such a file empty or short. Fetching again finds
+    /// that out, because what is here is compared by hash.
+    pub is_synced: bool,
 }
 
 /// What a [`fetch`] did.
@@ -87,7 +94,7 @@ pub struct Summary {
 
 impl Default for FetchOptions {
     fn default() -> Self {
-        Self { jobs: 16, observer: Arc::new(|_| ()) }
+        Self { jobs: 16, observer: Arc::new(|_| ()), is_synced: false }
     }
 }
 
@@ -144,7 +151,7 @@ pub async fn fetch(
             let directory = Directory::new(stream);
             (options.observer)(Progress::Found { path: path.into(), size });
             let job = Job { directory, path: path.into(), to: to.into() };
-            let fetched = fetch_file(job, options.observer).await?;
+            let fetched = fetch_file(job, options).await?;
             summary.on_fetched(fetched);
         }
     }
@@ -196,7 +203,7 @@ impl<'a> Tree<'a> {
         }
         while self.fetching.len() < self.options.jobs.max(1) {
             let Some(job) = self.files.pop_front() else { break };
-            self.fetching.spawn(fetch_file(job, self.options.observer.clone()));
+            self.fetching.spawn(fetch_file(job, self.options.clone()));
         }
     }
 
@@ -288,7 +295,7 @@ async fn read_entries(stream: &mut Stream, path: &str) -> Result<Vec<Entry>, Fil
     }
 }
 
-async fn fetch_file(job: Job, observer: Observer) -> Result<Outcome, FileError> {
+async fn fetch_file(job: Job, options: FetchOptions) -> Result<Outcome, FileError> {
     let Job { directory, path, to } = job;
     for _ in 0..MAX_ATTEMPTS {
         let local = to.clone();
@@ -297,8 +304,8 @@ async fn fetch_file(job: Job, observer: Observer) -> Result<Outcome, FileError> 
             path: to.clone(),
             source: std::io::Error::other(error),
         })??;
-        if let Some(outcome) = fetch_once(&directory.branch, &path, partial, &observer).await? {
-            observer(Progress::Done { path });
+        if let Some(outcome) = fetch_once(&directory.branch, &path, partial, &options).await? {
+            (options.observer)(Progress::Done { path });
             return Ok(outcome);
         }
     }
@@ -310,7 +317,7 @@ async fn fetch_once(
     directory: &Branch,
     path: &str,
     mut partial: Partial,
-    observer: &Observer,
+    FetchOptions { observer, is_synced, .. }: &FetchOptions,
 ) -> Result<Option<Outcome>, FileError> {
     let opened = directory.open_substream(OpenOptions::new()).await;
     let mut stream = opened.map_err(FileError::transport(path))?;
@@ -329,9 +336,9 @@ async fn fetch_once(
     }
     let is_unchanged = partial.begin(offset, size)?;
     observer(Progress::Started { path: path.into(), have: offset, branch: stream.branch() });
-    let (mut rest, mut piece) = (size - offset, vec![0; PIECE_LEN]);
+    let (mut rest, mut piece) = (size - offset, vec![0; piece_len(size - offset)]);
     while rest > 0 {
-        let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+        let want = piece_len(rest);
         let len = stream.read(&mut piece[..want]).await.map_err(FileError::transport(path))?;
         if len == 0 {
             return Err(FileError::protocol(path, "it is shorter than was said"));
@@ -344,7 +351,8 @@ async fn fetch_once(
     let hash = stream.read_record(HASH_LEN).await.map_err(FileError::transport(path))?;
     let matches = hash.is_some_and(|hash| partial.matches(&hash));
     if matches && !is_unchanged {
-        let kept = spawn_blocking(move || partial.keep()).await;
+        let keep = if *is_synced || size > SMALL_FILE_BYTES { Keep::OnDisk } else { Keep::InCache };
+        let kept = spawn_blocking(move || partial.keep(keep)).await;
         kept.map_err(std::io::Error::other).map_err(FileError::transport(path))??;
     } else if !matches {
         partial.discard();

@@ -1,4 +1,4 @@
-//! [`Partial`]: a local file on its way: under a temporary name until it is whole and on disk.
+//! [`Partial`]: a local file on its way: under a temporary name until it is whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -19,6 +19,13 @@ pub(super) struct Partial {
     have: u64,
     /// The bytes known are those of the final file, not of the temporary one.
     is_final: bool,
+}
+
+/// Where a file has to be before it gets its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    InCache,
+    OnDisk,
 }
 
 impl Partial {
@@ -87,9 +94,10 @@ impl Partial {
         self.hasher.finalize().as_bytes() == hash
     }
 
-    /// On disk, then under its name.
-    pub(super) fn keep(self) -> Result<(), FileError> {
-        let kept = self.file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.path));
+    /// Gives it its name.
+    pub(super) fn keep(self, keep: Keep) -> Result<(), FileError> {
+        let synced = if keep == Keep::OnDisk { self.file.sync_all() } else { Ok(()) };
+        let kept = synced.and_then(|()| fs::rename(&self.temporary, &self.path));
         kept.map_err(FileError::local(&self.path))
     }
 
@@ -137,7 +145,7 @@ mod tests {
         assert!(!second.begin(6, 11).unwrap());
         second.write(b"world").unwrap();
         assert!(second.matches(blake3::hash(b"hello world").as_bytes()));
-        second.keep().unwrap();
+        second.keep(Keep::OnDisk).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"hello world");
         assert_eq!(names(directory.path()), ["file"]);
         let mut third = Partial::open(&path).unwrap();
@@ -155,13 +163,13 @@ mod tests {
         let mut grown = Partial::open(&path).unwrap();
         assert!(!grown.begin(3, 5).unwrap());
         grown.write(b"de").unwrap();
-        grown.keep().unwrap();
+        grown.keep(Keep::InCache).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abcde");
         let mut changed = Partial::open(&path).unwrap();
         assert!(!changed.begin(0, 1).unwrap());
         changed.write(b"z").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abcde", "not before it is whole");
-        changed.keep().unwrap();
+        changed.keep(Keep::InCache).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"z");
     }
 }

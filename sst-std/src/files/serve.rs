@@ -1,11 +1,12 @@
 //! [`FileServer`]: shares a directory.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tracing::debug;
 
@@ -38,6 +39,19 @@ const CODE_CHANGED: u64 = 1;
 pub struct FileServer {
     root: Arc<Root>,
     is_writable: bool,
+}
+
+/// A file that is being sent, and the first piece of what the peer has not. Small files are
+/// opened, read and closed in one step: a thread's turn each for opening, seeking and reading
+/// would cost more than all of these.
+struct Reading {
+    file: File,
+    size: u64,
+    /// From where it is sent.
+    offset: u64,
+    /// Of what comes before the piece.
+    hasher: blake3::Hasher,
+    piece: Vec<u8>,
 }
 
 impl FileServer {
@@ -73,11 +87,14 @@ impl FileServer {
                 }
                 Err(refusal) => refusal,
             },
-            Some(Request::Get { path, have, hash }) => match self.find(path).await {
-                Ok(Found::File(file, size)) => return send(stream, file, size, have, hash).await,
-                Ok(Found::Directory(_)) => Refusal::WrongKind,
-                Err(refusal) => refusal,
-            },
+            Some(Request::Get { path, have, hash }) => {
+                let root = self.root.clone();
+                let reading = spawn_blocking(move || Reading::open(&root, &path, have, hash)).await;
+                match reading.map_err(io::Error::other)? {
+                    Ok(reading) => return send(stream, reading).await,
+                    Err(refusal) => refusal,
+                }
+            }
             Some(Request::Put { path, size }) if self.is_writable => {
                 match self.receive(&mut stream, path, size).await? {
                     Ok(()) => return Ok(stream.finish().await?),
@@ -150,9 +167,10 @@ impl FileServer {
             Err(refusal) => return Ok(Err(refusal)),
         };
         stream.write_record(&encode_ok()).await?;
-        let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), size, vec![0; PIECE_LEN]);
+        let (mut hasher, mut rest) = (blake3::Hasher::new(), size);
+        let mut piece = vec![0; piece_len(size)];
         while rest > 0 {
-            let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+            let want = piece_len(rest);
             let len = stream.read(&mut piece[..want]).await?;
             if len == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -177,50 +195,63 @@ impl FileServer {
 }
 
 /// Sends a file from where the peer's copy of it ends, and the hash of all of it.
-async fn send(
-    mut stream: Stream,
-    file: std::fs::File,
-    size: u64,
-    have: u64,
-    hash: [u8; HASH_LEN],
-) -> Result<(), ServeError> {
+async fn send(mut stream: Stream, reading: Reading) -> Result<(), ServeError> {
+    let Reading { file, size, offset, mut hasher, mut piece } = reading;
     if size <= SMALL_FILE_BYTES {
         stream.set_priority(Some(SMALL_FILE_PRIORITY));
     }
-    let prefix = spawn_blocking(move || hash_prefix(file, have.min(size))).await;
-    let (file, mut hasher) = prefix.map_err(io::Error::other)??;
-    let mut file = tokio::fs::File::from_std(file);
-    let is_same = have <= size && *hasher.finalize().as_bytes() == hash;
-    let offset = if is_same { have } else { 0 };
-    if !is_same {
-        hasher = blake3::Hasher::new();
-    }
-    file.seek(io::SeekFrom::Start(offset)).await?;
     stream.write_record(&encode_get_answer(size, offset)).await?;
-    let (mut rest, mut piece) = (size - offset, vec![0; PIECE_LEN]);
+    let mut file = tokio::fs::File::from_std(file);
+    let mut rest = size - offset;
     while rest > 0 {
-        let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
-        let len = file.read(&mut piece[..want]).await?;
-        if len == 0 {
+        if piece.is_empty() {
             stream.reset(CODE_CHANGED);
             return Ok(());
         }
-        hasher.update(&piece[..len]);
-        stream.write_all(&piece[..len]).await?;
-        rest -= len as u64;
+        hasher.update(&piece);
+        stream.write_all(&piece).await?;
+        rest = rest.saturating_sub(piece.len() as u64);
+        piece.resize(piece_len(rest), 0);
+        let len = if rest > 0 { file.read(&mut piece).await? } else { 0 };
+        piece.truncate(len);
     }
     stream.write_record(hasher.finalize().as_bytes()).await?;
     Ok(stream.finish().await?)
 }
 
+impl Reading {
+    fn open(root: &Root, path: &str, have: u64, hash: [u8; HASH_LEN]) -> Result<Self, Refusal> {
+        let Found::File(file, size) = root.find(path)? else { return Err(Refusal::WrongKind) };
+        Self::begin(file, size, have, hash).map_err(|error| refusal_of(&error))
+    }
+
+    fn begin(file: File, size: u64, have: u64, hash: [u8; HASH_LEN]) -> io::Result<Self> {
+        let (mut file, mut hasher) = hash_prefix(file, have.min(size))?;
+        let is_same = have <= size && *hasher.finalize().as_bytes() == hash;
+        let offset = if is_same { have } else { 0 };
+        if !is_same {
+            hasher = blake3::Hasher::new();
+        }
+        if have > 0 {
+            file.seek(io::SeekFrom::Start(offset))?;
+        }
+        let mut piece = vec![0; piece_len(size - offset)];
+        let len = file.read(&mut piece)?;
+        piece.truncate(len);
+        Ok(Self { file, size, offset, hasher, piece })
+    }
+}
+
+/// How long the next piece is if `rest` bytes are to come.
+pub(super) fn piece_len(rest: u64) -> usize {
+    usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN)
+}
+
 /// Hashes the first `len` bytes, or as many as there are.
-pub(super) fn hash_prefix(
-    mut file: std::fs::File,
-    len: u64,
-) -> io::Result<(std::fs::File, blake3::Hasher)> {
-    let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), len, vec![0; PIECE_LEN]);
+pub(super) fn hash_prefix(mut file: File, len: u64) -> io::Result<(File, blake3::Hasher)> {
+    let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), len, vec![0; piece_len(len)]);
     while rest > 0 {
-        let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+        let want = piece_len(rest);
         let len = file.read(&mut piece[..want])?;
         if len == 0 {
             break;

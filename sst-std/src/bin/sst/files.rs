@@ -36,6 +36,9 @@ pub(crate) struct Get {
     /// How many files at a time.
     #[arg(long, default_value_t = 16)]
     jobs: usize,
+    /// Wait for the disk before small files get their names, too, not only large ones.
+    #[arg(long)]
+    sync: bool,
 }
 
 #[derive(Args)]
@@ -93,7 +96,7 @@ impl Get {
         let (endpoint, session) = options.connect(&self.url).await?;
         let bar = Arc::new(Bar::new(options.json));
         let mut fetching = FetchOptions::default();
-        fetching.jobs = self.jobs;
+        (fetching.jobs, fetching.is_synced) = (self.jobs, self.sync);
         let seen = bar.clone();
         fetching.observer = Arc::new(move |progress| match progress {
             Progress::Found { size, .. } => seen.add_total(size),
