@@ -48,7 +48,13 @@ impl Streams<'_> {
 
     /// Whether the pool has blocks for positions up to `end`, of which the last is a mark if
     /// there is a row of gaps to note it in, and `kept` more.
-    pub(super) fn has_blocks(&self, stream: StreamHandle, end: u64, gaps: Option<u32>, kept: u32) -> bool {
+    pub(super) fn has_blocks(
+        &self,
+        stream: StreamHandle,
+        end: u64,
+        gaps: Option<u32>,
+        kept: u32,
+    ) -> bool {
         let Some(row) = self.rows.get(stream) else { return false };
         let mut needed = row.receiving_rope.blocks_needed(&self.pool, end);
         if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at(gaps)) {

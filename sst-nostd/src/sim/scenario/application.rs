@@ -39,6 +39,8 @@ impl Scenario {
                 self.check_reason(node, session);
                 self.on_session_over(node, session);
             }
+            // No scenario asks for keys.
+            SessionEvent::Keys => {}
         }
     }
 

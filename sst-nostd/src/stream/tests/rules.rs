@@ -58,7 +58,7 @@ impl End {
             let mut bytes = vec![0; 1400];
             let mut out = Writer::new(&mut bytes);
             let now = Instant::ZERO;
-            let filled = self.streams.fill(&mut self.tree, now, &mut out, |receipt| {
+            let filled = self.streams.fill(&mut self.tree, now, &mut out, true, |receipt| {
                 receipts.push(receipt);
                 true
             });
