@@ -63,7 +63,7 @@ pub fn host(seed: u8, input: &mut Input<'_>) -> NullHost {
         streams.root_children = u32::from(input.byte() % 5);
         streams.id_window = 1 + u64::from(input.byte() % 8);
         streams.datagram_bytes = u32::from(input.byte()) * 32;
-        streams.send_buffer = 1 + u32::from(input.word());
+        streams.send_buffer = 2 + u32::from(input.word());
     }
     let crypto = InsecureNullCrypto::new(seed.into());
     Host::new(config, Storage::owned(&TINY), crypto, Instant::ZERO).expect("legal choices")

@@ -177,7 +177,7 @@ fn ids_are_held_to_their_window() {
     let mut pair = Pair::new(1);
     assert_eq!(pair.hear(0, &stream(3 + 2 * 64, 0, b"", Some(0))), Err(Fault::StreamId));
     assert_eq!(pair.hear(0, &stream(3 + 2 * 63, 0, b"", Some(0))), Ok(()));
-    assert_eq!(pair.hear(0, &stream(2, 0, b"", Some(0))), Err(Fault::StreamState));
+    assert_eq!(pair.hear(0, &stream(2, 0, b"", Some(0))), Err(Fault::StreamId));
     assert_eq!(pair.hear(0, &stream(0, 0, b"", None)), Err(Fault::StreamId));
     assert_eq!(pair.hear(0, &stream(5, 0, b"", None)), Err(Fault::StreamState));
     assert_eq!(pair.hear(0, &stream(5, 0, b"", Some(5))), Err(Fault::StreamState));
