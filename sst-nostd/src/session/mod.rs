@@ -111,28 +111,28 @@ pub struct Session {
     /// Events not told yet.
     pub events: SessionEvents,
     /// Place in the list of sessions with events.
-    pub link: Link,
+    pub events_link: Link,
     /// Place in the list of sessions being freed.
-    pub doomed: Link,
+    pub doomed_link: Link,
 }
 
 impl HasLink<SESSION_EVENTS> for Session {
     fn link(&self) -> &Link {
-        &self.link
+        &self.events_link
     }
 
     fn link_mut(&mut self) -> &mut Link {
-        &mut self.link
+        &mut self.events_link
     }
 }
 
 impl HasLink<DOOMED> for Session {
     fn link(&self) -> &Link {
-        &self.doomed
+        &self.doomed_link
     }
 
     fn link_mut(&mut self) -> &mut Link {
-        &mut self.doomed
+        &mut self.doomed_link
     }
 }
 
@@ -152,8 +152,8 @@ impl Session {
             is_known: false,
             is_released: false,
             events: SessionEvents::default(),
-            link: Link::new(),
-            doomed: Link::new(),
+            events_link: Link::new(),
+            doomed_link: Link::new(),
         }
     }
 
