@@ -59,7 +59,11 @@ pub enum IdentityError {
         problem: &'static str,
     },
     /// Others could read the secret.
-    #[error("{}: other users can read this key (mode {mode:03o}); run: chmod 600 {}", path.display(), path.display())]
+    #[error(
+        "{}: other users can read this key (mode {mode:03o}); run: chmod 600 {}",
+        path.display(),
+        path.display()
+    )]
     Permissions {
         /// The key file.
         path: PathBuf,

@@ -1,13 +1,13 @@
 //! The file service between two endpoints: trees, resuming, damage, escapes.
 
-mod common;
+mod two_hosts;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::{Pair, pair, timed};
 use sst_std::files::{self, FetchOptions, FileError, FileServer, Refusal};
+use two_hosts::{Pair, pair, timed};
 
 /// Serves `directory` at the far end.
 async fn serving(directory: &Path, is_writable: bool) -> Pair {

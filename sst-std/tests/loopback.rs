@@ -1,18 +1,18 @@
 //! Two endpoints over the loopback interface: streams, records, datagrams, endings, refusals.
 
-mod common;
+mod two_hosts;
 
 use std::time::Duration;
 
-use common::{endpoint, pair, timed};
 use sst_std::{
     BindError, By, CODE_DROPPED, Code, ConnectError, Endpoint, OpenOptions, ReadError, Stream, Url,
     WriteError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use two_hosts::{endpoint, pair, timed};
 
 /// A stream and its other end.
-async fn streams(pair: &common::Pair) -> (Stream, Stream) {
+async fn streams(pair: &two_hosts::Pair) -> (Stream, Stream) {
     let mut stream = pair.here.open_substream(OpenOptions::new()).await.unwrap();
     stream.write_record(b"?").await.unwrap();
     let mut child = pair.there.listen(8).accept().await.unwrap();
@@ -424,7 +424,7 @@ async fn closing_an_endpoint_ends_sessions_and_waiting_accepts() {
 #[tokio::test]
 async fn a_dropped_session_is_closed_at_the_peer() {
     timed(async {
-        let common::Pair { here, there, .. } = pair().await;
+        let two_hosts::Pair { here, there, .. } = pair().await;
         drop(here);
         assert_eq!(there.closed().await.by(), By::Peer);
     })

@@ -8,9 +8,9 @@ use super::{BlockPool, Full, NONE};
 /// Every method takes the pool; it must be the same one each time. Before a rope is dropped its
 /// blocks must be given back with [`clear_to`](Self::clear_to), else they stay taken.
 ///
-/// Bytes covered but never written are whatever the block held before. A cursor remembers the block last read, so that
-/// going through the sequence costs constant time per block, as does writing at its end; going
-/// back before the cursor walks the chain from its head.
+/// Bytes covered but never written are whatever the block held before. A cursor remembers the
+/// block last read, so that going through the sequence costs constant time per block, as does
+/// writing at its end; going back before the cursor walks the chain from its head.
 #[derive(Debug)]
 pub struct Rope {
     /// The position of the first byte of the first block, a multiple of the block length, as its

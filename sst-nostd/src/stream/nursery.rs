@@ -4,10 +4,6 @@ use crate::storage::{BlockPool, Queue, Rope};
 
 use super::row::{SIBLINGS, WAITING};
 
-/// From here on a row's `nursery` is no index: there is no ledger, and what it is above this is
-/// how many of the peer's children were refused for want of one.
-pub(super) const NO_NURSERY: u32 = 0xc000_0000;
-
 /// Bytes queued first in, first out: a rope between two positions.
 #[derive(Debug)]
 pub(super) struct ByteQueue {

@@ -6,8 +6,8 @@ use crate::time::{Duration, Instant};
 
 use super::Streams;
 use super::flags::{Events, Pending, State};
-use super::nursery::{NO_NURSERY, Nursery};
-use super::row::{NOBODY, Receiving, Row, Sending, StreamHandle};
+use super::nursery::Nursery;
+use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending, StreamHandle};
 use super::tree::Tree;
 
 /// How a substream is opened.

@@ -8,13 +8,16 @@ use crate::id::StreamId;
 use crate::storage::{Handle, HasLink, HasNode, Link, NONE, Node, Rope};
 
 use super::flags::{Events, Pending, State};
-use super::nursery::NO_NURSERY;
 
 /// Names one stream of this host; stale once the stream is gone.
 pub type StreamHandle = Handle<Row>;
 
 /// Names no stream.
 pub(super) const NOBODY: StreamHandle = Handle::from_parts(NONE, 0);
+
+/// From here on a row's `nursery` is no index: there is no ledger, and what it is above this is
+/// how many of the peer's children were refused for want of one.
+pub(super) const NO_NURSERY: u32 = 0xc000_0000;
 
 /// The stream has an event the application has not taken.
 pub(super) const EVENTS: usize = 0;

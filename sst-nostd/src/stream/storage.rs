@@ -9,8 +9,8 @@ use crate::time::Instant;
 
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
-use super::nursery::{NO_NURSERY, Nursery};
-use super::row::{NOBODY, Receiving, Row, Sending};
+use super::nursery::Nursery;
+use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending};
 use super::tree::{Allowance, Tree};
 use super::{StreamConfig, Streams};
 
