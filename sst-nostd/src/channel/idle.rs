@@ -8,6 +8,12 @@ const MIN_TIMEOUTS: u32 = 3;
 /// The shortest silence that is broken. A shorter one would break none: it would be a flood.
 const MIN_KEEP_ALIVE: Duration = Duration::from_millis(10);
 
+/// After data, a silence of so many probe timeouts, and of at least [`MIN_LULL`], is a lull.
+const LULL_TIMEOUTS: u32 = 4;
+
+/// Longer than most pauses between two messages of one conversation.
+const MIN_LULL: Duration = Duration::from_secs(1);
+
 /// When something last happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Idle {
@@ -18,6 +24,8 @@ pub(super) struct Idle {
     /// The last packet received or sent.
     heard_at: Instant,
     has_sent: bool,
+    /// The last packet heard brought data: there may be more, sent to where we no longer are.
+    is_amid_data: bool,
 }
 
 impl Idle {
@@ -26,13 +34,26 @@ impl Idle {
         keep_alive_timeout: Option<Duration>,
         now: Instant,
     ) -> Self {
-        Self { timeout, keep_alive_timeout, active_at: now, heard_at: now, has_sent: false }
+        Self {
+            timeout,
+            keep_alive_timeout,
+            active_at: now,
+            heard_at: now,
+            has_sent: false,
+            is_amid_data: false,
+        }
     }
 
     pub(super) fn on_received(&mut self, now: Instant) {
         self.active_at = self.active_at.max(now);
         self.heard_at = self.heard_at.max(now);
         self.has_sent = false;
+        self.is_amid_data = false;
+    }
+
+    /// The packet just received brought data of streams.
+    pub(super) fn on_data(&mut self) {
+        self.is_amid_data = true;
     }
 
     /// A packet that asks for an answer was sent. Only the first since anything was received keeps
@@ -60,9 +81,19 @@ impl Idle {
         self.keep_alive_timeout.map(|timeout| self.heard_at.after(timeout.max(MIN_KEEP_ALIVE)))
     }
 
-    /// Something is about to be sent: not again before the next timeout.
+    /// When to ask whether the peer still knows where we are, with a probe timeout of `pto`: a
+    /// host that only receives would wait for ever behind a NAT that changed its port while the
+    /// peer, or its last acknowledgement, was not heard.
+    pub(super) fn lull_at(&self, pto: Duration) -> Option<Instant> {
+        let lull = pto.saturating_mul(LULL_TIMEOUTS).max(MIN_LULL);
+        self.is_amid_data.then(|| self.heard_at.after(lull))
+    }
+
+    /// Something is about to be sent: not again before the next timeout. A lull is asked about
+    /// once: what is sent is repeated until it is acknowledged.
     pub(super) fn on_keep_alive(&mut self, now: Instant) {
         self.heard_at = self.heard_at.max(now);
+        self.is_amid_data = false;
     }
 }
 
@@ -75,6 +106,23 @@ mod tests {
         let now = Instant::from_micros(5);
         let idle = Idle::new(None, Some(Duration::ZERO), now);
         assert_eq!(idle.keep_alive_at(), Some(now.after(MIN_KEEP_ALIVE)));
+    }
+
+    // Spec: R-6.11-5.
+    #[test]
+    fn a_silence_amid_data_is_broken_once() {
+        let second = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
+        let pto = Duration::from_millis(100);
+        let mut idle = Idle::new(None, None, second(0));
+        idle.on_received(second(1));
+        assert_eq!(idle.lull_at(pto), None);
+        idle.on_data();
+        assert_eq!(idle.lull_at(pto), Some(second(2)));
+        assert_eq!(idle.lull_at(pto * 10), Some(second(5)));
+        idle.on_sent(second(2));
+        assert_eq!(idle.lull_at(pto), Some(second(3)));
+        idle.on_keep_alive(second(3));
+        assert_eq!(idle.lull_at(pto), None);
     }
 
     // Spec: R-6.11-1, R-6.11-2.

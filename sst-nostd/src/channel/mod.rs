@@ -259,7 +259,7 @@ impl<C: Crypto> Channel<C> {
             self.second_probe_at = None;
             self.probes_owed = self.probes_owed.max(1);
         }
-        if self.idle.keep_alive_at().is_some_and(|at| at <= now) {
+        if self.breaks_silence_at().is_some_and(|at| at <= now) {
             self.idle.on_keep_alive(now);
             self.probes_owed = self.probes_owed.max(1);
         }
@@ -322,7 +322,7 @@ impl<C: Crypto> Channel<C> {
             self.receive_keys.deadline(),
             self.paced_until,
             self.expires_at(),
-            self.idle.keep_alive_at(),
+            self.breaks_silence_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -457,6 +457,13 @@ impl<C: Crypto> Channel<C> {
         // FINISH is acknowledged at once.
         let latest = self.flight.pto_from().after(MAX_FINISH_TIMEOUT);
         Some(self.flight.pto_at(Duration::ZERO).min(latest))
+    }
+
+    /// When to say something for no other reason than that it was silent.
+    fn breaks_silence_at(&self) -> Option<Instant> {
+        // What is in flight asks already.
+        let lull_at = self.idle.lull_at(self.pto_base()).filter(|_| self.in_flight.is_empty());
+        [lull_at, self.idle.keep_alive_at()].into_iter().flatten().min()
     }
 
     fn expires_at(&self) -> Option<Instant> {

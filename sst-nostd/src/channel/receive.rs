@@ -32,6 +32,8 @@ pub struct Arrival {
     pub is_highest: bool,
     /// Whether a frame in it asks for an acknowledgement.
     pub is_ack_eliciting: bool,
+    /// Whether it brought data of streams, or datagrams.
+    pub has_data: bool,
     /// The mark on it.
     pub codepoint: Codepoint,
     /// Where it came from and to.
@@ -54,6 +56,9 @@ impl<C: Crypto> Channel<C> {
     pub fn on_received(&mut self, now: Instant, arrival: &Arrival) {
         self.received.on_packet(now, arrival.number, arrival.is_ack_eliciting, arrival.codepoint);
         self.paths.on_packet(now, arrival.path, arrival.len, arrival.is_highest);
+        if arrival.has_data {
+            self.idle.on_data();
+        }
     }
 
     /// The initiator's FINISH, packet 0, opened. It is acknowledged at once, even if it is empty.

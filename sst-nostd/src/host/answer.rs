@@ -172,6 +172,7 @@ impl<C: Crypto> Host<'_, C> {
                 number: 0,
                 is_highest: true,
                 is_ack_eliciting: true,
+                has_data: false,
                 // Its mark was counted above.
                 codepoint: Codepoint::NotEct,
                 path,

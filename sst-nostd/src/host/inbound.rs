@@ -95,6 +95,7 @@ impl<C: Crypto> Host<'_, C> {
             number: opened.number,
             is_highest: opened.is_highest,
             is_ack_eliciting: false,
+            has_data: false,
             codepoint: ecn,
             path,
             len: packet.len(),
@@ -126,6 +127,7 @@ impl<C: Crypto> Host<'_, C> {
         match applied {
             Ok(applied) => {
                 arrival.is_ack_eliciting = applied.is_ack_eliciting;
+                arrival.has_data = applied.has_data;
                 if !applied.is_unfinished {
                     row.channel.on_received(now, &arrival);
                 } else {

@@ -15,6 +15,8 @@ use super::{Session, SessionState};
 pub struct Applied {
     /// A frame asks for an acknowledgement.
     pub is_ack_eliciting: bool,
+    /// A frame carries data of a stream, or a datagram.
+    pub has_data: bool,
     /// Some frame found no room: the packet must not be acknowledged, so that it comes again.
     pub is_unfinished: bool,
     /// The peer closed the session.
@@ -58,6 +60,7 @@ impl Session {
         for frame in Frames::new(payload) {
             let frame = frame.map_err(encoding)?;
             applied.is_ack_eliciting |= frame.is_ack_eliciting();
+            applied.has_data |= matches!(frame, Frame::Stream(_) | Frame::Datagram(_));
             match &frame {
                 Frame::Padding | Frame::Ping => {}
                 Frame::Ack(ack) => {

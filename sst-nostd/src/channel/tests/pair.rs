@@ -267,7 +267,8 @@ impl Pair {
             }
         }
         let Opened { number, is_highest, .. } = opened;
-        let arrival = Arrival { number, is_highest, is_ack_eliciting, codepoint, path, len };
+        let arrival =
+            Arrival { number, is_highest, is_ack_eliciting, has_data: false, codepoint, path, len };
         side.channel.on_received(now, &arrival);
     }
 
