@@ -87,7 +87,7 @@ impl<C: Crypto> Channel<C> {
         self.flight.on_acked(&facts, &walk.newly);
         if walk.newly.packets > 0 {
             self.probes_owed = 0;
-            self.second_probe_at = None;
+            self.spaced_probes = None;
         }
         let acked_packets = walk.newly.packets;
         self.totals.acked_packets =

@@ -19,6 +19,7 @@ mod idle;
 mod keys;
 mod late;
 mod path;
+mod probes;
 mod receive;
 mod sent;
 mod stats;
@@ -53,12 +54,13 @@ use idle::Idle;
 use keys::{ReceiveKeys, SendKeys};
 use late::LateWatch;
 use path::Paths;
+use probes::SpacedProbes;
 use sent::{Chain, List};
 
 /// Words of the replay window: 2048 numbers, more than any reordering worth accepting.
 const REPLAY_WORDS: usize = 32;
 
-/// Packets sent at one probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
+/// Packets sent at once at a probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
 const MAX_PROBES: u8 = 2;
 
 /// The suite of a channel is not supported by the environment.
@@ -94,8 +96,8 @@ pub struct Channel<C: Crypto> {
     loss_at: Option<Instant>,
     probes_owed: u8,
     paced_until: Option<Instant>,
-    /// When the second probe of the last timeout is due.
-    second_probe_at: Option<Instant>,
+    /// The probes of the last timeout that are still to come.
+    spaced_probes: Option<SpacedProbes>,
     ack_only_count: u32,
     /// A packet was opened since the last probe timeout.
     is_heard: bool,
@@ -166,7 +168,7 @@ impl<C: Crypto> Channel<C> {
             loss_at: None,
             probes_owed: 0,
             paced_until: None,
-            second_probe_at: None,
+            spaced_probes: None,
             ack_only_count: 0,
             is_heard: false,
             paths: Paths::new(start.path, mac16(&start.local_secret, &[b"challenge"])),
@@ -255,8 +257,8 @@ impl<C: Crypto> Channel<C> {
         } else if self.pto_at().is_some_and(|at| at <= now) {
             self.on_pto(now);
         }
-        if self.second_probe_at.is_some_and(|at| at <= now) {
-            self.second_probe_at = None;
+        if let Some(probes) = self.spaced_probes.filter(|probes| probes.next_at <= now) {
+            self.spaced_probes = probes.after(now);
             self.probes_owed = self.probes_owed.max(1);
         }
         if self.breaks_silence_at().is_some_and(|at| at <= now) {
@@ -287,7 +289,7 @@ impl<C: Crypto> Channel<C> {
             }
         }
         self.loss_at = None;
-        self.second_probe_at = None;
+        self.spaced_probes = None;
         self.probes_owed = 0;
     }
 
@@ -317,7 +319,7 @@ impl<C: Crypto> Channel<C> {
         let times = [
             recovery_at,
             path_at,
-            self.second_probe_at,
+            self.spaced_probes.map(|probes| probes.next_at),
             self.received.ack_at(),
             self.receive_keys.deadline(),
             self.paced_until,
@@ -431,11 +433,11 @@ impl<C: Crypto> Channel<C> {
             let in_flight = u8::try_from(self.flight.packets()).unwrap_or(MAX_PROBES);
             self.probes_owed = in_flight.clamp(1, MAX_PROBES);
             if self.flight.pto.count() > 1 {
-                // The path is gone for longer than a packet or two: the second probe waits half
-                // the time to the next timeout, so that a path that came back is found sooner.
+                // The path is gone for longer than a packet or two. Probes that are spread over the
+                // time to the next timeout find it sooner when it comes back.
                 self.probes_owed = 1;
                 let until_next = self.pto_at().map(|at| at.since(now)).unwrap_or_default();
-                self.second_probe_at = until_next.checked_div(2).map(|half| now.after(half));
+                self.spaced_probes = SpacedProbes::within(now, until_next);
             }
         } else {
             self.finish = Finish::Owed;

@@ -1,0 +1,48 @@
+//! Probes that look for a path which is gone for longer than a packet or two.
+
+use crate::time::{Duration, Instant};
+
+/// Probes of one timeout, from the second in a row on, the one sent at once included. Timeouts
+/// double, and so do the pauses between these: what is sent into a dead path falls as fast as it
+/// would with one probe each, and a path that came back is found in a quarter of the time.
+const PROBES_PER_TIMEOUT: u8 = 4;
+
+/// The probes of a timeout that are still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SpacedProbes {
+    pub(super) next_at: Instant,
+    pause: Duration,
+    left: u8,
+}
+
+impl SpacedProbes {
+    /// One has just been sent, and the next timeout is `until_next` away.
+    pub(super) fn within(now: Instant, until_next: Duration) -> Option<Self> {
+        let pause = until_next.checked_div(u32::from(PROBES_PER_TIMEOUT))?;
+        Some(Self { next_at: now.after(pause), pause, left: PROBES_PER_TIMEOUT - 1 })
+    }
+
+    /// The next one is sent now: those after it.
+    pub(super) fn after(self, now: Instant) -> Option<Self> {
+        let left = self.left.checked_sub(1).filter(|left| *left > 0)?;
+        Some(Self { next_at: now.after(self.pause), left, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Spec: R-6.6-3.
+    #[test]
+    fn they_are_spread_evenly_up_to_the_next_timeout() {
+        let at = |millis: u64| Instant::from_micros(millis * 1000);
+        let mut probes = SpacedProbes::within(at(1000), Duration::from_millis(800));
+        let mut times = std::vec![];
+        while let Some(next) = probes {
+            times.push(next.next_at);
+            probes = next.after(next.next_at);
+        }
+        assert_eq!(times, [at(1200), at(1400), at(1600)]);
+    }
+}
