@@ -37,7 +37,7 @@ fn a_little_loss_or_corruption_is_bearable() {
         ("2 % corruption", 0, 0, 20_000),
     ] {
         let mut times = vec![];
-        for seed in 1..=5 {
+        for seed in 1..=15 {
             let mut link = usual_link();
             link.loss_ppm = loss;
             link.burst_ppm = burst;
@@ -47,7 +47,7 @@ fn a_little_loss_or_corruption_is_bearable() {
         }
         println!("2 MiB at {name}: {times:?} ms");
         times.sort_unstable();
-        assert!(times[2] <= 5500);
+        assert!(times[7] <= 5300);
     }
 }
 
