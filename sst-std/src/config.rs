@@ -80,7 +80,7 @@ impl Config {
             allow: None,
             cookies: CookieMode::Auto,
             suite: None,
-            algorithm: Algorithm::Cubic,
+            algorithm: Algorithm::Tolerant,
             idle_timeout: Some(Duration::from_secs(30)),
             connect_timeout: HANDSHAKE_TIMEOUT,
             keep_alive: None,

@@ -115,7 +115,7 @@ impl Config {
     #[must_use]
     pub fn large(secret: [u8; 32]) -> Self {
         let mut config = Self::new(secret);
-        config.algorithm = Algorithm::Cubic;
+        config.algorithm = Algorithm::Tolerant;
         config.streams = StreamConfig {
             stream_window: 256 * 1024,
             max_stream_window: 16 * 1024 * 1024,

@@ -206,21 +206,15 @@ impl Transfer {
     }
 }
 
-/// Sends so much from the first node of a new pair to the second, and tells how long it took.
-pub(crate) fn transfer_time(
-    seed: u64,
-    link: &LinkConfig,
-    total: usize,
-    within: Duration,
-) -> Duration {
-    let mut pair = Pair::connected(seed, link);
+/// Sends so much from the first node to the second, and tells how long it took.
+pub(crate) fn transfer_time(pair: &mut Pair, total: usize, within: Duration) -> Duration {
     let session = pair.session.expect("a session");
     let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, total);
     let until = pair.net.now().after(within);
     transfer.run(&mut pair.net, until);
     if transfer.ended.is_none() {
         let info = pair.net.node(0).host.session_info(session);
-        panic!("seed {seed}: {} of {total} after {within:?}; {info:?}", transfer.received);
+        panic!("{} of {total} after {within:?}; {info:?}", transfer.received);
     }
     transfer.elapsed()
 }

@@ -14,23 +14,42 @@ const MIB: usize = 1 << 20;
 
 #[test]
 fn ten_mib_fill_a_link_of_ten_mbit() {
-    let took = transfer_time(1, &usual_link(), 10 * MIB, 60 * SECOND);
+    let took = transfer_time(&mut Pair::connected(1, &usual_link()), 10 * MIB, 60 * SECOND);
     // What the link could carry of payload in that time, headers of IP and UDP left out.
     let ideal_millis = 10 * MIB * 8 / 10_000;
     let share = ideal_millis as u128 * 1000 / millis(took);
     println!("10 MiB at 10 Mbit/s, queue 25: {} ms, goodput {share} of 1000", millis(took));
     assert!(took <= 8850 * MS);
-    let took =
-        transfer_time(1, &LinkConfig::limited(15 * MS, 10_000_000, 100), 10 * MIB, 60 * SECOND);
+    let took = transfer_time(
+        &mut Pair::connected(1, &LinkConfig::limited(15 * MS, 10_000_000, 100)),
+        10 * MIB,
+        60 * SECOND,
+    );
     println!("  queue 100: {} ms", millis(took));
-    let took =
-        transfer_time(1, &LinkConfig::limited(5 * MS, 100_000_000, 100), 40 * MIB, 60 * SECOND);
+    let took = transfer_time(
+        &mut Pair::connected(1, &LinkConfig::limited(5 * MS, 100_000_000, 100)),
+        40 * MIB,
+        60 * SECOND,
+    );
     println!("40 MiB at 100 Mbit/s, 5 ms, queue 100: {} ms (ideal 3355)", millis(took));
     assert!(took <= 3700 * MS);
 }
 
 #[test]
 fn a_little_loss_or_corruption_is_bearable() {
+    let medians = times_with_loss(Algorithm::Cubic);
+    assert!(medians.iter().all(|median| *median <= 5300), "{medians:?}");
+}
+
+#[test]
+fn random_loss_costs_a_tolerant_sender_little() {
+    let medians = times_with_loss(Algorithm::Tolerant);
+    assert!(medians.iter().all(|median| *median <= 2600), "{medians:?}");
+}
+
+/// The medians of many transfers with 2 % of loss, loss in bursts, and corruption, in ms.
+fn times_with_loss(algorithm: Algorithm) -> Vec<u128> {
+    let mut medians = vec![];
     for (name, loss, burst, corruption) in [
         ("2 % loss", 20_000, 0, 0),
         ("2 % in bursts", 0, 10_000, 0),
@@ -43,12 +62,15 @@ fn a_little_loss_or_corruption_is_bearable() {
             link.burst_ppm = burst;
             link.burst_packets = 3;
             link.corrupt_ppm = corruption;
-            times.push(millis(transfer_time(seed, &link, 2 * MIB, 30 * SECOND)));
+            let change = |_, config: &mut Config| config.algorithm = algorithm;
+            let mut pair = Pair::with(seed, &link, change).up();
+            times.push(millis(transfer_time(&mut pair, 2 * MIB, 30 * SECOND)));
         }
-        println!("2 MiB at {name}: {times:?} ms");
+        println!("{algorithm:?}, 2 MiB at {name}: {times:?} ms");
         times.sort_unstable();
-        assert!(times[7] <= 5300);
+        medians.push(times[7]);
     }
+    medians
 }
 
 #[test]
@@ -74,7 +96,7 @@ fn reordering_and_duplicates_cost_little() {
 
 #[test]
 fn a_blackout_of_two_seconds_costs_little_more_than_two() {
-    let clean = transfer_time(1, &usual_link(), 10 * MIB, 60 * SECOND);
+    let clean = transfer_time(&mut Pair::connected(1, &usual_link()), 10 * MIB, 60 * SECOND);
     let mut worst = Duration::ZERO;
     for begin in [300, 1000, 2500, 5000, 7777] {
         let mut pair = Pair::connected(1, &usual_link());
@@ -152,10 +174,10 @@ fn congestion_marks_slow_down_without_loss() {
 // Spec: R-6.7-2.
 #[test]
 fn two_senders_share_a_bottleneck_fairly() {
-    for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
+    for algorithm in [Algorithm::Cubic, Algorithm::NewReno, Algorithm::Tolerant] {
         let mut sum = 0;
         for seed in 1..=4 {
-            let shares = share_a_bottleneck(seed, algorithm);
+            let shares = share_a_bottleneck(seed, [algorithm; 2], 50);
             let (a, b) = (shares[0] as u128, shares[1] as u128);
             let jain = (a + b) * (a + b) * 1000 / (2 * (a * a + b * b));
             let used = (a + b) * 8 * 100 / (60 * 10_000_000);
@@ -167,14 +189,33 @@ fn two_senders_share_a_bottleneck_fairly() {
     }
 }
 
-fn share_a_bottleneck(seed: u64, algorithm: Algorithm) -> [usize; 2] {
+/// What [`Algorithm::Tolerant`] leaves to CUBIC beside it. Queues of 30 and of 7 ms are
+/// shared; one of three packets, 3.6 ms, is too short to be seen, and there it takes more.
+#[test]
+fn a_tolerant_sender_shares_with_cubic_wherever_a_queue_can_be_seen() {
+    let mut shares_by_queue = vec![];
+    for queue_packets in [25, 6, 3] {
+        let mut sums = [0, 0];
+        for seed in 1..=2 {
+            let algorithms = [Algorithm::Tolerant, Algorithm::Cubic];
+            let shares = share_a_bottleneck(seed, algorithms, queue_packets);
+            sums = [sums[0] + shares[0], sums[1] + shares[1]];
+        }
+        let percent = sums[0] * 100 / (sums[0] + sums[1]);
+        println!("queue of {queue_packets}: tolerant takes {percent} %");
+        shares_by_queue.push(percent);
+    }
+    assert!(shares_by_queue[..2].iter().all(|percent| (40..=60).contains(percent)));
+}
+
+fn share_a_bottleneck(seed: u64, algorithms: [Algorithm; 2], queue_packets: u64) -> [usize; 2] {
     let mut net = Network::new(seed);
     for node in 0..3 {
         let mut config = Config::large(crate::pair::secret(seed, node));
-        config.algorithm = algorithm;
+        config.algorithm = algorithms[node as usize % 2];
         net.add_node(config, Limits::of(16, 256, 32 << 20));
     }
-    let bottleneck = net.add_link(LinkConfig::limited(15 * MS, 10_000_000, 50));
+    let bottleneck = net.add_link(LinkConfig::limited(15 * MS, 10_000_000, queue_packets));
     let back = net.add_link(LinkConfig::clean(15 * MS));
     for sender in 0..2 {
         net.set_route(sender, 2, bottleneck);

@@ -1,5 +1,5 @@
 //! How much may be in flight: NewReno (RFC 9002 section 7) and CUBIC (RFC 9438), with HyStart++
-//! (RFC 9406).
+//! (RFC 9406); and what tells random loss from congestion.
 
 mod cubic;
 mod episode;
@@ -7,10 +7,12 @@ mod hystart;
 mod new_reno;
 #[cfg(test)]
 mod tests;
+mod tolerant;
 
 pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use new_reno::NewReno;
+pub use tolerant::Tolerant;
 
 use crate::recovery::rtt::Rtt;
 use crate::time::{Duration, Instant};
@@ -123,6 +125,9 @@ pub enum Algorithm {
     /// RFC 9002 section 7: simple and small.
     #[default]
     NewReno,
+    /// [`Cubic`](Self::Cubic), but losses on a path without a queue cost no more than a round
+    /// trip's growth ([`struct@Tolerant`]): for links that lose packets with nobody to blame.
+    Tolerant,
 }
 
 /// Any controller, chosen when a channel begins.
@@ -132,6 +137,8 @@ pub enum AnyController {
     Cubic(Cubic),
     /// NewReno.
     NewReno(NewReno),
+    /// CUBIC that tells random loss from congestion.
+    Tolerant(Tolerant<Cubic>),
 }
 
 impl AnyController {
@@ -141,51 +148,53 @@ impl AnyController {
         match algorithm {
             Algorithm::Cubic => Self::Cubic(Cubic::new(mtu_bytes)),
             Algorithm::NewReno => Self::NewReno(NewReno::new(mtu_bytes)),
+            Algorithm::Tolerant => Self::Tolerant(Tolerant::new(Cubic::new(mtu_bytes), mtu_bytes)),
         }
     }
 }
 
 /// Calls the same method of whichever controller it is.
-macro_rules! of_either {
+macro_rules! of_any {
     ($any:expr, $controller:ident => $call:expr) => {
         match $any {
             AnyController::Cubic($controller) => $call,
             AnyController::NewReno($controller) => $call,
+            AnyController::Tolerant($controller) => $call,
         }
     };
 }
 
 impl Controller for AnyController {
     fn on_sent(&mut self, now: Instant, bytes: u64, in_flight: u64) {
-        of_either!(self, controller => controller.on_sent(now, bytes, in_flight));
+        of_any!(self, controller => controller.on_sent(now, bytes, in_flight));
     }
 
     fn on_acked(&mut self, acked: &Acked<'_>) {
-        of_either!(self, controller => controller.on_acked(acked));
+        of_any!(self, controller => controller.on_acked(acked));
     }
 
     fn on_congestion(&mut self, congestion: &Congestion) {
-        of_either!(self, controller => controller.on_congestion(congestion));
+        of_any!(self, controller => controller.on_congestion(congestion));
     }
 
     fn on_spurious_loss(&mut self, now: Instant, sent_at: Instant) {
-        of_either!(self, controller => controller.on_spurious_loss(now, sent_at));
+        of_any!(self, controller => controller.on_spurious_loss(now, sent_at));
     }
 
     fn on_mtu(&mut self, mtu_bytes: u64) {
-        of_either!(self, controller => controller.on_mtu(mtu_bytes));
+        of_any!(self, controller => controller.on_mtu(mtu_bytes));
     }
 
     fn window_bytes(&self) -> u64 {
-        of_either!(self, controller => controller.window_bytes())
+        of_any!(self, controller => controller.window_bytes())
     }
 
     fn slow_start_threshold(&self) -> u64 {
-        of_either!(self, controller => controller.slow_start_threshold())
+        of_any!(self, controller => controller.slow_start_threshold())
     }
 
     fn name(&self) -> &'static str {
-        of_either!(self, controller => controller.name())
+        of_any!(self, controller => controller.name())
     }
 }
 

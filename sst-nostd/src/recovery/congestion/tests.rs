@@ -6,7 +6,7 @@ use super::*;
 use crate::recovery::pacer::{Pace, Pacer};
 
 const MTU: u64 = 1200;
-const ALGORITHMS: [Algorithm; 2] = [Algorithm::Cubic, Algorithm::NewReno];
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::Cubic, Algorithm::NewReno, Algorithm::Tolerant];
 
 fn at(millis: u64) -> Instant {
     Instant::from_micros(millis * 1000)

@@ -67,7 +67,7 @@ fn config(random: &mut Random) -> Config {
     config.answers_unknown = random.one_in(2);
     config.cookies =
         random.pick(&[CookieMode::Auto, CookieMode::Auto, CookieMode::Always, CookieMode::Never]);
-    config.algorithm = random.pick(&[Algorithm::Cubic, Algorithm::NewReno]);
+    config.algorithm = random.pick(&[Algorithm::Cubic, Algorithm::NewReno, Algorithm::Tolerant]);
     config.has_ecn = random.one_in(2);
     config.idle_timeout = Some(millis(random, 3000, 30_000));
     config.keep_alive = random.one_in(3).then(|| millis(random, 300, 2000));

@@ -35,8 +35,8 @@ pub(crate) struct Options {
     /// Packet cipher; auto is AES where the hardware does it.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     aead: Cipher,
-    /// Congestion control.
-    #[arg(long, global = true, value_enum, default_value = "cubic")]
+    /// Congestion control; tolerant is CUBIC that tells random loss from a full queue.
+    #[arg(long, global = true, value_enum, default_value = "tolerant")]
     cc: Control,
     /// Seconds of silence after which a session ends; 0 for never.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30.0)]
@@ -83,6 +83,7 @@ enum Cipher {
 enum Control {
     Cubic,
     Newreno,
+    Tolerant,
 }
 
 /// Who may start sessions.
@@ -141,6 +142,7 @@ impl Options {
         config.algorithm = match self.cc {
             Control::Cubic => Algorithm::Cubic,
             Control::Newreno => Algorithm::NewReno,
+            Control::Tolerant => Algorithm::Tolerant,
         };
         let idle = seconds("--idle-timeout", self.idle_timeout)?;
         config.idle_timeout = (!idle.is_zero()).then_some(idle);
