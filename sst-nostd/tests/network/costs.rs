@@ -1,0 +1,101 @@
+//! What streams cost: bytes on the wire, and what is left when they are gone.
+
+use sst_nostd::host::Event;
+use sst_nostd::sim::{LinkConfig, Network};
+use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
+
+use crate::pair::{MS, Pair, SECOND, Transfer};
+
+const MIB: usize = 1 << 20;
+const UDP_HEADER_BYTES: usize = 8;
+const TAG_BYTES: usize = 16;
+
+// Spec: R-4.3-1, R-7.3-1.
+#[test]
+fn a_full_packet_spends_at_most_24_bytes_on_headers() {
+    let mut pair = Pair::connected(1, &LinkConfig::limited(5 * MS, 100_000_000, 1000));
+    let session = pair.session.expect("a session");
+    // The first one finds the largest packet, so that the second is not mixed with probes.
+    let mut worst = 0;
+    for total in [4 * MIB, 40 * MIB] {
+        pair.net.log = Some(vec![]);
+        let mut transfer = Transfer::begin(&mut pair.net, 0, 1, session, total);
+        let until = pair.net.now().after(60 * SECOND);
+        transfer.run(&mut pair.net, until);
+        let log = pair.net.log.take().unwrap_or_default();
+        let lens = log.iter().filter(|sent| sent.node == 0).map(|sent| sent.packet.len());
+        let (mut packets, mut bytes) = (0, 0);
+        for len in lens.filter(|len| *len > 1200) {
+            packets += 1;
+            bytes += len + UDP_HEADER_BYTES - TAG_BYTES;
+        }
+        let stats = pair.net.node(0).host.session_info(session).and_then(|info| info.channel);
+        let lost = stats.expect("a channel").totals.lost_packets;
+        assert_eq!(lost, 0, "what is sent twice would count as headers");
+        worst = (bytes - total).div_ceil(packets);
+        println!("{packets} packets for {total} bytes: {worst} bytes of headers each");
+    }
+    assert!(worst <= 24);
+}
+
+#[test]
+fn a_hundred_thousand_substreams_one_after_the_other_leave_nothing() {
+    let mut pair = Pair::connected(1, &LinkConfig::clean(MS));
+    let session = pair.session.expect("a session");
+    let root = pair.net.node(0).host.root(session).expect("a root");
+    exchange(&mut pair.net, root);
+    pair.net.run_for(3 * SECOND);
+    let before = holdings(&pair.net);
+    for _ in 0..100_000 {
+        exchange(&mut pair.net, root);
+    }
+    pair.net.run_for(3 * SECOND);
+    assert_eq!(holdings(&pair.net), before);
+    assert!(pair.net.node(0).host.close_reason(session).is_none());
+}
+
+/// Streams, bytes and packets that each host holds.
+fn holdings(net: &Network) -> [(u32, u64, u32); 2] {
+    [0, 1].map(|node| {
+        let stats = net.node(node).host.stats();
+        (stats.streams, stats.bytes_held, stats.packets_in_flight)
+    })
+}
+
+/// A request of nine bytes and a reply of a thousand on a new substream, both taken to their ends.
+fn exchange(net: &mut Network, root: StreamHandle) {
+    let (host, now) = net.host(0);
+    let stream = host.open_substream(now, root, Open::default()).expect("opens");
+    assert_eq!(host.write(now, stream, b"a request"), Ok(9));
+    host.finish(now, stream).expect("finishes");
+    let until = net.now().after(SECOND);
+    let mut buffer = [0; 2000];
+    let mut got = 0;
+    let mut served = None;
+    while let Some((node, event)) = net.next_event(until) {
+        let Event::Stream(_, of, event) = event else { continue };
+        let (host, now) = net.host(node);
+        match (node, event) {
+            (1, StreamEvent::Child) => served = host.accept_substream(now, of),
+            (1, StreamEvent::Readable) if Some(of) == served => {
+                if host.read(now, of, &mut buffer) == Ok(9) {
+                    assert_eq!(host.write(now, of, &[7; 1000]), Ok(1000));
+                    host.finish(now, of).expect("finishes");
+                    host.release(now, of);
+                }
+            }
+            (0, StreamEvent::Readable) if of == stream => {
+                while let Ok(len) = host.read(now, of, &mut buffer) {
+                    if len == 0 {
+                        assert_eq!(got, 1000);
+                        host.release(now, of);
+                        return;
+                    }
+                    got += len;
+                }
+            }
+            _ => {}
+        }
+    }
+    panic!("no answer: {got} bytes came");
+}
