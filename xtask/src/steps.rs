@@ -49,6 +49,7 @@ pub(crate) fn test(report: &mut Report) {
         let words = "test -p sst-nostd --features sim,insecure-test-hooks --test corpus";
         optional_test("corpus", Call::cargo(words))
     });
+    report.step("specification's examples in Python", python_examples);
     report.step("core on thumb", || on_target(THUMB, core_builds));
     report.step("core on wasm", || on_target(WASM, core_builds));
     report.step("core's tests compile on wasm", || {
@@ -132,6 +133,16 @@ fn wasm_bindings() -> StepResult {
         return Err("the module imports from `env`: something expects an operating system".into());
     }
     Ok(Outcome::Passed)
+}
+
+/// What docs/PROTOCOL.md shows in hex, computed again by code that shares nothing with the core.
+fn python_examples() -> StepResult {
+    if !call::has_program("python3") {
+        return Ok(Outcome::Skipped("no python3".into()));
+    }
+    Call::new("python3", "docs/examples/vectors.py --check").run()?;
+    Call::new("python3", "docs/examples/peer.py check").run()?;
+    Call::new("python3", "docs/examples/peer.py self").step()
 }
 
 fn python_bindings() -> StepResult {

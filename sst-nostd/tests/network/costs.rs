@@ -1,10 +1,10 @@
 //! What streams cost: bytes on the wire, and what is left when they are gone.
 
-use sst_nostd::host::Event;
+use sst_nostd::host::{Config, Event, Limits};
 use sst_nostd::sim::{LinkConfig, Network};
 use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
 
-use crate::pair::{MS, Pair, SECOND, Transfer};
+use crate::pair::{MS, Pair, SECOND, Transfer, secret};
 
 const MIB: usize = 1 << 20;
 const UDP_HEADER_BYTES: usize = 8;
@@ -52,6 +52,84 @@ fn a_hundred_thousand_substreams_one_after_the_other_leave_nothing() {
     pair.net.run_for(3 * SECOND);
     assert_eq!(holdings(&pair.net), before);
     assert!(pair.net.node(0).host.close_reason(session).is_none());
+}
+
+/// Times, so with room for noise: work in proportion to idle streams would be a thousandfold.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "it measures real time")]
+fn a_hundred_thousand_idle_streams_cost_a_busy_one_nothing() {
+    let mut times = vec![];
+    for idle in [0, 100_000] {
+        let mut pair = roomy_pair(100_100);
+        let session = pair.session.expect("a session");
+        let root = pair.net.node(0).host.root(session).expect("a root");
+        let parent = leave_idle(&mut pair.net, root, idle);
+        let rounds = (0..7).map(|_| {
+            let begun = std::time::Instant::now();
+            for _ in 0..500 {
+                exchange(&mut pair.net, root);
+            }
+            begun.elapsed()
+        });
+        let best = rounds.min().expect("seven");
+        println!("{idle} idle streams: {:?} for each busy one", best / 500);
+        let streams = pair.net.node(1).host.stats().streams;
+        assert!(streams as usize > idle, "they were not open: {streams}");
+        assert!(idle == 0 || parent != root);
+        times.push(best);
+    }
+    assert!(times[1] < times[0] * 5, "{times:?}");
+}
+
+/// A pair whose tables hold `streams` streams.
+fn roomy_pair(streams: u32) -> Pair {
+    let mut net = Network::new(1);
+    for node in 0..2 {
+        let mut config = Config::large(secret(1, node));
+        config.streams.root_children = streams;
+        config.streams.children = streams;
+        net.add_node(config, Limits::of(16, streams, 32 << 20));
+    }
+    net.connect_nodes(0, 1, &LinkConfig::clean(MS));
+    Pair { net, session: None, incoming: None }.up()
+}
+
+/// Opens `count` streams, in a chain of groups, each accepted and then silent.
+fn leave_idle(net: &mut Network, root: StreamHandle, count: usize) -> StreamHandle {
+    let mut parent = root;
+    for opened in 0..count {
+        let (host, now) = net.host(0);
+        let stream = host.open_substream(now, parent, Open::default()).expect("opens");
+        assert_eq!(host.write(now, stream, b"x"), Ok(1));
+        if opened % 100 == 99 {
+            parent = stream;
+        }
+        if opened % 1000 == 999 {
+            accept_all(net);
+        }
+    }
+    accept_all(net);
+    parent
+}
+
+/// The second node accepts whatever comes, and reads it.
+fn accept_all(net: &mut Network) {
+    let until = net.now().after(200 * MS);
+    let mut buffer = [0; 10];
+    while let Some((node, event)) = net.next_event(until) {
+        let Event::Stream(_, of, StreamEvent::Child) = event else { continue };
+        assert_eq!(node, 1);
+        let (host, now) = net.host(node);
+        host.listen(now, of, u32::MAX).expect("listens");
+        let mut waiting = vec![of];
+        while let Some(parent) = waiting.pop() {
+            while let Some(child) = host.accept_substream(now, parent) {
+                assert_eq!(host.read(now, child, &mut buffer), Ok(1));
+                host.listen(now, child, u32::MAX).expect("listens");
+                waiting.push(child);
+            }
+        }
+    }
 }
 
 /// Streams, bytes and packets that each host holds.

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "deadlines of processes need a clock")]
 
 mod errors;
+mod foreign;
 mod interrupted;
 mod measurements;
 mod tool;
