@@ -162,9 +162,7 @@ impl Inner {
         while let Some(event) = self.host.poll_event() {
             match event {
                 Event::Stream(_, stream, event) => {
-                    if let Some(interest) = Interest::of(event) {
-                        self.slots.wake(stream, interest, woken);
-                    }
+                    self.slots.wake(stream, Interest::of(event), woken);
                 }
                 Event::Session(session, event) => {
                     self.on_session(now, session, event, woken);

@@ -19,7 +19,7 @@ pub(crate) enum Interest {
     Open,
     /// A datagram to receive.
     Receive,
-    /// Room to send a datagram.
+    /// Room, or credit, to send a datagram.
     Send,
 }
 
@@ -47,20 +47,21 @@ struct SessionSlot {
 }
 
 impl Interest {
-    /// Who wants to know about `event`; `None` for events of later versions.
-    pub(crate) const fn of(event: StreamEvent) -> Option<Self> {
-        Some(match event {
-            StreamEvent::Readable | StreamEvent::Reset(_) => Self::Read,
+    /// Who wants to know about `event`; nobody, for events of later versions.
+    pub(crate) const fn of(event: StreamEvent) -> &'static [Self] {
+        match event {
+            StreamEvent::Readable | StreamEvent::Reset(_) => &[Self::Read],
             StreamEvent::Writable
             | StreamEvent::Finished
             | StreamEvent::Expired
-            | StreamEvent::Stopped(_) => Self::Write,
-            StreamEvent::Child => Self::Accept,
-            StreamEvent::ChildCredit => Self::Open,
-            StreamEvent::Datagram => Self::Receive,
-            StreamEvent::DatagramSpace => Self::Send,
-            _ => return None,
-        })
+            | StreamEvent::Stopped(_) => &[Self::Write],
+            StreamEvent::Child => &[Self::Accept],
+            // A datagram too large for a packet goes as a child.
+            StreamEvent::ChildCredit => &[Self::Open, Self::Send],
+            StreamEvent::Datagram => &[Self::Receive],
+            StreamEvent::DatagramSpace => &[Self::Send],
+            _ => &[],
+        }
     }
 }
 
@@ -127,15 +128,15 @@ impl Slots {
         }
     }
 
-    /// Moves those who wait for `interest` to `woken`.
+    /// Moves those who wait for one of `due` to `woken`.
     pub(crate) fn wake(
         &mut self,
         stream: StreamHandle,
-        interest: Interest,
+        due: &[Interest],
         woken: &mut Vec<Waker>,
     ) {
         let Some(slot) = self.stream(stream) else { return };
-        let ready = slot.waiting.extract_if(.., |(wanted, _)| *wanted == interest);
+        let ready = slot.waiting.extract_if(.., |(wanted, _)| due.contains(wanted));
         woken.extend(ready.map(|(_, waker)| waker));
     }
 
