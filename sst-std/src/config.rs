@@ -45,7 +45,7 @@ pub struct Config {
     /// Silence after which a session ends; `None` never. Default: 30 s.
     pub idle_timeout: Option<Duration>,
     /// How long [`Endpoint::connect`](crate::Endpoint::connect) waits for the peer to prove itself.
-    /// More than the default, 10 s, does not help: a negotiation is given up after that.
+    /// A negotiation lasts at most 10 s; within a longer time, another is begun. Default: 10 s.
     pub connect_timeout: Duration,
     /// How often an idle session sends a sign of life. Default: never.
     pub keep_alive: Option<Duration>,

@@ -100,7 +100,7 @@ impl Driver {
             inner.host.handle_timeout(now);
         }
         if inner.phase == Phase::Stopping {
-            for session in inner.slots.open_sessions() {
+            for session in inner.unfinished_sessions() {
                 let _ = inner.host.abort(now, session, 0, "host shut down");
             }
         }
@@ -115,9 +115,10 @@ impl Driver {
         let phase = inner.phase;
         if phase == Phase::Stopping {
             inner.phase = Phase::Stopped;
-            let Inner { ending, accepting, .. } = &mut *inner;
-            self.woken.append(ending);
-            self.woken.append(accepting);
+            self.woken.append(&mut inner.accepting);
+        }
+        if phase != Phase::Open {
+            self.woken.append(&mut inner.ending);
         }
         drop(inner);
         for waker in self.woken.drain(..) {

@@ -9,7 +9,6 @@ use std::task::Poll;
 use sst_nostd::channel::Path;
 use sst_nostd::host::{self, Dial, Host, Limits, SessionHandle, Storage};
 use sst_nostd::id::HostId;
-use sst_nostd::negotiation::limits::HANDSHAKE_TIMEOUT;
 use sst_nostd::session::SessionState;
 use sst_nostd::time::Duration;
 use tracing::{debug, info, warn};
@@ -21,9 +20,10 @@ use crate::driver::Driver;
 use crate::error::{BindError, By, ConnectError, SessionClosed};
 use crate::key_log::KeyLog;
 use crate::session::{Session, SessionRef};
-use crate::shared::{Inner, Lifeline, Phase, Shared};
+use crate::shared::{Lifeline, Phase, Shared};
 use crate::udp::Socket;
 use crate::url::Url;
+use crate::waiters;
 
 pub use sst_nostd::host::Stats;
 
@@ -93,13 +93,32 @@ impl Endpoint {
         id: Option<HostId>,
         address: SocketAddr,
     ) -> Result<Session, ConnectError> {
-        let shared = &self.lifeline.0;
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let waited = self.lifeline.0.connect_timeout;
+        let attempts = async {
+            // A negotiation is given up after ten seconds; whoever is more patient begins another.
+            loop {
+                if let Some(session) = self.dial(id, address).await? {
+                    return Ok(session);
+                }
+            }
+        };
+        let answer = tokio::time::timeout(waited, attempts).await;
+        answer.unwrap_or(Err(ConnectError::NoAnswer { address, waited }))
+    }
+
+    /// One negotiation; `None` if nobody answered.
+    async fn dial(
+        &self,
+        id: Option<HostId>,
+        peer: SocketAddr,
+    ) -> Result<Option<Session>, ConnectError> {
+        let shared = &self.lifeline.0;
         let handle = shared.act(|inner, now| {
             if inner.phase != Phase::Open {
                 return Err(ConnectError::EndpointClosed);
             }
-            let dial = Dial { path: Path { local: None, peer: address }, id };
+            let dial = Dial { path: Path { local: None, peer }, id };
             let handle = inner.host.connect(now, dial).map_err(|error| match error {
                 host::ConnectError::NoCapacity => ConnectError::NoCapacity,
                 host::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
@@ -108,15 +127,13 @@ impl Endpoint {
             inner.slots.add_session(handle);
             Ok(handle)
         })?;
-        debug!(?id, %address, "connecting");
-        let reference = SessionRef::new(&self.lifeline, handle);
+        debug!(?id, %peer, "connecting");
         // Giving up drops the reference, and that the negotiation.
-        let waited = shared.connect_timeout.min(HANDSHAKE_TIMEOUT);
-        let ready = tokio::time::timeout(shared.connect_timeout, self.ready(handle)).await;
-        match ready {
-            Ok(Ok(())) => Session::new(reference).ok_or(ConnectError::EndpointClosed),
-            Ok(Err(closed)) if closed.by() != By::Timeout => Err(ConnectError::Refused(closed)),
-            Ok(Err(_)) | Err(_) => Err(ConnectError::NoAnswer { address, waited }),
+        let reference = SessionRef::new(&self.lifeline, handle);
+        match self.ready(handle).await {
+            Ok(()) => Session::new(reference).map(Some).ok_or(ConnectError::EndpointClosed),
+            Err(closed) if closed.by() == By::Timeout => Ok(None),
+            Err(closed) => Err(ConnectError::Refused(closed)),
         }
     }
 
@@ -159,18 +176,13 @@ impl Endpoint {
             for waker in inner.accepting.drain(..) {
                 waker.wake();
             }
-            let open = inner.slots.open_sessions();
+            let open = inner.unfinished_sessions();
             for &session in &open {
                 let _ = inner.host.close(now, session, 0, "host shut down");
             }
             open
         });
-        let all_closed = async {
-            for session in open {
-                wait_closed(shared, session).await;
-            }
-        };
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, all_closed).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, all_over(shared, open)).await;
         shared.act(|inner, _| {
             if inner.phase != Phase::Stopped {
                 inner.phase = Phase::Stopping;
@@ -181,7 +193,7 @@ impl Endpoint {
             if inner.phase == Phase::Stopped {
                 return Poll::Ready(());
             }
-            crate::waiters::add(&mut inner.ending, cx.waker());
+            waiters::add(&mut inner.ending, cx.waker());
             Poll::Pending
         })
         .await;
@@ -230,14 +242,18 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
-async fn wait_closed(shared: &Shared, session: SessionHandle) {
+/// Waits until the sessions are over for the host, too: until then, CLOSE may have to be repeated.
+async fn all_over(shared: &Shared, mut sessions: Vec<SessionHandle>) {
     poll_fn(|cx| {
         let mut inner = shared.lock();
-        if Inner::is_closed(&inner, session) {
-            return Poll::Ready(());
+        while let Some(&session) = sessions.last() {
+            if !inner.is_over(session) {
+                waiters::add(&mut inner.ending, cx.waker());
+                return Poll::Pending;
+            }
+            sessions.pop();
         }
-        inner.slots.wait_session(session, cx.waker());
-        Poll::Pending
+        Poll::Ready(())
     })
     .await;
 }

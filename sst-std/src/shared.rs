@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     pub(crate) slots: Slots,
     pub(crate) incoming: VecDeque<SessionHandle>,
     pub(crate) accepting: Vec<Waker>,
-    /// Tasks that wait for the driver's end.
+    /// Tasks that wait for sessions to be over, or for the driver's end.
     pub(crate) ending: Vec<Waker>,
     pub(crate) driver: Option<Waker>,
     pub(crate) phase: Phase,
@@ -144,7 +144,13 @@ impl Inner {
         }
     }
 
+    /// Whether the session is over for those who use it: at the latest, CLOSE is about to go out.
     pub(crate) fn is_closed(&self, session: SessionHandle) -> bool {
+        matches!(self.state(session), None | Some(SessionState::Closing | SessionState::Closed))
+    }
+
+    /// Whether the session is over for the host as well: CLOSE has been said often enough.
+    pub(crate) fn is_over(&self, session: SessionHandle) -> bool {
         matches!(self.state(session), None | Some(SessionState::Closed))
     }
 
@@ -154,6 +160,11 @@ impl Inner {
 
     pub(crate) fn peer(&self, session: SessionHandle) -> Option<HostId> {
         self.host.session_info(session).and_then(|info| info.peer)
+    }
+
+    /// Every session that is not over, held by someone or not.
+    pub(crate) fn unfinished_sessions(&self) -> Vec<SessionHandle> {
+        self.host.unfinished_sessions().collect()
     }
 
     /// Takes every event off the host. Tasks to wake go to `woken`, for after the lock.

@@ -43,7 +43,6 @@ struct SessionSlot {
     waiting: Vec<Waker>,
     /// Handles of the session itself: dialling a peer twice gives the same session twice.
     holders: u32,
-    is_closed: bool,
 }
 
 impl Interest {
@@ -77,7 +76,6 @@ impl Slots {
             streams: HashSet::new(),
             waiting: Vec::new(),
             holders: 1,
-            is_closed: false,
         };
         *place(&mut self.sessions, session.index()) = Some(slot);
     }
@@ -129,12 +127,7 @@ impl Slots {
     }
 
     /// Moves those who wait for one of `due` to `woken`.
-    pub(crate) fn wake(
-        &mut self,
-        stream: StreamHandle,
-        due: &[Interest],
-        woken: &mut Vec<Waker>,
-    ) {
+    pub(crate) fn wake(&mut self, stream: StreamHandle, due: &[Interest], woken: &mut Vec<Waker>) {
         let Some(slot) = self.stream(stream) else { return };
         let ready = slot.waiting.extract_if(.., |(wanted, _)| due.contains(wanted));
         woken.extend(ready.map(|(_, waker)| waker));
@@ -150,7 +143,6 @@ impl Slots {
     /// The session has closed: everyone who waits for it or its streams moves to `woken`.
     pub(crate) fn close(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) {
         let Some(slot) = self.session(session) else { return };
-        slot.is_closed = true;
         woken.append(&mut slot.waiting);
         let streams = slot.streams.clone();
         for index in streams {
@@ -158,12 +150,6 @@ impl Slots {
                 woken.extend(slot.waiting.drain(..).map(|(_, waker)| waker));
             }
         }
-    }
-
-    /// Every session that has not closed.
-    pub(crate) fn open_sessions(&self) -> Vec<SessionHandle> {
-        let rows = self.sessions.iter().flatten();
-        rows.filter(|slot| !slot.is_closed).map(|slot| slot.handle).collect()
     }
 
     fn stream(&mut self, stream: StreamHandle) -> Option<&mut StreamSlot> {

@@ -153,7 +153,8 @@ impl<C: Crypto> Host<'_, C> {
         }
     }
 
-    /// Closing began: the channel stays for three probe timeouts, to repeat CLOSE if need be.
+    /// Closing began, perhaps: then the application hears at once that the session is over, and
+    /// the channel stays for three probe timeouts, to repeat CLOSE if need be.
     pub(super) fn after_begin_close(&mut self, now: Instant, session: u32) {
         let Some(row) = self.sessions.at(session) else { return };
         let Some(index) = row.channel else { return };
@@ -162,6 +163,7 @@ impl<C: Crypto> Host<'_, C> {
             && channel.ends_at.is_none()
         {
             channel.ends_at = Some(now.after(linger(&channel.channel)));
+            self.note_session_event(session);
         }
         self.schedule_channel(index);
         self.renew_channel_timer(index);

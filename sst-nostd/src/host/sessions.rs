@@ -63,6 +63,16 @@ impl<C: Crypto> Host<'_, C> {
         self.sessions.get(session)?.reason
     }
 
+    /// Every session that is not over, those whose CLOSE may have to be repeated included. Looks
+    /// at all sessions: for the end of a host.
+    pub fn unfinished_sessions(&self) -> impl Iterator<Item = SessionHandle> {
+        let is_unfinished = |index: &u32| {
+            self.sessions.at(*index).is_some_and(|row| row.state != SessionState::Closed)
+        };
+        let used = (0..self.sessions.used()).filter(is_unfinished);
+        used.filter_map(|index| self.sessions.handle_at(index))
+    }
+
     /// The living session with a peer, if there is one.
     #[must_use]
     pub fn session_with(&self, peer: &HostId) -> Option<SessionHandle> {

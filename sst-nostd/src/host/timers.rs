@@ -63,6 +63,9 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(session) = self.sessions.at_mut(session) {
             session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
         }
+        if self.sessions.at(session).is_some_and(|row| row.state == SessionState::Closing) {
+            self.after_begin_close(now, session);
+        }
         self.schedule_channel(index);
     }
 

@@ -165,6 +165,13 @@ impl<'s, T> Table<'s, T> {
         u32::try_from(self.rows.limit()).unwrap_or(MAX_ROWS).min(MAX_ROWS)
     }
 
+    /// One past the highest row that ever held a value.
+    #[inline]
+    #[must_use]
+    pub fn used(&self) -> u32 {
+        u32::try_from(self.rows.len()).unwrap_or(MAX_ROWS)
+    }
+
     /// Whether the next insert would be refused.
     #[inline]
     #[must_use]

@@ -133,17 +133,20 @@ pub(super) async fn handshakes(
     options: &Options,
     url: &Url,
     count: u64,
-    concurrent: u64,
+    parallel: u64,
 ) -> Result<(), Failure> {
     let address = url.resolve().await?;
+    // Made before the clock runs: a socket and a key are not a handshake.
+    let mut endpoints = Vec::new();
+    for _ in 0..parallel {
+        let identity = sst_std::Identity::generate()?;
+        endpoints.push(options.endpoint(identity, Accept::No).await?);
+    }
     let started = now();
     let mut workers = JoinSet::new();
-    for worker in 0..concurrent {
-        let share = count / concurrent + u64::from(worker < count % concurrent);
+    for (worker, endpoint) in (0..parallel).zip(endpoints) {
+        let share = count / parallel + u64::from(worker < count % parallel);
         let id = url.id();
-        // Endpoints are made before the clock runs: a socket and a key are not a handshake.
-        let identity = sst_std::Identity::generate()?;
-        let endpoint = options.endpoint(identity, Accept::No).await?;
         workers.spawn(async move {
             let mut times = Vec::new();
             for _ in 0..share {
@@ -154,7 +157,6 @@ pub(super) async fn handshakes(
                 stream.read_record(5).await?;
                 times.push(begun_at.elapsed());
                 session.abort(0, "measured");
-                session.closed().await;
             }
             Ok(times)
         });

@@ -58,14 +58,14 @@ enum What {
         #[arg(long, default_value_t = 1_000)]
         size: usize,
     },
-    /// New sessions, each of a new identity, with an echo.
+    /// New sessions, one after the other, each with an echo; as many identities as at a time.
     Handshakes {
         url: Url,
         #[arg(long, default_value_t = 1_000)]
         count: u64,
         /// How many at a time.
-        #[arg(long, default_value_t = 1)]
-        concurrent: u64,
+        #[arg(long, default_value_t = 1, alias = "concurrent", value_parser = clap::value_parser!(u64).range(1..))]
+        parallel: u64,
     },
     /// Round trips of one small record.
     Pingpong {
@@ -104,8 +104,8 @@ impl Perf {
             What::Datagrams { url, count, size } => {
                 client::datagrams(options, &url, count, size).await
             }
-            What::Handshakes { url, count, concurrent } => {
-                client::handshakes(options, &url, count, concurrent).await
+            What::Handshakes { url, count, parallel } => {
+                client::handshakes(options, &url, count, parallel).await
             }
             What::Pingpong { url, count, size } => {
                 client::pingpong(options, &url, count, size).await
