@@ -100,14 +100,12 @@ impl Branch {
         let StreamRef { session, handle, .. } = &*self.stream;
         let OpenOptions { priority, lifetime, is_service } = options;
         let opened = poll_fn(|cx| {
-            session.shared.poll_stream(cx, *handle, Interest::Open, |inner, now| {
+            session.poll_stream(cx, *handle, Interest::Open, |inner, now| {
                 let open = core::Open { priority, lifetime, service: is_service };
-                let opened = match inner.host.open_substream(now, *handle, open) {
-                    Ok(stream) => stream,
-                    Err(error) => return session.open_error(inner, error),
-                };
-                inner.slots.add_stream(session.handle, opened);
-                Poll::Ready(Ok(opened))
+                match inner.host.open_substream(now, *handle, open) {
+                    Ok(stream) => Poll::Ready(Ok(stream)),
+                    Err(error) => session.open_error(inner, error),
+                }
             })
         })
         .await?;
@@ -171,7 +169,7 @@ impl Branch {
         let StreamRef { session, handle, .. } = &*self.stream;
         let mut buffer = vec![0; FIRST_TRY_BYTES];
         let len = poll_fn(|cx| {
-            session.shared.poll_stream(cx, *handle, Interest::Receive, |inner, now| {
+            session.poll_stream(cx, *handle, Interest::Receive, |inner, now| {
                 loop {
                     return match inner.host.recv_datagram(now, *handle, &mut buffer) {
                         Ok(Some((len, _))) => Poll::Ready(Ok(len)),
@@ -264,7 +262,7 @@ impl Branch {
     ) -> Result<DatagramForm, DatagramError> {
         let StreamRef { session, handle, .. } = &*self.stream;
         poll_fn(|cx| {
-            session.shared.poll_stream(cx, *handle, Interest::Send, |inner, now| {
+            session.poll_stream(cx, *handle, Interest::Send, |inner, now| {
                 use core::DatagramError as Core;
                 let error = match inner.host.send_datagram(now, *handle, bytes, options) {
                     Ok(form) => return Poll::Ready(Ok(form)),

@@ -28,12 +28,9 @@ impl Listener {
         let reference = &*self.parent.stream;
         let session = &reference.session;
         let child = poll_fn(|cx| {
-            session.shared.poll_stream(cx, reference.handle, Interest::Accept, |inner, now| {
+            session.poll_stream(cx, reference.handle, Interest::Accept, |inner, now| {
                 match inner.host.accept_substream(now, reference.handle) {
-                    Some(child) => {
-                        inner.slots.add_stream(session.handle, child);
-                        Poll::Ready(Some(child))
-                    }
+                    Some(child) => Poll::Ready(Some(child)),
                     None if inner.is_closed(session.handle) => Poll::Ready(None),
                     None if inner.host.stream_info(reference.handle).is_none() => Poll::Ready(None),
                     None => Poll::Pending,

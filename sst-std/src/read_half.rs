@@ -94,6 +94,10 @@ impl ReadHalf {
             _ => 0,
         };
         self.partial.truncate(start + len);
+        if self.partial.is_empty() {
+            // Whoever waits for a record, perhaps for hours, needs no memory for it yet.
+            self.partial = Vec::new();
+        }
         answer
     }
 
@@ -151,7 +155,7 @@ fn poll<T>(
     ) -> Result<T, core::ReadError>,
 ) -> Poll<Result<T, ReadError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
-    session.shared.poll_stream(cx, handle, Interest::Read, |inner, now| {
+    session.poll_stream(cx, handle, Interest::Read, |inner, now| {
         let error = match read(inner, now, handle) {
             Ok(answer) => return Poll::Ready(Ok(answer)),
             Err(error) => error,

@@ -5,6 +5,7 @@
 //! [`ServiceListener`] reads it, answers the service `sst` / `list` itself, and refuses what is
 //! not offered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -43,7 +44,7 @@ pub struct Offer {
 /// The services offered in one session, and the requests for them as they come.
 #[derive(Debug)]
 pub struct ServiceListener {
-    requests: mpsc::Receiver<ServiceRequest>,
+    requests: mpsc::Receiver<Box<ServiceRequest>>,
     session: Session,
     task: tokio::task::JoinHandle<()>,
 }
@@ -130,7 +131,9 @@ impl Session {
     /// ```
     #[must_use]
     pub fn offer_services(&self, offers: Vec<Offer>) -> ServiceListener {
+        // Boxed, because the channel has room for 32 at once, always.
         let (sender, requests) = mpsc::channel(BACKLOG as usize);
+        let offers: Arc<[Offer]> = offers.into();
         let mut listener = self.listen(BACKLOG);
         let task = tokio::spawn(async move {
             while let Some(stream) = listener.accept().await {
@@ -148,7 +151,7 @@ impl ServiceListener {
     ///
     /// Cancel-safe.
     pub async fn accept(&mut self) -> Option<ServiceRequest> {
-        self.requests.recv().await
+        self.requests.recv().await.map(|request| *request)
     }
 
     /// Why nothing more comes; `None` while the session lasts.
@@ -183,7 +186,11 @@ impl ServiceRequest {
     }
 }
 
-async fn answer(mut stream: Stream, offers: Vec<Offer>, sender: mpsc::Sender<ServiceRequest>) {
+async fn answer(
+    mut stream: Stream,
+    offers: Arc<[Offer]>,
+    sender: mpsc::Sender<Box<ServiceRequest>>,
+) {
     if !stream.info().is_some_and(|info| info.is_service) {
         return refuse(&stream, CODE_REFUSED);
     }
@@ -202,16 +209,21 @@ async fn answer(mut stream: Stream, offers: Vec<Offer>, sender: mpsc::Sender<Ser
         let _ = list(&mut stream, &offers).await;
         return;
     }
-    let mut of_service = offers.into_iter().filter(|offer| offer.service == service).peekable();
-    if of_service.peek().is_none() {
-        return refuse(&stream, CODE_SERVICE_UNKNOWN);
-    }
-    match of_service.find(|offer| offer.protocol == protocol) {
-        Some(offer) => {
-            let _ = sender.send(ServiceRequest { offer, stream }).await;
+    match choose(&offers, service, protocol) {
+        Ok(offer) => {
+            let _ = sender.send(Box::new(ServiceRequest { offer, stream })).await;
         }
-        None => refuse(&stream, CODE_PROTOCOL_UNKNOWN),
+        Err(code) => refuse(&stream, code),
     }
+}
+
+/// The offer asked for, or the code that says why there is none.
+fn choose(offers: &[Offer], service: &str, protocol: &str) -> Result<Offer, u64> {
+    let mut of_service = offers.iter().filter(|offer| offer.service == service).peekable();
+    if of_service.peek().is_none() {
+        return Err(CODE_SERVICE_UNKNOWN);
+    }
+    of_service.find(|offer| offer.protocol == protocol).cloned().ok_or(CODE_PROTOCOL_UNKNOWN)
 }
 
 async fn list(stream: &mut Stream, offers: &[Offer]) -> Result<(), crate::WriteError> {

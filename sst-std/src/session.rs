@@ -4,15 +4,17 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use sst_nostd::host::SessionHandle;
 use sst_nostd::id::HostId;
-use sst_nostd::stream as core;
+use sst_nostd::stream::{self as core, StreamHandle};
+use sst_nostd::time::Instant;
 
 use crate::branch::Branch;
 use crate::error::{DatagramError, OpenError, SessionClosed};
 use crate::shared::{Inner, Lifeline, Shared};
+use crate::waiters::Interest;
 
 pub use sst_nostd::channel::ChannelStats as SessionStats;
 
@@ -62,14 +64,7 @@ impl Session {
     /// The session, once it has a root; `None` if it is gone already.
     pub(crate) fn new(reference: Arc<SessionRef>) -> Option<Self> {
         let handle = reference.handle;
-        let root = {
-            let mut inner = reference.shared.lock();
-            let root = inner.host.root(handle);
-            if let Some(root) = root {
-                inner.slots.add_stream(handle, root);
-            }
-            root
-        };
+        let root = reference.shared.lock().host.root(handle);
         Some(Self { root: Branch::new(reference, root?, true) })
     }
 
@@ -170,6 +165,33 @@ impl SessionRef {
     /// Takes charge of a session the host made, and that the slots know.
     pub(crate) fn new(lifeline: &Arc<Lifeline>, handle: SessionHandle) -> Arc<Self> {
         Arc::new(Self { shared: lifeline.0.clone(), handle, _lifeline: lifeline.clone() })
+    }
+
+    /// Tries something on a stream of the session; if it must wait, the task is woken when
+    /// `interest` is due.
+    pub(crate) fn poll_stream<T>(
+        &self,
+        cx: &mut Context<'_>,
+        stream: StreamHandle,
+        interest: Interest,
+        attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
+    ) -> Poll<T> {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        let mut inner = shared.lock();
+        let answer = attempt(&mut inner, now);
+        let driver = match &answer {
+            Poll::Ready(_) => inner.driver.take(),
+            Poll::Pending => {
+                inner.slots.wait(self.handle, stream, interest, cx.waker());
+                None
+            }
+        };
+        drop(inner);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        answer
     }
 
     /// What a failed open means here; pending if waiting helps.

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use sst_nostd::host::{Event, Host, SessionHandle};
 use sst_nostd::id::HostId;
 use sst_nostd::session::{CloseReason, ClosedBy, SessionEvent, SessionState};
-use sst_nostd::stream::StreamHandle;
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::CloseCause;
 use tracing::{debug, info};
@@ -102,31 +101,6 @@ impl Shared {
         let mut inner = self.lock();
         let answer = action(&mut inner, now);
         let driver = inner.driver.take();
-        drop(inner);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
-        answer
-    }
-
-    /// Tries something on a stream; if it must wait, the task is woken when `interest` is due.
-    pub(crate) fn poll_stream<T>(
-        &self,
-        cx: &mut Context<'_>,
-        stream: StreamHandle,
-        interest: Interest,
-        attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
-    ) -> Poll<T> {
-        let now = self.clock.now();
-        let mut inner = self.lock();
-        let answer = attempt(&mut inner, now);
-        let driver = match &answer {
-            Poll::Ready(_) => inner.driver.take(),
-            Poll::Pending => {
-                inner.slots.wait(stream, interest, cx.waker());
-                None
-            }
-        };
         drop(inner);
         if let Some(driver) = driver {
             driver.wake();

@@ -1,4 +1,5 @@
-//! [`Slots`]: who waits for what, one small list for each stream and session, indexed by handle.
+//! [`Slots`]: who waits for what: a small list for each session, and for each stream that someone
+//! waits on. Found by the index of the handle.
 
 use std::collections::HashSet;
 use std::task::Waker;
@@ -23,22 +24,24 @@ pub(crate) enum Interest {
     Send,
 }
 
-/// The waiting tasks of an endpoint. A row costs a few words; an idle stream has no list.
+/// The waiting tasks of an endpoint. A stream on which nobody waits costs one word.
 #[derive(Default)]
 pub(crate) struct Slots {
-    streams: Vec<Option<StreamSlot>>,
+    streams: Vec<Option<Box<StreamSlot>>>,
     sessions: Vec<Option<SessionSlot>>,
 }
 
 struct StreamSlot {
     handle: StreamHandle,
     session: SessionHandle,
-    waiting: Vec<(Interest, Waker)>,
+    /// Never empty but on the way out: mostly there is one.
+    first: Option<(Interest, Waker)>,
+    more: Vec<(Interest, Waker)>,
 }
 
 struct SessionSlot {
     handle: SessionHandle,
-    /// Live handles' streams, so that the end of the session wakes just them.
+    /// Streams on which someone waits, so that the end of the session wakes just them.
     streams: HashSet<u32>,
     waiting: Vec<Waker>,
     /// Handles of the session itself: dialling a peer twice gives the same session twice.
@@ -80,23 +83,10 @@ impl Slots {
         *place(&mut self.sessions, session.index()) = Some(slot);
     }
 
-    pub(crate) fn add_stream(&mut self, session: SessionHandle, stream: StreamHandle) {
-        if self.stream(stream).is_some() {
-            return;
-        }
-        let slot = StreamSlot { handle: stream, session, waiting: Vec::new() };
-        *place(&mut self.streams, stream.index()) = Some(slot);
-        if let Some(owner) = self.session(session) {
-            owner.streams.insert(stream.index());
-        }
-    }
-
+    /// Nobody holds `stream` any more.
     pub(crate) fn remove_stream(&mut self, stream: StreamHandle) {
-        let Some(slot) = self.stream(stream) else { return };
-        let session = slot.session;
-        *place(&mut self.streams, stream.index()) = None;
-        if let Some(owner) = self.session(session) {
-            owner.streams.remove(&stream.index());
+        if self.stream(stream).is_some() {
+            self.take_stream(stream.index());
         }
     }
 
@@ -111,12 +101,23 @@ impl Slots {
         is_last
     }
 
-    pub(crate) fn wait(&mut self, stream: StreamHandle, interest: Interest, waker: &Waker) {
-        let Some(slot) = self.stream(stream) else { return };
-        let is_there =
-            |(wanted, there): &(Interest, Waker)| *wanted == interest && there.will_wake(waker);
-        if !slot.waiting.iter().any(is_there) {
-            slot.waiting.push((interest, waker.clone()));
+    /// A task waits for `interest` on `stream`, which it holds and which is of `session`.
+    pub(crate) fn wait(
+        &mut self,
+        session: SessionHandle,
+        stream: StreamHandle,
+        interest: Interest,
+        waker: &Waker,
+    ) {
+        if let Some(slot) = self.stream(stream) {
+            slot.add(interest, waker);
+            return;
+        }
+        let first = Some((interest, waker.clone()));
+        let slot = StreamSlot { handle: stream, session, first, more: Vec::new() };
+        *place(&mut self.streams, stream.index()) = Some(Box::new(slot));
+        if let Some(owner) = self.session(session) {
+            owner.streams.insert(stream.index());
         }
     }
 
@@ -129,8 +130,10 @@ impl Slots {
     /// Moves those who wait for one of `due` to `woken`.
     pub(crate) fn wake(&mut self, stream: StreamHandle, due: &[Interest], woken: &mut Vec<Waker>) {
         let Some(slot) = self.stream(stream) else { return };
-        let ready = slot.waiting.extract_if(.., |(wanted, _)| due.contains(wanted));
-        woken.extend(ready.map(|(_, waker)| waker));
+        slot.wake(due, woken);
+        if slot.first.is_none() {
+            self.take_stream(stream.index());
+        }
     }
 
     /// Moves those who wait for the session itself to `woken`.
@@ -144,10 +147,9 @@ impl Slots {
     pub(crate) fn close(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) {
         let Some(slot) = self.session(session) else { return };
         woken.append(&mut slot.waiting);
-        let streams = slot.streams.clone();
-        for index in streams {
-            if let Some(slot) = place(&mut self.streams, index) {
-                woken.extend(slot.waiting.drain(..).map(|(_, waker)| waker));
+        for index in std::mem::take(&mut slot.streams) {
+            if let Some(slot) = self.take_stream(index) {
+                woken.extend(slot.first.into_iter().chain(slot.more).map(|(_, waker)| waker));
             }
         }
     }
@@ -157,9 +159,37 @@ impl Slots {
         (slot.handle == stream).then_some(slot)
     }
 
+    /// Takes out what is known of the stream in row `index`.
+    fn take_stream(&mut self, index: u32) -> Option<Box<StreamSlot>> {
+        let slot = self.streams.get_mut(index as usize)?.take()?;
+        if let Some(owner) = self.session(slot.session) {
+            owner.streams.remove(&index);
+        }
+        Some(slot)
+    }
+
     fn session(&mut self, session: SessionHandle) -> Option<&mut SessionSlot> {
         let slot = self.sessions.get_mut(session.index() as usize)?.as_mut()?;
         (slot.handle == session).then_some(slot)
+    }
+}
+
+impl StreamSlot {
+    fn add(&mut self, interest: Interest, waker: &Waker) {
+        let is_there =
+            |(wanted, there): &(Interest, Waker)| *wanted == interest && there.will_wake(waker);
+        if !self.first.iter().chain(&self.more).any(is_there) {
+            self.more.push((interest, waker.clone()));
+        }
+    }
+
+    fn wake(&mut self, due: &[Interest], woken: &mut Vec<Waker>) {
+        let ready = self.more.extract_if(.., |(wanted, _)| due.contains(wanted));
+        woken.extend(ready.map(|(_, waker)| waker));
+        if let Some((_, waker)) = self.first.take_if(|(wanted, _)| due.contains(wanted)) {
+            woken.push(waker);
+            self.first = self.more.pop();
+        }
     }
 }
 

@@ -105,7 +105,7 @@ impl WriteHalf {
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         self.start_finish()?;
         let (session, handle) = (&self.branch.stream.session, self.branch.stream.handle);
-        session.shared.poll_stream(cx, handle, Interest::Write, |inner, now| {
+        session.poll_stream(cx, handle, Interest::Write, |inner, now| {
             match inner.host.stream_info(handle).map(|info| info.send_state) {
                 Some(SendState::Delivered) => Poll::Ready(Ok(())),
                 Some(SendState::Open | SendState::Finishing)
@@ -167,12 +167,10 @@ fn poll<T>(
     ) -> Result<T, core::WriteError>,
 ) -> Poll<Result<T, WriteError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
-    session.shared.poll_stream(cx, handle, Interest::Write, |inner, now| {
-        match write(inner, now, handle) {
-            Ok(answer) => Poll::Ready(Ok(answer)),
-            Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(translate(branch, inner, error))),
-        }
+    session.poll_stream(cx, handle, Interest::Write, |inner, now| match write(inner, now, handle) {
+        Ok(answer) => Poll::Ready(Ok(answer)),
+        Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
+        Err(error) => Poll::Ready(Err(translate(branch, inner, error))),
     })
 }
 

@@ -4,7 +4,7 @@ use crate::channel::{SentPacket, SentPackets, SentReceipt};
 use crate::crypto::Crypto;
 use crate::session::Session;
 use crate::storage::{HashIndex, Row, Table, TimerSlot, Timers};
-use crate::stream::{LentStreams, StreamLimits, StreamStorage};
+use crate::stream::{LentStreams, ROOT_BYTES, StreamLimits, StreamStorage};
 
 use super::channels::ChannelRow;
 use super::negotiations::NegotiationRow;
@@ -53,6 +53,9 @@ impl Limits {
     }
 }
 
+/// Two entries of an index for each row keep it at most half full.
+const INDEXED_BYTES: usize = 2 * size_of::<u64>();
+
 /// The memory itself.
 pub struct Storage<'s, C: Crypto> {
     pub(super) sessions: Table<'s, Session>,
@@ -98,6 +101,15 @@ pub struct LentHost<'s, C: Crypto> {
 }
 
 impl<'s, C: Crypto> Storage<'s, C> {
+    /// What one idle session takes here, in bytes: its row, its channel's, its root stream's and
+    /// that one's nursery, with their places in indices and timers. What the cipher keeps outside
+    /// of its value for the two keys comes on top.
+    pub const SESSION_BYTES: usize = size_of::<Row<Session>>()
+        + size_of::<Row<ChannelRow<C>>>()
+        + 3 * INDEXED_BYTES
+        + size_of::<TimerSlot>()
+        + ROOT_BYTES;
+
     /// Memory that the caller lends.
     #[must_use]
     pub fn lent(lent: LentHost<'s, C>) -> Self {

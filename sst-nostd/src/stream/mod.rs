@@ -48,7 +48,7 @@ pub use receipt::{Fate, Receipt};
 pub use receive::Fault;
 pub use row::{Row, StreamHandle};
 pub use service::{MAX_SERVICE_REQUEST_BYTES, ServiceError, ServiceRequest};
-pub use storage::{LentStreams, StreamLimits, StreamStorage};
+pub use storage::{LentStreams, ROOT_BYTES, STREAM_BYTES, StreamLimits, StreamStorage};
 pub use tree::{Allowance, MAX_ID_WINDOW, Tree};
 pub use write::{WriteError, WriteOptions};
 

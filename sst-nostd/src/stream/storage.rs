@@ -31,6 +31,11 @@ pub struct StreamLimits {
     pub block_bytes: usize,
 }
 
+/// What an idle stream takes, in bytes: its row and its two entries of the index.
+pub const STREAM_BYTES: usize = size_of::<TableRow<Row>>() + 2 * size_of::<u64>();
+/// What the root of a session takes, in bytes: a row, which is in no index, and a nursery.
+pub const ROOT_BYTES: usize = size_of::<TableRow<Row>>() + size_of::<TableRow<Nursery>>();
+
 /// The memory itself.
 pub struct StreamStorage<'s> {
     pub(super) rows: Table<'s, Row>,

@@ -52,8 +52,11 @@ fn every_measurement_says_sane_numbers() {
     positive(&value["times"], "p50_us");
     let value = perf(&["memory", url, "--sessions", "30", "--streams", "1000"]);
     assert_eq!((&value["measured"], &value["streams"]), (&"memory".into(), &1_000.into()));
-    assert!(value["bytes_per_stream"].as_u64().unwrap() < 100_000, "{value}");
-    assert!(value["bytes_per_session"].as_u64().unwrap() < 10_000_000, "{value}");
+    for (what, core_limit) in [("session", 4_096), ("stream", 256)] {
+        let value = &value[what];
+        assert!(value["core_rows"].as_u64().unwrap() <= core_limit, "{value}");
+        assert!(value["resident"].as_u64().unwrap() < 100_000, "{value}");
+    }
 }
 
 #[test]

@@ -8,8 +8,7 @@ use super::*;
 
 #[test]
 fn an_idle_stream_costs_at_most_256_bytes() {
-    // Two entries of the index for each row keep it at most half full.
-    let stream = size_of::<TableRow<Row>>() + 2 * size_of::<u64>();
+    let stream = STREAM_BYTES;
     std::println!(
         "row {}, in a table {}, with its index {stream}, timer {}; nursery {}, gaps {}, \
          ranges {}, tree {}",

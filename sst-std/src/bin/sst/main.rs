@@ -4,6 +4,7 @@ mod demo;
 mod echo;
 mod failure;
 mod files;
+mod heap;
 mod id;
 mod options;
 mod perf;

@@ -1,7 +1,7 @@
 //! The measured side. The first record of a stream says what it is for.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sst_std::{Offer, Session, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,6 +10,7 @@ use super::SERVICE;
 use crate::echo;
 use crate::failure::Failure;
 use crate::files::announce;
+use crate::heap;
 use crate::options::{Accept, Options};
 
 /// Read everything, then tell how much.
@@ -20,16 +21,19 @@ pub(super) const SOURCE: u8 = 2;
 pub(super) const REQUESTS: u8 = 3;
 /// Count datagrams until the stream ends, then tell.
 pub(super) const COUNT: u8 = 4;
-/// Tell how much memory this process has.
+/// Tell how much memory this process has: resident, and if it counts, living on its heap.
 pub(super) const MEMORY: u8 = 5;
-/// Do nothing until the stream ends.
+/// Keep the stream for as long as the session lasts, and nothing more: no task waits on it.
 pub(super) const IDLE: u8 = 6;
 
 const PIECE_LEN: usize = 256 << 10;
 
+/// Idle streams of one session.
+type Kept = Arc<Mutex<Vec<Stream>>>;
+
 pub(super) async fn run(options: &Options) -> Result<(), Failure> {
     let mut config = options.config(options.passing_identity()?, Accept::Everyone)?;
-    config.max_sessions = 65_536;
+    config.max_sessions = 16_384;
     let endpoint = options.bind(config).await?;
     announce(&endpoint)?;
     while let Some(session) = endpoint.accept().await {
@@ -41,16 +45,17 @@ pub(super) async fn run(options: &Options) -> Result<(), Failure> {
 async fn serve_session(session: Session) {
     let offer = Offer::new(SERVICE.0, SERVICE.1, "measurements");
     let mut services = session.offer_services(vec![offer, echo::offer()]);
+    let kept = Kept::default();
     while let Some(request) = services.accept().await {
         if request.offer().service == SERVICE.0 {
-            tokio::spawn(serve(request.into_stream()));
+            tokio::spawn(serve(request.into_stream(), kept.clone()));
         } else {
             tokio::spawn(echo::serve(request.into_stream()));
         }
     }
 }
 
-async fn serve(mut stream: Stream) -> Result<(), Failure> {
+async fn serve(mut stream: Stream, kept: Kept) -> Result<(), Failure> {
     let record = stream.read_record(16).await?.unwrap_or_default();
     let (&what, number) = record.split_first().ok_or(Failure::new("no request"))?;
     let number = number.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
@@ -75,8 +80,14 @@ async fn serve(mut stream: Stream) -> Result<(), Failure> {
         }
         REQUESTS => return requests(stream, usize::try_from(number).unwrap_or(0)).await,
         COUNT => count(&mut stream).await?,
-        MEMORY => stream.write_record(&memory_bytes().to_be_bytes()).await?,
-        IDLE => while stream.read_record(PIECE_LEN).await?.is_some() {},
+        MEMORY => {
+            let told = [resident_bytes(), heap::living_bytes()].map(u64::to_be_bytes);
+            stream.write_record(told.as_flattened()).await?;
+        }
+        IDLE => {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+            return Ok(());
+        }
         _ => return Err(Failure::new("no such measurement")),
     }
     Ok(stream.finish().await?)
@@ -120,7 +131,7 @@ async fn count(stream: &mut Stream) -> Result<(), Failure> {
 }
 
 /// Resident memory of this process; 0 where that cannot be asked.
-fn memory_bytes() -> u64 {
+fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
