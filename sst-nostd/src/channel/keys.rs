@@ -165,6 +165,10 @@ impl<A: Aead> SendKeys<A> {
         self.is_acked
     }
 
+    pub(super) const fn suite(&self) -> Suite {
+        self.suite
+    }
+
     pub(super) const fn epoch(&self) -> u64 {
         self.epoch
     }

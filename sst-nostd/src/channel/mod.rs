@@ -70,7 +70,6 @@ pub struct UnsupportedSuite(pub Suite);
 /// One keyed path of a session.
 pub struct Channel<C: Crypto> {
     config: ChannelConfig,
-    limits: KeyLimits,
     local_id: ChannelId,
     remote_id: ChannelId,
     local_secret: [u8; 16],
@@ -147,7 +146,6 @@ impl<C: Crypto> Channel<C> {
         let max_packet_len = config.max_packet_len.min(start.peer_max_packet_len);
         let initial_rtt = start.measured_rtt.unwrap_or(config.initial_rtt);
         Ok(Self {
-            limits: config.key_limits.unwrap_or(KeyLimits::of(suite)),
             local_id: start.local_id,
             remote_id: start.remote_id,
             peer_max_ack_delay: start.peer_max_ack_delay,
@@ -335,12 +333,17 @@ impl<C: Crypto> Channel<C> {
         self.expires_at().is_some_and(|at| at <= now)
     }
 
+    /// How long a key may be used. Not a field of its own: sessions are many.
+    fn key_limits(&self) -> KeyLimits {
+        self.config.key_limits.unwrap_or(KeyLimits::of(self.send_keys.suite()))
+    }
+
     /// Whether the keys may no longer be trusted or used: the session must be closed. One more
     /// packet can be sealed, to say so.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.receive_keys.is_exhausted(&self.limits)
-            || self.send_keys.is_nearly_spent(&self.limits)
+        self.receive_keys.is_exhausted(&self.key_limits())
+            || self.send_keys.is_nearly_spent(&self.key_limits())
             || self.next_number >= MAX_VARINT
     }
 

@@ -93,7 +93,8 @@ impl<C: Crypto> Channel<C> {
         let payload = header_len..header_len.saturating_add(body.len());
         let parts = SealedParts { number, phase: header.key_phase, header: head, tag: *tag };
         self.receive_keys.on_timeout(now);
-        if self.receive_keys.open(crypto, &parts, body, &self.limits)? {
+        let limits = self.key_limits();
+        if self.receive_keys.open(crypto, &parts, body, &limits)? {
             self.receive_keys.set_discard_at(now.after(self.pto_base().saturating_mul(3)));
             self.totals.key_updates = self.totals.key_updates.saturating_add(1);
         }

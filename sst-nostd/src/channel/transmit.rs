@@ -148,7 +148,7 @@ impl<C: Crypto> Channel<C> {
         }
         let end = max_len.min(buffer.len()).saturating_sub(TAG_LEN);
         self.update_key_if_due(crypto, now);
-        if self.send_keys.is_spent(&self.limits) {
+        if self.send_keys.is_spent(&self.key_limits()) {
             return Err(BeginError::KeyLimit);
         }
         let number = self.next_number;
@@ -250,7 +250,7 @@ impl<C: Crypto> Channel<C> {
         let (ours, peers) = (self.send_keys.epoch(), self.receive_keys.epoch());
         // Ours is never more than one ahead: the peer could not tell which epoch is meant.
         let is_due = ours < peers
-            || (ours == peers && self.send_keys.wants_update(&self.limits, now))
+            || (ours == peers && self.send_keys.wants_update(&self.key_limits(), now))
             || (ours == peers && self.is_update_forced && self.send_keys.is_acked());
         if is_due && self.send_keys.update(crypto, now, self.next_number) {
             self.is_update_forced = false;
@@ -329,11 +329,12 @@ impl<C: Crypto> Channel<C> {
 
     /// Seals the packet; returns its length.
     fn seal(&mut self, builder: &mut PacketBuilder<'_>) -> Option<usize> {
+        let limits = self.key_limits();
         let (header, rest) = builder.bytes.split_at_mut_checked(builder.header_len)?;
         let body_len = builder.position.saturating_sub(builder.header_len);
         let (body, rest) = rest.split_at_mut_checked(body_len)?;
         let place = rest.first_chunk_mut::<TAG_LEN>()?;
-        *place = self.send_keys.seal(&self.limits, builder.number, header, body)?;
+        *place = self.send_keys.seal(&limits, builder.number, header, body)?;
         Some(builder.position.saturating_add(TAG_LEN))
     }
 

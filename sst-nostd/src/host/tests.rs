@@ -224,11 +224,15 @@ fn keys_are_handed_out_once_an_epoch_to_those_who_ask_and_open_packets() {
 }
 
 #[test]
-fn an_idle_session_and_an_idle_stream_stay_small() {
-    use crate::stream::{Nursery, Row};
-    let session = size_of::<crate::storage::Row<Session>>();
-    let channel = size_of::<crate::storage::Row<ChannelRow<RustCrypto<InsecureFixedRng>>>>();
-    let stream = size_of::<crate::storage::Row<Row>>();
-    let nursery = size_of::<crate::storage::Row<Nursery>>();
-    std::println!("session {session} channel {channel} stream {stream} nursery {nursery}");
+fn an_idle_session_costs_at_most_4_kib() {
+    type Memory = Storage<'static, RustCrypto<InsecureFixedRng>>;
+    std::println!(
+        "session {}, channel {}, root {}; with indices and timer {}; negotiation {}",
+        size_of::<crate::storage::Row<Session>>(),
+        size_of::<crate::storage::Row<ChannelRow<RustCrypto<InsecureFixedRng>>>>(),
+        crate::stream::ROOT_BYTES,
+        Memory::SESSION_BYTES,
+        size_of::<crate::storage::Row<NegotiationRow>>(),
+    );
+    const { assert!(Memory::SESSION_BYTES <= 4096) };
 }

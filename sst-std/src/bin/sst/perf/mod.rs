@@ -22,7 +22,11 @@ pub(crate) struct Perf {
 #[derive(Subcommand)]
 enum What {
     /// Be what is measured.
-    Serve,
+    Serve {
+        /// Keep every session but the first as it is: no service, no task that waits on it.
+        #[arg(long)]
+        hold: bool,
+    },
     /// One stream, as fast as it goes.
     Bulk {
         url: Url,
@@ -89,12 +93,12 @@ enum What {
 
 impl Perf {
     pub(crate) const fn is_server(&self) -> bool {
-        matches!(self.what, What::Serve)
+        matches!(self.what, What::Serve { .. })
     }
 
     pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
         match self.what {
-            What::Serve => serve::run(options).await,
+            What::Serve { hold } => serve::run(options, hold).await,
             What::Bulk { url, bytes, download } => {
                 client::bulk(options, &url, bytes, download).await
             }

@@ -31,13 +31,20 @@ const PIECE_LEN: usize = 256 << 10;
 /// Idle streams of one session.
 type Kept = Arc<Mutex<Vec<Stream>>>;
 
-pub(super) async fn run(options: &Options) -> Result<(), Failure> {
+pub(super) async fn run(options: &Options, hold: bool) -> Result<(), Failure> {
     let mut config = options.config(options.passing_identity()?, Accept::Everyone)?;
     config.max_sessions = 16_384;
     let endpoint = options.bind(config).await?;
     announce(&endpoint)?;
+    let mut held = Vec::new();
+    let mut is_first = true;
     while let Some(session) = endpoint.accept().await {
-        tokio::spawn(serve_session(session));
+        if hold && !is_first {
+            held.push(session);
+        } else {
+            tokio::spawn(serve_session(session));
+        }
+        is_first = false;
     }
     Ok(())
 }
