@@ -1,6 +1,8 @@
 //! Probes that look for a path which is gone for longer than a packet or two.
 
-use crate::time::{Duration, Instant};
+use core::num::NonZeroU8;
+
+use crate::time::{Duration, Instant, micros};
 
 /// Probes of one timeout, from the second in a row on, the one sent at once included. Timeouts
 /// double, and so do the pauses between these: what is sent into a dead path falls as fast as it
@@ -11,22 +13,29 @@ const PROBES_PER_TIMEOUT: u8 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SpacedProbes {
     pub(super) next_at: Instant,
-    pause: Duration,
-    left: u8,
+    /// At most a quarter of the longest timeout, which is ten seconds.
+    pause_micros: u32,
+    left: NonZeroU8,
 }
 
 impl SpacedProbes {
     /// One has just been sent, and the next timeout is `until_next` away.
     pub(super) fn within(now: Instant, until_next: Duration) -> Option<Self> {
-        let pause = until_next.checked_div(u32::from(PROBES_PER_TIMEOUT))?;
-        Some(Self { next_at: now.after(pause), pause, left: PROBES_PER_TIMEOUT - 1 })
+        let pause = micros(until_next).checked_div(u64::from(PROBES_PER_TIMEOUT))?;
+        let pause_micros = u32::try_from(pause).unwrap_or(u32::MAX);
+        let left = NonZeroU8::new(PROBES_PER_TIMEOUT.saturating_sub(1))?;
+        Some(Self { next_at: later(now, pause_micros), pause_micros, left })
     }
 
     /// The next one is sent now: those after it.
     pub(super) fn after(self, now: Instant) -> Option<Self> {
-        let left = self.left.checked_sub(1).filter(|left| *left > 0)?;
-        Some(Self { next_at: now.after(self.pause), left, ..self })
+        let left = NonZeroU8::new(self.left.get().saturating_sub(1))?;
+        Some(Self { next_at: later(now, self.pause_micros), left, ..self })
     }
+}
+
+fn later(now: Instant, pause_micros: u32) -> Instant {
+    now.after(Duration::from_micros(pause_micros.into()))
 }
 
 #[cfg(test)]

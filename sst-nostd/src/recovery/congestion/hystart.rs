@@ -6,11 +6,11 @@ use crate::time::{Duration, micros};
 use super::Acked;
 
 /// The least rise of the round-trip time that means a queue (RFC 9406 section 4.3).
-const MIN_RISE_MICROS: u64 = 4_000;
+const MIN_RISE_MICROS: u32 = 4_000;
 /// The rise that always means a queue.
-const MAX_RISE_MICROS: u64 = 16_000;
+const MAX_RISE_MICROS: u32 = 16_000;
 /// Between the two, the rise is this part of the round-trip time.
-const RISE_DIVISOR: u64 = 8;
+const RISE_DIVISOR: u32 = 8;
 /// Samples needed in a round before it is judged.
 const ROUND_SAMPLES: u32 = 8;
 /// Growth is this much slower while not sure.
@@ -23,8 +23,8 @@ const CONSERVATIVE_ROUNDS: u32 = 5;
 pub struct HyStart {
     /// The round ends when this packet number is acknowledged.
     round_end: Option<u64>,
-    last_min_micros: Option<u64>,
-    current_min_micros: Option<u64>,
+    last_min_micros: Option<u32>,
+    current_min_micros: Option<u32>,
     samples: u32,
     conservative: Option<Conservative>,
 }
@@ -32,7 +32,7 @@ pub struct HyStart {
 /// Slow start slowed down: either the rise was noise, or it ends after some rounds.
 #[derive(Clone, Copy, Debug)]
 struct Conservative {
-    baseline_micros: u64,
+    baseline_micros: u32,
     rounds: u32,
 }
 
@@ -78,7 +78,8 @@ impl HyStart {
     }
 
     fn on_sample(&mut self, sample: Duration) {
-        let sample = micros(sample);
+        // A sample is at most a minute.
+        let sample = u32::try_from(micros(sample)).unwrap_or(u32::MAX);
         let current = self.current_min_micros.map_or(sample, |least| least.min(sample));
         self.current_min_micros = Some(current);
         self.samples = self.samples.saturating_add(1);
@@ -112,7 +113,7 @@ impl Default for HyStart {
     }
 }
 
-fn rise(last_min_micros: u64) -> u64 {
+fn rise(last_min_micros: u32) -> u32 {
     (last_min_micros / RISE_DIVISOR).clamp(MIN_RISE_MICROS, MAX_RISE_MICROS)
 }
 
@@ -179,6 +180,6 @@ mod tests {
         assert_eq!(rise(10_000), 4_000);
         assert_eq!(rise(80_000), 10_000);
         assert_eq!(rise(600_000), 16_000);
-        assert_eq!(rise(u64::MAX), 16_000);
+        assert_eq!(rise(u32::MAX), 16_000);
     }
 }

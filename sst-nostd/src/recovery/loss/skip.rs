@@ -5,6 +5,7 @@
 //! third parties. It cannot know which numbers were skipped, so it acknowledges one of them
 //! within a window or so, and is caught.
 
+use core::num::NonZeroU64;
 use core::ops::RangeInclusive;
 
 /// How many skipped numbers are remembered. They lie about one congestion window apart, so these
@@ -19,7 +20,8 @@ const MIN_WINDOW_PACKETS: u64 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipPolicy {
     skip_at: u64,
-    skipped: [Option<u64>; MAX_SKIPPED],
+    /// Number 0 is never left out: it is FINISH.
+    skipped: [Option<NonZeroU64>; MAX_SKIPPED],
 }
 
 impl SkipPolicy {
@@ -41,7 +43,7 @@ impl SkipPolicy {
     pub fn on_skip(&mut self, packet_number: u64, window_packets: u64, random: u32) {
         self.skipped.rotate_right(1);
         if let Some(newest) = self.skipped.first_mut() {
-            *newest = Some(packet_number);
+            *newest = NonZeroU64::new(packet_number);
         }
         let window = window_packets.max(MIN_WINDOW_PACKETS);
         self.skip_at = packet_number.saturating_add(distance(window, random));
@@ -50,7 +52,7 @@ impl SkipPolicy {
     /// Whether an acknowledged range holds a number that was never sent: the peer is cheating.
     #[must_use]
     pub fn is_forged(&self, acked: RangeInclusive<u64>) -> bool {
-        self.skipped.iter().flatten().any(|number| acked.contains(number))
+        self.skipped.iter().flatten().any(|number| acked.contains(&number.get()))
     }
 
     /// Whether `packet_number` is one of those remembered as left out.
