@@ -21,7 +21,7 @@ pub enum NoiseError {
     Open,
     /// The environment does not have ChaCha20-Poly1305, which it must.
     Suite,
-    /// The message is longer than [`MAX_MESSAGE_LEN`].
+    /// The message is longer than [`MAX_MESSAGE_LEN`](super::MAX_MESSAGE_LEN).
     TooLong,
     /// The message is too short for its keys and tags.
     TooShort,
