@@ -8,8 +8,8 @@ use crate::negotiation::call::{Answer, Call, CallError, FinishError, ReplyError,
 use crate::negotiation::check::{CheckKey, write_checked};
 use crate::negotiation::grease::put_grease;
 use crate::negotiation::limits::{
-    FIRST_RESEND_TIMEOUT, HANDSHAKE_TIMEOUT, MAX_COOKIES, MAX_FALSE_REPLIES,
-    MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN, MAX_RESEND_TIMEOUT, VERSION_PATIENCE,
+    FIRST_RESEND_TIMEOUT, HANDSHAKE_TIMEOUT, MAX_COOKIES, MAX_FINISH_PAYLOAD_LEN,
+    MAX_INIT_NOISE_LEN, MAX_RESEND_TIMEOUT, VERSION_PATIENCE,
 };
 use crate::negotiation::suite::{accepted_suite, offered_suites};
 use crate::negotiation::{Dropped, Ready, is_same, number};
@@ -58,7 +58,6 @@ pub struct Initiator {
     /// An INIT went out twice, so that a REPLY does not say which it answers.
     has_resent: bool,
     cookie_count: u8,
-    false_replies: u8,
     resend_timeout: Duration,
     resend_at: Instant,
     give_up_at: Instant,
@@ -109,7 +108,6 @@ impl Initiator {
             called_at: now,
             has_resent: false,
             cookie_count: 0,
-            false_replies: 0,
             resend_timeout: FIRST_RESEND_TIMEOUT,
             resend_at: now,
             give_up_at: now.after(HANDSHAKE_TIMEOUT),
@@ -202,13 +200,9 @@ impl Initiator {
         let Phase::Calling(handshake) = &mut self.phase else {
             return Err(Dropped::State.into());
         };
-        if self.false_replies >= MAX_FALSE_REPLIES {
-            return Err(Dropped::TooMany.into());
-        }
+        // However many false ones came: whoever sees the INIT could else stop the call with them.
         let mut list = [0; MIN_INIT_BYTES];
-        let read = handshake.read_message(crypto, reply.noise, &mut list);
-        let list_len =
-            read.inspect_err(|_| self.false_replies = self.false_replies.saturating_add(1))?;
+        let list_len = handshake.read_message(crypto, reply.noise, &mut list)?;
         let list = list.get(..list_len).unwrap_or_default();
         let peer = handshake.remote_static().map(HostId::new);
         let rtt = Some(now.since(self.called_at)).filter(|_| !self.has_resent);

@@ -31,8 +31,6 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many COOKIEs an initiator obeys: two rotations of the secret and two accidents. Without a
 /// limit, a hostile responder could keep us sending.
 pub const MAX_COOKIES: u8 = 4;
-/// How many false REPLYs an initiator tries, at an agreement each, before it tries no more.
-pub const MAX_FALSE_REPLIES: u8 = 128;
 
 /// How long a cookie secret makes cookies; it is accepted for as long again.
 pub const COOKIE_ROTATION: Duration = Duration::from_secs(15);
