@@ -1,6 +1,6 @@
 //! What a negotiation leaves behind: a session gains a channel, and a tree if it has none.
 
-use crate::channel::{ChannelSecrets, ChannelStart, Path};
+use crate::channel::{Channel, ChannelSecrets, ChannelStart, Path, Permit};
 use crate::crypto::Crypto;
 use crate::id::{HostId, Side};
 use crate::negotiation::Ready;
@@ -8,9 +8,10 @@ use crate::noise::Role;
 use crate::session::{Session, SessionState};
 use crate::stream::Allowance;
 use crate::time::{Duration, Instant};
-use crate::wire::Parameters;
+use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 use super::Host;
+use super::negotiations::MAX_FINISH_BYTES;
 
 impl<C: Crypto> Host<'_, C> {
     pub(super) fn new_session(&mut self, peer: &HostId) -> Option<u32> {
@@ -26,31 +27,11 @@ impl<C: Crypto> Host<'_, C> {
         now: Instant,
         path: Path,
         session: u32,
-        ready: Ready,
+        ready: &Ready,
         sample: Option<Duration>,
     ) -> bool {
         let Some(side) = Side::of(&self.id, &ready.peer) else { return false };
-        let mut local_secret = [0; 16];
-        if self.crypto.random(&mut local_secret).is_err() {
-            return false;
-        }
-        let is_initiator = ready.role == Role::Initiator;
-        let split = &ready.split;
-        let (send, receive) = if is_initiator {
-            (&split.initiator_to_responder, &split.responder_to_initiator)
-        } else {
-            (&split.responder_to_initiator, &split.initiator_to_responder)
-        };
-        let start = ChannelStart {
-            secrets: ChannelSecrets::from_split(send, receive, ready.suite),
-            local_id: ready.channel,
-            remote_id: ready.peer_channel,
-            path,
-            local_secret,
-            measured_rtt: sample,
-            peer_max_ack_delay: ready.parameters.max_ack_delay,
-            peer_max_packet_len: usize::from(ready.parameters.max_packet_bytes),
-        };
+        let Some(start) = self.channel_start(path, ready, sample) else { return false };
         if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
             let allowance = allowance(&ready.parameters);
             let Some(tree) = self.streams.plant(session, side, allowance, now) else {
@@ -60,16 +41,70 @@ impl<C: Crypto> Host<'_, C> {
                 row.tree = Some(tree);
             }
         }
-        let channel = self.add_channel(now, session, start, split.hash, &ready.parameters);
+        let channel = self.add_channel(now, session, start, ready.split.hash, &ready.parameters);
         let (Some(channel), Some(row)) = (channel, self.sessions.at_mut(session)) else {
             return false;
         };
         row.channel = Some(channel);
-        row.state = SessionState::Ready;
+        if row.state == SessionState::Connecting {
+            row.state = SessionState::Ready;
+        }
         self.stats.handshakes = self.stats.handshakes.saturating_add(1);
         self.schedule_channel(channel);
         self.note_keys(channel);
         true
+    }
+
+    /// How the channel that a negotiation agreed on begins; `None` without randomness.
+    fn channel_start(
+        &mut self,
+        path: Path,
+        ready: &Ready,
+        sample: Option<Duration>,
+    ) -> Option<ChannelStart> {
+        let mut local_secret = [0; 16];
+        self.crypto.random(&mut local_secret).ok()?;
+        let split = &ready.split;
+        let (send, receive) = if ready.role == Role::Initiator {
+            (&split.initiator_to_responder, &split.responder_to_initiator)
+        } else {
+            (&split.responder_to_initiator, &split.initiator_to_responder)
+        };
+        Some(ChannelStart {
+            secrets: ChannelSecrets::from_split(send, receive, ready.suite),
+            local_id: ready.channel,
+            remote_id: ready.peer_channel,
+            path,
+            local_secret,
+            measured_rtt: sample,
+            peer_max_ack_delay: ready.parameters.max_ack_delay,
+            peer_max_packet_len: usize::from(ready.parameters.max_packet_bytes),
+        })
+    }
+
+    /// The one packet of a channel that is not to be: CLOSE with `code`. `None` if there is no
+    /// randomness for it.
+    pub(super) fn write_only_close(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ready: &Ready,
+        code: TransportCode,
+    ) -> Option<heapless::Vec<u8, MAX_FINISH_BYTES>> {
+        let start = self.channel_start(path, ready, None)?;
+        let config = self.config.channel(&ready.parameters);
+        let mut channel = Channel::new(&self.crypto, &config, now, start).ok()?;
+        let mut buffer = [0; MAX_FINISH_BYTES];
+        let permit = Permit::AckOnly;
+        let mut builder =
+            channel.begin_packet(&self.crypto, now, permit, &mut buffer, &self.sent).ok()?;
+        let close = CloseFrame { cause: CloseCause::Transport(code), reason: "" };
+        if builder.add_frame(&Frame::Close(close)).is_err() {
+            builder.abandon(&mut self.sent);
+            return None;
+        }
+        let info = channel.finish_packet(now, builder, &mut self.sent).ok()?;
+        heapless::Vec::from_slice(buffer.get(..info.len)?).ok()
     }
 }
 

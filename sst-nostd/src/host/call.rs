@@ -11,6 +11,7 @@ use crate::wire::negotiation::{Cookie, Reply, Version};
 use crate::wire::{CloseCause, PacketError, TransportCode};
 
 use super::Host;
+use super::channels::UNSETTLED;
 use super::inbound::Ignored;
 use super::negotiations::{Kind, MAX_FINISH_BYTES, NegotiationRow};
 use super::sessions::SessionHandle;
@@ -189,7 +190,7 @@ impl<C: Crypto> Host<'_, C> {
                 self.index_session(session);
             }
         }
-        if !self.attach(now, path, session, ready, sample) {
+        if !self.attach(now, path, session, &ready, sample) {
             let code = TransportCode::NO_CAPACITY;
             let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
             self.remove_negotiation(negotiation);
@@ -216,7 +217,7 @@ impl<C: Crypto> Host<'_, C> {
             return self.end_at_once(session, reason);
         }
         row.negotiation = Some(negotiation);
-        row.confirmed = Some(u64::MAX);
+        row.settled = UNSETTLED;
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(finish, channel, id);
@@ -245,7 +246,7 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_confirmed(&mut self, channel: u32) {
         let Some(row) = self.channels.at_mut(channel) else { return };
         self.turn = self.turn.saturating_add(1);
-        row.confirmed = row.confirmed.map(|turn| turn.min(self.turn));
+        row.settled = row.settled.min(self.turn);
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.remove_negotiation(negotiation);
@@ -283,7 +284,7 @@ impl<C: Crypto> Host<'_, C> {
     fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator, u32)> {
         match &mut self.negotiations.at_mut(index)?.kind {
             Kind::Call(initiator, session) => Some((initiator, *session)),
-            Kind::Answer(_) | Kind::Confirm(..) => None,
+            Kind::Answer(_) | Kind::Confirm(..) | Kind::Refused(..) => None,
         }
     }
 

@@ -14,6 +14,9 @@ use super::Host;
 /// The list of channels that may have something to send.
 pub(super) const READY: usize = 0;
 
+/// No word has come from the peer of a call of this host's.
+pub(super) const UNSETTLED: u64 = u64::MAX;
+
 /// A channel and whose it is.
 pub struct ChannelRow<C: Crypto> {
     pub(super) channel: Channel<C>,
@@ -25,9 +28,10 @@ pub struct ChannelRow<C: Crypto> {
     pub(super) peer_token: Option<[u8; 16]>,
     /// When the row is freed, once the session is over.
     pub(super) ends_at: Option<Instant>,
-    /// Where this host dialled: the turn at which the peer was known to have FINISH, the last of
-    /// all before.
-    pub(super) confirmed: Option<u64>,
+    /// The turn at which the peer was known to have settled on this channel: where it dialled,
+    /// that of the answer; where this host did, that of the first packet from the peer, and
+    /// [`UNSETTLED`] before.
+    pub(super) settled: u64,
     /// Index of the negotiation that keeps FINISH until the peer has it.
     pub(super) negotiation: Option<u32>,
     /// Which keys the application has, if it wants them.
@@ -64,7 +68,7 @@ impl<C: Crypto> Host<'_, C> {
             hash,
             peer_token: peer.reset_token,
             ends_at: None,
-            confirmed: None,
+            settled: 0,
             negotiation: None,
             keys_told: KeysTold::default(),
             link: Link::new(),

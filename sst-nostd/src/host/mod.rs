@@ -14,6 +14,8 @@
 
 mod answer;
 mod attach;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod both_dial_tests;
 mod call;
 mod channels;
 mod config;
