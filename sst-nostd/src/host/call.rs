@@ -207,7 +207,7 @@ impl<C: Crypto> Host<'_, C> {
     fn keep_finish(&mut self, now: Instant, negotiation: u32, session: u32, finish: &[u8]) {
         let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
         let Some(row) = self.channels.at_mut(channel) else { return };
-        let id = row.channel.local_id();
+        let (id, path) = (row.channel.local_id(), row.channel.path());
         if !row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent) {
             // It could not be sent again if it were lost, so it is not sent at all.
             self.remove_channel(now, channel);
@@ -221,6 +221,8 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(finish, channel, id);
+            // The REPLY may have come from elsewhere than the INIT went to.
+            row.path = path;
             row.sends = 0;
         }
         self.due.push_back(&mut self.negotiations, negotiation);

@@ -128,7 +128,12 @@ impl<C: Crypto> Host<'_, C> {
     /// Sets the channel's timer to its next deadline.
     pub(super) fn renew_channel_timer(&mut self, index: u32) {
         let Some(row) = self.channels.at(index) else { return };
-        let deadline = row.ends_at.or_else(|| row.channel.deadline());
+        let drains_until = self.sessions.at(row.session).and_then(|session| session.drains_until);
+        let deadline = match (row.channel.deadline(), drains_until) {
+            (Some(channel), Some(session)) => Some(channel.min(session)),
+            (channel, session) => channel.or(session),
+        };
+        let deadline = row.ends_at.or(deadline);
         // The timers have a slot for every row.
         let _ = self.channel_timers.set(index, deadline);
     }

@@ -22,7 +22,11 @@ mod config;
 mod events;
 mod inbound;
 mod negotiations;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod opened_tests;
 mod outbound;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod raw_peer;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod rules_tests;
 mod sessions;

@@ -81,7 +81,8 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Closes gracefully: no new streams, what was written is delivered, then the peer hears
-    /// `code` and `reason`. Without effect on a session that is closing already.
+    /// `code` and `reason`; or once nothing was delivered for 10 s. Without effect on a session
+    /// that is closing already.
     ///
     /// # Errors
     /// [`UnknownSession`].
@@ -186,6 +187,7 @@ impl<C: Crypto> Host<'_, C> {
             self.after_over(session.index());
         } else {
             row.begin_close(reason, is_graceful);
+            row.check_draining(now);
             self.after_begin_close(now, session.index());
         }
         Ok(())

@@ -19,12 +19,15 @@ use crate::crypto::Crypto;
 use crate::id::HostId;
 use crate::storage::{HasLink, Link};
 use crate::stream::{Fate as StreamFate, Streams, Tree};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// The list of sessions with events to tell.
 pub const SESSION_EVENTS: usize = 0;
 /// The list of sessions whose streams are being freed.
 pub const DOOMED: usize = 1;
+
+/// How long a graceful close waits without progress (docs/PROTOCOL.md, R-9.3-3).
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +103,8 @@ pub struct Session {
     pub negotiation: Option<u32>,
     /// Why it ends or ended.
     pub reason: Option<CloseReason>,
+    /// While it closes gracefully: when it waits no longer for deliveries.
+    pub drains_until: Option<Instant>,
     /// CLOSE must be sent (again).
     pub owes_close: bool,
     /// Packets heard since CLOSE was sent.
@@ -147,6 +152,7 @@ impl Session {
             channel: None,
             negotiation: None,
             reason: None,
+            drains_until: None,
             owes_close: false,
             heard_since_close: 0,
             is_known: false,
@@ -166,6 +172,7 @@ impl Session {
     /// CLOSE is to be sent now. For the application, the session is over.
     fn go_closing(&mut self) {
         self.state = SessionState::Closing;
+        self.drains_until = None;
         self.owes_close = true;
         self.events.ready = false;
         self.events.closed = self.is_known && !self.is_released;
@@ -187,6 +194,20 @@ impl Session {
         } else {
             self.go_closing();
         }
+    }
+
+    /// Closes at once if what was to be delivered has made no progress for too long; else tells
+    /// when to ask again.
+    pub fn check_draining(&mut self, now: Instant) -> Option<Instant> {
+        if self.state != SessionState::Draining {
+            return None;
+        }
+        let until = *self.drains_until.get_or_insert(now.after(DRAIN_TIMEOUT));
+        if until <= now {
+            self.go_closing();
+            return None;
+        }
+        Some(until)
     }
 
     /// Graceful closing goes on to CLOSE once everything is delivered.
@@ -232,7 +253,10 @@ impl Session {
                 continue;
             };
             let fate = match fate {
-                Fate::Acked => StreamFate::Acked,
+                Fate::Acked => {
+                    self.drains_until = self.drains_until.map(|_| now.after(DRAIN_TIMEOUT));
+                    StreamFate::Acked
+                }
                 Fate::Lost => StreamFate::Lost,
             };
             streams.on_receipt(tree, now, receipt, fate);
