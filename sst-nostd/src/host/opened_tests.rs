@@ -305,3 +305,101 @@ fn a_graceful_close_does_not_wait_for_ever() {
     }
     assert_eq!(two.close_reason(other).unwrap().cause, CloseCause::Application(7));
 }
+
+// Spec: R-9.3-4.
+#[test]
+fn a_host_that_goes_away_says_so() {
+    for is_graceful in [true, false] {
+        let (mut one, mut two, session, other, _) = joined();
+        one.shut_down(at(10), session, is_graceful).unwrap();
+        while let Some(packet) = next(&mut one, at(10)) {
+            let _ = hand(&mut two, at(10), 1, &packet);
+        }
+        let reason = two.close_reason(other).unwrap();
+        assert_eq!(reason.cause, CloseCause::Transport(TransportCode::SHUTDOWN));
+    }
+}
+
+/// Ids that were drawn before, or are none, come again; then randomness ends.
+struct BadLuck {
+    ids: [u32; 6],
+    used: usize,
+    count: u8,
+    ends_after: u8,
+}
+
+impl rand_core::TryRng for BadLuck {
+    type Error = core::fmt::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, core::fmt::Error> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_be_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, core::fmt::Error> {
+        Ok(u64::from(self.try_next_u32()?))
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), core::fmt::Error> {
+        if self.count >= self.ends_after {
+            return Err(core::fmt::Error);
+        }
+        self.count += 1;
+        out.fill(self.count);
+        if out.len() == 4 {
+            out.copy_from_slice(&self.ids[self.used].to_be_bytes());
+            self.used += 1;
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for BadLuck {}
+
+fn unlucky(ends_after: u8) -> Host<'static, crate::crypto::RustCrypto<BadLuck>> {
+    let luck = BadLuck { ids: [0, 7, 0, 7, 7, 9], used: 0, count: 0, ends_after };
+    let storage = Storage::owned(&Limits::of(4, 64, 1 << 20));
+    let crypto = crate::crypto::RustCrypto::new(luck);
+    Host::new(Config::new([1; 32]), storage, crypto, Instant::ZERO).unwrap()
+}
+
+// Spec: R-4.2-1.
+#[test]
+fn a_channel_has_a_name_that_is_not_zero_and_not_another_s() {
+    let mut host = unlucky(u8::MAX);
+    let mut names = vec![];
+    for to in [2, 3] {
+        let id = Some(self::host(to).id());
+        host.connect(at(0), Dial { path: rules_tests::path(2), id }).unwrap();
+        let mut buffer = [0; 2000];
+        host.poll_transmit(at(0), &mut buffer, 1).unwrap();
+        names.push(u32::from_be_bytes(buffer[4..8].try_into().unwrap()));
+    }
+    assert_eq!(names, [7, 9]);
+}
+
+// Spec: R-5.2-5, R-13.3-1.
+#[test]
+fn without_randomness_nobody_is_dialled_and_nobody_answered() {
+    // What it takes to be a host; then, one draw more each time.
+    let ends = (0..u8::MAX).find(|ends| {
+        let luck = BadLuck { ids: [7; 6], used: 0, count: 0, ends_after: *ends };
+        let storage = Storage::owned(&Limits::of(4, 64, 1 << 20));
+        let crypto = crate::crypto::RustCrypto::new(luck);
+        Host::new(Config::new([1; 32]), storage, crypto, Instant::ZERO).is_ok()
+    });
+    let ends = ends.unwrap();
+    let peer = host(2).id();
+    for more in 0..3 {
+        let mut host = unlucky(ends + more);
+        let dial = Dial { path: rules_tests::path(2), id: Some(peer) };
+        assert_eq!(host.connect(at(0), dial), Err(ConnectError::Random), "{more}");
+        let mut host = unlucky(ends + more);
+        let mut init = RawPeer::new(2, host.id(), Pattern::Xk, &Parameters::default()).init();
+        let path = rules_tests::path(5);
+        let codepoint = crate::recovery::ecn::Codepoint::NotEct;
+        assert!(host.handle_packet(at(0), path, codepoint, &mut init).is_err(), "{more}");
+        assert!(host.poll_transmit(at(0), &mut [0; 2000], 1).is_none());
+    }
+}

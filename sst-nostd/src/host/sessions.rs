@@ -112,6 +112,22 @@ impl<C: Crypto> Host<'_, C> {
         self.end(now, session, CloseReason::new(ClosedBy::Local, cause, reason), false)
     }
 
+    /// Ends a session because this host goes away: gracefully as [`close`](Self::close) does, or
+    /// at once.
+    ///
+    /// # Errors
+    /// [`UnknownSession`].
+    pub fn shut_down(
+        &mut self,
+        now: Instant,
+        session: SessionHandle,
+        is_graceful: bool,
+    ) -> Result<(), UnknownSession> {
+        let code = TransportCode::SHUTDOWN;
+        let reason = CloseReason::transport(ClosedBy::Local, code, "host shut down");
+        self.end(now, session, reason, is_graceful)
+    }
+
     /// Turns a peer away because of who it is.
     ///
     /// # Errors

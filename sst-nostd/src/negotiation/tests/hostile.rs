@@ -181,7 +181,7 @@ fn version_packet(pair: &Pair, init: &[u8], versions: &[u8]) -> Vec<u8> {
     packet
 }
 
-// Spec: R-5.8-2, R-5.8-3.
+// Spec: R-5.8-2, R-5.8-3, R-5.8-4.
 #[test]
 fn a_version_ends_the_call_only_if_it_is_genuine_and_lacks_ours() {
     let mut pair = Pair::new(Pattern::Xk);
@@ -204,6 +204,7 @@ fn a_version_ends_the_call_only_if_it_is_genuine_and_lacks_ours() {
     assert!(pair.initiator.is_over());
     let late = pair.initiator.handle_version(at(4), &packet);
     assert_eq!(late, Err(Dropped::State));
+    assert_eq!(pair.write_init(), init, "no other version is tried");
 }
 
 #[test]
