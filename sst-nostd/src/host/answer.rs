@@ -1,6 +1,6 @@
 //! Being dialled: from an INIT to a session that is ready.
 
-use crate::channel::{Arrival, Path};
+use crate::channel::{Arrival, Channel, Path};
 use crate::crypto::Crypto;
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{HalfOpen, Ready, Responder, Verdict, WriteReplyError};
@@ -131,32 +131,100 @@ impl<C: Crypto> Host<'_, C> {
             self.remove_negotiation(index);
             return Ok(());
         }
+        let channel = self.new_channel(now, path, &ready, ready.rtt).ok_or(Ignored::NoCapacity)?;
+        let Some(session) = self.settle_call(now, index, channel, &ready, answered)? else {
+            return Ok(());
+        };
+        self.on_finish_payload(now, path, ecn, session, payload);
+        Ok(())
+    }
+
+    /// A sealed packet for a negotiation: in IK the first one, which proves the peer, if it opens.
+    pub(super) fn on_first_sealed(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        index: u32,
+        packet: &mut [u8],
+    ) -> Result<(), Ignored> {
+        let Some(NegotiationRow { kind: Kind::Answer(responder), answered, .. }) =
+            self.negotiations.at(index)
+        else {
+            return Err(Ignored::UnknownChannel);
+        };
+        // With the other patterns it has overtaken FINISH.
+        let ready = responder.unconfirmed().ok_or(Ignored::UnknownChannel)?;
+        let answered = *answered;
+        let channel = self.new_channel(now, path, &ready, None);
+        let mut channel = channel.ok_or(Ignored::NoCapacity)?;
+        let opened = channel.open(&self.crypto, now, packet).map_err(Ignored::Channel)?;
+        let payload = packet.get(opened.payload).unwrap_or_default();
+        if is_rejection(payload) {
+            self.remove_negotiation(index);
+            return Ok(());
+        }
+        let Some(session) = self.settle_call(now, index, channel, &ready, answered)? else {
+            if let Some(NegotiationRow { kind: Kind::Answer(responder), .. }) =
+                self.negotiations.at_mut(index)
+            {
+                let _ = responder.take_unconfirmed();
+            }
+            return Ok(());
+        };
+        let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else {
+            return Ok(());
+        };
+        let arrival = Arrival {
+            number: opened.number,
+            is_highest: true,
+            is_ack_eliciting: false,
+            codepoint: ecn,
+            path,
+            len: packet.len(),
+        };
+        self.on_payload(now, channel, arrival, payload);
+        Ok(())
+    }
+
+    /// A peer's call is complete: the session that it gets, with its channel; `None` if it gets
+    /// none because another call with the peer stays.
+    fn settle_call(
+        &mut self,
+        now: Instant,
+        index: u32,
+        channel: Channel<C>,
+        ready: &Ready,
+        answered: u64,
+    ) -> Result<Option<u32>, Ignored> {
         let session = match self.seat(now, &ready.peer, answered) {
             Seat::At(session) => session,
             // The row stays for its time, so that the peer does not hear that its channel is
             // LOST before it has our FINISH.
-            Seat::Late => return Ok(()),
-            Seat::Full => return Err(self.turn_away(now, index, path, &ready)),
+            Seat::Late => return Ok(None),
+            Seat::Full => return Err(self.turn_away(now, index, channel)),
         };
-        if !self.attach(now, path, session, &ready, ready.rtt) {
+        if self.channels.is_full() {
             // A call of this host's own may have waited for this.
-            if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) {
-                self.remove_channel(now, channel);
-            }
             let code = TransportCode::NO_CAPACITY;
             let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
             self.end_at_once(session, reason);
-            return Err(self.turn_away(now, index, path, &ready));
+            return Err(self.turn_away(now, index, channel));
         }
         self.remove_negotiation(index);
+        if !self.attach_channel(now, session, channel, ready) {
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for streams");
+            self.end_at_once(session, reason);
+            return Err(Ignored::NoCapacity);
+        }
         if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel)
             && let Some(row) = self.channels.at_mut(channel)
         {
             row.settled = answered;
         }
         self.note_incoming(session);
-        self.on_finish_payload(now, path, ecn, session, payload);
-        Ok(())
+        Ok(Some(session))
     }
 
     /// The frames that FINISH carried, which is packet 0.
@@ -204,11 +272,12 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Tells a peer that has proved itself that there is no room for it.
-    fn turn_away(&mut self, now: Instant, index: u32, path: Path, ready: &Ready) -> Ignored {
-        let close = self.write_only_close(now, path, ready, TransportCode::NO_CAPACITY);
+    fn turn_away(&mut self, now: Instant, index: u32, channel: Channel<C>) -> Ignored {
+        let (id, path) = (channel.local_id(), channel.path());
+        let close = self.write_only_close(now, channel, TransportCode::NO_CAPACITY);
         match (close, self.negotiations.at_mut(index)) {
             (Some(close), Some(row)) => {
-                row.kind = Kind::Refused(close, ready.channel);
+                row.kind = Kind::Refused(close, id);
                 row.path = path;
                 self.due.push_back(&mut self.negotiations, index);
             }

@@ -30,8 +30,19 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         sample: Option<Duration>,
     ) -> bool {
+        let channel = self.new_channel(now, path, ready, sample);
+        channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready))
+    }
+
+    /// The same for a channel that was made already.
+    pub(super) fn attach_channel(
+        &mut self,
+        now: Instant,
+        session: u32,
+        channel: Channel<C>,
+        ready: &Ready,
+    ) -> bool {
         let Some(side) = Side::of(&self.id, &ready.peer) else { return false };
-        let Some(start) = self.channel_start(path, ready, sample) else { return false };
         if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
             let allowance = allowance(&ready.parameters);
             let Some(tree) = self.streams.plant(session, side, allowance, now) else {
@@ -41,7 +52,7 @@ impl<C: Crypto> Host<'_, C> {
                 row.tree = Some(tree);
             }
         }
-        let channel = self.add_channel(now, session, start, ready.split.hash, &ready.parameters);
+        let channel = self.add_channel(session, channel, ready.split.hash, &ready.parameters);
         let (Some(channel), Some(row)) = (channel, self.sessions.at_mut(session)) else {
             return false;
         };
@@ -55,13 +66,14 @@ impl<C: Crypto> Host<'_, C> {
         true
     }
 
-    /// How the channel that a negotiation agreed on begins; `None` without randomness.
-    fn channel_start(
+    /// The channel that a negotiation agreed on; `None` without randomness.
+    pub(super) fn new_channel(
         &mut self,
+        now: Instant,
         path: Path,
         ready: &Ready,
         sample: Option<Duration>,
-    ) -> Option<ChannelStart> {
+    ) -> Option<Channel<C>> {
         let mut local_secret = [0; 16];
         self.crypto.random(&mut local_secret).ok()?;
         let split = &ready.split;
@@ -70,7 +82,7 @@ impl<C: Crypto> Host<'_, C> {
         } else {
             (&split.responder_to_initiator, &split.initiator_to_responder)
         };
-        Some(ChannelStart {
+        let start = ChannelStart {
             secrets: ChannelSecrets::from_split(send, receive, ready.suite),
             local_id: ready.channel,
             remote_id: ready.peer_channel,
@@ -79,21 +91,18 @@ impl<C: Crypto> Host<'_, C> {
             measured_rtt: sample,
             peer_max_ack_delay: ready.parameters.max_ack_delay,
             peer_max_packet_len: usize::from(ready.parameters.max_packet_bytes),
-        })
+        };
+        let config = self.config.channel(&ready.parameters);
+        Channel::new(&self.crypto, &config, now, start).ok()
     }
 
-    /// The one packet of a channel that is not to be: CLOSE with `code`. `None` if there is no
-    /// randomness for it.
+    /// The one packet of a channel that is not to be: CLOSE with `code`.
     pub(super) fn write_only_close(
         &mut self,
         now: Instant,
-        path: Path,
-        ready: &Ready,
+        mut channel: Channel<C>,
         code: TransportCode,
     ) -> Option<heapless::Vec<u8, MAX_FINISH_BYTES>> {
-        let start = self.channel_start(path, ready, None)?;
-        let config = self.config.channel(&ready.parameters);
-        let mut channel = Channel::new(&self.crypto, &config, now, start).ok()?;
         let mut buffer = [0; MAX_FINISH_BYTES];
         let permit = Permit::AckOnly;
         let mut builder =

@@ -48,6 +48,34 @@ impl<C: Crypto> Host<'_, C> {
     /// # Errors
     /// [`ConnectError`].
     pub fn connect(&mut self, now: Instant, dial: Dial) -> Result<SessionHandle, ConnectError> {
+        let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
+        self.connect_by(now, dial, pattern)
+    }
+
+    /// Dials a peer with a first packet that can be replayed and has no forward secrecy (IK): who
+    /// records it, and gets the peer's secret one day, learns who dialled. In return, there is one
+    /// packet less, and the peer knows who dials before it answers. Only for those who asked for
+    /// it in these words; nothing but parameters goes in that packet.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; [`ConnectError::Parameters`] if the dial names no identity.
+    pub fn connect_replayable(
+        &mut self,
+        now: Instant,
+        dial: Dial,
+    ) -> Result<SessionHandle, ConnectError> {
+        if dial.id.is_none() {
+            return Err(ConnectError::Parameters);
+        }
+        self.connect_by(now, dial, Pattern::Ik)
+    }
+
+    fn connect_by(
+        &mut self,
+        now: Instant,
+        dial: Dial,
+        pattern: Pattern,
+    ) -> Result<SessionHandle, ConnectError> {
         let now = self.clock(now);
         if let Some(session) = dial.id.and_then(|id| self.reuse(&id)) {
             return Ok(session);
@@ -56,7 +84,6 @@ impl<C: Crypto> Host<'_, C> {
         let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(channel));
-        let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
         let call = Call {
             pattern,
             statics: &self.statics,
@@ -203,12 +230,15 @@ impl<C: Crypto> Host<'_, C> {
         self.note_session_event(session);
     }
 
-    /// Keeps FINISH until the peer is known to have it, and sends it.
+    /// Keeps FINISH until the peer is known to have it, and sends it. In IK there is none, and
+    /// only the deadline is kept.
     fn keep_finish(&mut self, now: Instant, negotiation: u32, session: u32, finish: &[u8]) {
         let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
         let Some(row) = self.channels.at_mut(channel) else { return };
         let (id, path) = (row.channel.local_id(), row.channel.path());
-        if !row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent) {
+        if finish.is_empty() {
+            row.channel.on_finish_omitted();
+        } else if !row.channel.on_finish_sent(now, finish.len(), [], &mut self.sent) {
             // It could not be sent again if it were lost, so it is not sent at all.
             self.remove_channel(now, channel);
             self.remove_negotiation(negotiation);

@@ -1,7 +1,7 @@
 //! The table of channels: found by the id in a packet's header, scheduled when there may be
 //! something to send, woken when something is due.
 
-use crate::channel::{Channel, ChannelStart, KeysTold};
+use crate::channel::{Channel, KeysTold};
 use crate::crypto::{Crypto, RandomError};
 use crate::id::ChannelId;
 use crate::session::SessionState;
@@ -50,18 +50,15 @@ impl<C: Crypto> HasLink<READY> for ChannelRow<C> {
 }
 
 impl<C: Crypto> Host<'_, C> {
-    /// Makes the channel a negotiation agreed on. `None` if there is no room for it.
+    /// Gives the channel that a negotiation agreed on its place. `None` if there is no room for it.
     pub(super) fn add_channel(
         &mut self,
-        now: Instant,
         session: u32,
-        start: ChannelStart,
+        channel: Channel<C>,
         hash: [u8; 32],
         peer: &Parameters,
     ) -> Option<u32> {
-        let (id, remote_id) = (start.local_id, start.remote_id);
-        let config = self.config.channel(peer);
-        let channel = Channel::new(&self.crypto, &config, now, start).ok()?;
+        let (id, remote_id) = (channel.local_id(), channel.remote_id());
         let row = ChannelRow {
             channel,
             session,

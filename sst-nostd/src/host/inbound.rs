@@ -72,10 +72,10 @@ impl<C: Crypto> Host<'_, C> {
         let malformed = Ignored::Channel(Dropped::Malformed);
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
         let Some(index) = self.find_channel(header.channel) else {
-            // Of a channel that is being negotiated, packets may overtake FINISH.
-            if self.find_negotiation(header.channel).is_none() {
-                self.answer_unknown(now, path, packet);
+            if let Some(negotiation) = self.find_negotiation(header.channel) {
+                return self.on_first_sealed(now, path, ecn, negotiation, packet);
             }
+            self.answer_unknown(now, path, packet);
             return Err(Ignored::UnknownChannel);
         };
         let Some(row) = self.channels.at_mut(index) else { return Err(Ignored::UnknownChannel) };

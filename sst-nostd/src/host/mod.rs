@@ -20,6 +20,8 @@ mod call;
 mod channels;
 mod config;
 mod events;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod ik_tests;
 mod inbound;
 mod negotiations;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]

@@ -142,12 +142,21 @@ impl Responder {
         self.reply()
     }
 
-    /// Takes the keys right after the REPLY: in IK, which has no FINISH. The row may stay until
-    /// they are confirmed, to answer a repeated INIT.
-    pub fn take_unconfirmed(&mut self) -> Option<Ready> {
-        let handshake = self.handshake.take_if(|handshake| handshake.is_finished())?;
+    /// The keys that there are right after the REPLY: in IK, which has no FINISH. The row stays
+    /// until they are confirmed, to answer a repeated INIT.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Option<Ready> {
+        let handshake = self.handshake.as_ref().filter(|handshake| handshake.is_finished())?;
         let peer = HostId::new(handshake.remote_static()?);
         self.ready(handshake, peer).ok()
+    }
+
+    /// Takes the keys right after the REPLY: in IK, which has no FINISH. From then on, nothing but
+    /// a repeated INIT is answered.
+    pub fn take_unconfirmed(&mut self) -> Option<Ready> {
+        let ready = self.unconfirmed()?;
+        self.handshake = None;
+        Some(ready)
     }
 
     /// Takes a FINISH. Says how many bytes of frames are now at the front of `payload_out`, which
@@ -174,7 +183,7 @@ impl Responder {
         let peer = handshake.remote_static().map(HostId::new);
         let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(Dropped::OwnIdentity)?;
         let rtt = self.replied_at.map(|replied_at| now.since(replied_at));
-        let ready = Ready { rtt, is_confirmed: true, ..self.ready(handshake, peer)? };
+        let ready = Ready { rtt, is_confirmed: true, ..self.ready(&handshake, peer)? };
         Ok((ready, payload_len))
     }
 
@@ -240,7 +249,7 @@ impl Responder {
     }
 
     /// Without a round trip time, and unconfirmed.
-    fn ready(&self, handshake: Handshake, peer: HostId) -> Result<Ready, Dropped> {
+    fn ready(&self, handshake: &Handshake, peer: HostId) -> Result<Ready, Dropped> {
         let offer = self.offer.map_err(|_| Dropped::State)?;
         Ok(Ready {
             split: handshake.split()?,
