@@ -93,6 +93,7 @@ impl<C: Crypto> Host<'_, C> {
         self.turn = self.turn.saturating_add(1);
         row.answered = self.turn;
         let index = self.add_negotiation(row).ok_or(Ignored::NoCapacity)?;
+        self.note_replayable(index, channel);
         self.due.push_back(&mut self.negotiations, index);
         Ok(())
     }

@@ -49,25 +49,29 @@ impl<C: Crypto> Host<'_, C> {
     /// [`ConnectError`].
     pub fn connect(&mut self, now: Instant, dial: Dial) -> Result<SessionHandle, ConnectError> {
         let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
-        self.connect_by(now, dial, pattern)
+        self.connect_by(now, dial, pattern, b"")
     }
 
     /// Dials a peer with a first packet that can be replayed and has no forward secrecy (IK): who
     /// records it, and gets the peer's secret one day, learns who dialled. In return, there is one
-    /// packet less, and the peer knows who dials before it answers. Only for those who asked for
-    /// it in these words; nothing but parameters goes in that packet.
+    /// packet less, and `early` goes with it: at most
+    /// [`MAX_EARLY_LEN`](crate::negotiation::limits::MAX_EARLY_LEN) bytes that the peer may get at
+    /// once ([`Host::poll_replayable`]), more than once, or never; nothing tells which. Only for
+    /// those who asked for it in these words.
     ///
     /// # Errors
-    /// [`ConnectError`]; [`ConnectError::Parameters`] if the dial names no identity.
+    /// [`ConnectError`]; [`ConnectError::Parameters`] if the dial names no identity or `early` is
+    /// too long.
     pub fn connect_replayable(
         &mut self,
         now: Instant,
         dial: Dial,
+        early: &[u8],
     ) -> Result<SessionHandle, ConnectError> {
         if dial.id.is_none() {
             return Err(ConnectError::Parameters);
         }
-        self.connect_by(now, dial, Pattern::Ik)
+        self.connect_by(now, dial, Pattern::Ik, early)
     }
 
     fn connect_by(
@@ -75,6 +79,7 @@ impl<C: Crypto> Host<'_, C> {
         now: Instant,
         dial: Dial,
         pattern: Pattern,
+        early: &[u8],
     ) -> Result<SessionHandle, ConnectError> {
         let now = self.clock(now);
         if let Some(session) = dial.id.and_then(|id| self.reuse(&id)) {
@@ -92,7 +97,8 @@ impl<C: Crypto> Host<'_, C> {
             channel,
             ephemeral: &ephemeral,
         };
-        let initiator = Initiator::new(&self.crypto, now, &call).map_err(call_error)?;
+        let initiator = Initiator::with_early(&self.crypto, now, &call, early);
+        let initiator = initiator.map_err(call_error)?;
         let session = Session::new(dial.id, SessionState::Connecting);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
         let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path, now);

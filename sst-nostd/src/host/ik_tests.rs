@@ -11,7 +11,7 @@ use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 fn dial_replayable(from: &mut TestHost, to: &TestHost) -> SessionHandle {
     let dial = Dial { path: rules_tests::path(2), id: Some(to.id()) };
-    from.connect_replayable(at(0), dial).unwrap()
+    from.connect_replayable(at(0), dial, b"").unwrap()
 }
 
 // Spec: R-5.2-3, R-5.2-4, R-5.7-9, R-5.7-8.
@@ -19,7 +19,7 @@ fn dial_replayable(from: &mut TestHost, to: &TestHost) -> SessionHandle {
 fn a_session_begins_with_the_first_sealed_packet() {
     let (mut one, mut two) = (host(1), host(2));
     let nobody = Dial { path: rules_tests::path(2), id: None };
-    assert_eq!(one.connect_replayable(at(0), nobody), Err(ConnectError::Parameters));
+    assert_eq!(one.connect_replayable(at(0), nobody, b""), Err(ConnectError::Parameters));
     let session = dial_replayable(&mut one, &two);
     assert_eq!(pass(&mut one, &mut two, at(0))[2], 3, "IK");
     pass(&mut two, &mut one, at(0));
@@ -146,4 +146,68 @@ fn a_full_host_says_so_once_the_peer_is_proved() {
     let again = peer.seal(&payload(&[Frame::Ping]));
     assert_eq!(hand(&mut full, at(0), 5, &again), Err(Ignored::UnknownChannel));
     assert!(next(&mut full, at(0)).is_none());
+}
+
+/// A host that takes early data, and the first packet of a dial to it that has some.
+fn eager(takes: bool) -> (TestHost, TestHost, std::vec::Vec<u8>) {
+    let mut one = host(1);
+    let mut config = Config::new([2; 32]);
+    config.takes_replayable = takes;
+    let two = host_with(2, config, &Limits::of(4, 64, 1 << 20));
+    let dial = Dial { path: rules_tests::path(2), id: Some(two.id()) };
+    one.connect_replayable(at(0), dial, b"what time is it?").unwrap();
+    let init = next(&mut one, at(0)).unwrap();
+    assert_eq!(init.len(), 512, "as long as any other");
+    (one, two, init)
+}
+
+// Spec: R-5.7-10, R-5.7-13, R-5.6-6, R-13.12-2.
+#[test]
+fn early_data_are_handed_over_once_as_what_they_are() {
+    let (mut one, mut two, init) = eager(true);
+    hand(&mut two, at(0), 1, &init).unwrap();
+    let early = two.poll_replayable().expect("early data");
+    assert_eq!((early.peer, early.bytes()), (one.id(), &b"what time is it?"[..]));
+    assert!(events(&mut two).is_empty(), "no session, no stream, no datagram");
+    assert_eq!(two.stats().sessions, 0);
+    hand(&mut two, at(10), 1, &init).unwrap();
+    assert_eq!(two.poll_replayable(), None, "once for each negotiation");
+    // The session that follows has nothing of it.
+    pass(&mut two, &mut one, at(10));
+    pass(&mut one, &mut two, at(10));
+    let [Event::Session(session, SessionEvent::Incoming)] = events(&mut two)[..] else { panic!() };
+    let root = two.root(session).unwrap();
+    assert!(two.accept_substream(at(10), root).is_none());
+    assert_eq!(two.recv_datagram(at(10), root, &mut [0; 64]), Ok(None));
+    // A replay is what the name says: it is heard, and the session stays.
+    hand(&mut two, at(20), 666, &init).unwrap();
+    let replay = two.poll_replayable().expect("heard again");
+    assert_eq!((replay.peer, replay.path), (one.id(), rules_tests::path(666)));
+    assert!(events(&mut two).is_empty());
+    assert_eq!(two.stats().sessions, 1);
+}
+
+// Spec: R-5.7-10, R-5.7-13.
+#[test]
+fn who_did_not_ask_for_early_data_gets_none_and_the_session_all_the_same() {
+    let (mut one, mut two, init) = eager(false);
+    hand(&mut two, at(0), 1, &init).unwrap();
+    assert_eq!(two.poll_replayable(), None);
+    pass(&mut two, &mut one, at(0));
+    pass(&mut one, &mut two, at(0));
+    assert!(matches!(events(&mut two)[..], [Event::Session(_, SessionEvent::Incoming)]));
+}
+
+// Spec: R-5.7-13.
+#[test]
+fn early_data_are_short_and_go_with_their_negotiation() {
+    let (mut one, mut two, init) = eager(true);
+    let dial = Dial { path: rules_tests::path(2), id: Some(host(7).id()) };
+    let long = one.connect_replayable(at(0), dial, &[0; 193]);
+    assert_eq!(long, Err(ConnectError::Parameters));
+    assert!(one.connect_replayable(at(0), dial, &[0; 192]).is_ok());
+    assert_eq!(next(&mut one, at(0)).unwrap().len(), 512);
+    hand(&mut two, at(0), 1, &init).unwrap();
+    two.handle_timeout(at(10_000));
+    assert_eq!(two.poll_replayable(), None, "it is forgotten");
 }

@@ -29,6 +29,7 @@ mod opened_tests;
 mod outbound;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod raw_peer;
+mod replayable;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod rules_tests;
 mod sessions;
@@ -46,6 +47,7 @@ pub use events::Event;
 pub use inbound::Ignored;
 pub use negotiations::NegotiationRow;
 pub use outbound::Transmit;
+pub use replayable::Replayable;
 pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
 pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
@@ -53,7 +55,7 @@ pub use streams::UnknownStream;
 
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
-use crate::id::HostId;
+use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Front, ResetKey};
 use crate::session::{DOOMED, SESSION_EVENTS, Session};
 use crate::storage::{HashIndex, KeyedHash, Queue, Table, Timers};
@@ -95,6 +97,8 @@ pub struct Host<'s, C: Crypto> {
     negotiation_timers: Timers<'s>,
     /// Negotiations with something to send.
     due: Queue<DUE>,
+    /// The negotiation, and its channel, that brought early data nobody has taken.
+    replayable: Option<(u32, ChannelId)>,
     front: Front,
     reset_key: ResetKey,
     outbox: Outbox,
@@ -147,6 +151,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             by_call: storage.by_call,
             negotiation_timers: storage.negotiation_timers,
             due: Queue::new(),
+            replayable: None,
             front,
             outbox: Outbox::new(),
             sent: storage.sent,

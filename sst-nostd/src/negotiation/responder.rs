@@ -5,14 +5,14 @@
 use crate::bytes::{Full, Writer};
 use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
-use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_REPLY_LEN};
+use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_REPLY_LEN};
 use crate::negotiation::suite::choose_suite;
 use crate::negotiation::{Dropped, Ready, is_same, pattern};
 use crate::noise::{Handshake, NoiseError, Role};
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
-use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites};
-use crate::wire::{PacketKind, Parameters, Refusal, TransportCode};
+use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, early_in};
+use crate::wire::{Frame, Frames, PacketKind, Parameters, Refusal, TransportCode};
 
 /// What an INIT asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct Responder {
     peer_channel: ChannelId,
     peer_ephemeral: [u8; KEY_LEN],
     offer: Result<Offer, TransportCode>,
+    early: heapless::Vec<u8, MAX_EARLY_LEN>,
     reply: [u8; MAX_REPLY_LEN],
     reply_len: usize,
     replied_at: Option<Instant>,
@@ -94,6 +95,7 @@ impl Responder {
             peer_channel: init.channel,
             peer_ephemeral: init.ephemeral(),
             offer: read_offer(crypto, peer, list),
+            early: peer.map(|_| read_early(list)).unwrap_or_default(),
             reply: [0; MAX_REPLY_LEN],
             reply_len: 0,
             replied_at: None,
@@ -195,6 +197,13 @@ impl Responder {
         self.offer
     }
 
+    /// The data that the INIT carried, from whoever sent it first: it may be a recording. Empty
+    /// if there are none.
+    #[must_use]
+    pub fn early(&self) -> &[u8] {
+        &self.early
+    }
+
     /// The REPLY. Empty before it is made.
     #[must_use]
     pub fn reply(&self) -> &[u8] {
@@ -275,6 +284,16 @@ impl From<NoiseError> for WriteReplyError {
 impl From<Full> for WriteReplyError {
     fn from(_: Full) -> Self {
         Self::Parameters
+    }
+}
+
+/// The datagram of the root behind the list, if it is there and not too long.
+fn read_early(list: &[u8]) -> heapless::Vec<u8, MAX_EARLY_LEN> {
+    match Frames::new(early_in(list)).next() {
+        Some(Ok(Frame::Datagram(frame))) if frame.parent.is_root() => {
+            heapless::Vec::from_slice(frame.data).unwrap_or_default()
+        }
+        _ => heapless::Vec::new(),
     }
 }
 
