@@ -53,6 +53,8 @@ pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
 pub use streams::UnknownStream;
 
+use zeroize::Zeroize;
+
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
 use crate::id::{ChannelId, HostId};
@@ -114,7 +116,7 @@ impl<'s, C: Crypto> Host<'s, C> {
     /// # Errors
     /// [`ConfigError`] names the choice that is out of range.
     pub fn new(
-        config: Config,
+        mut config: Config,
         storage: Storage<'s, C>,
         mut crypto: C,
         now: Instant,
@@ -125,6 +127,7 @@ impl<'s, C: Crypto> Host<'s, C> {
         let seed = u128::from_be_bytes(seed);
         let hash = KeyedHash::new((seed >> 64) as u64, seed as u64);
         let statics = KeyPair::from_secret(&crypto, &config.secret);
+        config.secret.zeroize();
         let id = HostId::new(*statics.public());
         let front =
             Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;

@@ -192,7 +192,12 @@ fn limits_and_ends_go_before_all_data_and_data_by_priority() {
     let place = |is_it: &dyn Fn(&Receipt) -> bool| receipts.iter().position(is_it).unwrap();
     let limit = place(&|receipt| *receipt == Receipt::StreamLimit(b));
     let reset = place(&|receipt| matches!(receipt, Receipt::Reset { stream, .. } if *stream == c));
-    let of = |wanted| move |r: &Receipt| matches!(r, Receipt::Stream { stream, .. } if *stream == wanted);
+    let of = |wanted| {
+        move |receipt: &Receipt| match receipt {
+            Receipt::Stream { stream, .. } => *stream == wanted,
+            _ => false,
+        }
+    };
     let (first, second) = (place(&of(a)), place(&of(b)));
     assert!(limit < first && reset < first && first < second, "{receipts:?}");
 }

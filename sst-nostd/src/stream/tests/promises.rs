@@ -173,7 +173,10 @@ fn a_stream_given_up_at_birth_is_announced_and_then_stopped() {
     streams.release(tree, Instant::ZERO, stream);
     let stop = Frame::Stop { id: ours(1), code: StreamCode::DROPPED };
     let packets = end.speak(Some(Fate::Acked));
-    let is_reset = |frame: &Frame<'_>| matches!(frame, Frame::Reset(reset) if reset.open.is_some() && reset.final_position == 0);
+    let is_reset = |frame: &Frame<'_>| match frame {
+        Frame::Reset(reset) => reset.open.is_some() && reset.final_position == 0,
+        _ => false,
+    };
     assert_eq!((has(&packets, is_reset), has(&packets, |frame| *frame == stop)), (1, 0));
     assert_eq!(has(&end.speak(None), |frame| *frame == stop), 1);
 }
