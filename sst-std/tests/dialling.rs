@@ -1,12 +1,12 @@
 //! Dialling where nobody listens yet.
 
-mod common;
+mod two_hosts;
 
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use common::{endpoint, timed};
 use sst_std::Identity;
+use two_hosts::{endpoint, timed};
 
 // Spec: R-5.10-4.
 #[tokio::test]

@@ -180,6 +180,7 @@ impl<C: Crypto> Host<'_, C> {
             number: opened.number,
             is_highest: true,
             is_ack_eliciting: false,
+            has_data: false,
             codepoint: ecn,
             path,
             len: packet.len(),
