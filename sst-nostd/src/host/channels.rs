@@ -4,7 +4,7 @@
 use crate::channel::{Channel, KeysTold};
 use crate::crypto::{Crypto, RandomError};
 use crate::id::ChannelId;
-use crate::session::SessionState;
+use crate::session::{Session, SessionState};
 use crate::storage::{HasLink, Link};
 use crate::time::{Duration, Instant};
 use crate::wire::Parameters;
@@ -125,7 +125,7 @@ impl<C: Crypto> Host<'_, C> {
     /// Sets the channel's timer to its next deadline.
     pub(super) fn renew_channel_timer(&mut self, index: u32) {
         let Some(row) = self.channels.at(index) else { return };
-        let drains_until = self.sessions.at(row.session).and_then(|session| session.drains_until);
+        let drains_until = self.sessions.at(row.session).and_then(Session::drains_until);
         let deadline = match (row.channel.deadline(), drains_until) {
             (Some(channel), Some(session)) => Some(channel.min(session)),
             (channel, session) => channel.or(session),

@@ -28,6 +28,8 @@ pub const DOOMED: usize = 1;
 
 /// How long a graceful close waits without progress (docs/PROTOCOL.md, R-9.3-3).
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// No moment comes so late. An option of one would cost every session eight bytes more.
+const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +105,8 @@ pub struct Session {
     pub negotiation: Option<u32>,
     /// Why it ends or ended.
     pub reason: Option<CloseReason>,
-    /// While it closes gracefully: when it waits no longer for deliveries.
-    pub drains_until: Option<Instant>,
+    /// When it waits no longer for deliveries, if it closes gracefully; else [`NEVER`].
+    drains_until: Instant,
     /// CLOSE must be sent (again).
     pub owes_close: bool,
     /// Packets heard since CLOSE was sent.
@@ -152,7 +154,7 @@ impl Session {
             channel: None,
             negotiation: None,
             reason: None,
-            drains_until: None,
+            drains_until: NEVER,
             owes_close: false,
             heard_since_close: 0,
             is_known: false,
@@ -172,7 +174,7 @@ impl Session {
     /// CLOSE is to be sent now. For the application, the session is over.
     fn go_closing(&mut self) {
         self.state = SessionState::Closing;
-        self.drains_until = None;
+        self.drains_until = NEVER;
         self.owes_close = true;
         self.events.ready = false;
         self.events.closed = self.is_known && !self.is_released;
@@ -202,12 +204,17 @@ impl Session {
         if self.state != SessionState::Draining {
             return None;
         }
-        let until = *self.drains_until.get_or_insert(now.after(DRAIN_TIMEOUT));
-        if until <= now {
+        self.drains_until = self.drains_until.min(now.after(DRAIN_TIMEOUT));
+        if self.drains_until <= now {
             self.go_closing();
-            return None;
         }
-        Some(until)
+        self.drains_until()
+    }
+
+    /// When to call [`check_draining`](Self::check_draining) again.
+    #[must_use]
+    pub fn drains_until(&self) -> Option<Instant> {
+        Some(self.drains_until).filter(|until| *until < NEVER)
     }
 
     /// Graceful closing goes on to CLOSE once everything is delivered.
@@ -254,7 +261,9 @@ impl Session {
             };
             let fate = match fate {
                 Fate::Acked => {
-                    self.drains_until = self.drains_until.map(|_| now.after(DRAIN_TIMEOUT));
+                    if self.drains_until < NEVER {
+                        self.drains_until = now.after(DRAIN_TIMEOUT);
+                    }
                     StreamFate::Acked
                 }
                 Fate::Lost => StreamFate::Lost,
