@@ -227,19 +227,20 @@ impl Branch {
         });
     }
 
-    /// Ends this host's sending at once; what is not delivered is lost. `code` is below 2^32.
+    /// Ends this host's sending at once; what is not delivered is lost. `code` is at most
+    /// 2^32 - 1, which stands for larger ones, too.
     pub fn reset(&self, code: u64) {
         let handle = self.stream.handle;
         self.stream.session.shared.act(|inner, now| {
-            inner.host.reset(now, handle, StreamCode::new(code));
+            inner.host.reset(now, handle, StreamCode::application_nearest(code));
         });
     }
 
-    /// Tells the peer that nothing more will be read here. `code` is below 2^32.
+    /// Tells the peer that nothing more will be read here. `code` as in [`reset`](Self::reset).
     pub fn stop(&self, code: u64) {
         let handle = self.stream.handle;
         self.stream.session.shared.act(|inner, now| {
-            inner.host.stop(now, handle, StreamCode::new(code));
+            inner.host.stop(now, handle, StreamCode::application_nearest(code));
         });
     }
 

@@ -101,7 +101,7 @@ impl Driver {
         }
         if inner.phase == Phase::Stopping {
             for session in inner.unfinished_sessions() {
-                let _ = inner.host.abort(now, session, 0, "host shut down");
+                let _ = inner.host.shut_down(now, session, false);
             }
         }
         // Before sending, because a refused session has something to be told; and after it,

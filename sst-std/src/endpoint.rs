@@ -178,7 +178,7 @@ impl Endpoint {
             }
             let open = inner.unfinished_sessions();
             for &session in &open {
-                let _ = inner.host.close(now, session, 0, "host shut down");
+                let _ = inner.host.shut_down(now, session, true);
             }
             open
         });

@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    // Spec: R-3.3-2.
+    // Spec: R-3.3-2, R-3.3-3.
     #[test]
     fn errors_say_what_is_wrong() {
         let id = id();

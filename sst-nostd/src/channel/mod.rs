@@ -119,6 +119,8 @@ enum Finish {
     Confirmed,
     /// The probe timeout has passed: it must be sent again.
     Owed,
+    /// There is none, and the peer was not heard yet: the initiator of an IK negotiation.
+    Unheard,
     /// It was sent.
     Waiting,
 }
@@ -208,6 +210,13 @@ impl<C: Crypto> Channel<C> {
         self.flight.on_sent(now, &packet);
         self.idle.on_sent(now);
         true
+    }
+
+    /// The initiator of an IK negotiation, which has no FINISH: the peer's session begins with the
+    /// first packet of this channel, so one is sent whether there is anything to say or not.
+    pub fn on_finish_omitted(&mut self) {
+        self.finish = Finish::Unheard;
+        self.probes_owed = 1;
     }
 
     /// FINISH was sent again, as [`Permit::Finish`] asked.
@@ -353,7 +362,7 @@ impl<C: Crypto> Channel<C> {
         self.received.is_due(now)
     }
 
-    /// Whether the peer is known to have our FINISH.
+    /// Whether the peer is known to have our FINISH, or in IK to have the channel.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.finish == Finish::Confirmed
@@ -432,7 +441,7 @@ impl<C: Crypto> Channel<C> {
     fn on_pto(&mut self, now: Instant) {
         self.flight.on_pto(now);
         self.totals.probe_timeouts = self.totals.probe_timeouts.saturating_add(1);
-        if self.finish == Finish::Confirmed {
+        if matches!(self.finish, Finish::Confirmed | Finish::Unheard) {
             let in_flight = u8::try_from(self.flight.packets()).unwrap_or(MAX_PROBES);
             self.probes_owed = in_flight.clamp(1, MAX_PROBES);
             if self.flight.pto.count() > 1 {
@@ -456,7 +465,7 @@ impl<C: Crypto> Channel<C> {
         if self.in_flight.is_empty() {
             return None;
         }
-        if self.finish == Finish::Confirmed {
+        if matches!(self.finish, Finish::Confirmed | Finish::Unheard) {
             return Some(self.flight.pto_at(self.peer_max_ack_delay));
         }
         // FINISH is acknowledged at once.

@@ -1,9 +1,9 @@
 //! Being dialled: from an INIT to a session that is ready.
 
-use crate::channel::{Arrival, Path};
+use crate::channel::{Arrival, Channel, Path};
 use crate::crypto::Crypto;
 use crate::id::{ChannelId, HostId};
-use crate::negotiation::{HalfOpen, Responder, Verdict, WriteReplyError};
+use crate::negotiation::{HalfOpen, Ready, Responder, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
 use crate::session::{Breach, CloseReason, ClosedBy, SessionState};
 use crate::time::Instant;
@@ -11,6 +11,7 @@ use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
 
 use super::Host;
+use super::channels::UNSETTLED;
 use super::inbound::Ignored;
 use super::negotiations::{Kind, NegotiationRow};
 
@@ -92,6 +93,7 @@ impl<C: Crypto> Host<'_, C> {
         self.turn = self.turn.saturating_add(1);
         row.answered = self.turn;
         let index = self.add_negotiation(row).ok_or(Ignored::NoCapacity)?;
+        self.note_replayable(index, channel);
         self.due.push_back(&mut self.negotiations, index);
         Ok(())
     }
@@ -111,7 +113,12 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.negotiations.at_mut(index) else {
             return Err(Ignored::UnknownChannel);
         };
-        let Kind::Answer(responder) = &mut row.kind else { return Err(Ignored::UnknownChannel) };
+        let Kind::Answer(responder) = &mut row.kind else {
+            if matches!(row.kind, Kind::Refused(..)) {
+                self.due.push_back(&mut self.negotiations, index);
+            }
+            return Err(Ignored::NoCapacity);
+        };
         let mut payload = [0; MAX_PAYLOAD_BYTES];
         let before = responder.curve_operations();
         let result = responder.handle_finish(&self.crypto, now, packet, &mut payload);
@@ -125,30 +132,101 @@ impl<C: Crypto> Host<'_, C> {
             self.remove_negotiation(index);
             return Ok(());
         }
-        let rtt = ready.rtt;
-        let Some(session) = self.seat(now, &ready.peer, answered) else {
-            if self.find_session(&ready.peer).is_none() {
-                self.remove_negotiation(index);
-                return Err(Ignored::NoCapacity);
-            }
-            // The row stays for its time, so that the peer does not hear that its channel is
-            // LOST before it has our FINISH.
+        let channel = self.new_channel(now, path, &ready, ready.rtt).ok_or(Ignored::NoCapacity)?;
+        let Some(session) = self.settle_call(now, index, channel, &ready, answered)? else {
             return Ok(());
         };
-        self.remove_negotiation(index);
-        if !self.attach(now, path, session, ready, rtt) {
-            // A call of this host's own may have waited for this.
-            if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) {
-                self.remove_channel(now, channel);
+        self.on_finish_payload(now, path, ecn, session, payload);
+        Ok(())
+    }
+
+    /// A sealed packet for a negotiation: in IK the first one, which proves the peer, if it opens.
+    pub(super) fn on_first_sealed(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        index: u32,
+        packet: &mut [u8],
+    ) -> Result<(), Ignored> {
+        let Some(NegotiationRow { kind: Kind::Answer(responder), answered, .. }) =
+            self.negotiations.at(index)
+        else {
+            return Err(Ignored::UnknownChannel);
+        };
+        // With the other patterns it has overtaken FINISH.
+        let ready = responder.unconfirmed().ok_or(Ignored::UnknownChannel)?;
+        let answered = *answered;
+        let channel = self.new_channel(now, path, &ready, None);
+        let mut channel = channel.ok_or(Ignored::NoCapacity)?;
+        let opened = channel.open(&self.crypto, now, packet).map_err(Ignored::Channel)?;
+        let payload = packet.get(opened.payload).unwrap_or_default();
+        if is_rejection(payload) {
+            self.remove_negotiation(index);
+            return Ok(());
+        }
+        let Some(session) = self.settle_call(now, index, channel, &ready, answered)? else {
+            if let Some(NegotiationRow { kind: Kind::Answer(responder), .. }) =
+                self.negotiations.at_mut(index)
+            {
+                let _ = responder.take_unconfirmed();
             }
+            return Ok(());
+        };
+        let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else {
+            return Ok(());
+        };
+        let arrival = Arrival {
+            number: opened.number,
+            is_highest: true,
+            is_ack_eliciting: false,
+            has_data: false,
+            codepoint: ecn,
+            path,
+            len: packet.len(),
+        };
+        self.on_payload(now, channel, arrival, payload);
+        Ok(())
+    }
+
+    /// A peer's call is complete: the session that it gets, with its channel; `None` if it gets
+    /// none because another call with the peer stays.
+    fn settle_call(
+        &mut self,
+        now: Instant,
+        index: u32,
+        channel: Channel<C>,
+        ready: &Ready,
+        answered: u64,
+    ) -> Result<Option<u32>, Ignored> {
+        let session = match self.seat(now, &ready.peer, answered) {
+            Seat::At(session) => session,
+            // The row stays for its time, so that the peer does not hear that its channel is
+            // LOST before it has our FINISH.
+            Seat::Late => return Ok(None),
+            Seat::Full => return Err(self.turn_away(now, index, channel)),
+        };
+        if self.channels.is_full() {
+            // A call of this host's own may have waited for this.
             let code = TransportCode::NO_CAPACITY;
             let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
             self.end_at_once(session, reason);
+            return Err(self.turn_away(now, index, channel));
+        }
+        self.remove_negotiation(index);
+        if !self.attach_channel(now, session, channel, ready) {
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for streams");
+            self.end_at_once(session, reason);
             return Err(Ignored::NoCapacity);
         }
+        if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel)
+            && let Some(row) = self.channels.at_mut(channel)
+        {
+            row.settled = answered;
+        }
         self.note_incoming(session);
-        self.on_finish_payload(now, path, ecn, session, payload);
-        Ok(())
+        Ok(Some(session))
     }
 
     /// The frames that FINISH carried, which is packet 0.
@@ -195,56 +273,82 @@ impl<C: Crypto> Host<'_, C> {
         Ok(())
     }
 
+    /// Tells a peer that has proved itself that there is no room for it.
+    fn turn_away(&mut self, now: Instant, index: u32, channel: Channel<C>) -> Ignored {
+        let (id, path) = (channel.local_id(), channel.path());
+        let close = self.write_only_close(now, channel, TransportCode::NO_CAPACITY);
+        match (close, self.negotiations.at_mut(index)) {
+            (Some(close), Some(row)) => {
+                row.kind = Kind::Refused(close, id);
+                row.path = path;
+                self.due.push_back(&mut self.negotiations, index);
+            }
+            _ => self.remove_negotiation(index),
+        }
+        Ignored::NoCapacity
+    }
+
     /// The session that a peer which has just proved itself gets. Both hosts may have dialled at
-    /// once; docs/PROTOCOL.md section 5 says who gives way.
-    fn seat(&mut self, now: Instant, peer: &HostId, answered: u64) -> Option<u32> {
-        let Some(session) = self.find_session(peer) else { return self.new_session(peer) };
-        let row = self.sessions.at_mut(session)?;
-        match (row.state, row.channel, row.negotiation) {
-            (SessionState::Connecting, _, negotiation) => {
-                // Our call has not been answered: theirs was quicker.
-                row.negotiation = None;
-                row.events.ready = row.is_known;
-                if let Some(negotiation) = negotiation {
-                    self.remove_negotiation(negotiation);
-                }
-                self.note_session_event(session);
-                Some(session)
+    /// once; docs/PROTOCOL.md section 5.11 says who gives way.
+    fn seat(&mut self, now: Instant, peer: &HostId, answered: u64) -> Seat {
+        let Some(session) = self.find_session(peer) else { return self.new_seat(peer) };
+        let Some(row) = self.sessions.at_mut(session) else { return Seat::Full };
+        if row.state == SessionState::Connecting {
+            // Our call has not been answered: theirs was quicker.
+            let negotiation = row.negotiation.take();
+            row.events.ready = row.is_known;
+            if let Some(negotiation) = negotiation {
+                self.remove_negotiation(negotiation);
             }
-            (SessionState::Ready, Some(channel), _) if self.is_rival(channel, answered) => {
-                if self.id < *peer {
-                    return None;
-                }
+            self.note_session_event(session);
+            return Seat::At(session);
+        }
+        let channel = row.channel;
+        let settled =
+            channel.and_then(|index| self.channels.at(index)).map_or(0, |row| row.settled);
+        match channel {
+            // Both have dialled, and neither knows which call the other takes.
+            Some(_) if settled == UNSETTLED && self.id < *peer => Seat::Late,
+            Some(channel) if settled == UNSETTLED => {
                 self.remove_channel(now, channel);
-                Some(session)
+                Seat::At(session)
             }
+            // The peer has settled on the session since we answered this call of its.
+            Some(_) if settled > answered => Seat::Late,
             _ => {
                 self.replace(now, session);
-                self.new_session(peer)
+                self.new_seat(peer)
             }
         }
     }
 
-    /// Whether a channel is of this host's own call, and was not confirmed when the peer's call
-    /// was answered: both dialled at once.
-    fn is_rival(&self, channel: u32, answered: u64) -> bool {
-        self.channels
-            .at(channel)
-            .is_some_and(|row| row.confirmed.is_some_and(|turn| turn > answered))
+    fn new_seat(&mut self, peer: &HostId) -> Seat {
+        self.new_session(peer).map_or(Seat::Full, Seat::At)
     }
 
-    /// The peer has started anew: what it knew of the old session is gone.
+    /// The peer has started anew: what it knew of the old session is gone. If not, as with two
+    /// hosts that share an identity, the other one hears why.
     fn replace(&mut self, now: Instant, session: u32) {
         let code = TransportCode::REPLACED;
         let reason = CloseReason::transport(ClosedBy::Peer, code, "the peer dialled anew");
-        if let Some(row) = self.sessions.at_mut(session) {
-            row.on_over(reason);
+        let Some(row) = self.sessions.at_mut(session) else { return };
+        if row.channel.is_none() {
+            return self.end_at_once(session, reason);
         }
-        if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) {
-            self.remove_channel(now, channel);
-        }
-        self.after_over(session);
+        row.begin_close(reason, false);
+        self.note_session_event(session);
+        self.after_begin_close(now, session);
     }
+}
+
+/// Where a peer that has just proved itself belongs.
+enum Seat {
+    /// In this session.
+    At(u32),
+    /// There is no room for another session.
+    Full,
+    /// Nowhere: another negotiation with it stays.
+    Late,
 }
 
 /// Whether a FINISH says that the initiator wants no session after all.

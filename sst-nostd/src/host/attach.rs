@@ -1,6 +1,6 @@
 //! What a negotiation leaves behind: a session gains a channel, and a tree if it has none.
 
-use crate::channel::{ChannelSecrets, ChannelStart, Path};
+use crate::channel::{Channel, ChannelSecrets, ChannelStart, Path, Permit};
 use crate::crypto::Crypto;
 use crate::id::{HostId, Side};
 use crate::negotiation::Ready;
@@ -8,9 +8,10 @@ use crate::noise::Role;
 use crate::session::{Session, SessionState};
 use crate::stream::Allowance;
 use crate::time::{Duration, Instant};
-use crate::wire::Parameters;
+use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 use super::Host;
+use super::negotiations::MAX_FINISH_BYTES;
 
 impl<C: Crypto> Host<'_, C> {
     pub(super) fn new_session(&mut self, peer: &HostId) -> Option<u32> {
@@ -26,17 +27,57 @@ impl<C: Crypto> Host<'_, C> {
         now: Instant,
         path: Path,
         session: u32,
-        ready: Ready,
+        ready: &Ready,
         sample: Option<Duration>,
     ) -> bool {
+        let channel = self.new_channel(now, path, ready, sample);
+        channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready))
+    }
+
+    /// The same for a channel that was made already.
+    pub(super) fn attach_channel(
+        &mut self,
+        now: Instant,
+        session: u32,
+        channel: Channel<C>,
+        ready: &Ready,
+    ) -> bool {
         let Some(side) = Side::of(&self.id, &ready.peer) else { return false };
-        let mut local_secret = [0; 16];
-        if self.crypto.random(&mut local_secret).is_err() {
-            return false;
+        if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
+            let allowance = allowance(&ready.parameters);
+            let Some(tree) = self.streams.plant(session, side, allowance, now) else {
+                return false;
+            };
+            if let Some(row) = self.sessions.at_mut(session) {
+                row.tree = Some(tree);
+            }
         }
-        let is_initiator = ready.role == Role::Initiator;
+        let channel = self.add_channel(session, channel, ready.split.hash, &ready.parameters);
+        let (Some(channel), Some(row)) = (channel, self.sessions.at_mut(session)) else {
+            return false;
+        };
+        row.channel = Some(channel);
+        if row.state == SessionState::Connecting {
+            row.state = SessionState::Ready;
+        }
+        self.stats.handshakes = self.stats.handshakes.saturating_add(1);
+        self.schedule_channel(channel);
+        self.note_keys(channel);
+        true
+    }
+
+    /// The channel that a negotiation agreed on; `None` without randomness.
+    pub(super) fn new_channel(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ready: &Ready,
+        sample: Option<Duration>,
+    ) -> Option<Channel<C>> {
+        let mut local_secret = [0; 16];
+        self.crypto.random(&mut local_secret).ok()?;
         let split = &ready.split;
-        let (send, receive) = if is_initiator {
+        let (send, receive) = if ready.role == Role::Initiator {
             (&split.initiator_to_responder, &split.responder_to_initiator)
         } else {
             (&split.responder_to_initiator, &split.initiator_to_responder)
@@ -51,25 +92,28 @@ impl<C: Crypto> Host<'_, C> {
             peer_max_ack_delay: ready.parameters.max_ack_delay,
             peer_max_packet_len: usize::from(ready.parameters.max_packet_bytes),
         };
-        if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
-            let allowance = allowance(&ready.parameters);
-            let Some(tree) = self.streams.plant(session, side, allowance, now) else {
-                return false;
-            };
-            if let Some(row) = self.sessions.at_mut(session) {
-                row.tree = Some(tree);
-            }
+        let config = self.config.channel(&ready.parameters);
+        Channel::new(&self.crypto, &config, now, start).ok()
+    }
+
+    /// The one packet of a channel that is not to be: CLOSE with `code`.
+    pub(super) fn write_only_close(
+        &mut self,
+        now: Instant,
+        mut channel: Channel<C>,
+        code: TransportCode,
+    ) -> Option<heapless::Vec<u8, MAX_FINISH_BYTES>> {
+        let mut buffer = [0; MAX_FINISH_BYTES];
+        let permit = Permit::AckOnly;
+        let mut builder =
+            channel.begin_packet(&self.crypto, now, permit, &mut buffer, &self.sent).ok()?;
+        let close = CloseFrame { cause: CloseCause::Transport(code), reason: "" };
+        if builder.add_frame(&Frame::Close(close)).is_err() {
+            builder.abandon(&mut self.sent);
+            return None;
         }
-        let channel = self.add_channel(now, session, start, split.hash, &ready.parameters);
-        let (Some(channel), Some(row)) = (channel, self.sessions.at_mut(session)) else {
-            return false;
-        };
-        row.channel = Some(channel);
-        row.state = SessionState::Ready;
-        self.stats.handshakes = self.stats.handshakes.saturating_add(1);
-        self.schedule_channel(channel);
-        self.note_keys(channel);
-        true
+        let info = channel.finish_packet(now, builder, &mut self.sent).ok()?;
+        heapless::Vec::from_slice(buffer.get(..info.len)?).ok()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::wire::negotiation::{Cookie, Reply, Version};
 use crate::wire::{CloseCause, PacketError, TransportCode};
 
 use super::Host;
+use super::channels::UNSETTLED;
 use super::inbound::Ignored;
 use super::negotiations::{Kind, MAX_FINISH_BYTES, NegotiationRow};
 use super::sessions::SessionHandle;
@@ -47,6 +48,39 @@ impl<C: Crypto> Host<'_, C> {
     /// # Errors
     /// [`ConnectError`].
     pub fn connect(&mut self, now: Instant, dial: Dial) -> Result<SessionHandle, ConnectError> {
+        let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
+        self.connect_by(now, dial, pattern, b"")
+    }
+
+    /// Dials a peer with a first packet that can be replayed and has no forward secrecy (IK): who
+    /// records it, and gets the peer's secret one day, learns who dialled. In return, there is one
+    /// packet less, and `early` goes with it: at most
+    /// [`MAX_EARLY_LEN`](crate::negotiation::limits::MAX_EARLY_LEN) bytes that the peer may get at
+    /// once ([`Host::poll_replayable`]), more than once, or never; nothing tells which. Only for
+    /// those who asked for it in these words.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; [`ConnectError::Parameters`] if the dial names no identity or `early` is
+    /// too long.
+    pub fn connect_replayable(
+        &mut self,
+        now: Instant,
+        dial: Dial,
+        early: &[u8],
+    ) -> Result<SessionHandle, ConnectError> {
+        if dial.id.is_none() {
+            return Err(ConnectError::Parameters);
+        }
+        self.connect_by(now, dial, Pattern::Ik, early)
+    }
+
+    fn connect_by(
+        &mut self,
+        now: Instant,
+        dial: Dial,
+        pattern: Pattern,
+        early: &[u8],
+    ) -> Result<SessionHandle, ConnectError> {
         let now = self.clock(now);
         if let Some(session) = dial.id.and_then(|id| self.reuse(&id)) {
             return Ok(session);
@@ -55,7 +89,6 @@ impl<C: Crypto> Host<'_, C> {
         let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(channel));
-        let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
         let call = Call {
             pattern,
             statics: &self.statics,
@@ -64,7 +97,8 @@ impl<C: Crypto> Host<'_, C> {
             channel,
             ephemeral: &ephemeral,
         };
-        let initiator = Initiator::new(&self.crypto, now, &call).map_err(call_error)?;
+        let initiator = Initiator::with_early(&self.crypto, now, &call, early);
+        let initiator = initiator.map_err(call_error)?;
         let session = Session::new(dial.id, SessionState::Connecting);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
         let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path, now);
@@ -189,7 +223,7 @@ impl<C: Crypto> Host<'_, C> {
                 self.index_session(session);
             }
         }
-        if !self.attach(now, path, session, ready, sample) {
+        if !self.attach(now, path, session, &ready, sample) {
             let code = TransportCode::NO_CAPACITY;
             let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
             self.remove_negotiation(negotiation);
@@ -202,12 +236,15 @@ impl<C: Crypto> Host<'_, C> {
         self.note_session_event(session);
     }
 
-    /// Keeps FINISH until the peer is known to have it, and sends it.
+    /// Keeps FINISH until the peer is known to have it, and sends it. In IK there is none, and
+    /// only the deadline is kept.
     fn keep_finish(&mut self, now: Instant, negotiation: u32, session: u32, finish: &[u8]) {
         let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
         let Some(row) = self.channels.at_mut(channel) else { return };
-        let id = row.channel.local_id();
-        if !row.channel.on_finish_sent(now, finish.len(), core::iter::empty(), &mut self.sent) {
+        let (id, path) = (row.channel.local_id(), row.channel.path());
+        if finish.is_empty() {
+            row.channel.on_finish_omitted();
+        } else if !row.channel.on_finish_sent(now, finish.len(), [], &mut self.sent) {
             // It could not be sent again if it were lost, so it is not sent at all.
             self.remove_channel(now, channel);
             self.remove_negotiation(negotiation);
@@ -216,10 +253,12 @@ impl<C: Crypto> Host<'_, C> {
             return self.end_at_once(session, reason);
         }
         row.negotiation = Some(negotiation);
-        row.confirmed = Some(u64::MAX);
+        row.settled = UNSETTLED;
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(finish, channel, id);
+            // The REPLY may have come from elsewhere than the INIT went to.
+            row.path = path;
             row.sends = 0;
         }
         self.due.push_back(&mut self.negotiations, negotiation);
@@ -245,7 +284,7 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_confirmed(&mut self, channel: u32) {
         let Some(row) = self.channels.at_mut(channel) else { return };
         self.turn = self.turn.saturating_add(1);
-        row.confirmed = row.confirmed.map(|turn| turn.min(self.turn));
+        row.settled = row.settled.min(self.turn);
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.remove_negotiation(negotiation);
@@ -283,7 +322,7 @@ impl<C: Crypto> Host<'_, C> {
     fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator, u32)> {
         match &mut self.negotiations.at_mut(index)?.kind {
             Kind::Call(initiator, session) => Some((initiator, *session)),
-            Kind::Answer(_) | Kind::Confirm(..) => None,
+            Kind::Answer(_) | Kind::Confirm(..) | Kind::Refused(..) => None,
         }
     }
 

@@ -1,10 +1,10 @@
 //! The table of channels: found by the id in a packet's header, scheduled when there may be
 //! something to send, woken when something is due.
 
-use crate::channel::{Channel, ChannelStart, KeysTold};
+use crate::channel::{Channel, KeysTold};
 use crate::crypto::{Crypto, RandomError};
 use crate::id::ChannelId;
-use crate::session::SessionState;
+use crate::session::{Session, SessionState};
 use crate::storage::{HasLink, Link};
 use crate::time::{Duration, Instant};
 use crate::wire::Parameters;
@@ -13,6 +13,9 @@ use super::Host;
 
 /// The list of channels that may have something to send.
 pub(super) const READY: usize = 0;
+
+/// No word has come from the peer of a call of this host's.
+pub(super) const UNSETTLED: u64 = u64::MAX;
 
 /// A channel and whose it is.
 pub struct ChannelRow<C: Crypto> {
@@ -25,9 +28,10 @@ pub struct ChannelRow<C: Crypto> {
     pub(super) peer_token: Option<[u8; 16]>,
     /// When the row is freed, once the session is over.
     pub(super) ends_at: Option<Instant>,
-    /// Where this host dialled: the turn at which the peer was known to have FINISH, the last of
-    /// all before.
-    pub(super) confirmed: Option<u64>,
+    /// The turn at which the peer was known to have settled on this channel: where it dialled,
+    /// that of the answer; where this host did, that of the first packet from the peer, and
+    /// [`UNSETTLED`] before.
+    pub(super) settled: u64,
     /// Index of the negotiation that keeps FINISH until the peer has it.
     pub(super) negotiation: Option<u32>,
     /// Which keys the application has, if it wants them.
@@ -46,25 +50,22 @@ impl<C: Crypto> HasLink<READY> for ChannelRow<C> {
 }
 
 impl<C: Crypto> Host<'_, C> {
-    /// Makes the channel a negotiation agreed on. `None` if there is no room for it.
+    /// Gives the channel that a negotiation agreed on its place. `None` if there is no room for it.
     pub(super) fn add_channel(
         &mut self,
-        now: Instant,
         session: u32,
-        start: ChannelStart,
+        channel: Channel<C>,
         hash: [u8; 32],
         peer: &Parameters,
     ) -> Option<u32> {
-        let (id, remote_id) = (start.local_id, start.remote_id);
-        let config = self.config.channel(peer);
-        let channel = Channel::new(&self.crypto, &config, now, start).ok()?;
+        let (id, remote_id) = (channel.local_id(), channel.remote_id());
         let row = ChannelRow {
             channel,
             session,
             hash,
             peer_token: peer.reset_token,
             ends_at: None,
-            confirmed: None,
+            settled: 0,
             negotiation: None,
             keys_told: KeysTold::default(),
             link: Link::new(),
@@ -124,7 +125,12 @@ impl<C: Crypto> Host<'_, C> {
     /// Sets the channel's timer to its next deadline.
     pub(super) fn renew_channel_timer(&mut self, index: u32) {
         let Some(row) = self.channels.at(index) else { return };
-        let deadline = row.ends_at.or_else(|| row.channel.deadline());
+        let drains_until = self.sessions.at(row.session).and_then(Session::drains_until);
+        let deadline = match (row.channel.deadline(), drains_until) {
+            (Some(channel), Some(session)) => Some(channel.min(session)),
+            (channel, session) => channel.or(session),
+        };
+        let deadline = row.ends_at.or(deadline);
         // The timers have a slot for every row.
         let _ = self.channel_timers.set(index, deadline);
     }

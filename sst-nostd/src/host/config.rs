@@ -27,6 +27,9 @@ pub struct Config {
     /// Answer also those who do not know this host's identity (XX), behind a cookie. Off, nobody
     /// who does not know the identity can find out that there is a host.
     pub answers_unknown: bool,
+    /// Keep what dials bring along in their first packet, for
+    /// [`Host::poll_replayable`](super::Host::poll_replayable). DANGER: it may be a replay.
+    pub takes_replayable: bool,
     /// When a peer must show that it receives at its address before anything is computed.
     pub cookies: CookieMode,
     /// With [`CookieMode::Auto`]: how many calls a second need no cookie.
@@ -83,6 +86,7 @@ impl Config {
             secret,
             is_accepting: true,
             answers_unknown: false,
+            takes_replayable: false,
             cookies: CookieMode::Auto,
             inits_per_second: INITS_PER_SECOND,
             suite: None,

@@ -6,7 +6,7 @@ use crate::crypto::Crypto;
 use crate::id::ChannelId;
 use crate::negotiation::{self, is_lost};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{Breach, CloseReason, ClosedBy, SessionState, Surroundings};
+use crate::session::{Breach, CloseReason, ClosedBy, Session, SessionState, Surroundings};
 use crate::time::Instant;
 use crate::wire::{PacketKind, SealedHeader, TransportCode};
 
@@ -72,10 +72,10 @@ impl<C: Crypto> Host<'_, C> {
         let malformed = Ignored::Channel(Dropped::Malformed);
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
         let Some(index) = self.find_channel(header.channel) else {
-            // Of a channel that is being negotiated, packets may overtake FINISH.
-            if self.find_negotiation(header.channel).is_none() {
-                self.answer_unknown(now, path, packet);
+            if let Some(negotiation) = self.find_negotiation(header.channel) {
+                return self.on_first_sealed(now, path, ecn, negotiation, packet);
             }
+            self.answer_unknown(now, path, packet);
             return Err(Ignored::UnknownChannel);
         };
         let Some(row) = self.channels.at_mut(index) else { return Err(Ignored::UnknownChannel) };
@@ -123,15 +123,23 @@ impl<C: Crypto> Host<'_, C> {
             sent: &mut self.sent,
             streams: &mut self.streams,
         };
+        let is_finish = arrival.number == 0;
         let applied = session.apply(now, arrival.path, payload, &mut around);
         match applied {
             Ok(applied) => {
                 arrival.is_ack_eliciting = applied.is_ack_eliciting;
                 arrival.has_data = applied.has_data;
-                if !applied.is_unfinished {
-                    row.channel.on_received(now, &arrival);
-                } else {
+                if applied.is_unfinished {
                     self.stats.unfinished_packets = self.stats.unfinished_packets.saturating_add(1);
+                } else {
+                    row.channel.on_received(now, &arrival);
+                }
+                if applied.is_unfinished && is_finish {
+                    // It is read only once: whatever follows tells the peer that we have it.
+                    let code = TransportCode::NO_CAPACITY;
+                    let reason = "no room for what FINISH carried";
+                    let reason = CloseReason::transport(ClosedBy::Local, code, reason);
+                    session.begin_close(reason, false);
                 }
                 session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
                 let rtt = row.channel.stats().smoothed_rtt;
@@ -145,15 +153,19 @@ impl<C: Crypto> Host<'_, C> {
             }
             Err(breach) => self.close_for(now, session_index, &breach),
         }
+        if is_finish {
+            self.note_session_event(session_index);
+        }
         self.after_begin_close(now, session_index);
         self.schedule_channel(index);
     }
 
     /// Closes a session whose peer broke the protocol, or whose keys may not be used any more.
     pub(super) fn close_for(&mut self, now: Instant, session: u32, breach: &Breach) {
-        if let Some(row) = self.sessions.at_mut(session) {
+        let is_open =
+            |row: &&mut Session| !matches!(row.state, SessionState::Closing | SessionState::Closed);
+        if let Some(row) = self.sessions.at_mut(session).filter(is_open) {
             row.begin_close(breach.reason(), false);
-            row.events.closed = row.is_known;
             self.stats.breaches = self.stats.breaches.saturating_add(1);
             self.note_session_event(session);
         }

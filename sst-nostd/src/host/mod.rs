@@ -14,13 +14,22 @@
 
 mod answer;
 mod attach;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod both_dial_tests;
 mod call;
 mod channels;
 mod config;
 mod events;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod ik_tests;
 mod inbound;
 mod negotiations;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod opened_tests;
 mod outbound;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod raw_peer;
+mod replayable;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod rules_tests;
 mod sessions;
@@ -38,14 +47,17 @@ pub use events::Event;
 pub use inbound::Ignored;
 pub use negotiations::NegotiationRow;
 pub use outbound::Transmit;
+pub use replayable::Replayable;
 pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
 pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
 pub use streams::UnknownStream;
 
+use zeroize::Zeroize;
+
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
-use crate::id::HostId;
+use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Front, ResetKey};
 use crate::session::{DOOMED, SESSION_EVENTS, Session};
 use crate::storage::{HashIndex, KeyedHash, Queue, Table, Timers};
@@ -87,6 +99,8 @@ pub struct Host<'s, C: Crypto> {
     negotiation_timers: Timers<'s>,
     /// Negotiations with something to send.
     due: Queue<DUE>,
+    /// The negotiation, and its channel, that brought early data nobody has taken.
+    replayable: Option<(u32, ChannelId)>,
     front: Front,
     reset_key: ResetKey,
     outbox: Outbox,
@@ -102,7 +116,7 @@ impl<'s, C: Crypto> Host<'s, C> {
     /// # Errors
     /// [`ConfigError`] names the choice that is out of range.
     pub fn new(
-        config: Config,
+        mut config: Config,
         storage: Storage<'s, C>,
         mut crypto: C,
         now: Instant,
@@ -113,6 +127,7 @@ impl<'s, C: Crypto> Host<'s, C> {
         let seed = u128::from_be_bytes(seed);
         let hash = KeyedHash::new((seed >> 64) as u64, seed as u64);
         let statics = KeyPair::from_secret(&crypto, &config.secret);
+        config.secret.zeroize();
         let id = HostId::new(*statics.public());
         let front =
             Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;
@@ -139,6 +154,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             by_call: storage.by_call,
             negotiation_timers: storage.negotiation_timers,
             due: Queue::new(),
+            replayable: None,
             front,
             outbox: Outbox::new(),
             sent: storage.sent,

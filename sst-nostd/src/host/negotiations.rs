@@ -41,6 +41,9 @@ pub(super) enum Kind {
     Answer(Responder),
     /// FINISH, until the peer has it, for the channel with this index.
     Confirm(heapless::Vec<u8, MAX_FINISH_BYTES>, u32, ChannelId),
+    /// The peer proved itself, and there was no room for it: the CLOSE that says so to it, and to
+    /// its FINISH if that comes again.
+    Refused(heapless::Vec<u8, MAX_FINISH_BYTES>, ChannelId),
 }
 
 impl HasLink<DUE> for NegotiationRow {
@@ -69,7 +72,7 @@ impl NegotiationRow {
         match &self.kind {
             Kind::Call(initiator, _) => initiator.channel(),
             Kind::Answer(responder) => responder.channel(),
-            Kind::Confirm(_, _, id) => *id,
+            Kind::Confirm(_, _, id) | Kind::Refused(_, id) => *id,
         }
     }
 
@@ -78,7 +81,7 @@ impl NegotiationRow {
             Kind::Call(initiator, _) => initiator.deadline(),
             Kind::Answer(responder) => Some(responder.expires_at()),
             // docs/PROTOCOL.md, R-5.10-2.
-            Kind::Confirm(..) => Some(self.begun_at.after(HANDSHAKE_TIMEOUT)),
+            Kind::Confirm(..) | Kind::Refused(..) => Some(self.begun_at.after(HANDSHAKE_TIMEOUT)),
         }
     }
 }
@@ -97,6 +100,7 @@ impl<C: Crypto> Host<'_, C> {
                 Kind::Call(initiator, _) => initiator.write_init(now, buffer).ok(),
                 Kind::Answer(responder) if row.sends > 0 => copy(responder.repeat(), buffer),
                 Kind::Answer(responder) => copy(responder.reply(), buffer),
+                Kind::Refused(close, _) => copy(close, buffer),
                 Kind::Confirm(finish, channel, _) => {
                     let len = copy(finish, buffer);
                     let index_of_channel = *channel;
@@ -143,7 +147,11 @@ impl<C: Crypto> Host<'_, C> {
                     return;
                 }
             }
-            Kind::Answer(_) => {}
+            Kind::Refused(..) if row.begun_at.after(HANDSHAKE_TIMEOUT) <= now => {
+                self.remove_negotiation(index);
+                return;
+            }
+            Kind::Answer(_) | Kind::Refused(..) => {}
         }
         self.renew_negotiation_timer(index);
     }

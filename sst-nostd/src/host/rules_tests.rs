@@ -12,44 +12,59 @@ use crate::session::SessionEvent;
 use crate::stream::Open;
 use crate::time::Duration;
 
-type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
+pub(super) type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
 
-fn host(seed: u8) -> TestHost {
-    let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(seed)));
-    let limits = Limits::of(4, 64, 1 << 20);
-    Host::new(Config::new([seed; 32]), Storage::owned(&limits), crypto, Instant::ZERO).unwrap()
+pub(super) fn host(seed: u8) -> TestHost {
+    host_with(seed, Config::new([seed; 32]), &Limits::of(4, 64, 1 << 20))
 }
 
-fn path(port: u16) -> Path {
+pub(super) fn host_with(random: u8, config: Config, limits: &Limits) -> TestHost {
+    let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(random)));
+    Host::new(config, Storage::owned(limits), crypto, Instant::ZERO).unwrap()
+}
+
+pub(super) fn path(port: u16) -> Path {
     Path { local: None, peer: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) }
 }
 
-fn at(millis: u64) -> Instant {
+pub(super) fn at(millis: u64) -> Instant {
     Instant::ZERO.after(Duration::from_millis(millis))
 }
 
 /// The next packet of a host, if it has one.
-fn next(host: &mut TestHost, now: Instant) -> Option<Vec<u8>> {
+pub(super) fn next(host: &mut TestHost, now: Instant) -> Option<Vec<u8>> {
     let mut buffer = vec![0; 2000];
     let transmit = host.poll_transmit(now, &mut buffer, 1)?;
     buffer.truncate(transmit.len);
     Some(buffer)
 }
 
-fn hand(host: &mut TestHost, now: Instant, port: u16, packet: &[u8]) -> Result<(), Ignored> {
+pub(super) fn hand(
+    host: &mut TestHost,
+    now: Instant,
+    port: u16,
+    packet: &[u8],
+) -> Result<(), Ignored> {
     host.handle_packet(now, path(port), Codepoint::NotEct, &mut packet.to_vec())
 }
 
-fn events(host: &mut TestHost) -> Vec<Event> {
+pub(super) fn events(host: &mut TestHost) -> Vec<Event> {
     core::iter::from_fn(|| host.poll_event()).collect()
 }
 
-fn dial(from: &mut TestHost, to: &TestHost, now: Instant) -> SessionHandle {
+pub(super) fn dial(from: &mut TestHost, to: &TestHost, now: Instant) -> SessionHandle {
     from.connect(now, Dial { path: path(2), id: Some(to.id()) }).unwrap()
 }
 
+/// What `from` says next is heard by `to`, whatever that makes of it; returned.
+pub(super) fn pass(from: &mut TestHost, to: &mut TestHost, now: Instant) -> Vec<u8> {
+    let packet = next(from, now).expect("a packet");
+    let _ = hand(to, now, 1, &packet);
+    packet
+}
+
 /// Two hosts with a session, nothing under way: the session of each, and FINISH.
-fn joined() -> (TestHost, TestHost, SessionHandle, SessionHandle, Vec<u8>) {
+pub(super) fn joined() -> (TestHost, TestHost, SessionHandle, SessionHandle, Vec<u8>) {
     let (mut one, mut two) = (host(1), host(2));
     let session = dial(&mut one, &two, at(0));
     let init = next(&mut one, at(0)).unwrap();

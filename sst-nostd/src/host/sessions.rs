@@ -81,7 +81,8 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Closes gracefully: no new streams, what was written is delivered, then the peer hears
-    /// `code` and `reason`. Without effect on a session that is closing already.
+    /// `code` and `reason`; or once nothing was delivered for 10 s. Without effect on a session
+    /// that is closing already.
     ///
     /// # Errors
     /// [`UnknownSession`].
@@ -109,6 +110,22 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), UnknownSession> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
         self.end(now, session, CloseReason::new(ClosedBy::Local, cause, reason), false)
+    }
+
+    /// Ends a session because this host goes away: gracefully as [`close`](Self::close) does, or
+    /// at once.
+    ///
+    /// # Errors
+    /// [`UnknownSession`].
+    pub fn shut_down(
+        &mut self,
+        now: Instant,
+        session: SessionHandle,
+        is_graceful: bool,
+    ) -> Result<(), UnknownSession> {
+        let code = TransportCode::SHUTDOWN;
+        let reason = CloseReason::transport(ClosedBy::Local, code, "host shut down");
+        self.end(now, session, reason, is_graceful)
     }
 
     /// Turns a peer away because of who it is.
@@ -186,6 +203,7 @@ impl<C: Crypto> Host<'_, C> {
             self.after_over(session.index());
         } else {
             row.begin_close(reason, is_graceful);
+            row.check_draining(now);
             self.after_begin_close(now, session.index());
         }
         Ok(())

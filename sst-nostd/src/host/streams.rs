@@ -181,6 +181,19 @@ impl<C: Crypto> Host<'_, C> {
         }
     }
 
+    /// Whether the priority of what this host sends on `stream` stays as this host sets it,
+    /// whatever the peer asks for.
+    ///
+    /// # Errors
+    /// [`UnknownStream`].
+    pub fn fix_priority(
+        &mut self,
+        stream: StreamHandle,
+        is_fixed: bool,
+    ) -> Result<(), UnknownStream> {
+        if self.streams.fix_priority(stream, is_fixed) { Ok(()) } else { Err(UnknownStream) }
+    }
+
     /// Asks the peer to give what it sends on `stream` this priority.
     ///
     /// # Errors

@@ -60,6 +60,14 @@ impl<C: Crypto> Host<'_, C> {
             return;
         }
         row.channel.on_timeout(now, &mut self.sent);
+        if let Some(row) = self.sessions.at_mut(session)
+            && row.state == SessionState::Draining
+            && row.check_draining(now).is_none()
+        {
+            self.note_session_event(session);
+            return self.after_begin_close(now, session);
+        }
+        let Some(row) = self.channels.at_mut(index) else { return };
         if let Some(session) = self.sessions.at_mut(session) {
             session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
         }

@@ -29,6 +29,9 @@ pub struct Call<'a> {
 /// Why a call cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
+    /// Early data are for IK only, and at most
+    /// [`MAX_EARLY_LEN`](super::limits::MAX_EARLY_LEN) bytes.
+    Early,
     /// The handshake does not accept the keys.
     Noise(NoiseError),
     /// The peer is this host itself.

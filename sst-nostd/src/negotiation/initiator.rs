@@ -3,12 +3,12 @@
 
 use crate::bytes::{Full, MAX_VARINT_LEN, Writer};
 use crate::crypto::Crypto;
-use crate::id::{ChannelId, HostId};
+use crate::id::{ChannelId, HostId, StreamId};
 use crate::negotiation::call::{Answer, Call, CallError, FinishError, ReplyError, TimerVerdict};
 use crate::negotiation::check::{CheckKey, write_checked};
 use crate::negotiation::grease::put_grease;
 use crate::negotiation::limits::{
-    FIRST_RESEND_TIMEOUT, HANDSHAKE_TIMEOUT, MAX_COOKIES, MAX_FALSE_REPLIES,
+    EARLY_OVERHEAD, FIRST_RESEND_TIMEOUT, HANDSHAKE_TIMEOUT, MAX_COOKIES, MAX_EARLY_LEN,
     MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN, MAX_RESEND_TIMEOUT, VERSION_PATIENCE,
 };
 use crate::negotiation::suite::{accepted_suite, offered_suites};
@@ -19,10 +19,10 @@ use crate::wire::negotiation::{
     CHECK_LEN, COOKIE_LEN, Cookie, Init, MAX_VERSIONS, MIN_INIT_BYTES, REPLY_OVERHEAD, Reply,
     VERSION, Version, init_prologue,
 };
-use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, channel_in};
+use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, channel_in, put_end};
 use crate::wire::{
-    CloseCause, CloseFrame, Frame, PacketError, PacketKind, Parameters, ParametersError,
-    TransportCode,
+    CloseCause, CloseFrame, DatagramFrame, Frame, PacketError, PacketKind, Parameters,
+    ParametersError, TransportCode,
 };
 
 /// A CLOSE frame without a reason.
@@ -58,7 +58,6 @@ pub struct Initiator {
     /// An INIT went out twice, so that a REPLY does not say which it answers.
     has_resent: bool,
     cookie_count: u8,
-    false_replies: u8,
     resend_timeout: Duration,
     resend_at: Instant,
     give_up_at: Instant,
@@ -74,14 +73,29 @@ impl Initiator {
     /// # Errors
     /// [`CallError`].
     pub fn new(crypto: &impl Crypto, now: Instant, call: &Call<'_>) -> Result<Self, CallError> {
+        Self::with_early(crypto, now, call, b"")
+    }
+
+    /// Begins a call that carries data before anything is agreed, in IK. DANGER: whoever records
+    /// the INIT can have the peer hear them again, and whoever gets the peer's static secret can
+    /// read them.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn with_early(
+        crypto: &impl Crypto,
+        now: Instant,
+        call: &Call<'_>,
+        early: &[u8],
+    ) -> Result<Self, CallError> {
         let Call { pattern, statics, peer, channel, ephemeral, .. } = *call;
         let own = HostId::new(*statics.public());
         if peer.is_some_and(|peer| is_same(&peer, &own)) {
             return Err(CallError::OwnIdentity);
         }
         let suites = offered_suites(crypto);
-        let mut list = [0; MAX_PARAMETERS_LEN];
-        let list = encode_offer(call, suites, &mut list)?;
+        let mut list = [0; MAX_PARAMETERS_LEN + EARLY_OVERHEAD + MAX_EARLY_LEN];
+        let list = encode_offer(call, suites, early, &mut list)?;
         let noise_len = pattern.message_overhead(0).saturating_add(list.len());
         let prologue = init_prologue(number(pattern), channel, noise_len);
         let peer_key = peer.map(|peer| *peer.as_bytes());
@@ -109,7 +123,6 @@ impl Initiator {
             called_at: now,
             has_resent: false,
             cookie_count: 0,
-            false_replies: 0,
             resend_timeout: FIRST_RESEND_TIMEOUT,
             resend_at: now,
             give_up_at: now.after(HANDSHAKE_TIMEOUT),
@@ -202,13 +215,9 @@ impl Initiator {
         let Phase::Calling(handshake) = &mut self.phase else {
             return Err(Dropped::State.into());
         };
-        if self.false_replies >= MAX_FALSE_REPLIES {
-            return Err(Dropped::TooMany.into());
-        }
+        // However many false ones came: whoever sees the INIT could else stop the call with them.
         let mut list = [0; MIN_INIT_BYTES];
-        let read = handshake.read_message(crypto, reply.noise, &mut list);
-        let list_len =
-            read.inspect_err(|_| self.false_replies = self.false_replies.saturating_add(1))?;
+        let list_len = handshake.read_message(crypto, reply.noise, &mut list)?;
         let list = list.get(..list_len).unwrap_or_default();
         let peer = handshake.remote_static().map(HostId::new);
         let rtt = Some(now.since(self.called_at)).filter(|_| !self.has_resent);
@@ -380,8 +389,12 @@ impl Initiator {
 fn encode_offer<'a>(
     call: &Call<'_>,
     suites: Suites,
+    early: &[u8],
     out: &'a mut [u8],
 ) -> Result<&'a [u8], CallError> {
+    if early.len() > MAX_EARLY_LEN || !early.is_empty() && call.pattern != Pattern::Ik {
+        return Err(CallError::Early);
+    }
     let is_sealed = call.pattern.knows_responder();
     let reset_token = call.parameters.reset_token.filter(|_| is_sealed);
     let offer = Parameters { channel: None, suite: None, suites, reset_token, ..*call.parameters };
@@ -389,6 +402,12 @@ fn encode_offer<'a>(
     let mut writer = Writer::new(out);
     offer.encode(&mut writer).map_err(|_| CallError::Parameters)?;
     put_grease(call.ephemeral, &mut writer).map_err(|_| CallError::Parameters)?;
+    if !early.is_empty() {
+        let datagram = DatagramFrame { parent: StreamId::ROOT, data: early };
+        put_end(&mut writer)
+            .and_then(|()| datagram.encode_last(&mut writer))
+            .map_err(|_| CallError::Early)?;
+    }
     Ok(writer.into_written())
 }
 

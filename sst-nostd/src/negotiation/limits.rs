@@ -1,7 +1,7 @@
 //! The limits of negotiations, each with its reason.
 
 use crate::time::Duration;
-use crate::wire::negotiation::{MIN_INIT_BYTES, REPLY_OVERHEAD};
+use crate::wire::negotiation::{INIT_OVERHEAD, MIN_INIT_BYTES, REPLY_OVERHEAD};
 use crate::wire::packet::BASE_PACKET_BYTES;
 use crate::wire::parameters::MAX_PARAMETERS_LEN;
 
@@ -12,8 +12,13 @@ pub const MAX_SECOND_OVERHEAD: usize = 96;
 /// What the third handshake message adds to its payload, in bytes.
 pub const THIRD_OVERHEAD: usize = 64;
 
+/// The longest early data, in bytes: an INIT with them is no longer than others.
+pub const MAX_EARLY_LEN: usize = 192;
+/// What early data need around them: the end of the parameters, and a DATAGRAM frame's head.
+pub const EARLY_OVERHEAD: usize = 3;
 /// The longest first handshake message that we write, in bytes.
-pub const MAX_INIT_NOISE_LEN: usize = MAX_FIRST_OVERHEAD + MAX_PARAMETERS_LEN;
+pub const MAX_INIT_NOISE_LEN: usize =
+    MAX_FIRST_OVERHEAD + MAX_PARAMETERS_LEN + EARLY_OVERHEAD + MAX_EARLY_LEN;
 /// The longest REPLY that we write, in bytes. A responder keeps it until the initiator goes on.
 pub const MAX_REPLY_LEN: usize = REPLY_OVERHEAD + MAX_SECOND_OVERHEAD + MAX_PARAMETERS_LEN;
 /// The most frames that a FINISH carries, in bytes: no path is known yet to take more.
@@ -31,8 +36,6 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many COOKIEs an initiator obeys: two rotations of the secret and two accidents. Without a
 /// limit, a hostile responder could keep us sending.
 pub const MAX_COOKIES: u8 = 4;
-/// How many false REPLYs an initiator tries, at an agreement each, before it tries no more.
-pub const MAX_FALSE_REPLIES: u8 = 128;
 
 /// How long a cookie secret makes cookies; it is accepted for as long again.
 pub const COOKIE_ROTATION: Duration = Duration::from_secs(15);
@@ -50,5 +53,6 @@ pub const LOST_INTERVAL: Duration = Duration::from_millis(20);
 /// How long after a VERSION a REPLY may still come: who forged the one must suppress the other.
 pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
 
+const _: () = assert!(INIT_OVERHEAD + MAX_INIT_NOISE_LEN <= MIN_INIT_BYTES, "INITs are equal");
 const _: () = assert!(MAX_REPLY_LEN < MIN_INIT_BYTES, "an answer is smaller than its cause");
 const _: () = assert!(MAX_REPLY_LEN <= 384, "a half-open row fits a board");

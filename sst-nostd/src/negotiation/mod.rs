@@ -88,7 +88,7 @@ pub enum Dropped {
     Random,
     /// The negotiation is at another point.
     State,
-    /// Too many like it came before: COOKIEs, false REPLYs, calls from one source.
+    /// Too many like it came before: COOKIEs, calls from one source.
     TooMany,
     /// It lists a version that we do speak, and yet refuses it.
     Version,

@@ -5,14 +5,14 @@
 use crate::bytes::{Full, Writer};
 use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
-use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_REPLY_LEN};
+use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_REPLY_LEN};
 use crate::negotiation::suite::choose_suite;
 use crate::negotiation::{Dropped, Ready, is_same, pattern};
 use crate::noise::{Handshake, NoiseError, Role};
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
-use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites};
-use crate::wire::{PacketKind, Parameters, Refusal, TransportCode};
+use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, early_in};
+use crate::wire::{Frame, Frames, PacketKind, Parameters, Refusal, TransportCode};
 
 /// What an INIT asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct Responder {
     peer_channel: ChannelId,
     peer_ephemeral: [u8; KEY_LEN],
     offer: Result<Offer, TransportCode>,
+    early: heapless::Vec<u8, MAX_EARLY_LEN>,
     reply: [u8; MAX_REPLY_LEN],
     reply_len: usize,
     replied_at: Option<Instant>,
@@ -94,6 +95,7 @@ impl Responder {
             peer_channel: init.channel,
             peer_ephemeral: init.ephemeral(),
             offer: read_offer(crypto, peer, list),
+            early: peer.map(|_| read_early(list)).unwrap_or_default(),
             reply: [0; MAX_REPLY_LEN],
             reply_len: 0,
             replied_at: None,
@@ -142,12 +144,21 @@ impl Responder {
         self.reply()
     }
 
-    /// Takes the keys right after the REPLY: in IK, which has no FINISH. The row may stay until
-    /// they are confirmed, to answer a repeated INIT.
-    pub fn take_unconfirmed(&mut self) -> Option<Ready> {
-        let handshake = self.handshake.take_if(|handshake| handshake.is_finished())?;
+    /// The keys that there are right after the REPLY: in IK, which has no FINISH. The row stays
+    /// until they are confirmed, to answer a repeated INIT.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Option<Ready> {
+        let handshake = self.handshake.as_ref().filter(|handshake| handshake.is_finished())?;
         let peer = HostId::new(handshake.remote_static()?);
         self.ready(handshake, peer).ok()
+    }
+
+    /// Takes the keys right after the REPLY: in IK, which has no FINISH. From then on, nothing but
+    /// a repeated INIT is answered.
+    pub fn take_unconfirmed(&mut self) -> Option<Ready> {
+        let ready = self.unconfirmed()?;
+        self.handshake = None;
+        Some(ready)
     }
 
     /// Takes a FINISH. Says how many bytes of frames are now at the front of `payload_out`, which
@@ -174,7 +185,7 @@ impl Responder {
         let peer = handshake.remote_static().map(HostId::new);
         let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(Dropped::OwnIdentity)?;
         let rtt = self.replied_at.map(|replied_at| now.since(replied_at));
-        let ready = Ready { rtt, is_confirmed: true, ..self.ready(handshake, peer)? };
+        let ready = Ready { rtt, is_confirmed: true, ..self.ready(&handshake, peer)? };
         Ok((ready, payload_len))
     }
 
@@ -184,6 +195,13 @@ impl Responder {
     /// The code for [`Responder::refuse`].
     pub const fn offer(&self) -> Result<Offer, TransportCode> {
         self.offer
+    }
+
+    /// The data that the INIT carried, from whoever sent it first: it may be a recording. Empty
+    /// if there are none.
+    #[must_use]
+    pub fn early(&self) -> &[u8] {
+        &self.early
     }
 
     /// The REPLY. Empty before it is made.
@@ -240,7 +258,7 @@ impl Responder {
     }
 
     /// Without a round trip time, and unconfirmed.
-    fn ready(&self, handshake: Handshake, peer: HostId) -> Result<Ready, Dropped> {
+    fn ready(&self, handshake: &Handshake, peer: HostId) -> Result<Ready, Dropped> {
         let offer = self.offer.map_err(|_| Dropped::State)?;
         Ok(Ready {
             split: handshake.split()?,
@@ -266,6 +284,16 @@ impl From<NoiseError> for WriteReplyError {
 impl From<Full> for WriteReplyError {
     fn from(_: Full) -> Self {
         Self::Parameters
+    }
+}
+
+/// The datagram of the root behind the list, if it is there and not too long.
+fn read_early(list: &[u8]) -> heapless::Vec<u8, MAX_EARLY_LEN> {
+    match Frames::new(early_in(list)).next() {
+        Some(Ok(Frame::Datagram(frame))) if frame.parent.is_root() => {
+            heapless::Vec::from_slice(frame.data).unwrap_or_default()
+        }
+        _ => heapless::Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod hostile;
 pub(super) mod pair;
 mod path;
+mod stolen;
 
 use std::vec;
 use std::vec::Vec;

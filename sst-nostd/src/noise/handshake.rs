@@ -125,11 +125,11 @@ impl Handshake {
         Ok(len)
     }
 
-    /// Ends the handshake and takes its results.
+    /// The results of the finished handshake, which is of no more use.
     ///
     /// # Errors
     /// [`NoiseError::NotFinished`].
-    pub fn split(self) -> Result<Split, NoiseError> {
+    pub fn split(&self) -> Result<Split, NoiseError> {
         if !self.is_finished() {
             return Err(NoiseError::NotFinished);
         }

@@ -19,12 +19,17 @@ use crate::crypto::Crypto;
 use crate::id::HostId;
 use crate::storage::{HasLink, Link};
 use crate::stream::{Fate as StreamFate, Streams, Tree};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// The list of sessions with events to tell.
 pub const SESSION_EVENTS: usize = 0;
 /// The list of sessions whose streams are being freed.
 pub const DOOMED: usize = 1;
+
+/// How long a graceful close waits without progress (docs/PROTOCOL.md, R-9.3-3).
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// No moment comes so late. An option of one would cost every session eight bytes more.
+const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +105,8 @@ pub struct Session {
     pub negotiation: Option<u32>,
     /// Why it ends or ended.
     pub reason: Option<CloseReason>,
+    /// When it waits no longer for deliveries, if it closes gracefully; else [`NEVER`].
+    drains_until: Instant,
     /// CLOSE must be sent (again).
     pub owes_close: bool,
     /// Packets heard since CLOSE was sent.
@@ -147,6 +154,7 @@ impl Session {
             channel: None,
             negotiation: None,
             reason: None,
+            drains_until: NEVER,
             owes_close: false,
             heard_since_close: 0,
             is_known: false,
@@ -166,6 +174,7 @@ impl Session {
     /// CLOSE is to be sent now. For the application, the session is over.
     fn go_closing(&mut self) {
         self.state = SessionState::Closing;
+        self.drains_until = NEVER;
         self.owes_close = true;
         self.events.ready = false;
         self.events.closed = self.is_known && !self.is_released;
@@ -187,6 +196,25 @@ impl Session {
         } else {
             self.go_closing();
         }
+    }
+
+    /// Closes at once if what was to be delivered has made no progress for too long; else tells
+    /// when to ask again.
+    pub fn check_draining(&mut self, now: Instant) -> Option<Instant> {
+        if self.state != SessionState::Draining {
+            return None;
+        }
+        self.drains_until = self.drains_until.min(now.after(DRAIN_TIMEOUT));
+        if self.drains_until <= now {
+            self.go_closing();
+        }
+        self.drains_until()
+    }
+
+    /// When to call [`check_draining`](Self::check_draining) again.
+    #[must_use]
+    pub fn drains_until(&self) -> Option<Instant> {
+        Some(self.drains_until).filter(|until| *until < NEVER)
     }
 
     /// Graceful closing goes on to CLOSE once everything is delivered.
@@ -232,7 +260,12 @@ impl Session {
                 continue;
             };
             let fate = match fate {
-                Fate::Acked => StreamFate::Acked,
+                Fate::Acked => {
+                    if self.drains_until < NEVER {
+                        self.drains_until = now.after(DRAIN_TIMEOUT);
+                    }
+                    StreamFate::Acked
+                }
                 Fate::Lost => StreamFate::Lost,
             };
             streams.on_receipt(tree, now, receipt, fate);

@@ -33,6 +33,7 @@ impl Streams<'_> {
             (Receipt::SessionBlocked, Fate::Lost) => {
                 tree.owes_session_blocked = tree.send_credit() == 0;
             }
+            (Receipt::Priority(stream), fate) => self.on_priority_settled(tree, stream, fate),
             (receipt, Fate::Lost) => self.owe_again(tree, receipt),
             (_, Fate::Acked) => {}
         }
@@ -168,7 +169,6 @@ impl Streams<'_> {
             Receipt::StreamBlocked(stream) => (stream, Pending::STREAM_BLOCKED),
             Receipt::ChildLimit(stream) => (stream, Pending::CHILD_LIMIT),
             Receipt::ChildBlocked(stream) => (stream, Pending::CHILD_BLOCKED),
-            Receipt::Priority(stream) => (stream, Pending::PRIORITY),
             _ => return,
         };
         let Some(row) = self.rows.get(stream) else { return };

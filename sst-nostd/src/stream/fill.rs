@@ -6,7 +6,7 @@ use crate::wire::Frame;
 
 use super::Streams;
 use super::receipt::Receipt;
-use super::row::StreamHandle;
+use super::row::{Row, StreamHandle};
 use super::tree::Tree;
 
 /// What [`Streams::fill`] did.
@@ -95,6 +95,17 @@ impl Streams<'_> {
         self.settle_priorities(tree);
         while let Some(index) = tree.ready.peek() {
             let Some(stream) = self.rows.handle_at(index) else { break };
+            if self.rows.get(stream).is_some_and(Row::is_urgent) {
+                let owed = self.announce_parents(tree, stream, &mut sink);
+                match owed.and_then(|()| self.write_owed(stream, &mut sink)) {
+                    Ok(()) => self.calm(tree, stream),
+                    Err(progress) => {
+                        sink.filled.is_closed = progress == Progress::Closed;
+                        break;
+                    }
+                }
+                continue;
+            }
             let before = sink.filled.any;
             sink.filled.any = false;
             let progress = self.write_stream(tree, now, stream, &mut sink);

@@ -101,6 +101,10 @@ bits! {
         CREDIT_BLOCKED = 1 << 24;
         /// Its next sibling's priority is to be worked out after its own.
         WALKS_SIBLINGS = 1 << 25;
+        /// A PRIORITY is in flight: another would overtake it.
+        PRIORITY_SENT = 1 << 27;
+        /// The application wants no say of the peer's in the priority.
+        PRIORITY_FIXED = 1 << 28;
         /// Waits among the tree's openers for the window of ids to move.
         WAITS_IDS = 1 << 26;
     }

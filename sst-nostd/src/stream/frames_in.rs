@@ -58,7 +58,7 @@ impl Streams<'_> {
             }
             Frame::Priority { id, priority } => {
                 self.with_half(tree, *id, Half::Sending, |streams, tree, stream| {
-                    streams.set_priority(tree, stream, Some(*priority));
+                    streams.on_priority(tree, stream, *priority);
                 })
             }
             Frame::Datagram(frame) => self.on_datagram(tree, frame),

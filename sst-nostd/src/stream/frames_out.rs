@@ -8,12 +8,9 @@ use super::fill::{Progress, Sink};
 use super::flags::{Pending, State};
 use super::receipt::Receipt;
 use super::row::{Row, StreamHandle};
-use super::schedule::AFTER_OPEN;
+use super::schedule::SMALL_FRAMES;
 use super::tree::Tree;
 use super::{Streams, copy_out};
-
-/// All but OPEN and FIN.
-const SMALL_FRAMES: Pending = AFTER_OPEN.with(Pending::RESET);
 
 /// One run of positions about to be written.
 struct Segment {
@@ -68,6 +65,9 @@ impl Streams<'_> {
             sink.frame(&frame, receipt)?;
             if let Some(row) = self.rows.get_mut(stream) {
                 row.pending.clear(owed);
+                if owed == Pending::PRIORITY {
+                    row.state.set(State::PRIORITY_SENT);
+                }
             }
         }
         Ok(())

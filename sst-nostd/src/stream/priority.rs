@@ -4,7 +4,8 @@
 //! more than a step's worth of time, and depth costs no stack.
 
 use super::Streams;
-use super::flags::State;
+use super::flags::{Pending, State};
+use super::receipt::Fate;
 use super::row::StreamHandle;
 use super::tree::Tree;
 
@@ -40,8 +41,42 @@ impl Streams<'_> {
             return false;
         }
         row.wanted_priority = priority;
-        self.owe(tree, stream, super::flags::Pending::PRIORITY);
+        self.owe(tree, stream, Pending::PRIORITY);
         true
+    }
+
+    /// Whether the peer's requests for another priority are not heeded.
+    pub fn fix_priority(&mut self, stream: StreamHandle, is_fixed: bool) -> bool {
+        let Some(row) = self.rows.get_mut(stream) else { return false };
+        if is_fixed {
+            row.state.set(State::PRIORITY_FIXED);
+        } else {
+            row.state.clear(State::PRIORITY_FIXED);
+        }
+        true
+    }
+
+    /// The peer asks for a priority.
+    pub(super) fn on_priority(&mut self, tree: &mut Tree, stream: StreamHandle, priority: i8) {
+        if self.rows.get(stream).is_some_and(|row| !row.state.has(State::PRIORITY_FIXED)) {
+            self.set_priority(tree, stream, Some(priority));
+        }
+    }
+
+    /// What became of a request of this host's. A newer one waited for that: else it could be
+    /// overtaken, and undone.
+    pub(super) fn on_priority_settled(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        fate: Fate,
+    ) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        row.state.clear(State::PRIORITY_SENT);
+        if fate == Fate::Lost {
+            row.pending.set(Pending::PRIORITY);
+        }
+        self.schedule(tree, stream);
     }
 
     /// Marks the priority of `stream` to be worked out again.

@@ -25,7 +25,18 @@ pub(super) const AFTER_OPEN: Pending = Pending::STOP
     .with(Pending::STREAM_BLOCKED)
     .with(Pending::PRIORITY);
 
+/// Frames that go before all data, whatever the priority of the stream that owes them: a limit
+/// or an end that waits behind this host's data would hold up the peer's.
+pub(super) const SMALL_FRAMES: Pending = AFTER_OPEN.with(Pending::RESET);
+/// The level of streams that owe such frames: above every priority.
+const URGENT_LEVEL: i32 = i8::MAX as i32 + 1;
+
 impl Row {
+    /// Whether it is scheduled for its small frames only.
+    pub(super) const fn is_urgent(&self) -> bool {
+        self.node.level() == URGENT_LEVEL
+    }
+
     /// Whether the peer is known to know the stream.
     pub(super) const fn is_known(&self) -> bool {
         !self.state.has(State::LOCAL) || self.state.has(State::OPENED)
@@ -36,6 +47,9 @@ impl Row {
         let mut pending = self.pending;
         if !self.is_known() {
             pending.clear(AFTER_OPEN);
+        }
+        if self.state.has(State::PRIORITY_SENT) {
+            pending.clear(Pending::PRIORITY);
         }
         // A FIN goes out with, or after, the last position.
         if self.sending.next < self.sending.written {
@@ -78,22 +92,56 @@ impl Streams<'_> {
             return;
         }
         let index = stream.index();
+        let Some(row) = self.rows.at(index) else { return };
+        let is_urgent = row.sendable().has_any(SMALL_FRAMES);
+        let (was_urgent, tick) = (row.is_urgent(), row.node.tick());
+        let mut turn = None;
         if tree.ready.is_member(&self.rows, index) {
-            if work != Work::Ready || !self.is_blocked(tree, stream) {
+            let was_blocked = self.is_blocked(tree, stream);
+            if work != Work::Ready || !(was_blocked || is_urgent && !was_urgent) {
                 return;
             }
+            // Who has a small frame to send does not lose its turn for it.
+            turn = Some(tick).filter(|_| !was_blocked);
             self.unschedule(tree, stream);
         }
+        self.schedule_in_turn(tree, stream, work, turn);
+    }
+
+    /// Puts `stream` among those it belongs to by its work: in the turn that it had, or last of
+    /// its level.
+    fn schedule_in_turn(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        work: Work,
+        turn: Option<u64>,
+    ) {
+        let index = stream.index();
         let Some(row) = self.rows.at_mut(index) else { return };
         row.state.clear(State::CREDIT_BLOCKED);
         if work == Work::NeedsCredit {
             row.state.set(State::CREDIT_BLOCKED);
             tree.on_blocked();
         }
-        let level = i32::from(row.priority);
-        tree.tick = tree.tick.wrapping_add(1);
+        let is_urgent = row.sendable().has_any(SMALL_FRAMES);
+        let level = if is_urgent { URGENT_LEVEL } else { i32::from(row.priority) };
+        let turn = turn.unwrap_or_else(|| {
+            tree.tick = tree.tick.wrapping_add(1);
+            tree.tick
+        });
         let root = if work == Work::Ready { &mut tree.ready } else { &mut tree.blocked };
-        root.push(&mut self.rows, index, level, tree.tick);
+        root.push(&mut self.rows, index, level, turn);
+    }
+
+    /// The first of those ready has sent its small frames: its data wait for their turn.
+    pub(super) fn calm(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let Some(turn) = self.rows.get(stream).map(|row| row.node.tick()) else { return };
+        self.unschedule(tree, stream);
+        match self.work(tree, stream) {
+            Work::Idle => {}
+            work => self.schedule_in_turn(tree, stream, work, Some(turn)),
+        }
     }
 
     /// Takes `stream` out of whichever heap it is in.

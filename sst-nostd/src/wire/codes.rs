@@ -122,6 +122,13 @@ impl StreamCode {
         Self(code as u64)
     }
 
+    /// The application's code nearest to this number: those above 2^32 - 1 are not the
+    /// application's.
+    #[must_use]
+    pub const fn application_nearest(number: u64) -> Self {
+        if number < Self::TRANSPORT { Self(number) } else { Self(Self::TRANSPORT - 1) }
+    }
+
     /// The code with this number on the wire.
     #[must_use]
     pub const fn new(number: u64) -> Self {
@@ -203,6 +210,15 @@ mod tests {
         assert_eq!(TransportCode::new(20).name(), None);
         let text = format!("{} {}", TransportCode::SHUTDOWN, TransportCode::new(20));
         assert_eq!(text, "SHUTDOWN code 20");
+    }
+
+    // Spec: R-11.2-2.
+    #[test]
+    fn an_application_s_code_is_never_taken_for_one_of_the_transport_s() {
+        for (number, code) in [(0, 0), (7, 7), ((1 << 32) - 1, u32::MAX), (1 << 32, u32::MAX)] {
+            assert_eq!(StreamCode::application_nearest(number), StreamCode::application(code));
+        }
+        assert_eq!(StreamCode::application_nearest(u64::MAX).as_application(), Some(u32::MAX));
     }
 
     // Spec: R-11.2-1.

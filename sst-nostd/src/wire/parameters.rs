@@ -265,6 +265,29 @@ pub fn channel_in(list: &[u8]) -> Option<ChannelId> {
     None
 }
 
+/// What stands behind the list: early frames, in the INIT of an IK negotiation. The list is one
+/// that parses.
+#[must_use]
+pub fn early_in(list: &[u8]) -> &[u8] {
+    let mut reader = Reader::new(list);
+    for _ in 0..=MAX_ENTRIES {
+        match reader.varint() {
+            Ok(END) => return reader.rest(),
+            Ok(_) if reader.varint_bytes().is_ok() => {}
+            _ => break,
+        }
+    }
+    &[]
+}
+
+/// Puts the end of the list, behind which early frames stand.
+///
+/// # Errors
+/// [`Full`]; nothing was put.
+pub fn put_end(writer: &mut Writer<'_>) -> Result<(), Full> {
+    writer.put_varint(END)
+}
+
 /// Cipher suites, the one liked best first. Never empty; numbers that we do not know are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Suites {

@@ -1,11 +1,16 @@
 //! Key updates and key limits.
 
+use core::cell::Cell;
+
 use serde_json::Value;
 
-use super::super::keys::SendKeys;
+use super::super::keys::{ReceiveKeys, SealedParts, SendKeys};
 use super::super::*;
 use super::pair::{CLEAN, Faults, Pair, Random};
 use super::{ROUGH, assert_all_arrived};
+use crate::crypto::{
+    AgreeError, ChaCha, InsecureFixedRng, KeyPair, RandomError, RustCrypto, SharedSecret,
+};
 
 fn limited(sealed_packets: u64) -> ChannelConfig {
     let limits =
@@ -228,4 +233,63 @@ fn an_epoch_ends_at_its_limit_and_not_before() {
     let at = |seconds: u64| Instant::from_micros(micros + seconds * 1_000_000);
     assert!(!channel.send_keys.wants_update(&limits, at(119)));
     assert!(channel.send_keys.wants_update(&limits, at(120)));
+}
+
+/// Counts the keys it is given.
+struct Counting {
+    inner: RustCrypto<InsecureFixedRng>,
+    keys: Cell<u32>,
+}
+
+impl Crypto for Counting {
+    type Aead = ChaCha;
+
+    fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
+        self.inner.random(out)
+    }
+
+    fn public_key(&self, secret: &[u8; 32]) -> [u8; 32] {
+        self.inner.public_key(secret)
+    }
+
+    fn agree(&self, secret: &[u8; 32], public: &[u8; 32]) -> Result<SharedSecret, AgreeError> {
+        self.inner.agree(secret, public)
+    }
+
+    fn aead(&self, suite: Suite, key: &[u8; 32]) -> Option<ChaCha> {
+        self.keys.set(self.keys.get() + 1);
+        self.inner.aead(suite, key)
+    }
+
+    fn supports(&self, suite: Suite) -> bool {
+        self.inner.supports(suite)
+    }
+}
+
+// Spec: R-6.8-8.
+#[test]
+fn the_next_key_is_made_once_however_many_packets_claim_it() {
+    let inner = RustCrypto::new(InsecureFixedRng::new(1));
+    let crypto = Counting { inner, keys: Cell::new(0) };
+    let suite = Suite::ChaCha20Poly1305;
+    let secrets = ChannelSecrets::from_split(&[1; 32], &[2; 32], suite);
+    let mut keys = ReceiveKeys::new(&crypto, &secrets).unwrap();
+    let before = crypto.keys.get();
+    for number in 1000..1100 {
+        let packet = SealedParts { number, phase: true, header: &[], tag: [0; 16] };
+        assert!(keys.open(&crypto, &packet, &mut [0; 20], &KeyLimits::of(suite)).is_err());
+    }
+    assert_eq!((crypto.keys.get(), keys.epoch()), (before + 1, 0));
+}
+
+// Spec: R-6.2-2.
+#[test]
+fn whatever_holds_a_secret_erases_it_in_the_end() {
+    use core::mem::needs_drop;
+    assert!(needs_drop::<KeyPair>() && needs_drop::<SharedSecret>());
+    assert!(needs_drop::<crate::noise::Handshake>() && needs_drop::<crate::noise::Split>());
+    assert!(needs_drop::<ChannelSecrets>() && needs_drop::<KeyEpoch>());
+    assert!(needs_drop::<SendKeys<ChaCha>>() && needs_drop::<ReceiveKeys<ChaCha>>());
+    assert!(needs_drop::<crate::negotiation::ResetKey>());
+    assert!(needs_drop::<crate::negotiation::CookieJar>());
 }

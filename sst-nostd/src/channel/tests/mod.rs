@@ -221,7 +221,7 @@ fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
     assert_eq!(side.fates.get(&77), Some(&(1, 0)));
 }
 
-// Spec: R-6.11-3.
+// Spec: R-6.11-3, R-6.11-4.
 #[test]
 fn silence_expires_the_channel_and_keep_alives_prevent_it() {
     let config =

@@ -47,6 +47,7 @@ fn a_higher_level_goes_first_and_lower_ones_wait() {
     assert_eq!(order(&mut pair, 9), [b, c, a]);
 }
 
+// Spec: R-7.8-2.
 #[test]
 fn one_level_takes_turns_or_runs_to_completion() {
     let (mut pair, streams) = three(CONFIG);
@@ -128,4 +129,75 @@ fn a_stream_without_session_credit_does_not_hold_up_what_needs_none() {
         got += pair.read(1, far, 5000).map_or(0, |bytes| bytes.len());
         pair.run();
     }
+}
+
+// Spec: R-7.8-5.
+#[test]
+fn requests_for_a_priority_arrive_in_order_and_may_be_refused() {
+    let mut pair = Pair::new(1);
+    let (one, two) = pair.join();
+    let ask = |pair: &mut Pair, priority| {
+        let End { streams, tree } = &mut pair.ends[1];
+        assert!(streams.request_priority(tree, two, priority));
+        pair.send(1)
+    };
+    assert!(ask(&mut pair, 5));
+    assert!(!ask(&mut pair, 9) && !ask(&mut pair, 7), "the first is under way");
+    pair.run();
+    assert_eq!(pair.ends[0].info(one).priority, 7);
+    // One that is lost is asked for as it is wished now.
+    assert!(ask(&mut pair, 1));
+    let End { streams, tree } = &mut pair.ends[1];
+    assert!(streams.request_priority(tree, two, 2));
+    pair.air.clear();
+    let receipt = Receipt::Priority(two);
+    let End { streams, tree } = &mut pair.ends[1];
+    streams.on_receipt(tree, pair.now, receipt, Fate::Lost);
+    pair.run();
+    assert_eq!(pair.ends[0].info(one).priority, 2);
+    assert!(pair.ends[0].streams.fix_priority(one, true));
+    ask(&mut pair, 3);
+    pair.run();
+    assert_eq!(pair.ends[0].info(one).priority, 2);
+    pair.ends[0].streams.fix_priority(one, false);
+    ask(&mut pair, 4);
+    pair.run();
+    assert_eq!(pair.ends[0].info(one).priority, 4);
+}
+
+// Spec: R-7.8-1, R-7.8-6.
+#[test]
+fn limits_and_ends_go_before_all_data_and_data_by_priority() {
+    let (mut pair, [a, b, c]) = three(CONFIG);
+    let root = pair.ends[1].root();
+    let far = [(); 3].map(|()| pair.ends[1].accept(root));
+    pair.ends[1].write(far[1], &[2; 3000]);
+    pair.run();
+    let End { streams, tree } = &mut pair.ends[0];
+    streams.set_priority(tree, a, Some(50));
+    streams.set_priority(tree, b, Some(-50));
+    streams.set_priority(tree, c, Some(-50));
+    fill_all(&mut pair, &[a, b, c]);
+    // Reading gives credit back, and a stream of the lowest level is given up.
+    pair.read(0, b, 3000).unwrap();
+    pair.reset(0, c, 7);
+    let End { streams, tree } = &mut pair.ends[0];
+    let mut bytes = [0; 500];
+    let mut out = Writer::new(&mut bytes);
+    let mut receipts = vec![];
+    streams.fill(tree, pair.now, &mut out, true, |receipt| {
+        receipts.push(receipt);
+        true
+    });
+    let place = |is_it: &dyn Fn(&Receipt) -> bool| receipts.iter().position(is_it).unwrap();
+    let limit = place(&|receipt| *receipt == Receipt::StreamLimit(b));
+    let reset = place(&|receipt| matches!(receipt, Receipt::Reset { stream, .. } if *stream == c));
+    let of = |wanted| {
+        move |receipt: &Receipt| match receipt {
+            Receipt::Stream { stream, .. } => *stream == wanted,
+            _ => false,
+        }
+    };
+    let (first, second) = (place(&of(a)), place(&of(b)));
+    assert!(limit < first && reset < first && first < second, "{receipts:?}");
 }

@@ -163,6 +163,61 @@ fn letting_go_is_not_finishing() {
     assert_eq!(has(&packets, |frame| *frame == Frame::Stream(end)), 1);
 }
 
+// Spec: R-10.9-1.
+#[test]
+fn a_stream_given_up_at_birth_is_announced_and_then_stopped() {
+    let mut end = one();
+    let root = end.root();
+    let stream = end.open(root);
+    let End { streams, tree } = &mut end;
+    streams.release(tree, Instant::ZERO, stream);
+    let stop = Frame::Stop { id: ours(1), code: StreamCode::DROPPED };
+    let packets = end.speak(Some(Fate::Acked));
+    let is_reset = |frame: &Frame<'_>| match frame {
+        Frame::Reset(reset) => reset.open.is_some() && reset.final_position == 0,
+        _ => false,
+    };
+    assert_eq!((has(&packets, is_reset), has(&packets, |frame| *frame == stop)), (1, 0));
+    assert_eq!(has(&end.speak(None), |frame| *frame == stop), 1);
+}
+
+// Spec: R-7.11-3, R-13.7-4.
+#[test]
+fn frames_without_effect_leave_nothing_behind_however_many_come() {
+    let mut end = one();
+    end.hear_stream(opening(theirs(1), ROOT)).unwrap();
+    let root = end.root();
+    let stream = end.accept(root);
+    end.speak(Some(Fate::Acked));
+    let idle = std::format!("{:?}", end.streams.rows.get(stream).unwrap());
+    for _ in 0..10_000 {
+        end.hear_stream(data(theirs(1), 0, b"")).unwrap();
+        end.hear(Frame::StreamLimit { id: theirs(1), limit: 1 }).unwrap();
+        end.hear(Frame::SessionLimit { limit: 1 }).unwrap();
+        end.hear(Frame::ChildLimit { id: ROOT, limit: 1 }).unwrap();
+        end.hear(Frame::Priority { id: theirs(1), priority: 0 }).unwrap();
+    }
+    assert!(!end.streams.has_work(&end.tree));
+    // What is asked again and again is answered once.
+    for _ in 0..10_000 {
+        end.hear(Frame::StreamBlocked { id: theirs(1), at: 0 }).unwrap();
+        end.hear(Frame::SessionBlocked { at: 0 }).unwrap();
+        end.hear(Frame::ChildBlocked { id: ROOT, at: 0 }).unwrap();
+    }
+    let packets = end.speak(Some(Fate::Acked));
+    assert_eq!(packets.iter().flat_map(|packet| Frames::new(packet)).count(), 3);
+    let row = end.streams.rows.get(stream).unwrap();
+    assert_eq!(row.own_priority, Some(0));
+    assert_eq!(std::format!("{:?}", row.receiving), receiving_of(&idle));
+}
+
+/// The receiving half, out of the description of a row.
+fn receiving_of(row: &str) -> &str {
+    let from = row.find("Receiving {").unwrap();
+    let len = row[from..].find('}').unwrap() + 1;
+    &row[from..from + len]
+}
+
 // Spec: R-7.2-1, R-7.9-1, R-7.9-2.
 #[test]
 fn what_expires_is_reset_and_announced_if_nobody_heard_of_it() {

@@ -1,0 +1,109 @@
+//! A peer for tests that seals whatever it is told to, and opens what comes back.
+
+use std::vec;
+use std::vec::Vec;
+
+use crate::bytes::Writer;
+use crate::crypto::{Aead, Crypto, InsecureFixedRng, KeyPair, RustCrypto, kdf};
+use crate::id::{ChannelId, HostId};
+use crate::negotiation::{Call, Initiator, Ready};
+use crate::noise::Pattern;
+use crate::time::Instant;
+use crate::wire::{Frame, Parameters, SealedHeader};
+
+pub(super) struct RawPeer {
+    crypto: RustCrypto<InsecureFixedRng>,
+    statics: KeyPair,
+    initiator: Initiator,
+    ready: Option<Ready>,
+    pub(super) number: u64,
+}
+
+impl RawPeer {
+    /// One with the identity of that secret, about to dial `peer`.
+    pub(super) fn new(secret: u8, peer: HostId, pattern: Pattern, offer: &Parameters) -> Self {
+        let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(secret)));
+        let statics = KeyPair::from_secret(&crypto, &[secret; 32]);
+        let call = Call {
+            pattern,
+            statics: &statics,
+            peer: Some(peer).filter(|_| pattern != Pattern::Xx),
+            parameters: offer,
+            channel: ChannelId::new(0x7777_7777).unwrap(),
+            ephemeral: &[secret ^ 0x55; 32],
+        };
+        let initiator = Initiator::new(&crypto, Instant::ZERO, &call).unwrap();
+        Self { crypto, statics, initiator, ready: None, number: 1 }
+    }
+
+    pub(super) fn id(&self) -> HostId {
+        HostId::new(*self.statics.public())
+    }
+
+    pub(super) fn init(&mut self) -> Vec<u8> {
+        let mut out = vec![0; 1200];
+        let len = self.initiator.write_init(Instant::ZERO, &mut out).unwrap();
+        out.truncate(len);
+        out
+    }
+
+    /// Takes the REPLY, and makes FINISH with that payload; empty in IK.
+    pub(super) fn finish(&mut self, reply: &[u8], payload: &[u8]) -> Vec<u8> {
+        self.initiator.handle_reply(&self.crypto, Instant::ZERO, reply).unwrap();
+        let mut out = vec![0; 1200];
+        let (ready, len) = self.initiator.finish(&self.crypto, payload, &mut out).unwrap();
+        self.ready = Some(ready);
+        out.truncate(len);
+        out
+    }
+
+    /// A sealed packet with that payload.
+    pub(super) fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
+        let ready = self.ready.as_ref().unwrap();
+        let header = SealedHeader::new(false, ready.peer_channel, self.number, self.number);
+        let mut packet = vec![0; header.encoded_len()];
+        header.encode(&mut Writer::new(&mut packet)).unwrap();
+        let mut body = payload.to_vec();
+        let (aead, nonce) = self.keys(&ready.split.initiator_to_responder, self.number);
+        let tag = aead.seal(&nonce, &packet, &mut body).unwrap();
+        self.number += 1;
+        packet.extend_from_slice(&body);
+        packet.extend_from_slice(&tag);
+        packet
+    }
+
+    /// What a sealed packet of the host holds.
+    pub(super) fn open(&self, packet: &[u8]) -> Vec<u8> {
+        let ready = self.ready.as_ref().unwrap();
+        let header = SealedHeader::parse(packet).unwrap();
+        assert_eq!(header.channel, ready.channel);
+        let (aead, nonce) = self.keys(&ready.split.responder_to_initiator, header.widen(0));
+        let (head, sealed) = packet.split_at(header.encoded_len());
+        let (body, tag) = sealed.split_last_chunk().unwrap();
+        let mut body = body.to_vec();
+        aead.open(&nonce, head, &mut body, tag).expect("opens");
+        body
+    }
+
+    fn keys(&self, split: &[u8; 32], number: u64) -> (impl Aead + use<>, [u8; 12]) {
+        let suite = self.ready.as_ref().unwrap().suite;
+        let secret = kdf::expand_label(split, b"sst secret", &[u8::from(suite)]);
+        let key = kdf::expand_label(&secret, b"sst key", b"");
+        let iv = kdf::expand_label(&secret, b"sst iv", b"");
+        let mut nonce: [u8; 12] = iv[..12].try_into().unwrap();
+        for (byte, part) in nonce[4..].iter_mut().zip(number.to_be_bytes()) {
+            *byte ^= part;
+        }
+        (self.crypto.aead(suite, &key).unwrap(), nonce)
+    }
+}
+
+/// The frames, one after the other.
+pub(super) fn payload(frames: &[Frame<'_>]) -> Vec<u8> {
+    let mut out = vec![0; 4000];
+    let mut writer = Writer::new(&mut out);
+    for frame in frames {
+        frame.encode(&mut writer).unwrap();
+    }
+    writer.written().to_vec()
+}

@@ -1,0 +1,36 @@
+//! Dialling where nobody listens yet.
+
+mod two_hosts;
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use sst_std::Identity;
+use two_hosts::{endpoint, timed};
+
+// Spec: R-5.10-4.
+#[tokio::test]
+async fn a_port_that_is_closed_ends_neither_a_dial_nor_a_session() {
+    timed(async {
+        // The system answers packets to a port without a socket by an ICMP error.
+        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let identity = Identity::generate().unwrap();
+        let id = identity.id();
+        let near = endpoint(|_| ()).await;
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            let listening = endpoint(|config| {
+                config.identity = identity;
+                config.bind = vec![address];
+                config.accept = true;
+            });
+            listening.await
+        };
+        let (session, far) = tokio::join!(near.connect_to(Some(id), address), late);
+        let session = session.expect("the dial went on");
+        let other = far.accept().await.expect("a session");
+        assert_eq!(other.peer_id(), near.id());
+        drop(session);
+    })
+    .await;
+}
