@@ -155,12 +155,12 @@ fn exchange(net: &mut Network, root: StreamHandle) {
         let (host, now) = net.host(node);
         match (node, event) {
             (1, StreamEvent::Child) => served = host.accept_substream(now, of),
-            (1, StreamEvent::Readable) if Some(of) == served => {
-                if host.read(now, of, &mut buffer) == Ok(9) {
-                    assert_eq!(host.write(now, of, &[7; 1000]), Ok(1000));
-                    host.finish(now, of).expect("finishes");
-                    host.release(now, of);
-                }
+            (1, StreamEvent::Readable)
+                if Some(of) == served && host.read(now, of, &mut buffer) == Ok(9) =>
+            {
+                assert_eq!(host.write(now, of, &[7; 1000]), Ok(1000));
+                host.finish(now, of).expect("finishes");
+                host.release(now, of);
             }
             (0, StreamEvent::Readable) if of == stream => {
                 while let Ok(len) = host.read(now, of, &mut buffer) {

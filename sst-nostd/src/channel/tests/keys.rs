@@ -6,11 +6,9 @@ use serde_json::Value;
 
 use super::super::keys::{ReceiveKeys, SealedParts, SendKeys};
 use super::super::*;
-use super::pair::{CLEAN, Faults, Pair, Random};
+use super::pair::{CLEAN, Faults, NoRandom, Pair, Random};
 use super::{ROUGH, assert_all_arrived};
-use crate::crypto::{
-    AgreeError, ChaCha, InsecureFixedRng, KeyPair, RandomError, RustCrypto, SharedSecret,
-};
+use crate::crypto::{AgreeError, ChaCha, KeyPair, RandomError, RustCrypto, SharedSecret};
 
 fn limited(sealed_packets: u64) -> ChannelConfig {
     let limits =
@@ -237,7 +235,7 @@ fn an_epoch_ends_at_its_limit_and_not_before() {
 
 /// Counts the keys it is given.
 struct Counting {
-    inner: RustCrypto<InsecureFixedRng>,
+    inner: RustCrypto<NoRandom>,
     keys: Cell<u32>,
 }
 
@@ -269,7 +267,7 @@ impl Crypto for Counting {
 // Spec: R-6.8-8.
 #[test]
 fn the_next_key_is_made_once_however_many_packets_claim_it() {
-    let inner = RustCrypto::new(InsecureFixedRng::new(1));
+    let inner = RustCrypto::new(NoRandom);
     let crypto = Counting { inner, keys: Cell::new(0) };
     let suite = Suite::ChaCha20Poly1305;
     let secrets = ChannelSecrets::from_split(&[1; 32], &[2; 32], suite);
