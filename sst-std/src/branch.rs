@@ -230,18 +230,24 @@ impl Branch {
     /// Ends this host's sending at once; what is not delivered is lost. `code` is at most
     /// 2^32 - 1, which stands for larger ones, too.
     pub fn reset(&self, code: u64) {
-        let handle = self.stream.handle;
-        self.stream.session.shared.act(|inner, now| {
-            inner.host.reset(now, handle, StreamCode::application_nearest(code));
-        });
+        self.reset_as(StreamCode::application_nearest(code));
     }
 
     /// Tells the peer that nothing more will be read here. `code` as in [`reset`](Self::reset).
     pub fn stop(&self, code: u64) {
+        self.stop_as(StreamCode::application_nearest(code));
+    }
+
+    /// [`reset`](Self::reset) with a code that may be the transport's.
+    pub(crate) fn reset_as(&self, code: StreamCode) {
         let handle = self.stream.handle;
-        self.stream.session.shared.act(|inner, now| {
-            inner.host.stop(now, handle, StreamCode::application_nearest(code));
-        });
+        self.stream.session.shared.act(|inner, now| inner.host.reset(now, handle, code));
+    }
+
+    /// [`stop`](Self::stop) with a code that may be the transport's.
+    pub(crate) fn stop_as(&self, code: StreamCode) {
+        let handle = self.stream.handle;
+        self.stream.session.shared.act(|inner, now| inner.host.stop(now, handle, code));
     }
 
     /// Numbers about the stream; `None` once it is gone.

@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use sst_nostd::stream as core;
+use sst_nostd::wire::StreamCode;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::branch::Branch;
-use crate::error::{CODE_DROPPED, ReadError};
+use crate::error::ReadError;
 use crate::shared::Inner;
 use crate::waiters::Interest;
 
@@ -140,7 +141,7 @@ impl AsyncRead for ReadHalf {
 impl Drop for ReadHalf {
     fn drop(&mut self) {
         if !self.is_at_end {
-            self.branch.stop(CODE_DROPPED);
+            self.branch.stop_as(StreamCode::DROPPED);
         }
     }
 }

@@ -8,15 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sst_nostd::wire::StreamCode;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
 
 use crate::branch::OpenOptions;
-use crate::error::{
-    CODE_PROTOCOL_UNKNOWN, CODE_REFUSED, CODE_SERVICE_UNKNOWN, ReadError, ServiceError,
-    SessionClosed,
-};
+use crate::error::{ReadError, ServiceError, SessionClosed};
 use crate::session::Session;
 use crate::stream::Stream;
 
@@ -182,7 +180,7 @@ impl ServiceRequest {
 
     /// Says no.
     pub fn refuse(self) {
-        refuse(&self.stream, CODE_REFUSED);
+        refuse(&self.stream, StreamCode::REFUSED);
     }
 }
 
@@ -192,17 +190,17 @@ async fn answer(
     sender: mpsc::Sender<Box<ServiceRequest>>,
 ) {
     if !stream.info().is_some_and(|info| info.is_service) {
-        return refuse(&stream, CODE_REFUSED);
+        return refuse(&stream, StreamCode::REFUSED);
     }
     let request = match timeout(REQUEST_TIMEOUT, stream.read_record(MAX_REQUEST_LEN)).await {
         Ok(Ok(Some(request))) => request,
         Ok(Err(ReadError::RecordTooLong { .. }) | Ok(None)) | Err(_) => {
-            return refuse(&stream, CODE_REFUSED);
+            return refuse(&stream, StreamCode::REFUSED);
         }
         Ok(Err(_)) => return,
     };
     let Some([service, protocol]) = parse(&request) else {
-        return refuse(&stream, CODE_REFUSED);
+        return refuse(&stream, StreamCode::REFUSED);
     };
     debug!(service, protocol, "service requested");
     if (service, protocol) == LIST {
@@ -218,12 +216,12 @@ async fn answer(
 }
 
 /// The offer asked for, or the code that says why there is none.
-fn choose(offers: &[Offer], service: &str, protocol: &str) -> Result<Offer, u64> {
+fn choose(offers: &[Offer], service: &str, protocol: &str) -> Result<Offer, StreamCode> {
     let mut of_service = offers.iter().filter(|offer| offer.service == service).peekable();
     if of_service.peek().is_none() {
-        return Err(CODE_SERVICE_UNKNOWN);
+        return Err(StreamCode::SERVICE_UNKNOWN);
     }
-    of_service.find(|offer| offer.protocol == protocol).cloned().ok_or(CODE_PROTOCOL_UNKNOWN)
+    of_service.find(|offer| offer.protocol == protocol).cloned().ok_or(StreamCode::PROTOCOL_UNKNOWN)
 }
 
 async fn list(stream: &mut Stream, offers: &[Offer]) -> Result<(), crate::WriteError> {
@@ -233,9 +231,9 @@ async fn list(stream: &mut Stream, offers: &[Offer]) -> Result<(), crate::WriteE
     stream.finish().await
 }
 
-fn refuse(stream: &Stream, code: u64) {
-    stream.reset(code);
-    stream.stop(code);
+fn refuse(stream: &Stream, code: StreamCode) {
+    stream.branch().reset_as(code);
+    stream.branch().stop_as(code);
 }
 
 /// Texts, each after its length as the protocol's varint of one or two bytes.

@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use sst_nostd::stream::{self as core, SendState};
+use sst_nostd::wire::StreamCode;
 use tokio::io::AsyncWrite;
 
 use crate::branch::Branch;
-use crate::error::{CODE_DROPPED, WriteError};
+use crate::error::WriteError;
 use crate::shared::Inner;
 use crate::waiters::Interest;
 
@@ -152,7 +153,7 @@ impl AsyncWrite for WriteHalf {
 impl Drop for WriteHalf {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.branch.reset(CODE_DROPPED);
+            self.branch.reset_as(StreamCode::DROPPED);
         }
     }
 }
