@@ -68,7 +68,8 @@ enum What {
         #[arg(long, default_value_t = 1_000)]
         count: u64,
         /// How many at a time.
-        #[arg(long, default_value_t = 1, alias = "concurrent", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, default_value_t = 1, alias = "concurrent")]
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
         parallel: u64,
     },
     /// Round trips of one small record.
