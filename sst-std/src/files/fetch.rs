@@ -64,7 +64,7 @@ pub type Observer = Arc<dyn Fn(Progress) + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FetchOptions {
-    /// How many files at a time. Default: 16.
+    /// How many files at a time. Default: 64: each costs a stream, and waits for a round trip.
     pub jobs: usize,
     /// Who is told what happens. Default: no one.
     pub observer: Observer,
@@ -94,7 +94,7 @@ pub struct Summary {
 
 impl Default for FetchOptions {
     fn default() -> Self {
-        Self { jobs: 16, observer: Arc::new(|_| ()), is_synced: false }
+        Self { jobs: 64, observer: Arc::new(|_| ()), is_synced: false }
     }
 }
 

@@ -49,12 +49,11 @@ pub(super) struct Contest {
 /// A server; ended with this.
 struct Server(Child);
 
-const CONTESTANTS: [Contestant; 5] = [
-    Contestant { name: "sst", is_sst: true, get: "--jobs 16" },
-    Contestant { name: "TLS per file, 16 at a time", is_sst: false, get: "--jobs 16" },
+const CONTESTANTS: [Contestant; 4] = [
+    Contestant { name: "sst, 64 at a time", is_sst: true, get: "--jobs 64" },
     Contestant { name: "TLS per file, 64 at a time", is_sst: false, get: "--jobs 64" },
-    Contestant { name: "sst, every file synced", is_sst: true, get: "--jobs 16 --sync" },
-    Contestant { name: "TLS, every file synced", is_sst: false, get: "--jobs 16 --sync" },
+    Contestant { name: "sst, 16 at a time", is_sst: true, get: "--jobs 16" },
+    Contestant { name: "TLS per file, 16 at a time", is_sst: false, get: "--jobs 16" },
 ];
 
 impl Contest {
@@ -67,7 +66,7 @@ impl Contest {
         let from = self.root.join(tree);
         let (files, bytes) = size(&from)?;
         for round in 0..rounds {
-            for contestant in contestants(place) {
+            for contestant in CONTESTANTS {
                 let to = self.work.join("out");
                 if to.exists() {
                     fs::remove_dir_all(&to).map_err(|error| format!("out: {error}"))?;
@@ -166,11 +165,6 @@ impl Drop for Server {
 }
 
 /// On the wire, which is slower than the disk, waiting for the disk would change nothing.
-fn contestants(place: Place) -> impl Iterator<Item = Contestant> {
-    let count = if place == Place::Lossy { 3 } else { CONTESTANTS.len() };
-    CONTESTANTS.into_iter().take(count)
-}
-
 fn shell(line: &str) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("exec {line}")).stdin(Stdio::null());

@@ -34,7 +34,7 @@ pub(crate) struct Get {
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     /// How many files at a time.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 64)]
     jobs: usize,
     /// Wait for the disk before small files get their names, too, not only large ones.
     #[arg(long)]
