@@ -41,7 +41,7 @@ pub(crate) struct Options {
     /// Seconds of silence after which a session ends; 0 for never.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30.0)]
     idle_timeout: f64,
-    /// Seconds to wait for a host to answer, at most 10.
+    /// Seconds to wait for a host to answer.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10.0)]
     connect_timeout: f64,
     /// DANGER: add the keys of packets to this file, to look into captured packets. Whoever has
