@@ -373,7 +373,7 @@ impl<C: Crypto> Channel<C> {
             let pto_from = self.flight.pto_from();
             self.flight.on_sent(now, &packet);
             if builder.kind == Kind::Probe && self.flight.pto.count() > 0 {
-                // The second probe of a timeout does not put off the next timeout.
+                // The later probes of a timeout do not put off the next timeout.
                 self.flight.set_pto_from(pto_from);
             }
             self.idle.on_sent(now);

@@ -44,7 +44,7 @@ fn a_little_loss_or_corruption_is_bearable() {
 #[test]
 fn random_loss_costs_a_tolerant_sender_little() {
     let medians = times_with_loss(Algorithm::Tolerant);
-    assert!(medians.iter().all(|median| *median <= 2600), "{medians:?}");
+    assert!(medians.iter().all(|median| *median <= 2200), "{medians:?}");
 }
 
 /// The medians of many transfers with 2 % of loss, loss in bursts, and corruption, in ms.
@@ -175,17 +175,14 @@ fn congestion_marks_slow_down_without_loss() {
 #[test]
 fn two_senders_share_a_bottleneck_fairly() {
     for algorithm in [Algorithm::Cubic, Algorithm::NewReno, Algorithm::Tolerant] {
-        let mut sum = 0;
         for seed in 1..=4 {
             let shares = share_a_bottleneck(seed, [algorithm; 2], 50);
             let (a, b) = (shares[0] as u128, shares[1] as u128);
             let jain = (a + b) * (a + b) * 1000 / (2 * (a * a + b * b));
             let used = (a + b) * 8 * 100 / (60 * 10_000_000);
             println!("{algorithm:?}: {a} and {b} bytes, Jain {jain} of 1000, {used} % used");
-            assert!(jain >= 900 && used >= 95);
-            sum += jain;
+            assert!(jain >= 950 && used >= 95);
         }
-        assert!(sum / 4 >= 950);
     }
 }
 

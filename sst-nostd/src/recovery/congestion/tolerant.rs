@@ -221,6 +221,21 @@ mod tests {
         controller
     }
 
+    /// Ten packets of a full window, without a sample.
+    fn acked(rtt: &Rtt, now: u64, sent: u64) -> Acked<'_> {
+        Acked {
+            now: at(now),
+            sent_at: at(sent),
+            bytes: 12_000,
+            in_flight_before: 1 << 20,
+            app_limited: false,
+            rtt,
+            rtt_sample: None,
+            largest_acked: 30,
+            next_packet_number: 40,
+        }
+    }
+
     fn loss(sent: u64, lost_packets: u64) -> Congestion {
         Congestion {
             now: at(sent + 40),
@@ -286,17 +301,7 @@ mod tests {
         let mut controller = after_rounds(30, 30);
         controller.on_congestion(&loss(1100, 1));
         let rtt = Rtt::new(Duration::from_millis(30));
-        let mut acked = Acked {
-            now: at(1150),
-            sent_at: at(1140),
-            bytes: 12_000,
-            in_flight_before: 1 << 20,
-            app_limited: false,
-            rtt: &rtt,
-            rtt_sample: None,
-            largest_acked: 30,
-            next_packet_number: 40,
-        };
+        let mut acked = acked(&rtt, 1150, 1140);
         controller.on_acked(&acked);
         assert_eq!(controller.window_bytes(), 120_000);
         acked.sent_at = at(1141);
@@ -310,17 +315,7 @@ mod tests {
         let mut controller = after_rounds(30, 30);
         controller.on_congestion(&loss(1_000_000, 1));
         let rtt = Rtt::new(Duration::from_millis(30));
-        let acked = Acked {
-            now: at(100),
-            sent_at: at(70),
-            bytes: 12_000,
-            in_flight_before: 1 << 20,
-            app_limited: false,
-            rtt: &rtt,
-            rtt_sample: None,
-            largest_acked: 30,
-            next_packet_number: 40,
-        };
+        let acked = acked(&rtt, 100, 70);
         controller.on_acked(&acked);
         controller.on_acked(&Acked { now: at(200), sent_at: at(150), ..acked });
         assert_eq!(controller.window_bytes(), 132_000);
