@@ -27,7 +27,8 @@ const MAX_ACK_ONLY: u32 = 32;
 /// The same where nothing of ours waits for an acknowledgement. Were a host that only receives
 /// never to ask, it would not notice that the peer lost it behind a NAT that changed its port: the
 /// question stays open then, and probes show the peer where this host is. More than one, or two
-/// such hosts would ask each other for ever.
+/// such hosts would ask each other for ever. A lull is asked about too (`Idle::lull_at`), but only
+/// after a second: without this, a NAT that changes its port each 85 ms is not survived.
 const MAX_ACK_ONLY_IDLE: u32 = 4;
 
 /// How far a packet's number may be ahead of the largest acknowledged one: beyond it, the four
