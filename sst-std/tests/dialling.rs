@@ -8,29 +8,37 @@ use std::time::Duration;
 use sst_std::Identity;
 use two_hosts::{endpoint, timed};
 
+/// Dials a port to which a host comes only after `wait`.
+async fn dial_early(wait: Duration, timeout: Duration) {
+    // The system answers packets to a port without a socket by an ICMP error.
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let identity = Identity::generate().unwrap();
+    let id = identity.id();
+    let near = endpoint(|config| config.connect_timeout = timeout).await;
+    let late = async {
+        tokio::time::sleep(wait).await;
+        let listening = endpoint(|config| {
+            config.identity = identity;
+            config.bind = vec![address];
+            config.accept = true;
+        });
+        listening.await
+    };
+    let (session, far) = tokio::join!(near.connect_to(Some(id), address), late);
+    let session = session.expect("the dial went on");
+    let other = far.accept().await.expect("a session");
+    assert_eq!(other.peer_id(), near.id());
+    drop(session);
+}
+
 // Spec: R-5.10-4.
 #[tokio::test]
 async fn a_port_that_is_closed_ends_neither_a_dial_nor_a_session() {
-    timed(async {
-        // The system answers packets to a port without a socket by an ICMP error.
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let identity = Identity::generate().unwrap();
-        let id = identity.id();
-        let near = endpoint(|_| ()).await;
-        let late = async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            let listening = endpoint(|config| {
-                config.identity = identity;
-                config.bind = vec![address];
-                config.accept = true;
-            });
-            listening.await
-        };
-        let (session, far) = tokio::join!(near.connect_to(Some(id), address), late);
-        let session = session.expect("the dial went on");
-        let other = far.accept().await.expect("a session");
-        assert_eq!(other.peer_id(), near.id());
-        drop(session);
-    })
-    .await;
+    timed(dial_early(Duration::from_millis(700), Duration::from_secs(10))).await;
+}
+
+// A negotiation lasts ten seconds at most.
+#[tokio::test]
+async fn a_longer_timeout_is_waited_for_by_another_negotiation() {
+    timed(dial_early(Duration::from_millis(10_500), Duration::from_secs(20))).await;
 }
