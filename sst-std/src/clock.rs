@@ -1,51 +1,63 @@
-//! [`Clock`]: between the system's monotonic clock and the core's microseconds.
+//! [`Clock`]: between a monotonic clock, the system's or the caller's, and the core's
+//! microseconds.
 
+use std::sync::Arc;
+#[cfg(feature = "net")]
 use std::time::Instant as StdInstant;
 
 use sst_nostd::time::{Duration, Instant};
 
-/// Tells the core's time: microseconds since the clock was made, plus one second so that "a
+/// The time since any moment, never going back.
+pub(crate) type Since = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Tells the core's time: microseconds since the clock's origin, plus one second so that "a
 /// little before now" exists from the start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    origin: StdInstant,
-}
+#[derive(Clone)]
+pub(crate) struct Clock(Since);
+
+const HEAD_START: Duration = Duration::from_secs(1);
 
 impl Clock {
-    const HEAD_START: Duration = Duration::from_secs(1);
-
+    /// The system's, from now on.
     #[allow(clippy::disallowed_methods, reason = "this is the face that supplies `now`")]
-    pub(crate) fn new() -> Self {
-        Self { origin: StdInstant::now() }
+    #[cfg(feature = "net")]
+    pub(crate) fn system() -> Self {
+        let origin = StdInstant::now();
+        Self(Arc::new(move || StdInstant::now().saturating_duration_since(origin)))
+    }
+
+    /// The caller's.
+    pub(crate) const fn given(since: Since) -> Self {
+        Self(since)
     }
 
     /// Now, in the core's terms.
-    #[allow(clippy::disallowed_methods, reason = "this is the face that supplies `now`")]
     pub(crate) fn now(&self) -> Instant {
-        let elapsed = StdInstant::now().saturating_duration_since(self.origin);
-        Instant::ZERO.after(Self::HEAD_START).after(elapsed)
+        Instant::ZERO.after(HEAD_START).after((self.0)())
     }
 
-    /// The system's name for a moment of the core; capped at a year from the origin, which is far
-    /// enough for a sleep and never overflows.
-    pub(crate) fn to_std(self, at: Instant) -> StdInstant {
-        const YEAR: Duration = Duration::from_secs(365 * 86_400);
-        let since = at.since(Instant::ZERO.after(Self::HEAD_START));
-        self.origin + since.min(YEAR)
+    /// A moment of the core as the time since the clock's origin.
+    pub(crate) fn since_origin(at: Instant) -> Duration {
+        at.since(Instant::ZERO.after(HEAD_START))
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "net"))]
 mod tests {
     use super::*;
 
     #[test]
     fn time_goes_forward_and_comes_back() {
-        let clock = Clock::new();
+        let clock = Clock::system();
         let (a, b) = (clock.now(), clock.now());
         assert!(a <= b && a >= Instant::from_micros(1_000_000));
-        let back = clock.to_std(a).saturating_duration_since(clock.origin);
-        assert_eq!(back.as_micros() as u64, a.as_micros() - 1_000_000);
-        assert!(clock.to_std(Instant::from_micros(u64::MAX)) > clock.origin);
+        assert_eq!(Clock::since_origin(a).as_micros() as u64, a.as_micros() - 1_000_000);
+    }
+
+    #[test]
+    fn a_given_clock_is_believed() {
+        let clock = Clock::given(Arc::new(|| Duration::from_millis(1_500)));
+        assert_eq!(clock.now(), Instant::from_micros(2_500_000));
+        assert_eq!(Clock::since_origin(clock.now()), Duration::from_millis(1_500));
     }
 }

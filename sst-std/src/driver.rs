@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use sst_nostd::channel::Path;
 use sst_nostd::recovery::ecn::Codepoint as Ecn;
-use sst_nostd::time::Instant;
+use sst_nostd::time::{Duration, Instant};
 use tokio::time::Sleep;
 use tracing::trace;
 
@@ -21,6 +21,8 @@ const MAX_PACKETS_IN: usize = 64;
 const MAX_BATCHES_OUT: usize = 16;
 /// The most that one UDP send carries, headers of either IP version considered.
 const OUTBOX_LEN: usize = 65_487;
+/// Far enough for a sleep, and never overflows.
+const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
 
 /// Owns the sockets; shares the host with the handles.
 pub(crate) struct Driver {
@@ -63,7 +65,7 @@ impl Driver {
             sockets,
             inbox: Inbox::new(),
             outbox,
-            sleep: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             sleeps_until: None,
             woken: Vec::new(),
         }
@@ -96,30 +98,14 @@ impl Driver {
         let now = self.shared.clock.now();
         let mut inner = self.shared.lock();
         inner.driver = Some(cx.waker().clone());
-        if inner.host.poll_timeout().is_some_and(|at| at <= now) {
-            inner.host.handle_timeout(now);
-        }
-        if inner.phase == Phase::Stopping {
-            for session in inner.unfinished_sessions() {
-                let _ = inner.host.shut_down(now, session, false);
-            }
-        }
-        // Before sending, because a refused session has something to be told; and after it,
-        // because sending makes room.
-        inner.drain_events(now, &mut self.woken);
+        inner.turn(now, &mut self.woken);
         let mut more = self.outbox.poll_transmit(cx, &self.sockets, &mut inner, now);
+        // Sending makes room, and that is news.
         if inner.drain_events(now, &mut self.woken) == Acted::Yes {
             more = More::Now;
         }
-        let due = inner.host.poll_timeout();
-        let phase = inner.phase;
-        if phase == Phase::Stopping {
-            inner.phase = Phase::Stopped;
-            self.woken.append(&mut inner.accepting);
-        }
-        if phase != Phase::Open {
-            self.woken.append(&mut inner.ending);
-        }
+        let due = inner.poll_timeout();
+        let phase = inner.end_if_stopping(&mut self.woken);
         drop(inner);
         for waker in self.woken.drain(..) {
             waker.wake();
@@ -137,7 +123,8 @@ impl Driver {
         }
         if self.sleeps_until != Some(due) {
             self.sleeps_until = Some(due);
-            self.sleep.as_mut().reset(self.shared.clock.to_std(due).into());
+            let until = tokio::time::Instant::now() + due.since(now).min(LONGEST_SLEEP);
+            self.sleep.as_mut().reset(until);
         }
         if self.sleep.as_mut().poll(cx).is_ready() {
             self.sleeps_until = None;
@@ -162,6 +149,17 @@ impl Future for Driver {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+}
+
+impl Drop for Driver {
+    /// The runtime ends: whoever waits for something hears of it.
+    fn drop(&mut self) {
+        let now = self.shared.clock.now();
+        self.shared.lock().abandon(now, &mut self.woken);
+        for waker in self.woken.drain(..) {
+            waker.wake();
+        }
     }
 }
 

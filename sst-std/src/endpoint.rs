@@ -1,27 +1,23 @@
-//! [`Endpoint`]: one identity on one or more UDP sockets.
+//! [`Endpoint`]: one identity, from which sessions are made.
 
 use std::future::poll_fn;
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
 use sst_nostd::channel::Path;
-use sst_nostd::host::{self, Dial, Host, Limits, SessionHandle, Storage};
+use sst_nostd::host::{self, Dial, Limits, SessionHandle};
 use sst_nostd::id::HostId;
 use sst_nostd::session::SessionState;
 use sst_nostd::time::Duration;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-use crate::clock::Clock;
+use crate::alarm::within;
 use crate::config::Config;
-use crate::crypto::AwsLc;
-use crate::driver::Driver;
 use crate::error::{BindError, By, ConnectError, SessionClosed};
 use crate::key_log::KeyLog;
 use crate::session::{Session, SessionRef};
 use crate::shared::{Lifeline, Phase, Shared};
-use crate::udp::Socket;
 use crate::url::Url;
 use crate::waiters;
 
@@ -40,33 +36,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Binds the sockets and starts the endpoint's task in the current tokio runtime.
-    ///
-    /// # Errors
-    /// [`BindError`].
-    ///
-    /// # Examples
-    /// ```
-    /// use sst_std::{Config, Endpoint, Identity};
-    ///
-    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let endpoint = Endpoint::bind(Config::new(Identity::generate()?)).await?;
-    /// println!("{} at {:?}", endpoint.id(), endpoint.local_addrs());
-    /// endpoint.close().await;
-    /// # Ok(()) }
-    /// ```
-    pub async fn bind(config: Config) -> Result<Self, BindError> {
-        let sockets = bind_all(&config.bind)?;
-        let local: Vec<_> = sockets.iter().map(Socket::local).collect();
-        let clock = Clock::new();
-        let storage = Storage::owned(&limits(&config));
-        let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
-        let host = Host::new(host_config(&config), storage, AwsLc::new(), clock.now())
-            .map_err(BindError::Config)?;
-        info!(id = ?host.id(), ?local, "endpoint started");
-        let shared = Arc::new(Shared::new(host, clock, local, config, key_log));
-        tokio::spawn(Driver::new(shared.clone(), sockets));
-        Ok(Self { lifeline: Arc::new(Lifeline(shared)) })
+    pub(crate) const fn new(lifeline: Arc<Lifeline>) -> Self {
+        Self { lifeline }
     }
 
     /// Starts a session with the host a URL names; looks up its address first.
@@ -103,7 +74,7 @@ impl Endpoint {
                 }
             }
         };
-        let answer = tokio::time::timeout(waited, attempts).await;
+        let answer = within(&self.lifeline.0, waited, attempts).await;
         answer.unwrap_or(Err(ConnectError::NoAnswer { address, waited }))
     }
 
@@ -182,7 +153,7 @@ impl Endpoint {
             }
             open
         });
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, all_over(shared, open)).await;
+        let _ = within(shared, CLOSE_TIMEOUT, all_over(shared, open)).await;
         shared.act(|inner, _| {
             if inner.phase != Phase::Stopped {
                 inner.phase = Phase::Stopping;
@@ -258,30 +229,7 @@ async fn all_over(shared: &Shared, mut sessions: Vec<SessionHandle>) {
     .await;
 }
 
-fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Socket>, BindError> {
-    let bind = |address: SocketAddr, dual_stack| {
-        Socket::bind(address, dual_stack).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => BindError::InUse { address },
-            _ => BindError::Io { address, source },
-        })
-    };
-    if addresses.is_empty() {
-        let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
-        let four = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
-        // A system without IPv6 is no reason to fail.
-        return bind(both, true).or_else(|_| bind(four, false)).map(|socket| vec![socket]);
-    }
-    let mut sockets: Vec<Socket> = Vec::with_capacity(addresses.len());
-    for (at, &address) in addresses.iter().enumerate() {
-        if addresses.iter().take(at).any(|other| other.ip() == address.ip()) {
-            return Err(BindError::SameIp { address });
-        }
-        sockets.push(bind(address, addresses.iter().all(SocketAddr::is_ipv6))?);
-    }
-    Ok(sockets)
-}
-
-fn host_config(config: &Config) -> host::Config {
+pub(crate) fn host_config(config: &Config) -> host::Config {
     let mut to = host::Config::large(*config.identity.secret());
     to.is_accepting = config.accept;
     to.answers_unknown = true;
@@ -298,11 +246,11 @@ fn host_config(config: &Config) -> host::Config {
     to
 }
 
-fn open_key_log(path: &std::path::Path) -> Result<KeyLog, BindError> {
-    warn!(path = %path.display(), "packet keys are written to a file: not for use in production");
-    KeyLog::open(path).map_err(|source| BindError::KeyLog { path: path.into(), source })
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits::of(config.max_sessions, config.max_streams, config.max_buffer_bytes)
 }
 
-fn limits(config: &Config) -> Limits {
-    Limits::of(config.max_sessions, config.max_streams, config.max_buffer_bytes)
+pub(crate) fn open_key_log(path: &std::path::Path) -> Result<KeyLog, BindError> {
+    warn!(path = %path.display(), "packet keys are written to a file: not for use in production");
+    KeyLog::open(path).map_err(|source| BindError::KeyLog { path: path.into(), source })
 }

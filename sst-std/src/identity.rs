@@ -9,7 +9,7 @@ use sst_nostd::crypto::{Crypto, KEY_LEN};
 use sst_nostd::id::HostId;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::crypto::AwsLc;
+use crate::crypto::Primitives;
 
 const BEGIN: &str = "-----BEGIN SST SECRET KEY-----";
 const END: &str = "-----END SST SECRET KEY-----";
@@ -82,14 +82,14 @@ impl Identity {
     /// [`IdentityError::Random`].
     pub fn generate() -> Result<Self, IdentityError> {
         let mut secret = Zeroizing::new([0; KEY_LEN]);
-        AwsLc::new().random(&mut *secret).map_err(|_| IdentityError::Random)?;
+        Primitives::new().random(&mut *secret).map_err(|_| IdentityError::Random)?;
         Ok(Self::from_secret(&secret))
     }
 
     /// The identity of a secret key: any 32 random bytes.
     #[must_use]
     pub fn from_secret(secret: &[u8; KEY_LEN]) -> Self {
-        Self { secret: *secret, id: HostId::new(AwsLc::new().public_key(secret)) }
+        Self { secret: *secret, id: HostId::new(Primitives::new().public_key(secret)) }
     }
 
     /// Reads a key file.
@@ -171,6 +171,42 @@ impl Identity {
         }
     }
 
+    /// The identity as text, as key files have it: its id and its secret. The text is erased from
+    /// memory when dropped; whoever has a copy is this host.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(256));
+        text.push_str(BEGIN);
+        text.push_str("\nid: ");
+        text.push_str(&self.id.to_string());
+        text.push_str("\nsecret: ");
+        for byte in &self.secret {
+            for nibble in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(u32::from(nibble), 16));
+            }
+        }
+        text.push('\n');
+        text.push_str(END);
+        text.push('\n');
+        text
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    ///
+    /// # Examples
+    /// ```
+    /// let identity = sst_std::Identity::generate()?;
+    /// let again = sst_std::Identity::from_text(&identity.to_text())?;
+    /// assert_eq!(again.id(), identity.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_text(text: &str) -> Result<Self, &'static str> {
+        parse(text)
+    }
+
     /// The public half: what peers know this host by.
     #[must_use]
     pub const fn id(&self) -> HostId {
@@ -189,20 +225,7 @@ impl Identity {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
-        let mut text = Zeroizing::new(String::with_capacity(256));
-        text.push_str(BEGIN);
-        text.push_str("\nid: ");
-        text.push_str(&self.id.to_string());
-        text.push_str("\nsecret: ");
-        for byte in &self.secret {
-            for nibble in [byte >> 4, byte & 15] {
-                text.extend(char::from_digit(u32::from(nibble), 16));
-            }
-        }
-        text.push('\n');
-        text.push_str(END);
-        text.push('\n');
-        file.write_all(text.as_bytes())?;
+        file.write_all(self.to_text().as_bytes())?;
         file.sync_all()
     }
 }

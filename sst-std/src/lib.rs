@@ -29,14 +29,19 @@
 //! # Ok(()) }
 //! ```
 
+mod alarm;
+#[cfg(feature = "net")]
+mod bind;
 mod branch;
+mod carrier;
 mod clock;
 mod config;
 mod crypto;
+#[cfg(feature = "net")]
 mod driver;
 mod endpoint;
 mod error;
-#[cfg(unix)]
+#[cfg(all(feature = "net", unix))]
 pub mod files;
 mod identity;
 mod key_log;
@@ -46,13 +51,16 @@ mod service;
 mod session;
 mod shared;
 mod stream;
+#[cfg(feature = "net")]
 mod udp;
 mod url;
 mod waiters;
 mod write_half;
 
 pub use branch::{Branch, DatagramForm, OpenOptions, StreamInfo};
+pub use carrier::{Carrier, Surroundings};
 pub use config::{Algorithm, Config, CookieMode};
+#[cfg(feature = "net")]
 pub use crypto::{AwsLc, AwsLcAead};
 pub use endpoint::{Endpoint, Stats};
 pub use error::{

@@ -1,7 +1,7 @@
 //! [`Listener`]: accepts the substreams a peer opens under one stream.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use crate::branch::Branch;
 use crate::error::SessionClosed;
@@ -25,10 +25,15 @@ impl Listener {
     ///
     /// Cancel-safe: a dropped future accepted nothing.
     pub async fn accept(&mut self) -> Option<Stream> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// [`accept`](Self::accept) as a poll function.
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Stream>> {
         let reference = &*self.parent.stream;
         let session = &reference.session;
-        let child = poll_fn(|cx| {
-            session.poll_stream(cx, reference.handle, Interest::Accept, |inner, now| {
+        session
+            .poll_stream(cx, reference.handle, Interest::Accept, |inner, now| {
                 match inner.host.accept_substream(now, reference.handle) {
                     Some(child) => Poll::Ready(Some(child)),
                     None if inner.is_closed(session.handle) => Poll::Ready(None),
@@ -36,9 +41,7 @@ impl Listener {
                     None => Poll::Pending,
                 }
             })
-        })
-        .await?;
-        Some(Stream::new(Branch::new(session.clone(), child, false)))
+            .map(|child| child.map(|child| Stream::new(Branch::new(session.clone(), child, false))))
     }
 
     /// Why nothing more comes, if that is because the session ended.

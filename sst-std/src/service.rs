@@ -5,16 +5,20 @@
 //! [`ServiceListener`] reads it, answers the service `sst` / `list` itself, and refuses what is
 //! not offered.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use sst_nostd::wire::StreamCode;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tracing::debug;
 
+use crate::alarm::within;
 use crate::branch::OpenOptions;
 use crate::error::{ReadError, ServiceError, SessionClosed};
+use crate::listener::Listener;
 use crate::session::Session;
 use crate::stream::Stream;
 
@@ -39,13 +43,18 @@ pub struct Offer {
     pub description: String,
 }
 
-/// The services offered in one session, and the requests for them as they come.
-#[derive(Debug)]
+/// The services offered in one session, and the requests for them as they come. Requests are read,
+/// and `sst` / `list` is answered, while someone waits in [`accept`](Self::accept).
 pub struct ServiceListener {
-    requests: mpsc::Receiver<Box<ServiceRequest>>,
+    listener: Listener,
+    offers: Arc<[Offer]>,
+    /// One for each request: one peer's slow request must not hold up the others.
+    answering: FuturesUnordered<Answering>,
+    has_ended: bool,
     session: Session,
-    task: tokio::task::JoinHandle<()>,
 }
+
+type Answering = Pin<Box<dyn Future<Output = Option<ServiceRequest>> + Send>>;
 
 /// A peer's request for a service that is offered.
 #[derive(Debug)]
@@ -129,18 +138,13 @@ impl Session {
     /// ```
     #[must_use]
     pub fn offer_services(&self, offers: Vec<Offer>) -> ServiceListener {
-        // Boxed, because the channel has room for 32 at once, always.
-        let (sender, requests) = mpsc::channel(BACKLOG as usize);
-        let offers: Arc<[Offer]> = offers.into();
-        let mut listener = self.listen(BACKLOG);
-        let task = tokio::spawn(async move {
-            while let Some(stream) = listener.accept().await {
-                let (offers, sender) = (offers.clone(), sender.clone());
-                // A task each: one peer's slow request must not hold up the others.
-                tokio::spawn(answer(stream, offers, sender));
-            }
-        });
-        ServiceListener { requests, session: self.clone(), task }
+        ServiceListener {
+            listener: self.listen(BACKLOG),
+            offers: offers.into(),
+            answering: FuturesUnordered::new(),
+            has_ended: false,
+            session: self.clone(),
+        }
     }
 }
 
@@ -149,7 +153,37 @@ impl ServiceListener {
     ///
     /// Cancel-safe.
     pub async fn accept(&mut self) -> Option<ServiceRequest> {
-        self.requests.recv().await.map(|request| *request)
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// [`accept`](Self::accept) as a poll function.
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<ServiceRequest>> {
+        loop {
+            let accepted = self.poll_stream(cx);
+            match self.answering.poll_next_unpin(cx) {
+                Poll::Ready(Some(Some(request))) => return Poll::Ready(Some(request)),
+                Poll::Ready(Some(None)) => continue,
+                Poll::Ready(None) if self.has_ended => return Poll::Ready(None),
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            if accepted.is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes in one stream, if there is room for its request.
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_ended || self.answering.len() >= BACKLOG as usize {
+            return Poll::Pending;
+        }
+        self.listener.poll_accept(cx).map(|stream| match stream {
+            Some(stream) => {
+                let (offers, session) = (self.offers.clone(), self.session.clone());
+                self.answering.push(Box::pin(answer(session, stream, offers)));
+            }
+            None => self.has_ended = true,
+        })
     }
 
     /// Why nothing more comes; `None` while the session lasts.
@@ -159,9 +193,9 @@ impl ServiceListener {
     }
 }
 
-impl Drop for ServiceListener {
-    fn drop(&mut self) {
-        self.task.abort();
+impl std::fmt::Debug for ServiceListener {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("ServiceListener").field("offers", &self.offers).finish_non_exhaustive()
     }
 }
 
@@ -184,35 +218,46 @@ impl ServiceRequest {
     }
 }
 
+/// Reads what one stream asks for; the request, if it is for the application.
 async fn answer(
+    session: Session,
     mut stream: Stream,
     offers: Arc<[Offer]>,
-    sender: mpsc::Sender<Box<ServiceRequest>>,
-) {
-    if !stream.info().is_some_and(|info| info.is_service) {
-        return refuse(&stream, StreamCode::REFUSED);
-    }
-    let request = match timeout(REQUEST_TIMEOUT, stream.read_record(MAX_REQUEST_LEN)).await {
-        Ok(Ok(Some(request))) => request,
-        Ok(Err(ReadError::RecordTooLong { .. }) | Ok(None)) | Err(_) => {
-            return refuse(&stream, StreamCode::REFUSED);
+) -> Option<ServiceRequest> {
+    match read_request(&session, &mut stream, &offers).await {
+        Ok(Some(offer)) => Some(ServiceRequest { offer, stream }),
+        Ok(None) => None,
+        Err(code) => {
+            refuse(&stream, code);
+            None
         }
-        Ok(Err(_)) => return,
+    }
+}
+
+/// The offer that is asked for; `None` if nothing is left to do; the code to refuse with.
+async fn read_request(
+    session: &Session,
+    stream: &mut Stream,
+    offers: &[Offer],
+) -> Result<Option<Offer>, StreamCode> {
+    if !stream.info().is_some_and(|info| info.is_service) {
+        return Err(StreamCode::REFUSED);
+    }
+    let shared = &session.reference().shared;
+    let request = match within(shared, REQUEST_TIMEOUT, stream.read_record(MAX_REQUEST_LEN)).await {
+        Some(Ok(Some(request))) => request,
+        Some(Err(ReadError::RecordTooLong { .. }) | Ok(None)) | None => {
+            return Err(StreamCode::REFUSED);
+        }
+        Some(Err(_)) => return Ok(None),
     };
-    let Some([service, protocol]) = parse(&request) else {
-        return refuse(&stream, StreamCode::REFUSED);
-    };
+    let [service, protocol] = parse(&request).ok_or(StreamCode::REFUSED)?;
     debug!(service, protocol, "service requested");
     if (service, protocol) == LIST {
-        let _ = list(&mut stream, &offers).await;
-        return;
+        let _ = list(stream, offers).await;
+        return Ok(None);
     }
-    match choose(&offers, service, protocol) {
-        Ok(offer) => {
-            let _ = sender.send(Box::new(ServiceRequest { offer, stream })).await;
-        }
-        Err(code) => refuse(&stream, code),
-    }
+    choose(offers, service, protocol).map(Some)
 }
 
 /// The offer asked for, or the code that says why there is none.

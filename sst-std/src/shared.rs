@@ -12,14 +12,15 @@ use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::CloseCause;
 use tracing::{debug, info};
 
+use crate::alarm::Alarms;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::AwsLc;
+use crate::crypto::Primitives;
 use crate::error::{By, Code, SessionClosed};
 use crate::key_log::KeyLog;
 use crate::waiters::{self, Interest, Slots};
 
-pub(crate) type StdHost = Host<'static, AwsLc>;
+pub(crate) type StdHost = Host<'static, Primitives>;
 
 /// What an endpoint, its driver, its sessions and its streams have in common.
 pub(crate) struct Shared {
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) accepting: Vec<Waker>,
     /// Tasks that wait for sessions to be over, or for the driver's end.
     pub(crate) ending: Vec<Waker>,
+    pub(crate) alarms: Alarms,
     pub(crate) driver: Option<Waker>,
     pub(crate) phase: Phase,
     allow: Option<Vec<HostId>>,
@@ -81,6 +83,7 @@ impl Shared {
             incoming: VecDeque::new(),
             accepting: Vec::new(),
             ending: Vec::new(),
+            alarms: Alarms::default(),
             driver: None,
             phase: Phase::Open,
             allow: config.allow,
@@ -139,6 +142,49 @@ impl Inner {
     /// Every session that is not over, held by someone or not.
     pub(crate) fn unfinished_sessions(&self) -> Vec<SessionHandle> {
         self.host.unfinished_sessions().collect()
+    }
+
+    /// Serves the timers that are due, and takes every event off the host. Tasks to wake go to
+    /// `woken`, for after the lock.
+    pub(crate) fn turn(&mut self, now: Instant, woken: &mut Vec<Waker>) {
+        if self.host.poll_timeout().is_some_and(|at| at <= now) {
+            self.host.handle_timeout(now);
+        }
+        self.alarms.ring(now, woken);
+        if self.phase == Phase::Stopping {
+            for session in self.unfinished_sessions() {
+                let _ = self.host.shut_down(now, session, false);
+            }
+        }
+        // Before sending, because a refused session has something to be told.
+        self.drain_events(now, woken);
+    }
+
+    /// When the next turn is due.
+    pub(crate) fn poll_timeout(&mut self) -> Option<Instant> {
+        [self.host.poll_timeout(), self.alarms.next()].into_iter().flatten().min()
+    }
+
+    /// What goes with the end of whoever drives the host; the phase as it was.
+    pub(crate) fn end_if_stopping(&mut self, woken: &mut Vec<Waker>) -> Phase {
+        let phase = self.phase;
+        if phase == Phase::Stopping {
+            self.phase = Phase::Stopped;
+            woken.append(&mut self.accepting);
+        }
+        if phase != Phase::Open {
+            woken.append(&mut self.ending);
+        }
+        phase
+    }
+
+    /// Nobody drives the host any more: every session ends, and everyone hears of it.
+    pub(crate) fn abandon(&mut self, now: Instant, woken: &mut Vec<Waker>) {
+        if self.phase != Phase::Stopped {
+            self.phase = Phase::Stopping;
+        }
+        self.turn(now, woken);
+        self.end_if_stopping(woken);
     }
 
     /// Takes every event off the host. Tasks to wake go to `woken`, for after the lock.

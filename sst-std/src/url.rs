@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use sst_nostd::id::{HostId, HostIdError};
@@ -73,10 +73,24 @@ impl Url {
     /// # Errors
     /// What the resolver said, or [`io::ErrorKind::NotFound`].
     pub async fn resolve(&self) -> io::Result<SocketAddr> {
+        if let Ok(address) = self.host.parse::<IpAddr>() {
+            return Ok(SocketAddr::new(address, self.port));
+        }
+        self.look_up().await
+    }
+
+    #[cfg(feature = "net")]
+    async fn look_up(&self) -> io::Result<SocketAddr> {
         let mut found = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
         found.next().ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("{} has no address", self.host))
         })
+    }
+
+    #[cfg(not(feature = "net"))]
+    async fn look_up(&self) -> io::Result<SocketAddr> {
+        let problem = format!("{} is a name, and here is nothing to look it up", self.host);
+        Err(io::Error::new(io::ErrorKind::Unsupported, problem))
     }
 
     /// Who must answer.

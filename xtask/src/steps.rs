@@ -52,6 +52,10 @@ pub(crate) fn test(report: &mut Report) {
     report.step("specification's examples in Python", python_examples);
     report.step("core on thumb", || on_target(THUMB, core_builds));
     report.step("core on wasm", || on_target(WASM, core_builds));
+    report.step("sst-std on wasm", || {
+        let words = format!("check -p sst-std --lib --no-default-features --target {WASM}");
+        on_target(WASM, |_| Call::cargo(&words).step())
+    });
     report.step("core's tests compile on wasm", || {
         let words = format!("check -p sst-nostd --tests --target {WASM}");
         on_target(WASM, |_| Call::cargo(&words).step())

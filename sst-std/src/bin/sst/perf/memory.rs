@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sst_nostd::host::Storage;
 use sst_nostd::stream::STREAM_BYTES;
-use sst_std::{AwsLc, Endpoint, Identity, Session, Url};
+use sst_std::{Endpoint, Identity, Session, Url};
 
 use super::client::{begin, connect, print};
 use super::serve::{IDLE, MEMORY};
@@ -41,7 +41,7 @@ pub(super) async fn run(
     }
     // The last one's answer comes after all were accepted.
     let with_streams = server_memory(&session).await?;
-    let session_rows = Storage::<'_, AwsLc>::SESSION_BYTES;
+    let session_rows = Storage::<'_, sst_std::AwsLc>::SESSION_BYTES;
     let of_session = each(empty, with_sessions, sessions, session_rows);
     let of_stream = each(with_sessions, with_streams, streams, STREAM_BYTES);
     print(

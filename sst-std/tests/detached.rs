@@ -1,0 +1,187 @@
+//! Endpoints without sockets: the caller carries the packets and tells the time.
+
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use sst_std::{
+    Carrier, Config, ConnectError, Endpoint, Identity, Offer, OpenOptions, Session, Surroundings,
+};
+
+/// Two hosts, ten milliseconds apart, in a time of their own.
+struct Pair {
+    now_micros: Arc<AtomicU64>,
+    hosts: [(SocketAddr, Carrier); 2],
+    /// Due time, to whom, from where.
+    flying: Vec<(u64, usize, SocketAddr, Vec<u8>)>,
+    /// Every packet that was sent.
+    log: Vec<Vec<u8>>,
+    is_cut: bool,
+}
+
+impl Pair {
+    const ONE_WAY_MICROS: u64 = 10_000;
+
+    fn new(seed: u64) -> (Self, Endpoint, Endpoint) {
+        let now_micros = Arc::new(AtomicU64::new(0));
+        let make = |host: u8| {
+            let mut config = Config::new(Identity::from_secret(&[host; 32]));
+            config.accept = true;
+            let now = now_micros.clone();
+            let surroundings = Surroundings {
+                clock: Arc::new(move || Duration::from_micros(now.load(Ordering::Relaxed))),
+                local: Vec::new(),
+                seed: Some(seed + u64::from(host)),
+            };
+            let (endpoint, carrier) = Endpoint::detached(config, surroundings).unwrap();
+            (endpoint, (SocketAddr::from(([10, 0, 0, host], 1)), carrier))
+        };
+        let ((one, first), (two, second)) = (make(1), make(2));
+        let hosts = [first, second];
+        let pair = Self { now_micros, hosts, flying: Vec::new(), log: Vec::new(), is_cut: false };
+        (pair, one, two)
+    }
+
+    fn now(&self) -> u64 {
+        self.now_micros.load(Ordering::Relaxed)
+    }
+
+    /// Lets things happen, in virtual time, until the work is done.
+    fn run<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            if let Some(answer) = self.step(work.as_mut()) {
+                return answer;
+            }
+        }
+    }
+
+    fn step<T>(&mut self, work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(answer) = work.poll(&mut cx) {
+            return Some(answer);
+        }
+        let is_busy = self.hosts.iter_mut().any(|(_, host)| host.poll_work(&mut cx).is_ready());
+        if !is_busy {
+            self.advance();
+        }
+        self.turn();
+        None
+    }
+
+    fn turn(&mut self) {
+        let arrives = self.now() + Self::ONE_WAY_MICROS;
+        for at in 0..2 {
+            let from = self.hosts[at].0;
+            self.hosts[at].1.turn();
+            let mut buffer = [0; 1_500];
+            while let Some((_, len)) = self.hosts[at].1.poll_transmit(&mut buffer) {
+                self.log.push(buffer[..len].to_vec());
+                if !self.is_cut {
+                    self.flying.push((arrives, 1 - at, from, buffer[..len].to_vec()));
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self) {
+        let timers = self.hosts.iter_mut().filter_map(|(_, host)| host.poll_timeout());
+        let timers = timers.map(|at| at.as_micros() as u64);
+        let next = timers.chain(self.flying.iter().map(|packet| packet.0)).min();
+        let now = next.expect("something is to come").max(self.now());
+        self.now_micros.store(now, Ordering::Relaxed);
+        let (due, later) = self.flying.drain(..).partition(|packet| packet.0 <= now);
+        self.flying = later;
+        let due: Vec<_> = due;
+        for (_, to, from, mut packet) in due {
+            self.hosts[to].1.handle_packet(from, &mut packet);
+        }
+    }
+}
+
+async fn meet(one: &Endpoint, two: &Endpoint) -> (Session, Session) {
+    let address = SocketAddr::from(([10, 0, 0, 2], 1));
+    let here = one.connect_to(Some(two.id()), address).await.unwrap();
+    (here, two.accept().await.unwrap())
+}
+
+/// A conversation: a record each way, and a close.
+async fn talk(one: Endpoint, two: Endpoint) {
+    let (here, there) = meet(&one, &two).await;
+    let mut stream = here.open_substream(OpenOptions::new()).await.unwrap();
+    stream.write_record(b"question").await.unwrap();
+    let mut child = there.listen(1).accept().await.unwrap();
+    assert_eq!(child.read_record(100).await.unwrap().unwrap(), b"question");
+    child.write_record(b"answer").await.unwrap();
+    assert_eq!(stream.read_record(100).await.unwrap().unwrap(), b"answer");
+    here.close(7, "done").await;
+    assert_eq!(there.closed().await.reason(), "done");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_packets_at_the_same_times() {
+    let played = |seed| {
+        let (mut pair, one, two) = Pair::new(seed);
+        pair.run(talk(one, two));
+        (pair.now(), pair.log)
+    };
+    let (took, packets) = played(1);
+    assert!((Pair::ONE_WAY_MICROS * 4..1_000_000).contains(&took), "{took}");
+    assert_eq!(played(1), (took, packets.clone()));
+    assert_ne!(played(2).1, packets);
+}
+
+#[test]
+fn nobody_there_is_noticed_in_the_time_of_the_clock() {
+    let (mut pair, one, two) = Pair::new(1);
+    pair.is_cut = true;
+    let address = SocketAddr::from(([10, 0, 0, 2], 1));
+    let refused = pair.run(one.connect_to(Some(two.id()), address));
+    assert!(matches!(refused, Err(ConnectError::NoAnswer { .. })), "{refused:?}");
+    assert!((9_900_000..10_200_000).contains(&pair.now()), "{}", pair.now());
+}
+
+#[test]
+fn services_are_listed_and_slow_requests_refused() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    let mut services = there.offer_services(vec![Offer::new("clock", "1", "tells the time")]);
+    let offers = {
+        let mut list = pin!(here.list_services());
+        let mut accept = pin!(services.accept());
+        pair.run(std::future::poll_fn(|cx| {
+            assert!(accept.as_mut().poll(cx).is_pending());
+            list.as_mut().poll(cx)
+        }))
+    };
+    assert_eq!(offers.unwrap(), [Offer::new("clock", "1", "tells the time")]);
+    // Not a service request: refused. One that is: told apart while the first is still there.
+    let mut plain = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+    let clock = pair.run(here.open_service("clock", "1")).unwrap();
+    let request = pair.run(services.accept()).unwrap();
+    assert_eq!(request.offer().service, "clock");
+    assert!(pair.run(plain.read_record(10)).is_err());
+    drop((clock, request));
+}
+
+#[test]
+fn an_endpoint_ends_with_its_last_handle_and_with_its_carrier() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    drop((one, here));
+    let closed = pair.run(there.closed());
+    assert!(pair.hosts[0].1.has_ended() && !pair.hosts[1].1.has_ended(), "{closed}");
+    let (pair, one, two) = {
+        let (mut pair, one, two) = Pair::new(2);
+        let (here, there) = pair.run(meet(&one, &two));
+        drop(there);
+        (pair, (one, here), two)
+    };
+    drop(pair);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(one.1.closed()).poll(&mut cx).is_ready());
+    assert!(matches!(pin!(two.accept()).poll(&mut cx), Poll::Ready(None)));
+}
