@@ -7,5 +7,6 @@ mod errors;
 mod foreign;
 mod interrupted;
 mod measurements;
+mod scenarios;
 mod tool;
 mod transfers;

@@ -13,6 +13,7 @@ mod progress;
 mod quantiles;
 mod relay;
 mod report;
+mod scenarios;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Verb {
     Ping(ping::Ping),
     /// Measure how fast it goes.
     Perf(perf::Perf),
+    /// Hold the conversations of docs/SCENARIOS.md with another implementation or language.
+    Scenarios(scenarios::Scenarios),
     /// Show what streams do: two hosts, a lossy link, a directory of files.
     Demo(demo::Demo),
 }
@@ -75,7 +78,8 @@ fn main() -> ExitCode {
 async fn run(options: &Options, verb: Verb) -> Result<(), Failure> {
     // A server is there until it is stopped; everything else is interrupted before it is done.
     let is_server = matches!(&verb, Verb::Serve(_) | Verb::Echo)
-        || matches!(&verb, Verb::Perf(perf) if perf.is_server());
+        || matches!(&verb, Verb::Perf(perf) if perf.is_server())
+        || matches!(&verb, Verb::Scenarios(scenarios) if scenarios.is_server());
     let work = work(options, verb);
     let done = tokio::select! {
         done = work => done,
@@ -99,6 +103,7 @@ async fn work(options: &Options, verb: Verb) -> Result<(), Failure> {
         Verb::Echo => echo::run(options).await,
         Verb::Ping(ping) => ping.run(options).await,
         Verb::Perf(perf) => perf.run(options).await,
+        Verb::Scenarios(scenarios) => scenarios.run(options).await,
         Verb::Demo(demo) => demo.run(options).await,
     }
 }
