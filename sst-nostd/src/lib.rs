@@ -42,4 +42,5 @@ pub mod sim;
 pub mod storage;
 pub mod stream;
 pub mod time;
+pub mod transcript;
 pub mod wire;

@@ -19,7 +19,7 @@ const HEIGHTS: &[&[&str]] = &[
     &["channel"],
     &["session"],
     &["host"],
-    &["sim"],
+    &["sim", "transcript"],
 ];
 
 /// Who imports whom among the modules of one folder, and where the first such line is.

@@ -6,6 +6,7 @@
 
 #[cfg(all(test, feature = "rustcrypto"))]
 pub(crate) mod fixtures;
+mod foretold;
 pub mod kdf;
 #[cfg(feature = "insecure-test-hooks")]
 mod null;
@@ -16,6 +17,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
+pub use foretold::Foretold;
 #[cfg(feature = "insecure-test-hooks")]
 pub use null::{InsecureFixedRng, InsecureNullAead, InsecureNullCrypto, insecure_checksum};
 #[cfg(feature = "rustcrypto")]

@@ -3,13 +3,10 @@
 
 #[cfg(feature = "net")]
 mod aws_lc;
-mod seeded;
 
 #[cfg(feature = "net")]
 pub use aws_lc::{AwsLc, AwsLcAead};
-use sst_nostd::crypto::{AgreeError, Crypto, KEY_LEN, RandomError, SharedSecret, Suite};
-
-use seeded::Seeded;
+use sst_nostd::crypto::{AgreeError, Crypto, Foretold, KEY_LEN, RandomError, SharedSecret, Suite};
 
 #[cfg(feature = "net")]
 type Provider = AwsLc;
@@ -20,7 +17,7 @@ type Provider = sst_nostd::crypto::RustCrypto<getrandom::SysRng>;
 pub(crate) struct Primitives {
     provider: Provider,
     /// Random bytes that come again with the same seed: for tests only.
-    seeded: Option<Seeded>,
+    seeded: Option<Foretold>,
 }
 
 impl Primitives {
@@ -31,7 +28,7 @@ impl Primitives {
 
     /// With randomness that whoever knows the seed knows, too: for tests only.
     pub(crate) fn foretold(seed: u64) -> Self {
-        Self { provider: provider(), seeded: Some(Seeded::new(seed)) }
+        Self { provider: provider(), seeded: Some(Foretold::new(seed)) }
     }
 }
 
@@ -99,5 +96,15 @@ mod tests {
         assert_ne!(draw(Primitives::new(), 32), draw(Primitives::new(), 32));
         let drawn = draw(Primitives::foretold(1), 80);
         assert_ne!(drawn[..40], drawn[40..], "the same bytes twice");
+    }
+
+    #[test]
+    fn this_build_holds_the_conversation_of_every_build() {
+        use sst_nostd::host::{Limits, Storage};
+        use sst_nostd::transcript::{DIGEST, digest};
+
+        let storage = || Storage::owned(&Limits::of(1, 8, 1 << 16));
+        let providers = [Primitives::new(), Primitives::new()];
+        assert_eq!(digest(providers, [storage(), storage()]), Ok(DIGEST));
     }
 }
