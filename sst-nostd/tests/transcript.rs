@@ -45,7 +45,7 @@ fn storage(buffer_bytes: u64) -> [Storage<'static, Scripted<Provider>>; 2] {
 
 fn recorded() -> Result<String, Stuck> {
     let mut text = String::from(
-        "# microseconds, who sends (C dials, A answers), packet; the script: sst-nostd/src/transcript.rs\n",
+        "# microseconds, who sends (C dials, A answers), packet; sst-nostd/src/transcript.rs\n",
     );
     play(providers(), storage(1 << 16), &mut |side, at, packet| {
         let who = if side == Side::Caller { 'C' } else { 'A' };
