@@ -1,6 +1,7 @@
-//! `cargo xtask bench tree`: a whole tree by `sst get`, and by a TLS connection per file.
+//! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and by a TLS connection per file.
 
 mod contest;
+pub(crate) mod paths;
 mod table;
 
 use std::path::{Path, PathBuf};

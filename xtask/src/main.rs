@@ -33,6 +33,8 @@ usage: cargo xtask COMMAND
   bench tree [OPTION VALUE]...
            a tree of files by `sst get`, and by a TLS connection each; over a lossy wire if root.
            --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
+  bench paths [--check | --write]
+           instructions of the core's hot paths (valgrind); compared with docs/BENCHMARKS.md
   help     this text
 
 environment of `test`:
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         ["spec"] => exit_code(spec::run()),
         ["size"] => exit_code(bare::size()),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
+        ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
         _ => {
             eprint!("cargo xtask: no such command: {}\n\n{HELP}", words.join(" "));
             ExitCode::from(2)
