@@ -110,6 +110,10 @@ impl<'a> Reader<'a> {
 
     /// Steps over the next bytes as long as they are `byte`.
     pub fn skip_all(&mut self, byte: u8) {
+        // Probes for larger packets are nearly all padding.
+        while let Some(rest) = self.rest.strip_prefix(&[byte; 16]) {
+            self.rest = rest;
+        }
         while let Some((first, rest)) = self.rest.split_first()
             && *first == byte
         {
