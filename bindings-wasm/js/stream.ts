@@ -1,0 +1,190 @@
+// SstStream: one stream of a session, for bytes or for records.
+
+import { SstBranch, type Waiting } from './branch.js';
+import type { Core, StreamFacts } from './core.js';
+import { CODE_DROPPED, SstError } from './errors.js';
+import { releaseWhenLost } from './lost.js';
+import { pulled, pulledBytes } from './web_streams.js';
+
+/** The longest record that is read unless a caller allows more, in bytes. */
+const MAX_RECORD_BYTES = 1 << 20;
+/** What `readable` asks for at a time, in bytes. */
+const CHUNK_BYTES = 65_536;
+
+/** A `WritableStream` whose urgency can be set, as in WebTransport. */
+export interface SstWritable extends WritableStream<Uint8Array> {
+  /** The stream's {@link SstBranch.sendOrder}. */
+  sendOrder: number | null;
+}
+
+/** How long a record may be, and a wait that can be given up. */
+export interface RecordOptions extends Waiting {
+  /** The longest record wanted, in bytes. Default: 1 MiB. */
+  maxBytes?: number;
+}
+
+/**
+ * A stream: bytes in order, both ways, with marks between records for those who want them; and
+ * children of its own.
+ *
+ * Use either the Web Streams (`readable`, `writable`, `records()`) or the methods (`read`, `write`,
+ * `readRecord`, `writeRecord`, `finish`). A stream is *finished* by `finish()` or `writable.close()`,
+ * whose promise resolves when the peer has everything; anything else that ends it, an error, an
+ * abort or being forgotten, *resets* it: the peer can always tell an end from an accident.
+ */
+export class SstStream extends SstBranch {
+  /** Its name in the session. */
+  readonly streamId: number;
+  /** The name of the stream it was opened under. */
+  readonly parentId: number;
+  /** It is one datagram: a single record, then the end. */
+  readonly isDatagram: boolean;
+  /** Its first record names a service. */
+  readonly isService: boolean;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  #writable: SstWritable | null = null;
+
+  /** @internal */
+  constructor(core: Core, facts: StreamFacts) {
+    super(core, facts.handle);
+    this.streamId = facts.streamId;
+    this.parentId = facts.parentId;
+    this.isDatagram = facts.isDatagram;
+    this.isService = facts.isService;
+    releaseWhenLost(this, core, facts.handle);
+  }
+
+  /** What the peer writes, as a byte stream. Cancelling it tells the peer to stop. */
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    this.#readable ??= pulledBytes(
+      (maxBytes, signal) => this.core.call('read', this.handle, [maxBytes], signal),
+      (reason) => this.stop(codeOf(reason)),
+      CHUNK_BYTES,
+    );
+    return this.#readable;
+  }
+
+  /**
+   * What this host writes. A write waits for the peer's credit; `close` resolves when the peer has
+   * everything; `abort` resets.
+   */
+  get writable(): SstWritable {
+    this.#writable ??= this.#makeWritable();
+    return this.#writable;
+  }
+
+  /** The records that the peer writes, as a stream. Cancelling it tells the peer to stop. */
+  records(options: Omit<RecordOptions, 'signal'> = {}): ReadableStream<Uint8Array> {
+    return pulled(
+      (signal) => this.readRecord({ ...options, signal }),
+      (reason) => this.stop(codeOf(reason)),
+    );
+  }
+
+  /**
+   * Reads what has come, at most `maxBytes`; waits if that is nothing. `null` at the end.
+   *
+   * @throws {@link SstError} `reset`, `ended`, `session-closed`
+   */
+  read(maxBytes = CHUNK_BYTES, { signal }: Waiting = {}): Promise<Uint8Array | null> {
+    return this.core.call('read', this.handle, [maxBytes], signal);
+  }
+
+  /**
+   * The next record: the bytes up to the next mark, or to the end. `null` at the end. An aborted
+   * wait loses nothing: what has come stays for the next call.
+   *
+   * @throws {@link SstError} `record-too-long` and what {@link read} throws
+   */
+  readRecord(options: RecordOptions = {}): Promise<Uint8Array | null> {
+    const { maxBytes = MAX_RECORD_BYTES, signal } = options;
+    return this.core.call('readRecord', this.handle, [maxBytes], signal);
+  }
+
+  /**
+   * Writes bytes, as fast as the peer's credit allows. Resolves with how many were taken: all of
+   * them, or fewer if `signal` ended the wait in between. If none were, it throws `signal.reason`.
+   *
+   * @throws {@link SstError} `stopped`, `expired`, `finished`, `ended`, `session-closed`
+   */
+  async write(bytes: Uint8Array, { signal }: Waiting = {}): Promise<number> {
+    let taken = 0;
+    while (taken < bytes.length) {
+      const rest = taken === 0 ? bytes : bytes.subarray(taken);
+      try {
+        taken += await this.core.call('write', this.handle, [rest], signal);
+      } catch (thrown) {
+        if (taken > 0 && signal?.aborted && !(thrown instanceof SstError)) break;
+        throw thrown;
+      }
+    }
+    return taken;
+  }
+
+  /**
+   * Writes a record: the bytes, and a mark after them. If `signal` ends the wait after a part was
+   * taken, only a reset can follow (`record-torn`): no torn record passes for a whole one.
+   *
+   * @throws {@link SstError} as {@link write}, and `record-torn`
+   */
+  async writeRecord(bytes: Uint8Array, { signal }: Waiting = {}): Promise<void> {
+    await this.core.call('writeRecord', this.handle, [bytes], signal);
+  }
+
+  /**
+   * Ends this direction, and waits until the peer has everything. The end stands even if `signal`
+   * ends the wait.
+   *
+   * @throws {@link SstError} as {@link write}
+   */
+  async finish({ signal }: Waiting = {}): Promise<void> {
+    await this.core.call('finish', this.handle, [], signal);
+  }
+
+  /** Ends this host's sending at once; what is not delivered is lost. `code`: 0 to 2^32 - 1. */
+  reset(code = 0): void {
+    this.core.tell('reset', this.handle, code);
+  }
+
+  /** Tells the peer that nothing more will be read here. `code`: 0 to 2^32 - 1. */
+  stop(code = 0): void {
+    this.core.tell('stop', this.handle, code);
+  }
+
+  /** Lets go of the stream now: unless it is finished and read to the end, that resets it. */
+  release(): void {
+    this.core.tell('release', this.handle);
+  }
+
+  /** Numbers about the stream; `null` once it is gone. */
+  getStats(options?: Waiting) {
+    return this.getStreamStats(options);
+  }
+
+  /** @internal */
+  protected override child(facts: StreamFacts): SstStream {
+    return new SstStream(this.core, facts);
+  }
+
+  #makeWritable(): SstWritable {
+    const writable = new WritableStream<Uint8Array>({
+      write: async (bytes, controller) => {
+        await this.write(bytes, { signal: controller.signal });
+      },
+      close: () => this.finish(),
+      abort: (reason) => this.reset(codeOf(reason)),
+    }) as SstWritable;
+    Object.defineProperty(writable, 'sendOrder', {
+      get: () => this.sendOrder,
+      set: (order: number | null) => { this.sendOrder = order; },
+    });
+    return writable;
+  }
+}
+
+/** The code that an abort's or cancel's reason carries, as in WebTransport; otherwise "dropped". */
+function codeOf(reason: unknown): number {
+  if (typeof reason === 'number') return reason;
+  const code = (reason as { streamErrorCode?: unknown } | null | undefined)?.streamErrorCode;
+  return typeof code === 'number' ? code : CODE_DROPPED;
+}
