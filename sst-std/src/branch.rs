@@ -238,6 +238,13 @@ impl Branch {
         self.stop_as(StreamCode::application_nearest(code));
     }
 
+    /// Says no to a stream that the peer opened: resets and stops it, with
+    /// [`CODE_REFUSED`](crate::CODE_REFUSED).
+    pub fn refuse(&self) {
+        self.reset_as(StreamCode::REFUSED);
+        self.stop_as(StreamCode::REFUSED);
+    }
+
     /// [`reset`](Self::reset) with a code that may be the transport's.
     pub(crate) fn reset_as(&self, code: StreamCode) {
         let handle = self.stream.handle;

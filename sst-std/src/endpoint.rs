@@ -239,6 +239,7 @@ pub(crate) fn host_config(config: &Config) -> host::Config {
     to.has_ecn = true;
     to.idle_timeout = config.idle_timeout;
     to.keep_alive = config.keep_alive;
+    to.max_packet_bytes = usize::from(config.max_packet_bytes);
     to.exports_keys = config.key_log.is_some();
     to.streams.root_children = config.root_child_credit;
     to.streams.children = config.child_credit;
