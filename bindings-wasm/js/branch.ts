@@ -1,7 +1,7 @@
 // SstBranch: what a session and every stream can do: have children and datagrams.
 
 import type {
-  Core, Handle, SstDatagramMode, SstDatagramOutcome, SstStreamStats, StreamFacts,
+  CallName, Calls, Core, Handle, SstDatagramMode, SstStreamStats, StreamFacts,
 } from './core.js';
 import type { SstStream } from './stream.js';
 import { pulled } from './web_streams.js';
@@ -30,12 +30,13 @@ export interface DatagramOptions extends Waiting {
   reliable?: boolean;
 }
 
-/** How a datagram was sent, and what became of it. */
+/** How a datagram was sent. */
 export interface DatagramReport {
-  /** In one packet, sent once; or as a short-lived substream, sent again until it arrives. */
+  /**
+   * `packet`: in one packet, sent once; it arrives or not. `substream`: too large for that, or the
+   * path loses much, or it is `reliable`: sent again until it arrives or its lifetime ends.
+   */
   readonly mode: SstDatagramMode;
-  /** Known later: at the latest when the session ends. Never rejects. */
-  readonly outcome: Promise<SstDatagramOutcome>;
 }
 
 /** Children that the peer opens, as they come. */
@@ -50,6 +51,9 @@ export interface SstDatagrams {
   readonly writable: WritableStream<Uint8Array>;
 }
 
+/** Those that wait for something: they are not forgotten meanwhile. */
+const busy = new Set<SstBranch>();
+
 /** How many children a peer may open ahead of those accepted, unless `listen` says otherwise. */
 const BACKLOG = 64;
 
@@ -63,6 +67,7 @@ export abstract class SstBranch {
   #incoming: ReadableStream<SstStream> | null = null;
   #datagrams: SstDatagrams | null = null;
   #listens = false;
+  #calls = 0;
 
   /** @internal */
   constructor(core: Core, handle: Handle) {
@@ -79,7 +84,7 @@ export abstract class SstBranch {
     const { sendOrder = null, lifetime = null, waitUntilAvailable = true, signal } = options;
     const order = sendOrder === null ? null : checkOrder(sendOrder);
     const args: [number | null, number | null, boolean] = [order, lifetime, waitUntilAvailable];
-    const facts = await this.core.call('open', this.handle, args, signal);
+    const facts = await this.call('open', args, signal);
     const stream = this.child(facts);
     if (order !== null) stream.#sendOrder = order;
     return stream;
@@ -117,23 +122,14 @@ export abstract class SstBranch {
 
   /**
    * Sends a datagram of any size up to the peer's limit. Resolves when it is taken, with how it
-   * travels; `outcome` tells what became of it. Nothing is dropped in silence.
+   * travels.
    *
    * @throws {@link SstError} `too-large`, `no-capacity`, `parent-gone`, `session-closed`
    */
   async sendDatagram(bytes: Uint8Array, options: DatagramOptions = {}): Promise<DatagramReport> {
     const { lifetime = null, reliable = false, signal } = options;
     const args: [Uint8Array, number | null, boolean] = [bytes, lifetime, reliable];
-    const { mode, ticket } = await this.core.call('sendDatagram', this.handle, args, signal);
-    const { core, handle } = this;
-    let outcome: Promise<SstDatagramOutcome> | null = null;
-    return {
-      mode,
-      get outcome() {
-        outcome ??= core.call('datagramOutcome', handle, [ticket]).catch(() => 'abandoned');
-        return outcome;
-      },
-    };
+    return { mode: await this.call('sendDatagram', args, signal) };
   }
 
   /**
@@ -142,7 +138,7 @@ export abstract class SstBranch {
    * @throws {@link SstError} `parent-gone`, `session-closed`
    */
   recvDatagram({ signal }: Waiting = {}): Promise<Uint8Array> {
-    return this.core.call('recvDatagram', this.handle, [], signal);
+    return this.call('recvDatagram', [], signal);
   }
 
   /** Datagrams as Web Streams: `readable` ends with the session. */
@@ -186,14 +182,30 @@ export abstract class SstBranch {
 
   /** Numbers about the stream; `null` once it is gone. */
   getStreamStats({ signal }: Waiting = {}): Promise<SstStreamStats | null> {
-    return this.core.call('streamStats', this.handle, [], signal);
+    return this.call('streamStats', [], signal);
   }
 
   /** @internal Makes the object of a child: classes that import each other would not load. */
   protected abstract child(facts: StreamFacts): SstStream;
 
+  /** @internal Asks the transport, and keeps this object from being forgotten until it answers. */
+  protected async call<K extends CallName>(
+    name: K,
+    args: Calls[K]['args'],
+    signal?: AbortSignal,
+  ): Promise<Calls[K]['answer']> {
+    this.#calls += 1;
+    busy.add(this);
+    try {
+      return await this.core.call(name, this.handle, args, signal);
+    } finally {
+      this.#calls -= 1;
+      if (this.#calls === 0) busy.delete(this);
+    }
+  }
+
   async #accept({ signal }: Waiting = {}): Promise<SstStream | null> {
-    const facts = await this.core.call('acceptChild', this.handle, [], signal);
+    const facts = await this.call('acceptChild', [], signal);
     return facts && this.child(facts);
   }
 }

@@ -113,9 +113,8 @@ export interface Calls {
   finish: { args: []; answer: true };
   sendDatagram: {
     args: [bytes: Uint8Array, lifetime: number | null, reliable: boolean];
-    answer: DatagramSent;
+    answer: SstDatagramMode;
   };
-  datagramOutcome: { args: [ticket: number]; answer: SstDatagramOutcome };
   recvDatagram: { args: []; answer: Uint8Array };
   openService: { args: [service: string, protocol: string]; answer: StreamFacts };
   listServices: { args: []; answer: SstOffer[] };
@@ -130,36 +129,20 @@ export interface Commands {
   setSendOrder: [sendOrder: number | null];
   requestSendOrder: [sendOrder: number];
   setLifetime: [milliseconds: number | null];
-  reset: [code: number];
-  stop: [code: number];
-  startFinish: [];
+  /** Without a code: as when a handle is let go of. */
+  reset: [code: number | null];
+  stop: [code: number | null];
   close: [code: number, reason: string];
   abort: [code: number, reason: string];
-  offerServices: [offers: SstOffer[]];
+  /** Service, protocol and description of each, one after the other. */
+  offerServices: [texts: string[]];
   refuse: [];
   /** Lets go of a handle: a stream that is not finished is reset, a session is aborted. */
   release: [];
 }
 
-/** A datagram was taken. */
-export interface DatagramSent {
-  mode: SstDatagramMode;
-  ticket: number;
-}
-
 /** How a datagram travels: in one packet, or as a short-lived substream. */
 export type SstDatagramMode = 'packet' | 'substream';
-
-/** What became of a datagram. */
-export type SstDatagramOutcome =
-  /** The peer has it. */
-  | 'acknowledged'
-  /** The packet it was in is lost; it is not sent again. */
-  | 'lost'
-  /** Its lifetime ended before it was delivered, or before it left. */
-  | 'expired'
-  /** The session or the peer ended it first. */
-  | 'abandoned';
 
 /** A request for a service. */
 export interface ServiceFacts {

@@ -1,7 +1,7 @@
 // SstIdentity: a host's secret key, and its text.
 
 import { load } from './load.js';
-import { Identity } from './wasm/sst.js';
+import { KeyPair } from './wasm/sst.js';
 import { faultOf } from './fault.js';
 
 /**
@@ -21,7 +21,7 @@ export class SstIdentity {
   /** A new identity that no one else has. */
   static async generate(): Promise<SstIdentity> {
     await load();
-    return this.#take(() => Identity.generate());
+    return this.#take(() => KeyPair.generate());
   }
 
   /**
@@ -31,7 +31,7 @@ export class SstIdentity {
    */
   static async import(text: string): Promise<SstIdentity> {
     await load();
-    return this.#take(() => Identity.parse(text));
+    return this.#take(() => KeyPair.parse(text));
   }
 
   /**
@@ -42,7 +42,7 @@ export class SstIdentity {
     return this.#text;
   }
 
-  static #take(make: () => Identity): SstIdentity {
+  static #take(make: () => KeyPair): SstIdentity {
     try {
       const identity = make();
       const made = new SstIdentity(identity.id(), identity.to_text());
@@ -57,5 +57,5 @@ export class SstIdentity {
 /** Whether a text is a host id, checksum included. */
 export async function isHostId(text: string): Promise<boolean> {
   await load();
-  return Identity.is_host_id(text);
+  return KeyPair.is_host_id(text);
 }

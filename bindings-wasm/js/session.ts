@@ -6,6 +6,7 @@ import type {
   Core, SessionFacts, SstCloseInfo, SstOffer, SstSessionStats, StreamFacts,
 } from './core.js';
 import { SstEndpoint, type ConnectOptions, type EndpointOptions } from './endpoint.js';
+import { releaseWhenLost } from './lost.js';
 import { SstServiceListener } from './service.js';
 import { SstStream } from './stream.js';
 
@@ -41,6 +42,7 @@ export class SstSession extends SstBranch {
     this.localId = facts.localId;
     this.#path = facts.path;
     this.closed = core.call('closed', facts.handle, []);
+    void this.closed.then(() => releaseWhenLost(this, core, facts.handle));
   }
 
   /** A session with the host at the other end of `carrier`, by an endpoint of its own. */
@@ -50,7 +52,7 @@ export class SstSession extends SstBranch {
   ): Promise<SstSession> {
     const endpoint = await SstEndpoint.create(options);
     try {
-      return await endpoint.connect(carrier, options);
+      return alone(endpoint, await endpoint.connect(carrier, options));
     } catch (thrown) {
       void endpoint.close();
       throw thrown;
@@ -64,7 +66,7 @@ export class SstSession extends SstBranch {
   ): Promise<SstSession> {
     const endpoint = await SstEndpoint.create({ accept: true, ...options });
     try {
-      return await endpoint.accept(carrier, options);
+      return alone(endpoint, await endpoint.accept(carrier, options));
     } catch (thrown) {
       void endpoint.close();
       throw thrown;
@@ -95,7 +97,7 @@ export class SstSession extends SstBranch {
 
   /** Round trip, losses and volumes; `null` while there is no channel to the peer. */
   getStats({ signal }: Waiting = {}): Promise<SstSessionStats | null> {
-    return this.core.call('sessionStats', this.handle, [], signal);
+    return this.call('sessionStats', [], signal);
   }
 
   /**
@@ -107,18 +109,21 @@ export class SstSession extends SstBranch {
     protocol: string,
     { signal }: Waiting = {},
   ): Promise<SstStream> {
-    const facts = await this.core.call('openService', this.handle, [service, protocol], signal);
+    const facts = await this.call('openService', [service, protocol], signal);
     return new SstStream(this.core, facts);
   }
 
   /** Asks what services the peer offers. */
   listServices({ signal }: Waiting = {}): Promise<SstOffer[]> {
-    return this.core.call('listServices', this.handle, [], signal);
+    return this.call('listServices', [], signal);
   }
 
   /** Offers services to the peer of this session. Instead of `listen`: it takes every child. */
   offerServices(offers: SstOffer[]): SstServiceListener {
-    this.core.tell('offerServices', this.handle, offers);
+    const texts = offers.flatMap((offer) => [
+      offer.service, offer.protocol, offer.description ?? '',
+    ]);
+    this.core.tell('offerServices', this.handle, texts);
     return new SstServiceListener(this.core, this.handle);
   }
 
@@ -126,4 +131,10 @@ export class SstSession extends SstBranch {
   protected override child(facts: StreamFacts): SstStream {
     return new SstStream(this.core, facts);
   }
+}
+
+/** The endpoint of a session that has one to itself ends with it. */
+function alone(endpoint: SstEndpoint, session: SstSession): SstSession {
+  void session.closed.then(() => endpoint.close());
+  return session;
 }

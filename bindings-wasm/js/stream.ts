@@ -2,7 +2,7 @@
 
 import { SstBranch, type Waiting } from './branch.js';
 import type { Core, StreamFacts } from './core.js';
-import { CODE_DROPPED, SstError } from './errors.js';
+import { SstError } from './errors.js';
 import { releaseWhenLost } from './lost.js';
 import { pulled, pulledBytes } from './web_streams.js';
 
@@ -43,6 +43,8 @@ export class SstStream extends SstBranch {
   readonly isService: boolean;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
   #writable: SstWritable | null = null;
+  /** Writes go one after the other, however they are called. */
+  #lastWrite: Promise<unknown> = Promise.resolve();
 
   /** @internal */
   constructor(core: Core, facts: StreamFacts) {
@@ -57,8 +59,8 @@ export class SstStream extends SstBranch {
   /** What the peer writes, as a byte stream. Cancelling it tells the peer to stop. */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.#readable ??= pulledBytes(
-      (maxBytes, signal) => this.core.call('read', this.handle, [maxBytes], signal),
-      (reason) => this.stop(codeOf(reason)),
+      (maxBytes, signal) => this.read(maxBytes, { signal }),
+      (reason) => this.core.tell('stop', this.handle, codeOf(reason)),
       CHUNK_BYTES,
     );
     return this.#readable;
@@ -77,7 +79,7 @@ export class SstStream extends SstBranch {
   records(options: Omit<RecordOptions, 'signal'> = {}): ReadableStream<Uint8Array> {
     return pulled(
       (signal) => this.readRecord({ ...options, signal }),
-      (reason) => this.stop(codeOf(reason)),
+      (reason) => this.core.tell('stop', this.handle, codeOf(reason)),
     );
   }
 
@@ -87,7 +89,7 @@ export class SstStream extends SstBranch {
    * @throws {@link SstError} `reset`, `ended`, `session-closed`
    */
   read(maxBytes = CHUNK_BYTES, { signal }: Waiting = {}): Promise<Uint8Array | null> {
-    return this.core.call('read', this.handle, [maxBytes], signal);
+    return this.call('read', [maxBytes], signal);
   }
 
   /**
@@ -98,7 +100,7 @@ export class SstStream extends SstBranch {
    */
   readRecord(options: RecordOptions = {}): Promise<Uint8Array | null> {
     const { maxBytes = MAX_RECORD_BYTES, signal } = options;
-    return this.core.call('readRecord', this.handle, [maxBytes], signal);
+    return this.call('readRecord', [maxBytes], signal);
   }
 
   /**
@@ -107,18 +109,8 @@ export class SstStream extends SstBranch {
    *
    * @throws {@link SstError} `stopped`, `expired`, `finished`, `ended`, `session-closed`
    */
-  async write(bytes: Uint8Array, { signal }: Waiting = {}): Promise<number> {
-    let taken = 0;
-    while (taken < bytes.length) {
-      const rest = taken === 0 ? bytes : bytes.subarray(taken);
-      try {
-        taken += await this.core.call('write', this.handle, [rest], signal);
-      } catch (thrown) {
-        if (taken > 0 && signal?.aborted && !(thrown instanceof SstError)) break;
-        throw thrown;
-      }
-    }
-    return taken;
+  write(bytes: Uint8Array, { signal }: Waiting = {}): Promise<number> {
+    return this.#inTurn(() => this.#writeAll(bytes, signal), signal);
   }
 
   /**
@@ -128,7 +120,7 @@ export class SstStream extends SstBranch {
    * @throws {@link SstError} as {@link write}, and `record-torn`
    */
   async writeRecord(bytes: Uint8Array, { signal }: Waiting = {}): Promise<void> {
-    await this.core.call('writeRecord', this.handle, [bytes], signal);
+    await this.#inTurn(() => this.call('writeRecord', [bytes], signal), signal);
   }
 
   /**
@@ -138,7 +130,7 @@ export class SstStream extends SstBranch {
    * @throws {@link SstError} as {@link write}
    */
   async finish({ signal }: Waiting = {}): Promise<void> {
-    await this.core.call('finish', this.handle, [], signal);
+    await this.#inTurn(() => this.call('finish', [], signal), signal);
   }
 
   /** Ends this host's sending at once; what is not delivered is lost. `code`: 0 to 2^32 - 1. */
@@ -166,13 +158,36 @@ export class SstStream extends SstBranch {
     return new SstStream(this.core, facts);
   }
 
+  async #writeAll(bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
+    let taken = 0;
+    while (taken < bytes.length) {
+      const rest = taken === 0 ? bytes : bytes.subarray(taken);
+      try {
+        taken += await this.call('write', [rest], signal);
+      } catch (thrown) {
+        if (taken > 0 && signal?.aborted && !(thrown instanceof SstError)) break;
+        throw thrown;
+      }
+    }
+    return taken;
+  }
+
+  #inTurn<T>(write: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const turn = this.#lastWrite.then(() => {
+      signal?.throwIfAborted();
+      return write();
+    });
+    this.#lastWrite = turn.catch(() => {});
+    return turn;
+  }
+
   #makeWritable(): SstWritable {
     const writable = new WritableStream<Uint8Array>({
       write: async (bytes, controller) => {
         await this.write(bytes, { signal: controller.signal });
       },
       close: () => this.finish(),
-      abort: (reason) => this.reset(codeOf(reason)),
+      abort: (reason) => this.core.tell('reset', this.handle, codeOf(reason)),
     }) as SstWritable;
     Object.defineProperty(writable, 'sendOrder', {
       get: () => this.sendOrder,
@@ -182,9 +197,9 @@ export class SstStream extends SstBranch {
   }
 }
 
-/** The code that an abort's or cancel's reason carries, as in WebTransport; otherwise "dropped". */
-function codeOf(reason: unknown): number {
+/** The code that an abort's or cancel's reason carries, as in WebTransport; `null` for "dropped". */
+function codeOf(reason: unknown): number | null {
   if (typeof reason === 'number') return reason;
   const code = (reason as { streamErrorCode?: unknown } | null | undefined)?.streamErrorCode;
-  return typeof code === 'number' ? code : CODE_DROPPED;
+  return typeof code === 'number' ? code : null;
 }

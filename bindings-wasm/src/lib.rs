@@ -1,8 +1,29 @@
-//! Structured Stream Transport for JavaScript. So far the module knows its version; the transport
-//! API lands next.
+//! Structured Stream Transport for JavaScript: a thin layer over `sst_std`, without sockets.
+//!
+//! [`Host`] is everything an endpoint has, named by numbers: JavaScript holds no Rust object but
+//! this. A call answers, throws an array of facts ([`error`]), or answers `undefined`: "later".
+//! Whoever was told "later" finds his number in [`Host::take_woken`] when it is worth asking again.
+//! Nothing here calls JavaScript back except the clock and the source of randomness, so no call
+//! can come in while another is under way.
+//!
+//! The classes that applications see are in `js/`.
 #![forbid(unsafe_code)]
 
+mod ask;
+mod clock;
+mod error;
+mod facts;
+mod host;
+mod identity;
+mod operation;
+mod row;
+mod tell;
+mod woken;
+
 use wasm_bindgen::prelude::wasm_bindgen;
+
+pub use host::Host;
+pub use identity::KeyPair;
 
 /// The version of this module.
 #[wasm_bindgen]

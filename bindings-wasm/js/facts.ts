@@ -1,0 +1,68 @@
+// The module's arrays of facts as objects, by call; in the order of `src/facts.rs`.
+
+import type {
+  CallName, Calls, ServiceFacts, SessionFacts, SstCloseInfo, SstOffer, SstSessionStats,
+  SstStreamStats, StreamFacts,
+} from './core.js';
+import type { SstErrorSource } from './errors.js';
+
+type StreamRow = [number, number, number, boolean, boolean];
+type SessionRow = [number, number, string, string];
+
+function stream(row: StreamRow): StreamFacts {
+  const [handle, streamId, parentId, isDatagram, isService] = row;
+  return { handle, streamId, parentId, isDatagram, isService };
+}
+
+function session(row: SessionRow): SessionFacts {
+  const [handle, path, peerId, localId] = row;
+  return { handle, path, peerId, localId };
+}
+
+function service([row, name, protocol]: [StreamRow, string, string]): ServiceFacts {
+  return { stream: stream(row), service: name, protocol };
+}
+
+function closed(row: [number, boolean, string, SstErrorSource]): SstCloseInfo {
+  const [closeCode, isTransportCode, reason, source] = row;
+  return { closeCode, isTransportCode, reason, source };
+}
+
+function offers(rows: [string, string, string][]): SstOffer[] {
+  return rows.map(([name, protocol, description]) => ({ service: name, protocol, description }));
+}
+
+function streamStats(row: number[]): SstStreamStats {
+  const [sendOrder = 0, written = 0, acknowledged = 0, received = 0, read = 0, sendLimit = 0] = row;
+  return { sendOrder, written, acknowledged, received, read, sendLimit };
+}
+
+function sessionStats(row: number[]): SstSessionStats {
+  const [
+    smoothedRtt = 0, minRtt = 0, lossRate = 0, windowBytes = 0, inFlightBytes = 0, packetBytes = 0,
+    sentPackets = 0, sentBytes = 0, receivedPackets = 0, receivedBytes = 0, lostPackets = 0,
+  ] = row;
+  return {
+    smoothedRtt, minRtt, lossRate, windowBytes, inFlightBytes, packetBytes,
+    sentPackets, sentBytes, receivedPackets, receivedBytes, lostPackets,
+  };
+}
+
+/** Leaves `null`, the end of whatever it is, as it is. */
+function orNull<Row, Fact>(make: (row: Row) => Fact): (row: Row | null) => Fact | null {
+  return (row) => (row === null ? null : make(row));
+}
+
+/** What makes the answer of a call of what the module says; a call that is not here answers that. */
+export const FACTS: { [K in CallName]?: (row: never) => Calls[K]['answer'] } = {
+  connect: session,
+  accept: orNull(session),
+  closed,
+  open: stream,
+  acceptChild: orNull(stream),
+  openService: stream,
+  listServices: offers,
+  acceptService: orNull(service),
+  streamStats: orNull(streamStats),
+  sessionStats: orNull(sessionStats),
+};

@@ -1,0 +1,25 @@
+// Loading the WebAssembly module, once.
+
+import initialize, { version as moduleVersion, type InitInput } from './wasm/sst.js';
+
+let loading: Promise<unknown> | null = null;
+
+/**
+ * Loads the module. Everything that needs it calls this; call it yourself to do so early, or to say
+ * where the `.wasm` file is if it does not lie beside the script.
+ */
+export async function load(from?: InitInput | Promise<InitInput>): Promise<void> {
+  loading ??= initialize(from === undefined ? undefined : { module_or_path: from });
+  try {
+    await loading;
+  } catch (thrown) {
+    loading = null;
+    throw thrown;
+  }
+}
+
+/** The version of the transport. */
+export async function version(): Promise<string> {
+  await load();
+  return moduleVersion();
+}
