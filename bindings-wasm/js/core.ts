@@ -1,7 +1,7 @@
 // Core: the seam between the classes an application sees and the transport, which runs in the same
 // thread or in a worker. Everything is named by a handle; everything said here can be posted.
 
-import type { Carrier } from './carrier.js';
+import type { CarrierLike } from './carrier.js';
 
 /** Names a session or a stream of one core. 0 is the endpoint itself. */
 export type Handle = number;
@@ -90,8 +90,6 @@ export interface SstSessionStats {
   receivedPackets: number;
   receivedBytes: number;
   lostPackets: number;
-  /** Packets dropped on arrival, for any reason. */
-  droppedPackets: number;
 }
 
 /** Calls that may have to wait: their arguments, and what they answer. */
@@ -158,12 +156,10 @@ export type CommandName = keyof Commands;
 export interface Core {
   /** Who this host is. */
   readonly id: string;
-  /** Whether it runs in a worker. */
-  readonly isRemote: boolean;
   /** Takes a carrier into use; the number names it as a path. */
-  attach(carrier: Carrier | RTCDataChannel): number;
+  attach(carrier: CarrierLike): number;
   /** Puts another carrier in the place of `path`'s: what is on its way goes there. */
-  replace(path: number, carrier: Carrier | RTCDataChannel): void;
+  replace(path: number, carrier: CarrierLike): void;
   /** Asks for something, and waits until there is an answer. An aborted wait has taken nothing. */
   call<K extends CallName>(
     name: K,

@@ -1,12 +1,12 @@
 // SstEndpoint: one identity, and the carriers by which it reaches its peers.
 
 import type { Waiting } from './branch.js';
-import { toCarrier, type CarrierLike } from './carrier.js';
+import type { CarrierLike } from './carrier.js';
 import { ENDPOINT, type Core } from './core.js';
 import { SstError } from './errors.js';
 import { SstIdentity } from './identity.js';
 import { LocalCore } from './local_core.js';
-import { WorkerCore } from './worker_core.js';
+import { WorkerCore, canTransferChannels } from './worker_core.js';
 import { SstSession } from './session.js';
 import { pulled } from './web_streams.js';
 
@@ -36,15 +36,12 @@ export interface EndpointOptions {
    */
   outliveCarriers?: boolean;
   /**
-   * Runs the transport in this worker, whose script is the package's `./worker`. Without it, it
-   * runs in the thread of the caller.
-   *
-   * @example
-   * ```ts
-   * new Worker(new URL('@sst-transport/sst/worker', import.meta.url), { type: 'module' })
-   * ```
+   * Runs the transport in a worker, so that a busy page does not hold up packets: one of its own,
+   * or this one, whose script is the package's `./worker`. Where the browser cannot give data
+   * channels to workers, it runs in the page all the same. A data channel must be handed over in
+   * the very task that made it. Default: false.
    */
-  worker?: Worker;
+  worker?: boolean | Worker;
 }
 
 /** How to connect. */
@@ -83,7 +80,7 @@ export class SstEndpoint {
     const { identity } = options;
     const known = typeof identity === 'string' ? await SstIdentity.import(identity) : identity;
     const key = (known ?? await SstIdentity.generate()).export();
-    const { worker } = options;
+    const worker = workerOf(options);
     const core = worker
       ? await WorkerCore.start(worker, key, options)
       : await LocalCore.start(key, options);
@@ -105,9 +102,7 @@ export class SstEndpoint {
 
   /** Listens to a carrier, by which a peer may start a session. */
   attach(carrier: CarrierLike): number {
-    const isChannel = this.#core.isRemote && typeof RTCDataChannel !== 'undefined'
-      && carrier instanceof RTCDataChannel;
-    return this.#core.attach(isChannel ? carrier : toCarrier(carrier));
+    return this.#core.attach(carrier);
   }
 
   /**
@@ -175,4 +170,11 @@ export class SstEndpoint {
     }
     this.#accepts = false;
   }
+}
+
+/** The worker to run in; `null` for here. */
+function workerOf({ worker = false }: EndpointOptions): Worker | null {
+  if (worker === false || !canTransferChannels()) return null;
+  if (worker !== true) return worker;
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
 }

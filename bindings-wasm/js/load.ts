@@ -18,6 +18,11 @@ export async function load(from?: InitInput | Promise<InitInput>): Promise<void>
   }
 }
 
+/** @internal Whoever has loaded the module in another way says so. */
+export function alreadyLoaded(): void {
+  loading = Promise.resolve();
+}
+
 /** The version of the transport. */
 export async function version(): Promise<string> {
   await load();

@@ -4,7 +4,7 @@
 // The module never calls back: a call either answers, throws, or says "later". Who was told "later"
 // is woken by number after the turn in which something came for him, and asks again.
 
-import type { Carrier } from './carrier.js';
+import { toCarrier, type Carrier, type CarrierLike } from './carrier.js';
 import type { CallName, Calls, CommandName, Commands, Core, Handle } from './core.js';
 import type { EndpointOptions } from './endpoint.js';
 import { FACTS } from './facts.js';
@@ -54,11 +54,10 @@ type Asking = Record<string, (handle: Handle, ...args: unknown[]) => unknown>;
 
 export class LocalCore implements Core {
   readonly id: string;
-  readonly isRemote = false;
   readonly #host: Host;
   readonly #outlives: boolean;
   readonly #paths: Path[] = [];
-  readonly #numbers = new WeakMap<Carrier, number>();
+  readonly #numbers = new WeakMap<CarrierLike, number>();
   /** Who waits, by the number that the module wakes. */
   readonly #waiting = new Map<number, Set<() => void>>();
   /** Of sessions whose carrier went away: that is why they ended, whatever the module says. */
@@ -94,22 +93,23 @@ export class LocalCore implements Core {
     }
   }
 
-  attach(carrier: Carrier): number {
-    const known = this.#numbers.get(carrier);
+  attach(from: CarrierLike): number {
+    const known = this.#numbers.get(from);
     if (known !== undefined) return known;
+    const carrier = toCarrier(from);
     const number = this.#paths.length;
     this.#paths.push({ carrier, sessions: new Set() });
-    this.#numbers.set(carrier, number);
+    this.#numbers.set(from, number);
     this.#listen(number, carrier);
     return number;
   }
 
-  replace(number: number, carrier: Carrier): void {
+  replace(number: number, from: CarrierLike): void {
     const path = this.#paths[number];
-    if (!path || path.carrier === carrier) return;
-    const old = path.carrier;
+    if (!path || this.#numbers.get(from) === number) return;
+    const [old, carrier] = [path.carrier, toCarrier(from)];
     path.carrier = carrier;
-    this.#numbers.set(carrier, number);
+    this.#numbers.set(from, number);
     this.#listen(number, carrier);
     old.close();
     this.#turnSoon();

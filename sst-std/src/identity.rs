@@ -92,41 +92,6 @@ impl Identity {
         Self { secret: *secret, id: HostId::new(Primitives::new().public_key(secret)) }
     }
 
-    /// The identity of a key file's text, for those who keep keys elsewhere than in files.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
-    pub fn from_text(text: &str) -> Result<Self, &'static str> {
-        parse(text)
-    }
-
-    /// The text of a key file: the secret, which is erased from memory when the text is dropped.
-    ///
-    /// # Examples
-    /// ```
-    /// let identity = sst_std::Identity::generate()?;
-    /// let again = sst_std::Identity::from_text(&identity.to_text())?;
-    /// assert_eq!(again.id(), identity.id());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn to_text(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(256));
-        text.push_str(BEGIN);
-        text.push_str("\nid: ");
-        text.push_str(&self.id.to_string());
-        text.push_str("\nsecret: ");
-        for byte in &self.secret {
-            for nibble in [byte >> 4, byte & 15] {
-                text.extend(char::from_digit(u32::from(nibble), 16));
-            }
-        }
-        text.push('\n');
-        text.push_str(END);
-        text.push('\n');
-        text
-    }
-
     /// Reads a key file.
     ///
     /// # Errors

@@ -81,6 +81,15 @@ impl Call {
         self.run().map(|()| Outcome::Passed)
     }
 
+    /// Runs it quietly: what it wrote, errors left out.
+    pub(crate) fn output_bytes(mut self) -> Result<Vec<u8>, String> {
+        match self.command.stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => Ok(output.stdout),
+            Ok(output) => Err(format!("`{}`: {}", self.shown, output.status)),
+            Err(error) => Err(format!("`{}`: {error}", self.shown)),
+        }
+    }
+
     /// Runs it quietly: whether it succeeded, and what it wrote, its errors included.
     pub(crate) fn output(mut self) -> Result<(bool, String), String> {
         match self.command.stdin(Stdio::null()).output() {

@@ -6,6 +6,7 @@ mod call;
 mod elf;
 mod imports;
 mod layers;
+mod npm;
 mod report;
 mod setup;
 mod source;
@@ -35,6 +36,8 @@ usage: cargo xtask COMMAND
            --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
   bench paths [--check | --write]
            instructions of the core's hot paths (valgrind); compared with docs/BENCHMARKS.md
+  wasm     the npm package, built and packed under target/npm
+  demo web the browser-to-browser demonstration: prints the address to open
   help     this text
 
 environment of `test`:
@@ -65,6 +68,8 @@ fn main() -> ExitCode {
         ["layers"] => exit_code(layers::run()),
         ["spec"] => exit_code(spec::run()),
         ["size"] => exit_code(bare::size()),
+        ["wasm"] => exit_code(npm::build()),
+        ["demo", "web"] => exit_code(npm::demo()),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
         _ => {

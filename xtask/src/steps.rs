@@ -3,14 +3,14 @@
 use crate::bare;
 use crate::call::{self, Call};
 use crate::layers;
+use crate::npm;
 use crate::report::{Outcome, Report, StepResult};
 use crate::setup;
 use crate::spec;
 use crate::tidy;
-use crate::wasm;
 
 /// Crates with a workspace of their own.
-const APART: &[&str] = &["bench", "embedded-demo", "fuzz", "proofs/bare"];
+const APART: &[&str] = &["bench", "bindings-wasm/glue", "embedded-demo", "fuzz", "proofs/bare"];
 
 const THUMB: &str = "thumbv7em-none-eabihf";
 const WASM: &str = "wasm32-unknown-unknown";
@@ -64,7 +64,8 @@ pub(crate) fn test(report: &mut Report) {
     report.step("bare firmware: can fail", || on_target(THUMB, |_| bare::counterproof()));
     report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
     report.step("embedded demo", || on_target(THUMB, |_| embedded_demo()));
-    report.step("wasm bindings", || on_target(WASM, |_| wasm_bindings()));
+    report.step("npm package", || on_target(WASM, |_| npm::build()));
+    report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
     report.step("Python bindings", python_bindings);
     report.step("simulator seeds", sim_seeds);
 }
@@ -124,18 +125,6 @@ fn embedded_demo() -> StepResult {
     };
     demo("test")?;
     demo(&format!("build --release --target {THUMB}"))?;
-    Ok(Outcome::Passed)
-}
-
-fn wasm_bindings() -> StepResult {
-    Call::cargo(&format!("build -p bindings-wasm --release --target {WASM}")).run()?;
-    let path = call::target_dir().join(WASM).join("release/bindings_wasm.wasm");
-    let module = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let imported = wasm::imported_modules(&module)?;
-    println!("{} bytes, imports from {imported:?}", module.len());
-    if imported.contains("env") {
-        return Err("the module imports from `env`: something expects an operating system".into());
-    }
     Ok(Outcome::Passed)
 }
 

@@ -1,0 +1,186 @@
+//! The npm package: built under `target/npm`, its size asserted, its tests run in Node and Chromium.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::call::{self, Call};
+use crate::report::{Outcome, StepResult};
+use crate::wasm;
+
+/// Where the TypeScript, the tests and the demos are.
+const FOLDER: &str = "bindings-wasm";
+/// What a page has to download at most: the module and its glue, compressed.
+const MAX_GZIP_BYTES: u64 = 150 * 1024;
+/// What comes along from the repository's root.
+const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
+
+/// Builds the package into `target/npm/package`, and an archive of it beside.
+pub(crate) fn build() -> StepResult {
+    if !call::has_program("npm") {
+        return Ok(Outcome::Skipped("no npm".into()));
+    }
+    install()?;
+    module()?;
+    script()?;
+    write_manifest()?;
+    size()?;
+    let pack = "pack --silent --pack-destination .. --ignore-scripts";
+    Call::new("npm", pack).in_folder(&npm("package").to_string_lossy()).run()?;
+    Ok(Outcome::Passed)
+}
+
+/// Runs the tests in Node, and those in Chromium if there is one.
+pub(crate) fn tests() -> StepResult {
+    if !call::has_program("npm") {
+        return Ok(Outcome::Skipped("no npm".into()));
+    }
+    // The native host that the package talks to.
+    Call::cargo("build --bin sst").run()?;
+    let mut test = Call::new("node", "--test --test-timeout=120000 --test-concurrency=1 tests/")
+        .env("SST_PACKAGE", &npm("package").to_string_lossy())
+        .env("SST_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())
+        .in_folder(FOLDER);
+    if let Some(chromium) = chromium() {
+        test = test.env("SST_CHROMIUM", chromium);
+    }
+    test.run()?;
+    match chromium() {
+        Some(_) => Ok(Outcome::Passed),
+        None => Ok(Outcome::Skipped("no Chromium: only what runs in Node was tested".into())),
+    }
+}
+
+/// Serves the demonstration.
+pub(crate) fn demo() -> StepResult {
+    build()?;
+    Call::new("node", "demo/server.mjs")
+        .env("SST_PACKAGE", &npm("package").to_string_lossy())
+        .in_folder(FOLDER)
+        .step()
+}
+
+/// Installs the tools that `package-lock.json` names, unless they are there.
+fn install() -> Result<(), String> {
+    let lock = call::root().join(FOLDER).join("package-lock.json");
+    let marker = npm("installed.json");
+    if fs::read(&lock).ok() == fs::read(&marker).ok()
+        && call::root().join(FOLDER).join("node_modules").exists()
+    {
+        return Ok(());
+    }
+    println!("installing the npm packages of {FOLDER}/package-lock.json");
+    Call::new("npm", "ci --no-audit --no-fund --ignore-scripts").in_folder(FOLDER).run()?;
+    make_folder(&npm(""))?;
+    copy(&lock, &marker)
+}
+
+/// The module, its glue, and the types of the glue.
+fn module() -> Result<(), String> {
+    Call::cargo("build -p bindings-wasm --profile wasm --target wasm32-unknown-unknown").run()?;
+    let glue = call::target_dir().join("wasm-glue");
+    Call::cargo("build --release --quiet --locked --target-dir")
+        .arg(&glue)
+        .in_folder("bindings-wasm/glue")
+        .run()?;
+    let built = call::target_dir().join("wasm32-unknown-unknown/wasm/bindings_wasm.wasm");
+    let generated = npm("generated/wasm");
+    make_folder(&generated)?;
+    Call::new(glue.join("release/wasm-glue"), "").arg(&built).arg(&generated).run()?;
+    let shipped = npm("package/dist/wasm");
+    make_folder(&shipped)?;
+    let module = shipped.join("sst_bg.wasm");
+    Call::new(tool("wasm-opt"), "-Oz")
+        .arg(generated.join("sst_bg.wasm"))
+        .arg("-o")
+        .arg(&module)
+        .run()?;
+    for name in ["sst.js", "sst.d.ts"] {
+        copy(&generated.join(name), &shipped.join(name))?;
+    }
+    let bytes = read(&module)?;
+    let imported = wasm::imported_modules(&bytes)?;
+    if imported.contains("env") {
+        return Err("the module imports from `env`: something expects an operating system".into());
+    }
+    Ok(())
+}
+
+/// The TypeScript, compiled.
+fn script() -> Result<(), String> {
+    let folder = call::root().join(FOLDER);
+    let settings = format!(
+        r#"{{
+  "extends": {:?},
+  "compilerOptions": {{
+    "rootDir": {:?},
+    "rootDirs": [{:?}, {:?}],
+    "outDir": {:?}
+  }},
+  "include": [{:?}]
+}}
+"#,
+        folder.join("tsconfig.json"),
+        folder.join("js"),
+        folder.join("js"),
+        npm("generated"),
+        npm("package/dist"),
+        folder.join("js"),
+    );
+    let path = npm("tsconfig.json");
+    fs::write(&path, settings).map_err(|error| format!("{}: {error}", path.display()))?;
+    Call::new(tool("tsc"), "--project").arg(&path).run()
+}
+
+/// What npm wants to know, with the version of the workspace; and what a reader does.
+fn write_manifest() -> Result<(), String> {
+    let folder = call::root().join(FOLDER);
+    let template = String::from_utf8_lossy(&read(&folder.join("npm/package.json"))?).into_owned();
+    let manifest = template.replace("0.0.0-workspace", env!("CARGO_PKG_VERSION"));
+    let path = npm("package/package.json");
+    fs::write(&path, manifest).map_err(|error| format!("{}: {error}", path.display()))?;
+    copy(&folder.join("README.md"), &npm("package/README.md"))?;
+    for license in LICENSES {
+        copy(&call::root().join(license), &npm("package").join(license))?;
+    }
+    Ok(())
+}
+
+/// Prints what a page downloads, and fails if it is too much.
+fn size() -> Result<(), String> {
+    let mut total = 0;
+    for name in ["sst_bg.wasm", "sst.js"] {
+        let path = npm("package/dist/wasm").join(name);
+        let packed = Call::new("gzip", "-9 -c").arg(&path).output_bytes()?.len() as u64;
+        println!("{name}: {} bytes, {packed} with gzip", read(&path)?.len());
+        total += packed;
+    }
+    println!("module and glue: {total} bytes with gzip, at most {MAX_GZIP_BYTES}");
+    if total > MAX_GZIP_BYTES { Err("the package is too large".into()) } else { Ok(()) }
+}
+
+fn chromium() -> Option<&'static str> {
+    ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+}
+
+/// Something under `target/npm`.
+fn npm(name: &str) -> PathBuf {
+    call::target_dir().join("npm").join(name)
+}
+
+fn tool(name: &str) -> PathBuf {
+    call::root().join(FOLDER).join("node_modules/.bin").join(name)
+}
+
+fn make_folder(path: &Path) -> Result<(), String> {
+    fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    fs::copy(from, to).map(drop).map_err(|error| format!("{}: {error}", from.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
