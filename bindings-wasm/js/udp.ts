@@ -50,13 +50,14 @@ export function serveUdp(endpoint: SstEndpoint, socket: Socket): void {
     const name = `${from.address} ${from.port}`;
     let events = known.get(name);
     if (!events) {
-      endpoint.attach({
+      const carrier: Carrier = {
         maxPacketBytes: UDP_PACKET_BYTES,
         start: (listener) => { events = listener; },
         hasRoom: () => true,
         send: (packet) => send(socket, packet, from),
         close: () => { known.delete(name); },
-      });
+      };
+      endpoint.attach(carrier);
       if (!events) return;
       known.set(name, events);
     }

@@ -89,11 +89,7 @@ fn module() -> Result<(), String> {
     let shipped = npm("package/dist/wasm");
     make_folder(&shipped)?;
     let module = shipped.join("sst_bg.wasm");
-    Call::new(tool("wasm-opt"), "-Oz")
-        .arg(generated.join("sst_bg.wasm"))
-        .arg("-o")
-        .arg(&module)
-        .run()?;
+    optimise(&generated.join("sst_bg.wasm"), &module)?;
     for name in ["sst.js", "sst.d.ts"] {
         copy(&generated.join(name), &shipped.join(name))?;
     }
@@ -105,6 +101,16 @@ fn module() -> Result<(), String> {
     Ok(())
 }
 
+/// Makes the module smaller. That takes half a minute, and is left out if nothing has changed.
+fn optimise(from: &Path, to: &Path) -> Result<(), String> {
+    let done = npm("optimised-from.wasm");
+    if to.exists() && fs::read(&done).ok() == fs::read(from).ok() {
+        return Ok(());
+    }
+    Call::new(tool("wasm-opt"), "-Oz").arg(from).arg("-o").arg(to).run()?;
+    copy(from, &done)
+}
+
 /// The TypeScript, compiled.
 fn script() -> Result<(), String> {
     let folder = call::root().join(FOLDER);
@@ -114,6 +120,7 @@ fn script() -> Result<(), String> {
   "compilerOptions": {{
     "rootDir": {:?},
     "rootDirs": [{:?}, {:?}],
+    "typeRoots": [{:?}],
     "outDir": {:?}
   }},
   "include": [{:?}]
@@ -123,11 +130,13 @@ fn script() -> Result<(), String> {
         folder.join("js"),
         folder.join("js"),
         npm("generated"),
+        folder.join("node_modules/@types"),
         npm("package/dist"),
         folder.join("js"),
     );
+    write(&npm("generated/package.json"), r#"{ "type": "module" }"#)?;
     let path = npm("tsconfig.json");
-    fs::write(&path, settings).map_err(|error| format!("{}: {error}", path.display()))?;
+    write(&path, &settings)?;
     Call::new(tool("tsc"), "--project").arg(&path).run()
 }
 
@@ -136,8 +145,7 @@ fn write_manifest() -> Result<(), String> {
     let folder = call::root().join(FOLDER);
     let template = String::from_utf8_lossy(&read(&folder.join("npm/package.json"))?).into_owned();
     let manifest = template.replace("0.0.0-workspace", env!("CARGO_PKG_VERSION"));
-    let path = npm("package/package.json");
-    fs::write(&path, manifest).map_err(|error| format!("{}: {error}", path.display()))?;
+    write(&npm("package/package.json"), &manifest)?;
     copy(&folder.join("README.md"), &npm("package/README.md"))?;
     for license in LICENSES {
         copy(&call::root().join(license), &npm("package").join(license))?;
@@ -179,6 +187,10 @@ fn make_folder(path: &Path) -> Result<(), String> {
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
     fs::copy(from, to).map(drop).map_err(|error| format!("{}: {error}", from.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
