@@ -1,7 +1,7 @@
 // SstIdentity: a host's secret key, and its text.
 
 import { load } from './load.js';
-import { KeyPair } from './wasm/sst.js';
+import { isHostId as isId, keyId, newKey } from './wasm/sst.js';
 import { faultOf } from './fault.js';
 
 /**
@@ -21,7 +21,7 @@ export class SstIdentity {
   /** A new identity that no one else has. */
   static async generate(): Promise<SstIdentity> {
     await load();
-    return this.#take(() => KeyPair.generate());
+    return this.#take(newKey);
   }
 
   /**
@@ -31,7 +31,7 @@ export class SstIdentity {
    */
   static async import(text: string): Promise<SstIdentity> {
     await load();
-    return this.#take(() => KeyPair.parse(text));
+    return this.#take(() => text);
   }
 
   /**
@@ -42,12 +42,10 @@ export class SstIdentity {
     return this.#text;
   }
 
-  static #take(make: () => KeyPair): SstIdentity {
+  static #take(key: () => string): SstIdentity {
     try {
-      const identity = make();
-      const made = new SstIdentity(identity.id(), identity.to_text());
-      identity.free();
-      return made;
+      const text = key();
+      return new SstIdentity(keyId(text), text);
     } catch (thrown) {
       throw faultOf(thrown);
     }
@@ -57,5 +55,5 @@ export class SstIdentity {
 /** Whether a text is a host id, checksum included. */
 export async function isHostId(text: string): Promise<boolean> {
   await load();
-  return KeyPair.is_host_id(text);
+  return isId(text);
 }

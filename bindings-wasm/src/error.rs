@@ -83,29 +83,38 @@ impl From<Fault> for JsValue {
 
 /// A JavaScript array.
 pub(crate) fn array<const N: usize>(values: [JsValue; N]) -> JsValue {
-    values.into_iter().collect::<Array>().into()
+    let array = Array::new();
+    for value in values {
+        array.push(&value);
+    }
+    array.into()
 }
 
 impl From<BindError> for Fault {
     fn from(error: BindError) -> Self {
-        Self::local("configuration", "endpoint", error.to_string())
+        let _ = error;
+        Self::local("configuration", "endpoint", "the configuration is not possible")
     }
 }
 
 impl From<ConnectError> for Fault {
+    /// In words of our own: the addresses are made up, and would say nothing.
     fn from(error: ConnectError) -> Self {
-        let message = error.to_string();
         match error {
-            ConnectError::EndpointClosed => Self::local("endpoint-closed", "endpoint", message),
-            ConnectError::Myself(_) => Self::local("myself", "session", message),
+            ConnectError::EndpointClosed => {
+                Self::local("endpoint-closed", "endpoint", "the endpoint is closed")
+            }
+            ConnectError::Myself(_) => Self::local("myself", "session", "that is this host itself"),
             ConnectError::NoAnswer { .. } => {
-                // The address is made up, and would say nothing.
                 let message = "no answer: nothing is there, or it is another host than asked for";
                 Self { source: "timeout", ..Self::local("no-answer", "session", message) }
             }
-            ConnectError::NoCapacity => Self::local("no-capacity", "endpoint", message),
+            ConnectError::NoCapacity => {
+                let message = "this host has no room for another session";
+                Self::local("no-capacity", "endpoint", message)
+            }
             ConnectError::Refused(closed) => Self::closed("refused", closed),
-            _ => Self::local("random", "endpoint", message),
+            _ => Self::local("random", "endpoint", "there are no random bytes"),
         }
     }
 }

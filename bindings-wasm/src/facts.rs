@@ -56,7 +56,11 @@ pub(crate) fn offers(offers: &[Offer]) -> JsValue {
             offer.description.as_str().into(),
         ])
     };
-    offers.iter().map(one).collect::<js_sys::Array>().into()
+    let rows = js_sys::Array::new();
+    for offer in offers {
+        rows.push(&one(offer));
+    }
+    rows.into()
 }
 
 /// How a datagram travels, in the words of `js/core.ts`.

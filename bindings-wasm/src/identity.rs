@@ -1,4 +1,4 @@
-//! [`KeyPair`]: an identity as JavaScript holds it.
+//! Identities: a key goes through JavaScript as the text of its key file.
 
 use sst_std::{HostId, Identity};
 use wasm_bindgen::JsValue;
@@ -6,47 +6,32 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::error::Fault;
 
-/// A secret key and its host id.
-#[wasm_bindgen]
-pub struct KeyPair(Identity);
-
-#[wasm_bindgen]
-impl KeyPair {
-    /// A new key.
-    ///
-    /// # Errors
-    /// There are no random bytes.
-    pub fn generate() -> Result<Self, JsValue> {
-        Identity::generate()
-            .map(Self)
-            .map_err(|error| Fault::local("random", "endpoint", error.to_string()).into())
+/// A new key, as the text of a key file.
+///
+/// # Errors
+/// There are no random bytes.
+#[wasm_bindgen(js_name = newKey)]
+pub fn new_key() -> Result<String, JsValue> {
+    match Identity::generate() {
+        Ok(identity) => Ok(identity.to_text().to_string()),
+        Err(_) => Err(Fault::local("random", "endpoint", "there are no random bytes").into()),
     }
+}
 
-    /// The key of a key file's text.
-    ///
-    /// # Errors
-    /// It is no such text.
-    pub fn parse(text: &str) -> Result<Self, JsValue> {
-        identity(text).map(Self).map_err(JsValue::from)
-    }
+/// The host id of a key, as text.
+///
+/// # Errors
+/// It is not the text of a key file.
+#[wasm_bindgen(js_name = keyId)]
+pub fn key_id(key: &str) -> Result<String, JsValue> {
+    Ok(identity(key)?.id().to_string())
+}
 
-    /// The host id, as text.
-    #[must_use]
-    pub fn id(&self) -> String {
-        self.0.id().to_string()
-    }
-
-    /// The secret key, as the text of a key file.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        self.0.to_text().to_string()
-    }
-
-    /// Whether a text is a host id, checksum included.
-    #[must_use]
-    pub fn is_host_id(text: &str) -> bool {
-        text.parse::<HostId>().is_ok()
-    }
+/// Whether a text is a host id, checksum included.
+#[wasm_bindgen(js_name = isHostId)]
+#[must_use]
+pub fn is_host_id(text: &str) -> bool {
+    text.parse::<HostId>().is_ok()
 }
 
 /// The identity of a key file's text.

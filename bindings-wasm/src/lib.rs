@@ -23,7 +23,12 @@ mod woken;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use host::Host;
-pub use identity::KeyPair;
+pub use identity::{is_host_id, key_id, new_key};
+
+/// A third of the size of the standard library's allocator for this target.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 /// The version of this module.
 #[wasm_bindgen]

@@ -1,6 +1,5 @@
 //! [`within`]: a limit on waiting, kept by whoever drives the host: no runtime is needed for it.
 
-use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,10 +9,12 @@ use sst_nostd::time::{Duration, Instant};
 
 use crate::shared::Shared;
 
-/// The moments at which tasks want to be woken, in order.
+/// The moments at which tasks want to be woken, in order. New ones mostly are the latest, and so are
+/// those taken back soon after: at the end, both cost nothing. (A tree's code would be a thirtieth
+/// of what a browser has to download.)
 #[derive(Default)]
 pub(crate) struct Alarms {
-    set: BTreeMap<Key, Waker>,
+    set: Vec<(Key, Waker)>,
     next_number: u64,
 }
 
@@ -46,16 +47,34 @@ pub(crate) async fn within<T>(
 impl Alarms {
     /// When the first is due.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.set.first_key_value().map(|(&(at, _), _)| at)
+        self.set.first().map(|&((at, _), _)| at)
     }
 
     /// Moves the tasks whose moment has come to `woken`.
     pub(crate) fn ring(&mut self, now: Instant, woken: &mut Vec<Waker>) {
-        while let Some(first) = self.set.first_entry() {
-            if first.key().0 > now {
-                return;
+        let due = self.set.partition_point(|&((at, _), _)| at <= now);
+        woken.extend(self.set.drain(..due).map(|(_, waker)| waker));
+    }
+
+    /// Sets an alarm, or changes who is woken by it. True if it is new.
+    fn set(&mut self, key: Key, waker: Waker) -> bool {
+        match self.set.binary_search_by_key(&key, |&(key, _)| key) {
+            Ok(at) => {
+                if let Some((_, there)) = self.set.get_mut(at) {
+                    *there = waker;
+                }
+                false
             }
-            woken.push(first.remove());
+            Err(at) => {
+                self.set.insert(at, (key, waker));
+                true
+            }
+        }
+    }
+
+    fn take_back(&mut self, key: Key) {
+        if let Ok(at) = self.set.binary_search_by_key(&key, |&(key, _)| key) {
+            self.set.remove(at);
         }
     }
 }
@@ -76,7 +95,7 @@ impl Alarm {
             return true;
         }
         let mut inner = self.shared.lock();
-        let is_new = inner.alarms.set.insert(self.key, waker.clone()).is_none();
+        let is_new = inner.alarms.set(self.key, waker.clone());
         // Whoever drives the host must know of a new alarm; of an old one it does.
         let driver = if is_new { inner.driver.take() } else { None };
         drop(inner);
@@ -89,6 +108,27 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        self.shared.lock().alarms.set.remove(&self.key);
+        self.shared.lock().alarms.take_back(self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarms_ring_in_order_and_can_be_taken_back() {
+        let mut alarms = Alarms::default();
+        let at = |second| Instant::from_micros(second * 1_000_000);
+        for number in [3, 1, 2, 4] {
+            assert!(alarms.set((at(number), number), Waker::noop().clone()));
+        }
+        assert!(!alarms.set((at(2), 2), Waker::noop().clone()));
+        alarms.take_back((at(1), 1));
+        alarms.take_back((at(9), 9));
+        assert_eq!(alarms.next(), Some(at(2)));
+        let mut woken = Vec::new();
+        alarms.ring(at(3), &mut woken);
+        assert_eq!((woken.len(), alarms.next()), (2, Some(at(4))));
     }
 }
