@@ -1,9 +1,9 @@
 // Pictures made here: landscapes by a seed, painted and compressed by the browser.
 
-export const COUNT = 60;
+export const COUNT = 96;
 const [WIDTH, HEIGHT] = [640, 480];
 
-/** Paints picture `number`; resolves with the bytes of a JPEG of about 80 KB. */
+/** Paints picture `number`; resolves with the bytes of a JPEG of about 50 KB. */
 export async function paint(number) {
   const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
   const context = canvas.getContext('2d');
