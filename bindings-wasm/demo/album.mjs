@@ -4,7 +4,7 @@
 import { SstSession, dataChannelCarrier } from '/sst/index.js';
 import { conditions, slow } from './link.mjs';
 import { COUNT, paint } from './pictures.mjs';
-import { TALK, addLine, bandOf, next, pack } from './talk.mjs';
+import { PATIENCE, TALK, addLine, bandOf, leaveWithTab, next, pack } from './talk.mjs';
 
 const $ = (name) => document.getElementById(name);
 /** Written to the ordered stream at a time. */
@@ -25,7 +25,8 @@ export async function becomeAlbum(identity, met) {
   return {
     async answer(channel, peerId) {
       const carrier = slow(dataChannelCarrier(channel));
-      const session = await SstSession.accept(carrier, { identity, allow: [peerId] });
+      const session = await SstSession.accept(carrier, { identity, allow: [peerId], ...PATIENCE });
+      leaveWithTab(session);
       met(session.peerId);
       if (channel.label === 'tree') serveTree(session, pictures, shelf);
       else serveLine(session, pictures);

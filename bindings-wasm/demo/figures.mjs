@@ -172,7 +172,7 @@ function show(elements, side, pane, stats) {
     elements.rtt.textContent = time(stats.smoothedRtt);
   }
   elements.loss.textContent = side.lost === null ? '–' : `${(100 * side.lost).toFixed(1)} %`;
-  for (const bar of elements.bands) bar.style.flexGrow = side.rate[bar.className].toFixed(3);
+  for (const bar of elements.bands) bar.style.flexGrow = (side.rate[bar.className] * 1000).toFixed(0);
 }
 
 function time(milliseconds) {

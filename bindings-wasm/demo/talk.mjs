@@ -3,6 +3,14 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** A tab that was killed says nothing: its peer soon notices. In milliseconds. */
+export const PATIENCE = { idleTimeout: 10_000, keepAlive: 3_000 };
+
+/** Says goodbye when the tab is closed. */
+export function leaveWithTab(session) {
+  addEventListener('pagehide', () => session.abort({ reason: 'the tab was closed' }));
+}
+
 /** A value as the bytes of a record, and back. */
 export const pack = (value) => encoder.encode(JSON.stringify(value));
 export const unpack = (record) => JSON.parse(decoder.decode(record));

@@ -5,7 +5,7 @@ import { SstSession } from '/sst/index.js';
 import { Figures } from './figures.mjs';
 import { fetchInOrder } from './line.mjs';
 import { Pane } from './pane.mjs';
-import { addLine, pack } from './talk.mjs';
+import { PATIENCE, addLine, leaveWithTab, pack } from './talk.mjs';
 import { fetchAsTree } from './tree.mjs';
 
 const $ = (name) => document.getElementById(name);
@@ -15,7 +15,7 @@ const PING = 400;
 const POINT = 30;
 
 export async function becomeViewer(identity, peerId, channels, peer) {
-  const options = { identity, peerId };
+  const options = { identity, peerId, ...PATIENCE };
   const [tree, line] = await Promise.all([
     SstSession.connect(channels.tree, options), SstSession.connect(channels.line, options),
   ]);
@@ -35,6 +35,7 @@ export async function becomeViewer(identity, peerId, channels, peer) {
   point(ways, panes, figures);
   controls(ways, panes, load);
   for (const session of [tree, line]) {
+    leaveWithTab(session);
     session.closed.then(({ reason }) => {
       $('lead').textContent = `The other tab is gone (${reason || 'closed'}). Reload both to begin again.`;
     });

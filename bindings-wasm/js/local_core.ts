@@ -222,7 +222,10 @@ export class LocalCore implements Core {
 
   /** A carrier is gone: its sessions end now and not when they have been silent for long. */
   #cutOff(number: number, reason: string): void {
+    // What was over before, by a timer that is late, say, has a reason of its own.
+    this.#host.turn();
     for (const handle of this.#paths[number]?.sessions ?? []) {
+      if (this.#host.closed(handle) !== undefined) continue;
       this.#cut.set(handle, reason);
       this.#host.abort(handle, 0, reason);
     }

@@ -1,6 +1,7 @@
 // In Chromium: a page, a worker, data channels between pages and between processes.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { launch, missing, open, serveTests } from './chromium.mjs';
@@ -25,13 +26,18 @@ const blank = async () => {
   return page;
 };
 
-/** In the page: two sessions over a data channel, by way of `globalThis.channels()`. */
+/**
+ * In the page: `globalThis.channels()` makes both ends of a data channel. With `worker`, the near end
+ * is given to a worker in the very task that made it, and a session is what comes back.
+ */
 const channels = () => {
-  globalThis.channels = async () => {
+  globalThis.channels = async (worker) => {
     const [one, two] = [new RTCPeerConnection(), new RTCPeerConnection()];
     one.onicecandidate = ({ candidate }) => candidate && two.addIceCandidate(candidate);
     two.onicecandidate = ({ candidate }) => candidate && one.addIceCandidate(candidate);
-    const here = one.createDataChannel('sst', sst.DATA_CHANNEL);
+    const endpoint = await sst.SstEndpoint.create({ worker });
+    const channel = one.createDataChannel('sst', sst.DATA_CHANNEL);
+    const here = worker === undefined ? channel : endpoint.connect(channel);
     const there = new Promise((resolve) => {
       two.ondatachannel = ({ channel }) => resolve(channel);
     });
@@ -91,5 +97,101 @@ test('a megabyte passes a data channel; a closed one ends the session', { skip: 
   assert.equal(told.closed.source, 'carrier');
   const rate = (told.length * 8) / told.milliseconds / 1000;
   console.log(`data channel: ${rate.toFixed(1)} Mbit/s, round trip ${told.smoothedRtt.toFixed(1)} ms`);
+  await page.close();
+});
+
+const scenarios = JSON.parse(
+  readFileSync(new URL('../../docs/scenarios.json', import.meta.url), 'utf8'),
+);
+
+/** In the page: both ends of a session over a data channel, its caller in a worker or not. */
+const meet = async (worker) => {
+  const { here, there } = await globalThis.channels(worker);
+  const accepting = sst.SstSession.accept(there);
+  return { here: await here, there: await accepting };
+};
+
+for (const worker of [false, true]) {
+  const where = worker ? 'a worker' : 'the page';
+  test(`scenarios over data channels, from ${where}`, { skip: missing, timeout: 110_000 }, async () => {
+    const page = await blank();
+    await page.evaluate(channels);
+    const failures = await page.evaluate(async ({ scenarios, worker, meet: source }) => {
+      const { respond, run } = await import('/tests/scenarios.mjs');
+      const meet = (0, eval)(`(${source})`);
+      let { here, there } = await meet(worker);
+      void respond(there);
+      const failures = [];
+      for (const scenario of scenarios) {
+        try {
+          if (scenario.ends_session) {
+            const own = await meet(worker);
+            void respond(own.there);
+            await run(own.here, scenario);
+          } else {
+            await run(here, scenario);
+          }
+        } catch (why) {
+          failures.push(`${scenario.name}: ${why.message}`);
+        }
+      }
+      await here.close();
+      return failures;
+    }, { scenarios, worker, meet: meet.toString() });
+    assert.deepEqual(failures, []);
+    assert.equal(page.workers().length > 0, worker);
+    await page.close();
+  });
+}
+
+test('Chromium and Node hold the scenarios with each other', { skip: missing, timeout: 110_000 }, async () => {
+  const page = await blank();
+  const { run, respond } = await import('./scenarios.mjs');
+  const { sst } = await import('./pair.mjs');
+  /** Packets to the page, a handful at a time. */
+  let [waiting, events] = [[], null];
+  const flush = () => {
+    if (waiting.length === 0) return;
+    const packets = waiting.splice(0).map((packet) => packet.toString('base64'));
+    page.evaluate((packets) => packets.forEach((packet) => globalThis.fromNode(packet)), packets)
+      .catch(() => {});
+  };
+  const timer = setInterval(flush, 2);
+  const carrier = {
+    maxPacketBytes: 1200,
+    start: (listener) => { events = listener; },
+    hasRoom: () => waiting.length < 100,
+    send: (packet) => { waiting.push(Buffer.from(packet)); },
+    close: () => clearInterval(timer),
+  };
+  await page.exposeFunction('toNode', (packet) => events.packet(Buffer.from(packet, 'base64')));
+  await page.evaluate(() => {
+    const decode = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    globalThis.carrier = {
+      maxPacketBytes: 1200,
+      start(events) { globalThis.fromNode = (text) => events.packet(decode(text)); },
+      hasRoom: () => true,
+      send: (packet) => { globalThis.toNode(btoa(String.fromCharCode(...packet))); },
+      close() {},
+    };
+  });
+  const accepting = sst.SstSession.accept(carrier);
+  const inPage = page.evaluate(async (scenarios) => {
+    const { respond, run } = await import('/tests/scenarios.mjs');
+    globalThis.session = await sst.SstSession.connect(globalThis.carrier);
+    void respond(globalThis.session);
+    const failures = [];
+    for (const scenario of scenarios) {
+      await run(globalThis.session, scenario).catch((why) => failures.push(`${scenario.name}: ${why}`));
+    }
+    return failures;
+  }, scenarios.filter((scenario) => !scenario.ends_session));
+  const session = await accepting;
+  void respond(session);
+  assert.deepEqual(await inPage, [], 'run by Chromium');
+  for (const scenario of scenarios.filter((scenario) => !scenario.ends_session)) {
+    await run(session, scenario);
+  }
+  await session.close();
   await page.close();
 });
