@@ -18,6 +18,8 @@ mod identity;
 mod operation;
 mod row;
 mod tell;
+#[cfg(feature = "transcript")]
+mod transcript;
 mod woken;
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -82,12 +82,14 @@ test('a freeze of ten minutes ends in a typed close, on both sides', { timeout: 
   const patience = { idleTimeout: 2_000 };
   const { here, there } = await pair({ caller: patience, answerer: patience });
   const stream = await here.createSubstream();
-  const waiting = stream.read();
+  const told = { code: 'session-closed', scope: 'session' };
+  const waiting = assert.rejects(stream.read(), told);
   jump(600_000);
   const [mine, theirs] = await Promise.all([here.closed, there.closed]);
-  assert.equal(mine.source, 'timeout');
-  assert.equal(theirs.source, 'timeout');
-  await assert.rejects(waiting, { code: 'session-closed', source: 'timeout' });
+  // Who wakes first gives up; the other one may hear of that before its own timer.
+  assert.equal(mine.source === 'timeout' || theirs.source === 'timeout', true);
+  for (const { source } of [mine, theirs]) assert.ok(['timeout', 'carrier'].includes(source), source);
+  await waiting;
   await assert.rejects(here.createSubstream(), { code: 'session-closed' });
 });
 

@@ -9,6 +9,7 @@ use crate::wasm;
 
 /// Where the TypeScript, the tests and the demos are.
 const FOLDER: &str = "bindings-wasm";
+const WASM: &str = "wasm32-unknown-unknown";
 /// What a page has to download at most: the module and its glue, compressed.
 const MAX_GZIP_BYTES: u64 = 150 * 1024;
 /// What comes along from the repository's root.
@@ -27,6 +28,33 @@ pub(crate) fn build() -> StepResult {
     let pack = "pack --silent --pack-destination .. --ignore-scripts";
     Call::new("npm", pack).in_folder(&npm("package").to_string_lossy()).run()?;
     Ok(Outcome::Passed)
+}
+
+/// A build like the package's, but for one more export, must send the packets that every build sends.
+pub(crate) fn transcript() -> StepResult {
+    if !call::has_program("node") {
+        return Ok(Outcome::Skipped("no node".into()));
+    }
+    let target = call::target_dir().join("npm-transcript");
+    Call::cargo("build -p bindings-wasm --features transcript --profile wasm")
+        .arg("--target")
+        .arg(WASM)
+        .arg("--target-dir")
+        .arg(&target)
+        .run()?;
+    let built = target.join(WASM).join("wasm/bindings_wasm.wasm");
+    let folder = npm("transcript");
+    make_folder(&folder)?;
+    glue(&built, &folder)?;
+    write(&folder.join("package.json"), r#"{ "type": "module" }"#)?;
+    let check = "import { readFileSync } from 'node:fs';
+import { initSync, transcriptMatches } from './sst.js';
+initSync({ module: readFileSync(new URL('sst_bg.wasm', import.meta.url)) });
+if (!transcriptMatches()) throw new Error('this build sends other packets');
+console.log('the transcript is the same, byte for byte');
+";
+    write(&folder.join("check.js"), check)?;
+    Call::new("node", "").arg(folder.join("check.js")).step()
 }
 
 /// Runs the tests in Node, and those in Chromium if there is one.
@@ -76,16 +104,11 @@ fn install() -> Result<(), String> {
 
 /// The module, its glue, and the types of the glue.
 fn module() -> Result<(), String> {
-    Call::cargo("build -p bindings-wasm --profile wasm --target wasm32-unknown-unknown").run()?;
-    let glue = call::target_dir().join("wasm-glue");
-    Call::cargo("build --release --quiet --locked --target-dir")
-        .arg(&glue)
-        .in_folder("bindings-wasm/glue")
-        .run()?;
-    let built = call::target_dir().join("wasm32-unknown-unknown/wasm/bindings_wasm.wasm");
+    Call::cargo("build -p bindings-wasm --profile wasm --target").arg(WASM).run()?;
+    let built = call::target_dir().join(WASM).join("wasm/bindings_wasm.wasm");
     let generated = npm("generated/wasm");
     make_folder(&generated)?;
-    Call::new(glue.join("release/wasm-glue"), "").arg(&built).arg(&generated).run()?;
+    glue(&built, &generated)?;
     let shipped = npm("package/dist/wasm");
     make_folder(&shipped)?;
     let module = shipped.join("sst_bg.wasm");
@@ -102,6 +125,16 @@ fn module() -> Result<(), String> {
         return Err("the module imports from `env`: something expects an operating system".into());
     }
     Ok(())
+}
+
+/// Writes the JavaScript that goes with a module, and its types.
+fn glue(module: &Path, folder: &Path) -> Result<(), String> {
+    let target = call::target_dir().join("wasm-glue");
+    Call::cargo("build --release --quiet --locked --target-dir")
+        .arg(&target)
+        .in_folder("bindings-wasm/glue")
+        .run()?;
+    Call::new(target.join("release/wasm-glue"), "").arg(module).arg(folder).run()
 }
 
 /// Makes the module smaller, unless nothing has changed. More than `-O1` makes fewer bytes of it, but

@@ -65,6 +65,7 @@ pub(crate) fn test(report: &mut Report) {
     report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
     report.step("embedded demo", || on_target(THUMB, |_| embedded_demo()));
     report.step("npm package", || on_target(WASM, |_| npm::build()));
+    report.step("npm package: transcript", || on_target(WASM, |_| npm::transcript()));
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
     report.step("Python bindings", python_bindings);
     report.step("simulator seeds", sim_seeds);
