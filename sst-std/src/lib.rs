@@ -43,6 +43,8 @@ mod endpoint;
 mod error;
 #[cfg(all(feature = "net", unix))]
 pub mod files;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 mod identity;
 mod key_log;
 mod listener;

@@ -4,6 +4,8 @@ mod demo;
 mod echo;
 mod failure;
 mod files;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod heap;
 mod id;
 mod options;
@@ -50,6 +52,9 @@ enum Verb {
     Perf(perf::Perf),
     /// Hold the conversations of docs/SCENARIOS.md with another implementation or language.
     Scenarios(scenarios::Scenarios),
+    /// Let browsers reach SST hosts, over WebRTC.
+    #[cfg(feature = "gateway")]
+    Gateway(gateway::Gateway),
     /// Show what streams do: two hosts, a lossy link, a directory of files.
     Demo(demo::Demo),
 }
@@ -76,6 +81,12 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options, verb: Verb) -> Result<(), Failure> {
+    // Has no endpoint, and takes leave in its own way.
+    #[cfg(feature = "gateway")]
+    let verb = match verb {
+        Verb::Gateway(gateway) => return gateway.run(options, stopped()).await,
+        verb => verb,
+    };
     // A server is there until it is stopped; everything else is interrupted before it is done.
     let is_server = matches!(&verb, Verb::Serve(_) | Verb::Echo)
         || matches!(&verb, Verb::Perf(perf) if perf.is_server())
@@ -105,6 +116,8 @@ async fn work(options: &Options, verb: Verb) -> Result<(), Failure> {
         Verb::Perf(perf) => perf.run(options).await,
         Verb::Scenarios(scenarios) => scenarios.run(options).await,
         Verb::Demo(demo) => demo.run(options).await,
+        #[cfg(feature = "gateway")]
+        Verb::Gateway(gateway) => gateway.run(options, std::future::pending()).await,
     }
 }
 

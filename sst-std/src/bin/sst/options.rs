@@ -244,7 +244,8 @@ fn refused(closed: &SessionClosed, id: HostId) -> Failure {
     }
 }
 
-fn seconds(option: &str, value: f64) -> Result<Duration, Failure> {
+/// A number of seconds that was given for `option`.
+pub(crate) fn seconds(option: &str, value: f64) -> Result<Duration, Failure> {
     Duration::try_from_secs_f64(value)
         .map_err(|_| Failure(format!("{option}: {value} is not a number of seconds")))
 }

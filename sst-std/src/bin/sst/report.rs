@@ -17,6 +17,12 @@ pub(crate) fn session(stats: &SessionStats) -> Value {
     fields(stats)
 }
 
+/// Numbers of a gateway.
+#[cfg(feature = "gateway")]
+pub(crate) fn gateway(stats: &sst_std::gateway::GatewayStats) -> Value {
+    fields(stats)
+}
+
 /// The fields of a struct of numbers, by way of its `Debug` form: the core has no serialisation,
 /// and new counters appear here by themselves.
 fn fields(value: &impl std::fmt::Debug) -> Value {

@@ -1,0 +1,79 @@
+//! Packets are carried both ways, and only packets.
+
+use crate::page::{Offering, Page, right_channel};
+use crate::{Started, parrot, settings};
+
+#[tokio::test]
+async fn packets_go_both_ways_whatever_they_are() {
+    let gateway = Started::new(settings(&[parrot().await])).await;
+    let mut page = Page::open(gateway.at).await;
+    for len in [1, 100, 1_198] {
+        let packet = vec![len as u8; len];
+        let answer = page.exchange(&packet).await;
+        assert_eq!(&answer[2..], packet);
+    }
+    let stats = gateway.stats();
+    assert!(stats.to_host_packets >= 3 && stats.to_page_packets >= 3, "{stats}");
+    assert_eq!((stats.peers, stats.answered, stats.opened), (1, 1, 1), "{stats}");
+}
+
+#[tokio::test]
+async fn each_page_comes_to_the_host_from_an_address_of_its_own() {
+    let gateway = Started::new(settings(&[parrot().await])).await;
+    let (mut one, mut other) = (Page::open(gateway.at).await, Page::open(gateway.at).await);
+    let (first, second) = (one.exchange(b"a").await, other.exchange(b"b").await);
+    assert_eq!((first[2], second[2]), (b'a', b'b'));
+    assert_ne!(first[..2], second[..2]);
+    assert_ne!(one.location, other.location);
+}
+
+#[tokio::test]
+async fn a_page_chooses_among_the_hosts() {
+    let (here, there) = (parrot().await, parrot().await);
+    let gateway = Started::new(settings(&[here.clone(), there.clone()])).await;
+    let path = |id| format!("/sst?to={id}");
+    let open = async |path: &str| Offering::new(right_channel()).await.post(gateway.at, path).await;
+    let mut page = open(&path(there.id())).await.expect("an answer");
+    page.exchange(b"x").await;
+    assert_eq!(open(&path(crate::some_id())).await.err().unwrap().status, 404);
+    let complaint = open("/sst").await.err().unwrap();
+    assert!(complaint.status == 400 && complaint.body.contains("?to="), "{complaint:?}");
+    let list = crate::page::request(gateway.at, "GET /sst", "").await;
+    assert!(list.body.contains(&here.id().to_string()), "{list:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_packet_is_dropped_and_counted() {
+    let gateway = Started::new(settings(&[parrot().await])).await;
+    let mut page = Page::open(gateway.at).await;
+    page.exchange(b"open").await;
+    let before = gateway.stats();
+    page.send(&[7; 1_201]).await;
+    page.send(&[7; 60_000]).await;
+    page.send_text("hello").await;
+    gateway.until("three messages", |stats| stats.dropped_size >= before.dropped_size + 3).await;
+    // The parrot adds two bytes: this comes back too large.
+    page.send(&[7; 1_200]).await;
+    gateway.until("one packet", |stats| stats.dropped_size >= before.dropped_size + 4).await;
+    assert_eq!(gateway.stats().to_host_packets, before.to_host_packets + 1);
+    page.exchange(b"still open").await;
+}
+
+#[tokio::test]
+async fn a_host_that_sends_too_fast_fills_nothing() {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let host = sst_std::Url::new(crate::some_id(), socket.local_addr().unwrap(), "");
+    let gateway = Started::new(settings(&[host])).await;
+    let page = Page::open(gateway.at).await;
+    page.send(b"here I am").await;
+    let (_, from) = socket.recv_from(&mut [0; 100]).await.unwrap();
+    // 60 MB, as fast as the system takes them.
+    for _ in 0..50_000 {
+        let _ = socket.send_to(&[1; 1_200], from).await;
+    }
+    gateway.until("the last packets", |stats| stats.to_page_packets > 100).await;
+    let stats = gateway.stats();
+    println!("{stats}");
+    assert!(stats.dropped_deep > 0, "{stats}");
+    drop(page);
+}
