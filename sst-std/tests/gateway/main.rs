@@ -2,9 +2,15 @@
 #![allow(clippy::disallowed_methods, reason = "deadlines need a clock")]
 
 mod carried;
+mod command;
 mod ended;
+mod host;
 mod page;
 mod refused;
+mod through;
+#[path = "../cli/tool.rs"]
+#[allow(dead_code, reason = "the tests of the command use the rest")]
+mod tool;
 
 use std::net::SocketAddr;
 use std::time::Duration;

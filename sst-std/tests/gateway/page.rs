@@ -109,6 +109,11 @@ impl Page {
         timeout(DEADLINE, self.inbound.recv()).await.expect("no message comes")
     }
 
+    /// The next message, however long that takes.
+    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
+        self.inbound.recv().await
+    }
+
     /// Sends `message` until it is answered: the channel may lose it.
     pub(crate) async fn exchange(&mut self, message: &[u8]) -> Vec<u8> {
         let mut left = 100;
