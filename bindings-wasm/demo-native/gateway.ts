@@ -6,8 +6,10 @@ import { DATA_CHANNEL } from '@sst-transport/sst';
 /** A way to a host. */
 export interface Way {
   channel: RTCDataChannel;
-  /** Tells the gateway that it is not needed any more. */
+  /** Lets go of it; the gateway hears that. */
   end(): void;
+  /** The same when the page itself ends, and has no time for WebRTC's goodbye. */
+  leave(): void;
 }
 
 /** The gateway refused, or is not there. `words` is what it said, if it said anything. */
@@ -25,22 +27,22 @@ const OPEN_MILLISECONDS = 10_000;
 /** Opens a way through the gateway at `base` to the host `id`, if the gateway leads there. */
 export async function openWay(base: URL, id: string): Promise<Way> {
   const connection = new RTCPeerConnection();
+  const end = (): void => connection.close();
+  let leave = end;
   try {
     const channel = connection.createDataChannel('sst', DATA_CHANNEL);
     await connection.setLocalDescription(await connection.createOffer());
     // The gateway needs none of this page's addresses: no waiting for them.
     const place = new URL(`/sst?to=${encodeURIComponent(id)}`, base);
     const answer = await post(place, connection.localDescription!.sdp);
+    const peer = new URL(answer.headers.get('location') ?? '', base);
+    leave = () => void fetch(peer, { method: 'DELETE', keepalive: true }).catch(() => {});
     await connection.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
     await opened(connection, channel);
-    const peer = answer.headers.get('location');
-    const end = (): void => {
-      connection.close();
-      if (peer) void fetch(new URL(peer, base), { method: 'DELETE', keepalive: true }).catch(() => {});
-    };
-    return { channel, end };
+    return { channel, end, leave };
   } catch (thrown) {
-    connection.close();
+    leave();
+    end();
     throw thrown;
   }
 }
