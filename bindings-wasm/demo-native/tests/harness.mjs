@@ -1,0 +1,81 @@
+// What the tests start: `sst` processes, and one Chromium.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const built = (name) => fileURLToPath(new URL(`../../../target/${name}`, import.meta.url));
+/** `sst`, built with the feature `gateway`. */
+const binary = process.env.SST_BINARY ?? built('debug/sst');
+/** The page, as built. */
+export const page = process.env.SST_DEMO ?? built('npm/demo-native');
+
+export const folder = mkdtempSync(join(tmpdir(), 'sst-demo-'));
+const running = new Set();
+const browser = await chromium.launch({
+  executablePath: process.env.SST_CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync',
+  ],
+});
+
+after(async () => {
+  for (const one of running) one.kill('SIGKILL');
+  await browser.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Starts `sst`; resolves once it has said its first line. */
+export async function start(...words) {
+  const child = spawn(binary, [...words, '--key', join(folder, `key-${words[0]}`)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let complaint = '';
+  child.stderr.on('data', (text) => { complaint += text; });
+  const exit = new Promise((resolve) => child.once('exit', resolve)).then(() => running.delete(child));
+  const line = await new Promise((resolve, reject) => {
+    let said = '';
+    child.stdout.on('data', (text) => {
+      said += text;
+      if (said.includes('\n')) resolve(said.slice(0, said.indexOf('\n')));
+    });
+    void exit.then(() => reject(new Error(`sst ${words.join(' ')}: ${complaint}`)));
+  });
+  const end = async (signal = 'SIGTERM') => {
+    child.kill(signal);
+    await exit;
+  };
+  return { line, end };
+}
+
+/** The identity in `sst://IDENTITY@...`. */
+export const identityOf = (url) => url.slice('sst://'.length, url.indexOf('@'));
+
+/** A gateway to `targets` that serves the page. */
+export async function startGateway(targets, listen = '127.0.0.1:0', files = page) {
+  const to = targets.flatMap((target) => ['--to', target]);
+  return start('gateway', ...to, '--listen', listen, '--serve', files);
+}
+
+/** Opens a page in a context of its own; complaints of the page fail the test that closes it. */
+export async function visit(link) {
+  const context = await browser.newContext({ viewport: { width: 1180, height: 900 } });
+  const tab = await context.newPage();
+  const complaints = [];
+  tab.on('pageerror', (error) => complaints.push(String(error)));
+  await tab.goto(link);
+  const until = (...phases) => tab.waitForFunction(
+    (wanted) => wanted.includes(globalThis.demo?.phase), phases, { timeout: 90_000 },
+  );
+  const leave = async () => {
+    await context.close();
+    if (complaints.length > 0) throw new Error(complaints.join('\n'));
+  };
+  return { tab, until, leave };
+}
