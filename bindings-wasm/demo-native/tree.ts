@@ -107,6 +107,7 @@ export class Tree {
         file.received = received;
         this.#events.changed(file);
       });
+      this.#events.changed(file);
       try {
         file.got = await file.getting.done;
       } catch (thrown) {

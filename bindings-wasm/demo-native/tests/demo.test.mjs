@@ -42,7 +42,7 @@ const serve = (root) => start('serve', root, '--bind', '127.0.0.1:0');
 
 test('the page has the directory, byte for byte, of a host that proved its identity', async () => {
   const root = join(folder, 'sample');
-  sample(root, { pictures: 12, largeBytes: 3_000_000 });
+  sample(root, { pictures: 6, largeBytes: 1_500_000 });
   const host = await serve(root);
   const gateway = await startGateway([host.line]);
   const { tab, until, leave } = await visit(`${gateway.line}#${identityOf(host.line)}`);
@@ -50,11 +50,11 @@ test('the page has the directory, byte for byte, of a host that proved its ident
   assert.deepEqual(await hashesIn(tab), hashesOf(root));
   assert.equal(await tab.textContent('#peer-id'), identityOf(host.line));
   assert.match(await tab.textContent('#badge'), /identity proved/);
-  assert.match(await tab.textContent('#fig-files'), /^27 \/ 27$/);
+  assert.match(await tab.textContent('#fig-files'), /^21 \/ 21$/);
   // The pictures show, and the figures have settled.
   await tab.waitForTimeout(600);
   const shown = '[...document.querySelectorAll(".preview img")].filter((one) => one.naturalWidth)';
-  assert.equal(await tab.evaluate(`${shown}.length`), 12);
+  assert.equal(await tab.evaluate(`${shown}.length`), 6);
   await tab.screenshot({ path: join(dirname(page), 'demo-native.png'), fullPage: true });
   await tab.click('#again');
   await until('fetching');
@@ -106,12 +106,12 @@ test('a page is told when the gateway leads elsewhere, is gone, or the link is w
 });
 
 test('a gateway that dies in the midst of a transfer costs nothing but time', async () => {
-  const root = share('larger', { 'one.bin': randomBytes(6_000_000), 'two.txt': 'two' });
+  const root = share('larger', { 'one.bin': randomBytes(2_500_000), 'two.txt': 'two' });
   const host = await serve(root);
   const gateway = await startGateway([host.line]);
   const { tab, until, leave } = await visit(`${gateway.line}#${identityOf(host.line)}`);
   await tab.waitForFunction(
-    () => globalThis.demo?.tree?.files.some((file) => file.received > 500_000),
+    () => globalThis.demo?.tree?.files.some((file) => file.received > 200_000),
     null, { polling: 5 },
   );
   await gateway.end('SIGTERM');
@@ -125,7 +125,7 @@ test('a gateway that dies in the midst of a transfer costs nothing but time', as
 
 test('a click has a file before the others', async () => {
   const names = ['a', 'b', 'c', 'd'];
-  const root = share('four', Object.fromEntries(names.map((name) => [name, randomBytes(2_500_000)])));
+  const root = share('four', Object.fromEntries(names.map((name) => [name, randomBytes(1_000_000)])));
   const host = await serve(root);
   const gateway = await startGateway([host.line]);
   const { tab, until, leave } = await visit(`${gateway.line}#${identityOf(host.line)}`);
@@ -136,7 +136,7 @@ test('a click has a file before the others', async () => {
     return files.find(({ entry }) => entry.path === 'd').got && files.map((file) => file.received);
   }, null, { polling: 5 });
   const others = (await received.jsonValue()).sort((a, b) => a - b).slice(0, 3);
-  assert.ok(others.every((bytes) => bytes < 2_000_000), `the others have ${others}`);
+  assert.ok(others.every((bytes) => bytes < 800_000), `the others have ${others}`);
   await until('done');
   await leave();
   await Promise.all([host.end(), gateway.end()]);

@@ -25,7 +25,8 @@ pub(crate) struct Gateway {
     /// Serve this directory to browsers, too.
     #[arg(long, value_name = "DIR")]
     serve: Option<PathBuf>,
-    /// Let pages of this origin use the gateway; `*` for all [default: only pages of --serve].
+    /// Let pages of this origin use the gateway; `*` for all. Pages of --serve may, if they were
+    /// loaded by IP address or localhost.
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
     /// IP of this host that pages send WebRTC packets to [default: where their HTTP arrives].
