@@ -4,6 +4,7 @@ mod bare;
 mod bench;
 mod call;
 mod elf;
+mod gateway;
 mod imports;
 mod layers;
 mod npm;
@@ -38,6 +39,8 @@ usage: cargo xtask COMMAND
            instructions of the core's hot paths (valgrind); compared with docs/BENCHMARKS.md
   wasm     the npm package, built and packed under target/npm
   demo web the browser-to-browser demonstration: prints the address to open
+  demo native [DIR]
+           a page that fetches DIR from `sst serve` through `sst gateway`: prints the link to open
   help     this text
 
 environment of `test`:
@@ -70,6 +73,8 @@ fn main() -> ExitCode {
         ["size"] => exit_code(bare::size()),
         ["wasm"] => exit_code(npm::build()),
         ["demo", "web"] => exit_code(npm::demo()),
+        ["demo", "native"] => exit_code(gateway::demo(None)),
+        ["demo", "native", folder] => exit_code(gateway::demo(Some(folder))),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
         _ => {

@@ -203,18 +203,20 @@ fn size() -> Result<(), String> {
     if total > MAX_GZIP_BYTES { Err("the package is too large".into()) } else { Ok(()) }
 }
 
-fn chromium() -> Option<&'static str> {
+/// A Chromium, if there is one.
+pub(crate) fn chromium() -> Option<&'static str> {
     ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
         .into_iter()
         .find(|path| Path::new(path).exists())
 }
 
 /// Something under `target/npm`.
-fn npm(name: &str) -> PathBuf {
+pub(crate) fn npm(name: &str) -> PathBuf {
     call::target_dir().join("npm").join(name)
 }
 
-fn tool(name: &str) -> PathBuf {
+/// A program that npm installed.
+pub(crate) fn tool(name: &str) -> PathBuf {
     call::root().join(FOLDER).join("node_modules/.bin").join(name)
 }
 

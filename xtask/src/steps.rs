@@ -2,6 +2,7 @@
 
 use crate::bare;
 use crate::call::{self, Call};
+use crate::gateway;
 use crate::layers;
 use crate::npm;
 use crate::report::{Outcome, Report, StepResult};
@@ -33,7 +34,7 @@ pub(crate) fn test(report: &mut Report) {
     report.step("install: Python", setup::python);
     look(report);
     report.step("tests, debug", || {
-        let features = "sst-nostd/sim,sst-nostd/insecure-test-hooks";
+        let features = "sst-nostd/sim,sst-nostd/insecure-test-hooks,sst-std/gateway";
         Call::cargo("test --workspace --tests --examples --features").arg(features).step()
     });
     report.step("tests, release", || {
@@ -68,6 +69,7 @@ pub(crate) fn test(report: &mut Report) {
     report.step("npm package: transcript", || on_target(WASM, |_| npm::transcript()));
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
     report.step("Python bindings", python_bindings);
+    report.step("gateway and its page", || on_target(WASM, |_| gateway::tests()));
     report.step("simulator seeds", sim_seeds);
 }
 
@@ -89,7 +91,8 @@ fn format() -> StepResult {
 }
 
 fn clippy() -> StepResult {
-    Call::cargo("clippy --workspace --all-targets -- -D warnings").run()?;
+    let words = "clippy --workspace --all-targets --features sst-std/gateway -- -D warnings";
+    Call::cargo(words).run()?;
     Call::cargo("clippy -p sst-nostd --all-targets --all-features -- -D warnings").step()
 }
 

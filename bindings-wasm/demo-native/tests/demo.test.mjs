@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 import { sample } from '../sample.mjs';
-import { folder, identityOf, page, start, startGateway, visit } from './harness.mjs';
+import { folder, identityOf, missing, page, start, startGateway, visit } from './harness.mjs';
 
 /** Every file below `root`, with its SHA-256. */
 function hashesOf(root) {
@@ -40,7 +40,7 @@ function share(name, files) {
 
 const serve = (root) => start('serve', root, '--bind', '127.0.0.1:0');
 
-test('the page has the directory, byte for byte, of a host that proved its identity', async () => {
+test('the page has the directory, byte for byte, of a host that proved its identity', { skip: missing }, async () => {
   const root = join(folder, 'sample');
   sample(root, { pictures: 6, largeBytes: 1_500_000 });
   const host = await serve(root);
@@ -64,7 +64,7 @@ test('the page has the directory, byte for byte, of a host that proved its ident
   await Promise.all([host.end(), gateway.end()]);
 });
 
-test('somebody else at that address is an error that says so', async () => {
+test('somebody else at that address is an error that says so', { skip: missing }, async () => {
   const host = await serve(share('small', { a: 'a' }));
   const other = await start('echo', '--bind', '127.0.0.1:0');
   // The gateway is wrong, or lies: it leads to the right address with another identity.
@@ -80,7 +80,7 @@ test('somebody else at that address is an error that says so', async () => {
   await Promise.all([host.end(), other.end(), gateway.end()]);
 });
 
-test('a page is told when the gateway leads elsewhere, is gone, or the link is wrong', async () => {
+test('a page is told when the gateway leads elsewhere, is gone, or the link is wrong', { skip: missing }, async () => {
   const host = await serve(share('small', { a: 'a' }));
   const other = await start('echo', '--bind', '127.0.0.1:0');
   const gateway = await startGateway([host.line]);
@@ -105,7 +105,7 @@ test('a page is told when the gateway leads elsewhere, is gone, or the link is w
   await Promise.all([host.end(), other.end(), gateway.end()]);
 });
 
-test('a gateway that dies in the midst of a transfer costs nothing but time', async () => {
+test('a gateway that dies in the midst of a transfer costs nothing but time', { skip: missing }, async () => {
   const root = share('larger', { 'one.bin': randomBytes(2_500_000), 'two.txt': 'two' });
   const host = await serve(root);
   const gateway = await startGateway([host.line]);
@@ -123,7 +123,7 @@ test('a gateway that dies in the midst of a transfer costs nothing but time', as
   await Promise.all([host.end(), again.end()]);
 });
 
-test('a click has a file before the others', async () => {
+test('a click has a file before the others', { skip: missing }, async () => {
   const names = ['a', 'b', 'c', 'd'];
   const root = share('four', Object.fromEntries(names.map((name) => [name, randomBytes(1_000_000)])));
   const host = await serve(root);

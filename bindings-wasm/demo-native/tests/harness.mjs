@@ -6,52 +6,60 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+
+import { launch, missing } from '../../tests/chromium.mjs';
+
+export { missing };
 
 const built = (name) => fileURLToPath(new URL(`../../../target/${name}`, import.meta.url));
 /** `sst`, built with the feature `gateway`. */
-const binary = process.env.SST_BINARY ?? built('debug/sst');
+const binary = process.env.SST_GATEWAY_BINARY ?? built('debug/sst');
 /** The page, as built. */
 export const page = process.env.SST_DEMO ?? built('npm/demo-native');
 
 export const folder = mkdtempSync(join(tmpdir(), 'sst-demo-'));
 const running = new Set();
-const browser = await chromium.launch({
-  executablePath: process.env.SST_CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync',
-  ],
-});
+const browser = missing ? null : await launch();
 
 after(async () => {
   for (const one of running) one.kill('SIGKILL');
-  await browser.close();
+  await browser?.close();
   rmSync(folder, { recursive: true });
 });
 
 /** Starts `sst`; resolves once it has said its first line. */
-export async function start(...words) {
-  const child = spawn(binary, [...words, '--key', join(folder, `key-${words[0]}`)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+export function start(...words) {
+  return begin(binary, [...words, '--key', join(folder, `key-${words[0]}`)]);
+}
+
+/** The same with a Python that has the package. */
+export function startPython(...words) {
+  return begin(process.env.SST_PYTHON, words);
+}
+
+async function begin(program, words) {
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
-  let complaint = '';
+  let [said, complaint] = ['', ''];
   child.stderr.on('data', (text) => { complaint += text; });
-  const exit = new Promise((resolve) => child.once('exit', resolve)).then(() => running.delete(child));
+  const ended = new Promise((resolve) => {
+    child.once('close', (code) => {
+      running.delete(child);
+      resolve({ code, said: said + complaint });
+    });
+  });
   const line = await new Promise((resolve, reject) => {
-    let said = '';
     child.stdout.on('data', (text) => {
       said += text;
       if (said.includes('\n')) resolve(said.slice(0, said.indexOf('\n')));
     });
-    void exit.then(() => reject(new Error(`sst ${words.join(' ')}: ${complaint}`)));
+    void ended.then(() => reject(new Error(`${program} ${words.join(' ')}: ${complaint}`)));
   });
-  const end = async (signal = 'SIGTERM') => {
+  const end = (signal = 'SIGTERM') => {
     child.kill(signal);
-    await exit;
+    return ended;
   };
-  return { line, end };
+  return { line, ended, end };
 }
 
 /** The identity in `sst://IDENTITY@...`. */
@@ -63,7 +71,7 @@ export async function startGateway(targets, listen = '127.0.0.1:0', files = page
   return start('gateway', ...to, '--listen', listen, '--serve', files);
 }
 
-/** Opens a page in a context of its own; complaints of the page fail the test that closes it. */
+/** Opens a page in a context of its own; what goes wrong in it fails the test that leaves it. */
 export async function visit(link) {
   const context = await browser.newContext({ viewport: { width: 1180, height: 900 } });
   const tab = await context.newPage();
