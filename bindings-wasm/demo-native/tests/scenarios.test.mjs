@@ -23,7 +23,7 @@ async function hold(host) {
   assert.deepEqual(failures, {});
   const { code, said } = await host.ended;
   assert.equal(code, 0, said);
-  assert.match(said, /[1-9]\d* passed, 0 failed/);
+  assert.match(said, /^ok +bytes come back$/m);
   await leave();
   await gateway.end();
 }
