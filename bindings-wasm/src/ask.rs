@@ -212,9 +212,9 @@ impl Host {
     #[wasm_bindgen(js_name = listServices)]
     pub fn list_services(&mut self, handle: u32) -> Asked {
         let session = self.row(handle)?.session.clone().ok_or_else(ended)?;
-        self.begin(Operation::new(async move {
-            Ok(Answer::Offers(session.list_services().await?))
-        }))
+        self.begin(Operation::new(
+            async move { Ok(Answer::Offers(session.list_services().await?)) },
+        ))
     }
 
     /// The next request for a service: stream, service, protocol; `null` when nothing more comes.
@@ -303,7 +303,9 @@ fn write_fault(error: io::Error) -> Fault {
 
 fn downcast<E: std::error::Error + Send + Sync + 'static>(error: io::Error) -> Result<E, Fault> {
     let message = error.to_string();
-    let Some(inner) = error.into_inner() else { return Err(Fault::local("ended", "stream", message)) };
+    let Some(inner) = error.into_inner() else {
+        return Err(Fault::local("ended", "stream", message));
+    };
     match inner.downcast::<E>() {
         Ok(error) => Ok(*error),
         Err(inner) => Err(match inner.downcast::<SessionClosed>() {

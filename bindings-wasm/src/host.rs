@@ -76,7 +76,8 @@ impl Host {
         config.max_buffer_bytes = u64::from(max_buffer_bytes);
         config.max_datagram_bytes = max_datagram_bytes;
         config.max_packet_bytes = MAX_PACKET_BYTES;
-        let surroundings = Surroundings { clock: Arc::new(clock::now), local: Vec::new(), seed: None };
+        let surroundings =
+            Surroundings { clock: Arc::new(clock::now), local: Vec::new(), seed: None };
         let (endpoint, carrier) = Endpoint::detached(config, surroundings).map_err(Fault::from)?;
         let woken = Woken::default();
         Ok(Self {
@@ -167,7 +168,9 @@ impl Host {
     /// # Errors
     /// Its own.
     pub fn resume(&mut self, number: u32) -> Result<JsValue, JsValue> {
-        let Some(operation) = self.operations.remove(&number) else { return Ok(JsValue::UNDEFINED) };
+        let Some(operation) = self.operations.remove(&number) else {
+            return Ok(JsValue::UNDEFINED);
+        };
         self.go_on(number, operation)
     }
 

@@ -148,14 +148,14 @@ impl Peer {
                 }
             };
             match buffer.get(..len) {
-                Some(packet) if is_carried(packet) => self.to_page(packet)?,
+                Some(packet) if is_carried(packet) => self.carry_to_page(packet)?,
                 _ => self.counts.dropped_size.add(1),
             }
         }
         Ok(())
     }
 
-    fn to_page(&mut self, packet: &[u8]) -> Result<(), Ended> {
+    fn carry_to_page(&mut self, packet: &[u8]) -> Result<(), Ended> {
         let Some(mut channel) = self.channel.and_then(|id| self.rtc.channel(id)) else {
             self.counts.dropped_early.add(1);
             return Ok(());
@@ -172,7 +172,7 @@ impl Peer {
         self.drain().map(drop)
     }
 
-    fn to_host(&mut self, packet: &[u8]) {
+    fn carry_to_host(&mut self, packet: &[u8]) {
         if !is_carried(packet) {
             self.counts.dropped_size.add(1);
         } else if self.host.try_send(packet).is_ok() {
@@ -203,7 +203,7 @@ impl Peer {
 
     fn on_event(&mut self, event: Event) -> Result<(), Ended> {
         match event {
-            Event::ChannelData(ChannelData { binary: true, data, .. }) => self.to_host(&data),
+            Event::ChannelData(ChannelData { binary: true, data, .. }) => self.carry_to_host(&data),
             Event::ChannelData(_) => self.counts.dropped_size.add(1),
             Event::ChannelOpen(id, _) => self.on_open(id)?,
             Event::ChannelClose(_) => return Err(Ended::Closed),

@@ -119,7 +119,7 @@ async fn a_gateway_that_leads_to_someone_else_is_noticed() {
 #[tokio::test]
 async fn a_session_outlives_its_gateway() {
     let (_host, url) = echo_host().await;
-    let gateway = Started::new(settings(&[url.clone()])).await;
+    let gateway = Started::new(settings(std::slice::from_ref(&url))).await;
     let page = open(gateway.at).await;
     let session = page.connect(Some(url.id())).await.unwrap();
     let mut stream = session.open_substream(OpenOptions::new()).await.unwrap();
