@@ -1,4 +1,4 @@
-//! SST through the gateway: handshakes, identities, streams, datagrams, and what a session outlives.
+//! SST through the gateway: identities, streams, datagrams, and what a session outlives.
 
 use std::net::SocketAddr;
 use std::time::Duration;
