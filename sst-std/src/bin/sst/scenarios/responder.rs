@@ -116,8 +116,11 @@ async fn obey(service: &Service, child: &mut Stream) -> Result<(), Failure> {
             return Ok(());
         }
         ["over"] => {
-            service.over.notify_one();
             child.write_record(b"over").await?;
+            child.finish().await?;
+            // Whoever hears of it may end the session: only now is the answer delivered.
+            service.over.notify_one();
+            return read_on(child).await;
         }
         _ => {
             child.reset(UNKNOWN_ORDER);
