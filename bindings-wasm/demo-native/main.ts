@@ -139,7 +139,7 @@ async function watchEnd(of: SstSession): Promise<void> {
   if (session !== of) return;
   const words = source === 'timeout' ? 'Nothing was heard of the host for long.'
     : source === 'local' ? 'This page ended it.' : `The host ended it${reason ? `: ${reason}` : '.'}`;
-  fail('The session has ended', words, 'Load the page again to begin another.');
+  fail('The session has ended', words, 'Start over to begin another.');
 }
 
 function explain(thrown: unknown, id: string): void {
@@ -209,12 +209,17 @@ async function ownIdentity(): Promise<SstIdentity> {
 }
 
 function setButtons(hasSession: boolean, isIdle: boolean): void {
-  at<HTMLButtonElement>('again').disabled = !hasSession || !isIdle;
+  const again = at<HTMLButtonElement>('again');
+  again.textContent = hasSession ? 'Fetch again' : 'Start over';
+  again.disabled = hasSession && !isIdle;
   at<HTMLButtonElement>('cut').disabled = !hasSession;
   at<HTMLButtonElement>('wrong').disabled = endpoint === null || (hasSession && !isIdle);
 }
 
-at('again').addEventListener('click', () => { if (session) void fetchAll(session); });
+at('again').addEventListener('click', () => {
+  if (session) void fetchAll(session);
+  else location.reload();
+});
 at('cut').addEventListener('click', () => way?.channel.close());
 at('wrong').addEventListener('click', async () => {
   const target = identityInLink();

@@ -8,10 +8,11 @@ const FILES_AT_ONCE = 64;
 /** Up to here a file goes before larger ones, as `sst serve` sends it. */
 const SMALL_BYTES = 65_536;
 
-const SMALL_ORDER = 8;
-const PICTURE_ORDER = 4;
 /** For what somebody asked for. */
-const FIRST_ORDER = 100;
+const FIRST_ORDER = 120;
+const SMALL_ORDER = 100;
+/** Pictures come one after the other, so that there is something to see soon. */
+const PICTURE_ORDER = 90;
 
 /** What a {@link Tree} tells. */
 export interface TreeEvents {
@@ -22,12 +23,18 @@ export interface TreeEvents {
 /** A file of the tree. */
 export class TreeFile {
   received = 0;
+  /** Of a picture, how many are before it. */
+  rank = 0;
   isFirst = false;
   got: Got | null = null;
   failure: unknown = null;
   getting: Getting | null = null;
 
   constructor(readonly entry: Entry, readonly directory: Directory) {}
+
+  get isPicture(): boolean {
+    return /\.(png|jpe?g|gif|webp|svg)$/i.test(this.entry.name);
+  }
 
   get isWaiting(): boolean {
     return this.getting === null;
@@ -41,7 +48,7 @@ export class TreeFile {
   get order(): number {
     if (this.isFirst) return FIRST_ORDER;
     if (this.entry.size <= SMALL_BYTES) return SMALL_ORDER;
-    return /\.(png|jpe?g|gif|webp|svg)$/i.test(this.entry.name) ? PICTURE_ORDER : 0;
+    return this.isPicture ? Math.max(1, PICTURE_ORDER - this.rank) : 0;
   }
 }
 
@@ -64,6 +71,8 @@ export class Tree {
   async fetch(session: SstSession): Promise<void> {
     const root = await listRoot(session);
     await this.#listAll(root);
+    const pictures = this.files.filter((file) => file.isPicture);
+    for (const [rank, file] of pictures.entries()) file.rank = rank;
     this.files.sort((a, b) => b.order - a.order);
     const workers = Array.from({ length: FILES_AT_ONCE }, () => this.#work());
     await Promise.all(workers);
