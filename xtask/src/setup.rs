@@ -11,8 +11,8 @@ const TARGETS: &[&str] = &["thumbv7em-none-eabihf", "wasm32-unknown-unknown"];
 /// Parts of the toolchain that steps call.
 const COMPONENTS: &[&str] = &["clippy", "rustfmt"];
 
-/// Debian packages that steps need: none so far.
-const DEBIAN_PACKAGES: &[&str] = &[];
+/// Debian packages that steps need.
+const DEBIAN_PACKAGES: &[&str] = &["chromium"];
 
 /// Python packages that steps need besides what pip fetches to build.
 const PYTHON_PACKAGES: &[&str] = &["pytest"];

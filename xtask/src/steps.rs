@@ -41,9 +41,12 @@ pub(crate) fn test(report: &mut Report) {
         let features = "sim,insecure-test-hooks";
         Call::cargo("test -p sst-nostd --tests --release --features").arg(features).step()
     });
-    report.step("doc tests", || Call::cargo("test --workspace --doc --exclude bindings-py").step());
+    report.step("doc tests", || {
+        let words = "test --workspace --doc --exclude bindings-py --features sst-std/gateway";
+        Call::cargo(words).step()
+    });
     report.step("docs", || {
-        let docs = "doc --workspace --no-deps --features sst-nostd/sim";
+        let docs = "doc --workspace --no-deps --features sst-nostd/sim,sst-std/gateway";
         Call::cargo(docs).env("RUSTDOCFLAGS", "-D warnings").step()
     });
     report.step("fuzz corpus replay", || {
