@@ -10,9 +10,12 @@ const SMALL_BYTES = 65_536;
 
 /** For what somebody asked for. */
 const FIRST_ORDER = 120;
-const SMALL_ORDER = 100;
+/** What `sst serve` gives small files by itself: above everything that was not asked for. */
+const SMALL_ORDER = 8;
 /** Pictures come one after the other, so that there is something to see soon. */
-const PICTURE_ORDER = 90;
+const PICTURE_ORDER = 7;
+const LAST_PICTURE_ORDER = -100;
+const OTHER_ORDER = -110;
 
 /** What a {@link Tree} tells. */
 export interface TreeEvents {
@@ -48,7 +51,8 @@ export class TreeFile {
   get order(): number {
     if (this.isFirst) return FIRST_ORDER;
     if (this.entry.size <= SMALL_BYTES) return SMALL_ORDER;
-    return this.isPicture ? Math.max(1, PICTURE_ORDER - this.rank) : 0;
+    if (!this.isPicture) return OTHER_ORDER;
+    return Math.max(LAST_PICTURE_ORDER, PICTURE_ORDER - this.rank);
   }
 }
 
