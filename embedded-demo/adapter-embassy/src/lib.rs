@@ -63,6 +63,19 @@ pub struct Network {
 /// One UDP port, as a carrier of packets.
 pub struct Port(UdpSocket<'static>);
 
+impl Address {
+    /// `192.0.2.7/24`, the gateway being the network's first address.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix_bits) = text.split_once('/')?;
+        let address: Ipv4Addr = address.parse().ok()?;
+        let prefix_bits: u8 = prefix_bits.parse().ok().filter(|bits| (1..=30).contains(bits))?;
+        let network = address.to_bits() & u32::MAX << (32 - u32::from(prefix_bits));
+        let gateway = Some(Ipv4Addr::from_bits(network | 1));
+        Some(Self::Static { address, prefix_bits, gateway })
+    }
+}
+
 impl Resources {
     /// Memory that nobody uses yet.
     #[must_use]

@@ -27,11 +27,13 @@ use core::cell::{Cell, RefCell};
 
 use adapter_embassy::Network;
 use embassy_executor::{SpawnError, Spawner};
-use face::{Config, ConfigError, Endpoint, Entropy, HostId};
+use face::{Config, ConfigError, Endpoint, HostId};
 use static_cell::StaticCell;
 
 use log::Log;
 use sizes::{ENDPOINT, MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES, MEMORY, STREAM_TASKS};
+
+pub use face::{Entropy, NoEntropy};
 
 /// SST's usual port.
 pub const PORT: u16 = 8661;
@@ -102,6 +104,28 @@ pub fn start(
     spawner.spawn(carry(endpoint, network)?);
     spawner.spawn(serve::accept(app, spawner)?);
     Ok(endpoint.id())
+}
+
+/// The board's identity: the secret in `built_in`, 64 hexadecimal digits, or else a new one, which
+/// lasts until the board starts again.
+///
+/// # Errors
+/// [`NoEntropy`], also where `built_in` is something else.
+pub fn secret(built_in: Option<&str>, entropy: Entropy) -> Result<[u8; 32], NoEntropy> {
+    let mut secret = [0; 32];
+    let Some(text) = built_in else {
+        entropy.fill(&mut secret)?;
+        return Ok(secret);
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != secret.len() || !rest.is_empty() {
+        return Err(NoEntropy);
+    }
+    for (byte, [high, low]) in secret.iter_mut().zip(pairs) {
+        let digit = |text: &u8| char::from(*text).to_digit(16).ok_or(NoEntropy);
+        *byte = (digit(high)? << 4 | digit(low)?) as u8;
+    }
+    Ok(secret)
 }
 
 /// What the host is told: windows that fit [`sizes`].
