@@ -1,17 +1,21 @@
-//! `files` / `1`: the board's log and a note about it, read-only (docs/FILES.md).
+//! `files` / `1`: a note about the board, its log and its counters, read-only (docs/FILES.md).
 
+use core::fmt::Write;
 use core::ops::Range;
 
 use embassy_executor::Spawner;
 use embassy_futures::select::select;
 use face::{ReadError, Stream, StreamCode, WriteError};
+use heapless::String;
 
 use crate::App;
 use crate::serve::{Job, serve_children};
 
 const ABOUT: &str = "A microcontroller speaks Structured Stream Transport.\n\
                      `sst get` fetched this from its flash; log.txt is in its memory.\n";
-const NAMES: [&str; 2] = ["about.txt", "log.txt"];
+const NAMES: [&str; 3] = ["about.txt", "log.txt", "state.txt"];
+/// `state.txt` is shorter.
+const MAX_STATE_BYTES: usize = 160;
 
 /// A request and a path: no file here has a long one.
 const MAX_REQUEST_BYTES: usize = 96;
@@ -35,6 +39,8 @@ enum File {
     About,
     /// A part of the log, by its places there.
     Log(Range<u64>),
+    /// What the board has counted.
+    State(String<MAX_STATE_BYTES>),
 }
 
 /// Why an answer was not given to its end: the peer has gone, or the file.
@@ -143,8 +149,34 @@ fn find(app: &App, path: &[u8]) -> Option<File> {
     match path.strip_suffix(b"/").unwrap_or(path) {
         b"about.txt" => Some(File::About),
         b"log.txt" => Some(File::Log(app.log.borrow().range())),
+        b"state.txt" => Some(File::State(state(app))),
         _ => None,
     }
+}
+
+fn state(app: &App) -> String<MAX_STATE_BYTES> {
+    let stats = app.endpoint.stats();
+    let mut text = String::new();
+    // What does not fit is cut.
+    let _ = write!(
+        text,
+        "stack {}\nsessions {}\nstreams {}\nhandshakes {}\npackets {} in, {} out\nheld {}\n",
+        (app.board.stack_used)(),
+        stats.sessions,
+        stats.streams,
+        stats.handshakes,
+        stats.received_packets,
+        stats.sent_packets,
+        stats.bytes_held,
+    );
+    text
+}
+
+/// Copies what is there from `at` on. False if it is too little.
+fn copy_from(bytes: &[u8], at: u64, to: &mut [u8]) -> bool {
+    let bytes = bytes.get(at as usize..).unwrap_or_default();
+    to.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    to.len() <= bytes.len()
 }
 
 impl File {
@@ -152,17 +184,15 @@ impl File {
         match self {
             Self::About => ABOUT.len() as u64,
             Self::Log(range) => range.end.saturating_sub(range.start),
+            Self::State(text) => text.len() as u64,
         }
     }
 
     /// Copies the bytes from `at` on. False if they are not there any more.
     fn copy(&self, app: &App, at: u64, to: &mut [u8]) -> bool {
         match self {
-            Self::About => {
-                let bytes = ABOUT.as_bytes().get(at as usize..).unwrap_or_default();
-                to.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                to.len() <= bytes.len()
-            }
+            Self::About => copy_from(ABOUT.as_bytes(), at, to),
+            Self::State(text) => copy_from(text.as_bytes(), at, to),
             Self::Log(range) => app.log.borrow().copy(range.start.saturating_add(at), to),
         }
     }

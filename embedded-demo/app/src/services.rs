@@ -12,7 +12,7 @@ const MAX_REQUEST_BYTES: usize = 64;
 const OFFERS: [[&str; 3]; 4] = [
     ["control", "1", "switches: a substream each"],
     ["echo", "1", "records and datagrams come back"],
-    ["files", "1", "the log and a note"],
+    ["files", "1", "the log, the counters, a note"],
     ["sensor", "1", "readings now, the log as room allows"],
 ];
 

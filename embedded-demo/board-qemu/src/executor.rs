@@ -17,7 +17,7 @@ fn pend(_: *mut ()) {
 }
 
 /// Runs for ever.
-pub(crate) fn run(start: impl FnOnce(Spawner)) -> ! {
+pub fn run(start: impl FnOnce(Spawner)) -> ! {
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
 
     let executor: &'static Executor = EXECUTOR.init(Executor::new(core::ptr::null_mut()));

@@ -67,26 +67,28 @@ static WAKER: GenericAtomicWaker<CriticalSectionRawMutex> =
     GenericAtomicWaker::new(CriticalSectionRawMutex::new());
 
 /// The device.
-pub(crate) struct Lan9118 {
+pub struct Lan9118 {
     mac: [u8; 6],
     buffers: &'static mut Buffers,
 }
 
 /// One frame each way.
-pub(crate) struct Buffers {
+pub struct Buffers {
     incoming: [u8; FRAME_WORDS * 4],
     outgoing: [u8; FRAME_WORDS * 4],
 }
 
 impl Buffers {
-    pub(crate) const fn new() -> Self {
+    /// Empty ones.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { incoming: [0; FRAME_WORDS * 4], outgoing: [0; FRAME_WORDS * 4] }
     }
 }
 
 impl Lan9118 {
     /// Resets the chip and starts it; `None` if there is none.
-    pub(crate) fn start(mac: [u8; 6], buffers: &'static mut Buffers) -> Option<Self> {
+    pub fn start(mac: [u8; 6], buffers: &'static mut Buffers) -> Option<Self> {
         if CHIP.read(BYTE_TEST) != BYTE_ORDER {
             return None;
         }
@@ -192,7 +194,7 @@ impl Driver for Lan9118 {
 }
 
 /// A frame that arrived.
-pub(crate) struct Received<'a>(&'a mut [u8]);
+pub struct Received<'a>(&'a mut [u8]);
 
 impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, read: F) -> R {
@@ -201,7 +203,7 @@ impl RxToken for Received<'_> {
 }
 
 /// Room for a frame to send.
-pub(crate) struct Sender<'a>(&'a mut [u8; FRAME_WORDS * 4]);
+pub struct Sender<'a>(&'a mut [u8; FRAME_WORDS * 4]);
 
 impl TxToken for Sender<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {

@@ -5,24 +5,15 @@
 #![no_std]
 #![no_main]
 
-mod executor;
-mod lan9118;
-mod registers;
-mod semihosting;
-mod stack;
-mod systick;
-mod uart;
-
 use core::net::Ipv4Addr;
-use core::panic::PanicInfo;
 
 use adapter_embassy::{Address, Network, Resources, Runner};
 use app::Board;
+use board_qemu::lan9118::{Buffers, Lan9118};
+use board_qemu::{executor, semihosting, stack, systick, uart};
 use embassy_executor::Spawner;
 use face::Entropy;
 use static_cell::StaticCell;
-
-use lan9118::{Buffers, Lan9118};
 
 /// The identity of every QEMU board: worth nothing, but the same each time.
 const SECRET: [u8; 32] = *b"a board in QEMU keeps no secrets";
@@ -90,18 +81,4 @@ async fn run(spawner: Spawner, network: Network) {
 fn read_sensor() -> i32 {
     let millis = (systick::micros() / 1000) as i32;
     20_000 + (millis % 2_000 - 1_000).abs()
-}
-
-#[panic_handler]
-fn on_panic(info: &PanicInfo<'_>) -> ! {
-    if let Some(place) = info.location() {
-        uart::print_args(format_args!("panic at {}:{}", place.file(), place.line()));
-    }
-    semihosting::exit(101)
-}
-
-#[cortex_m_rt::exception]
-unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
-    uart::print("hard fault");
-    semihosting::exit(102)
 }

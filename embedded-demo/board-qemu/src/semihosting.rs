@@ -13,7 +13,10 @@ const APPLICATION_EXIT: u32 = 0x2_0026;
 const MODE_READ_BINARY: usize = 1;
 
 /// Fills `bytes` from the machine's random device.
-pub(crate) fn random(bytes: &mut [u8]) -> Result<(), NoEntropy> {
+///
+/// # Errors
+/// [`NoEntropy`] if it has none, or semihosting is off.
+pub fn random(bytes: &mut [u8]) -> Result<(), NoEntropy> {
     const NAME: &[u8] = b"/dev/urandom\0";
     let file = call(OPEN, &[NAME.as_ptr().addr(), MODE_READ_BINARY, NAME.len() - 1]);
     if file == -1 {
@@ -25,7 +28,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<(), NoEntropy> {
 }
 
 /// Ends QEMU.
-pub(crate) fn exit(status: usize) -> ! {
+pub fn exit(status: usize) -> ! {
     loop {
         call(EXIT_EXTENDED, &[APPLICATION_EXIT as usize, status]);
     }

@@ -8,7 +8,7 @@ unsafe extern "C" {
 }
 
 /// The most bytes of stack used so far.
-pub(crate) fn used() -> usize {
+pub fn used() -> usize {
     let (low, high) = (&raw const _stack_end, &raw const _stack_start);
     let words = (high.addr() - low.addr()) / 4;
     // SAFETY: between the two symbols is the stack, and reading it changes nothing.

@@ -72,7 +72,7 @@ impl Pending for SCB {
 }
 
 /// Starts the clock.
-pub(crate) fn start() {
+pub fn start() {
     // SAFETY: nothing else uses SysTick.
     let mut systick = unsafe { cortex_m::Peripherals::steal() }.SYST;
     systick.set_clock_source(SystClkSource::Core);
@@ -83,7 +83,7 @@ pub(crate) fn start() {
 }
 
 /// Microseconds since the start.
-pub(crate) fn micros() -> u64 {
+pub fn micros() -> u64 {
     CLOCK.now()
 }
 

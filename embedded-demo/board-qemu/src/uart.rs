@@ -25,18 +25,19 @@ impl Write for Port {
     }
 }
 
-pub(crate) fn start() {
+/// Switches the port on.
+pub fn start() {
     UART.write(DIVIDER, 16);
     UART.write(CONTROL, CONTROL_TX);
 }
 
 /// Prints a line.
-pub(crate) fn print(line: &str) {
+pub fn print(line: &str) {
     print_args(format_args!("{line}"));
 }
 
 /// Prints a line.
-pub(crate) fn print_args(line: Arguments<'_>) {
+pub fn print_args(line: Arguments<'_>) {
     // The port takes everything.
     let _ = Port.write_fmt(line);
     let _ = Port.write_str("\n");

@@ -85,8 +85,11 @@ impl<const SESSIONS: usize, const STREAMS: usize, const BLOCKS: usize, const PAC
         }
     }
 
-    /// The host's rows.
-    pub(crate) fn lend(&'static self) -> Storage<'static, Crypto> {
+    /// The host's rows, for [`Endpoint::new`](crate::Endpoint::new) or for a host without this face.
+    ///
+    /// # Panics
+    /// If they were lent before.
+    pub fn lend(&'static self) -> Storage<'static, Crypto> {
         let empty_pair = || [const { Row::empty() }, const { Row::empty() }];
         Storage::lent(LentHost {
             sessions: self.sessions.init_with(|| [const { Row::empty() }; SESSIONS]),

@@ -17,7 +17,7 @@ pub(crate) enum Interest {
 
 /// Who waits on one stream.
 #[derive(Default)]
-pub struct StreamWaiters {
+pub(crate) struct StreamWaiters {
     read: WakerRegistration,
     write: WakerRegistration,
     tree: WakerRegistration,
@@ -25,7 +25,7 @@ pub struct StreamWaiters {
 
 /// Who waits for one session, and whether it waits to be accepted itself.
 #[derive(Default)]
-pub struct SessionWaiters {
+pub(crate) struct SessionWaiters {
     pub(crate) waiter: WakerRegistration,
     pub(crate) incoming: Option<SessionHandle>,
 }
@@ -50,8 +50,8 @@ impl Interest {
 
 impl StreamWaiters {
     /// Nobody waits.
-    #[must_use]
-    pub const fn new() -> Self {
+
+    pub(crate) const fn new() -> Self {
         Self {
             read: WakerRegistration::new(),
             write: WakerRegistration::new(),
@@ -76,8 +76,8 @@ impl StreamWaiters {
 
 impl SessionWaiters {
     /// Nobody waits.
-    #[must_use]
-    pub const fn new() -> Self {
+
+    pub(crate) const fn new() -> Self {
         Self { waiter: WakerRegistration::new(), incoming: None }
     }
 }
