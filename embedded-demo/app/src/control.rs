@@ -13,7 +13,7 @@ use embassy_executor::Spawner;
 use embassy_futures::select::select;
 use face::Stream;
 
-use crate::serve::{Job, serve_children};
+use crate::serve::{BACKLOG, Job, serve_children};
 use crate::{App, dial};
 
 /// An address, an identity, a blank.
@@ -23,7 +23,7 @@ const MAX_WISH_BYTES: usize = 96;
 pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: &Stream) {
     let mut rest = [0; 8];
     let ended = async { while stream.read(&mut rest).await.is_ok_and(|len| len > 0) {} };
-    select(serve_children(app, spawner, stream, Job::Switch), ended).await;
+    select(serve_children(app, spawner, stream, BACKLOG, Job::Switch), ended).await;
     let _ = stream.start_finish();
 }
 

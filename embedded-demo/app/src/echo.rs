@@ -16,7 +16,8 @@ pub(crate) async fn serve(app: &App, stream: &Stream) {
     select(relay(stream), poll_fn(|cx| poll_datagrams(app, stream, cx))).await;
 }
 
-async fn relay(stream: &Stream) {
+/// Says everything written to it again, records as records, to the end.
+pub(crate) async fn relay(stream: &Stream) {
     let mut piece = [0; PIECE_BYTES];
     loop {
         let written = match stream.read_record(&mut piece).await {
@@ -42,7 +43,7 @@ async fn relay(stream: &Stream) {
 }
 
 /// Sends every datagram back at once. One that finds no room is lost, as datagrams are.
-fn poll_datagrams(app: &App, stream: &Stream, cx: &mut Context<'_>) -> Poll<()> {
+pub(crate) fn poll_datagrams(app: &App, stream: &Stream, cx: &mut Context<'_>) -> Poll<()> {
     let mut datagram = app.datagram.borrow_mut();
     loop {
         match stream.poll_recv_datagram(cx, &mut *datagram) {

@@ -9,7 +9,7 @@ use face::{ReadError, Stream, StreamCode, WriteError};
 use heapless::String;
 
 use crate::App;
-use crate::serve::{Job, serve_children};
+use crate::serve::{BACKLOG, Job, serve_children};
 
 const ABOUT: &str = "A microcontroller speaks Structured Stream Transport.\n\
                      `sst get` fetched this from its flash; log.txt is in its memory.\n";
@@ -94,7 +94,7 @@ async fn list(
     }
     let mut rest = [0; 8];
     let ended = async { while stream.read(&mut rest).await.is_ok_and(|len| len > 0) {} };
-    select(serve_children(app, spawner, stream, Job::File), ended).await;
+    select(serve_children(app, spawner, stream, BACKLOG, Job::File), ended).await;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 //! | `sensor` / `1` | readings now, the log as room allows ([`sensor`]) |
 //! | `control` / `1` | switches, one for each substream ([`control`]) |
 //! | `files` / `1` | the log and a note, read-only ([`files`], docs/FILES.md) |
+//! | `scenario` / `1` | what the shared scenarios ask ([`scenario`], docs/SCENARIOS.md) |
 //! | `sst` / `list` | what of this there is ([`services`]) |
 //!
 //! The same crate, unchanged, runs on every board and in QEMU. What differs between boards is in a
@@ -18,6 +19,7 @@ mod dial;
 mod echo;
 mod files;
 mod log;
+mod scenario;
 mod sensor;
 mod serve;
 mod services;

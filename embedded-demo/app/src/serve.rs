@@ -4,10 +4,10 @@ use embassy_executor::Spawner;
 use face::{Branch, Session, Stream, StreamCode};
 
 use crate::sizes::{SESSIONS, STREAM_TASKS};
-use crate::{App, control, files, services};
+use crate::{App, control, files, scenario, services};
 
 /// Streams that a peer may open ahead of being accepted, under each parent.
-const BACKLOG: u32 = 2;
+pub(crate) const BACKLOG: u32 = 2;
 
 /// What a stream is.
 pub(crate) enum Job {
@@ -15,6 +15,8 @@ pub(crate) enum Job {
     Service(Stream),
     /// A child of a `files` stream.
     File(Stream),
+    /// A child of a `scenario` stream, and that one.
+    Order { child: Stream, service: Branch },
     /// A child of a `control` stream.
     Switch(Stream),
 }
@@ -38,7 +40,7 @@ async fn serve_session(app: &'static App, spawner: Spawner, session: Session) {
         let text = peer.to_text();
         app.note(format_args!("session {:.8}", core::str::from_utf8(&text).unwrap_or_default()));
     }
-    serve_children(app, spawner, &session, Job::Service).await;
+    serve_children(app, spawner, &session, BACKLOG, Job::Service).await;
     app.note(format_args!("session over"));
 }
 
@@ -47,6 +49,7 @@ async fn serve_stream(app: &'static App, spawner: Spawner, job: Job) {
     match job {
         Job::Service(stream) => services::serve(app, spawner, stream).await,
         Job::File(stream) => files::serve(app, spawner, &stream).await,
+        Job::Order { child, service } => scenario::obey(app, spawner, &child, service).await,
         Job::Switch(stream) => control::serve_switch(app, &stream).await,
     }
     app.free_tasks.set(app.free_tasks.get().saturating_add(1));
@@ -57,9 +60,10 @@ pub(crate) async fn serve_children(
     app: &'static App,
     spawner: Spawner,
     parent: &Branch,
-    job: fn(Stream) -> Job,
+    backlog: u32,
+    job: impl Fn(Stream) -> Job,
 ) {
-    if !parent.listen(BACKLOG) {
+    if !parent.listen(backlog) {
         return refuse(parent, StreamCode::NO_CAPACITY);
     }
     while let Some(stream) = parent.accept_substream().await {

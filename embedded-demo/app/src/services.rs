@@ -4,15 +4,16 @@ use embassy_executor::Spawner;
 use face::{ServiceRequest, Stream, StreamCode, WriteError};
 
 use crate::serve::refuse;
-use crate::{App, control, echo, files, sensor};
+use crate::{App, control, echo, files, scenario, sensor};
 
 /// The longest request that names a service of ours is far shorter.
 const MAX_REQUEST_BYTES: usize = 64;
 
-const OFFERS: [[&str; 3]; 4] = [
+const OFFERS: [[&str; 3]; 5] = [
     ["control", "1", "switches: a substream each"],
     ["echo", "1", "records and datagrams come back"],
     ["files", "1", "the log, the counters, a note"],
+    ["scenario", "1", "what the shared scenarios ask"],
     ["sensor", "1", "readings now, the log as room allows"],
 ];
 
@@ -39,10 +40,11 @@ pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: Stream) {
         ("control", "1") => control::serve(app, spawner, &stream).await,
         ("echo", "1") => echo::serve(app, &stream).await,
         ("files", "1") => files::serve(app, spawner, &stream).await,
+        ("scenario", "1") => scenario::serve(app, spawner, &stream).await,
         ("sensor", "1") => sensor::serve(app, &stream).await,
         // A peer that does not want the answer any more has gone.
         ("sst", "list") => list(&stream).await.unwrap_or_default(),
-        ("control" | "echo" | "files" | "sensor", _) => {
+        ("control" | "echo" | "files" | "scenario" | "sensor", _) => {
             refuse(&stream, StreamCode::PROTOCOL_UNKNOWN);
         }
         _ => refuse(&stream, StreamCode::SERVICE_UNKNOWN),

@@ -158,6 +158,23 @@ impl Branch {
         }
     }
 
+    /// The priority in force of what is sent here; `None` if the stream is gone.
+    #[must_use]
+    pub fn priority(&self) -> Option<i8> {
+        self.info().map(|info| info.priority)
+    }
+
+    /// Delivers what was written, then ends the whole session, without waiting for it.
+    pub fn close_session(&self, code: u64, reason: &str) {
+        // A session that is unknown is closed already.
+        let _ = self.endpoint.act(|inner, now| inner.host.close(now, self.session, code, reason));
+    }
+
+    /// Ends the whole session at once.
+    pub fn abort_session(&self, code: u64, reason: &str) {
+        let _ = self.endpoint.act(|inner, now| inner.host.abort(now, self.session, code, reason));
+    }
+
     /// Gives up what is sent on this stream; the peer hears `code`.
     pub fn reset(&self, code: StreamCode) {
         if let Some(stream) = self.stream {
