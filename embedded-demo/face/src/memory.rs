@@ -1,7 +1,7 @@
 //! [`Memory`]: every row of an endpoint, in a static whose size the linker tells.
 
 use sst_nostd::channel::{SentPacket, SentReceipt};
-use sst_nostd::crypto::RustCrypto;
+use sst_nostd::crypto::{Crypto, RustCrypto};
 use sst_nostd::host::{ChannelRow, LentHost, NegotiationRow, Storage};
 use sst_nostd::session::Session;
 use sst_nostd::storage::{Row, TimerSlot};
@@ -10,8 +10,6 @@ use static_cell::StaticCell;
 
 use crate::entropy::Entropy;
 use crate::waiters::{SessionWaiters, StreamWaiters};
-
-type Crypto = RustCrypto<Entropy>;
 
 /// Bytes of one block of the pool: small, because most streams of a board hold little.
 const BLOCK_BYTES: usize = 128;
@@ -24,16 +22,19 @@ const RANGE_SETS: usize = 4;
 /// Room for an endpoint with `SESSIONS` sessions and `STREAMS` streams (the root of each session is
 /// one of them), a pool of `BLOCKS` blocks for all data held, and `PACKETS` packets in flight.
 ///
+/// `C` is the cryptography of the host that uses it.
+///
 /// Each array is made where it stays: rows are large, and stacks are not.
 pub struct Memory<
     const SESSIONS: usize,
     const STREAMS: usize,
     const BLOCKS: usize,
     const PACKETS: usize,
+    C: Crypto = RustCrypto<Entropy>,
 > {
     sessions: StaticCell<[Row<Session>; SESSIONS]>,
     by_peer: StaticCell<[[u64; 2]; SESSIONS]>,
-    channels: StaticCell<[Row<ChannelRow<Crypto>>; SESSIONS]>,
+    channels: StaticCell<[Row<ChannelRow<C>>; SESSIONS]>,
     by_channel: StaticCell<[[u64; 2]; SESSIONS]>,
     by_remote: StaticCell<[[u64; 2]; SESSIONS]>,
     channel_timers: StaticCell<[TimerSlot; SESSIONS]>,
@@ -54,8 +55,13 @@ pub struct Memory<
     stream_waiters: StaticCell<[StreamWaiters; STREAMS]>,
 }
 
-impl<const SESSIONS: usize, const STREAMS: usize, const BLOCKS: usize, const PACKETS: usize>
-    Memory<SESSIONS, STREAMS, BLOCKS, PACKETS>
+impl<
+    const SESSIONS: usize,
+    const STREAMS: usize,
+    const BLOCKS: usize,
+    const PACKETS: usize,
+    C: Crypto,
+> Memory<SESSIONS, STREAMS, BLOCKS, PACKETS, C>
 {
     /// Room that nobody uses yet.
     #[must_use]
@@ -89,7 +95,7 @@ impl<const SESSIONS: usize, const STREAMS: usize, const BLOCKS: usize, const PAC
     ///
     /// # Panics
     /// If they were lent before.
-    pub fn lend(&'static self) -> Storage<'static, Crypto> {
+    pub fn lend(&'static self) -> Storage<'static, C> {
         let empty_pair = || [const { Row::empty() }, const { Row::empty() }];
         Storage::lent(LentHost {
             sessions: self.sessions.init_with(|| [const { Row::empty() }; SESSIONS]),
@@ -141,8 +147,13 @@ impl<const SESSIONS: usize, const STREAMS: usize, const BLOCKS: usize, const PAC
     }
 }
 
-impl<const SESSIONS: usize, const STREAMS: usize, const BLOCKS: usize, const PACKETS: usize> Default
-    for Memory<SESSIONS, STREAMS, BLOCKS, PACKETS>
+impl<
+    const SESSIONS: usize,
+    const STREAMS: usize,
+    const BLOCKS: usize,
+    const PACKETS: usize,
+    C: Crypto,
+> Default for Memory<SESSIONS, STREAMS, BLOCKS, PACKETS, C>
 {
     fn default() -> Self {
         Self::new()

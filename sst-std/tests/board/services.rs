@@ -46,6 +46,15 @@ fn the_command_pings_it_and_gets_its_files() {
 }
 
 #[test]
+fn it_holds_the_shared_conversations() {
+    with_board(async {
+        let board = Board::start(Faults::default());
+        let home = tempfile::tempdir().unwrap();
+        sst(home.path(), &["scenarios", "run", "--small", &board.url]);
+    });
+}
+
+#[test]
 fn it_lists_its_services_and_refuses_others() {
     with_board(async {
         let board = Board::start(Faults::default());
