@@ -40,7 +40,10 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
         ["figures", "--write"] => figures::write(),
         ["proof"] => proof(),
         ["drive", shell] => drive(shell),
-        _ => Err("board: build, test, figures [--write], proof, or drive board-rp|board-stm32".into()),
+        _ => {
+            Err("board: build, test, figures [--write], proof, or drive board-rp|board-stm32"
+                .into())
+        }
     }
 }
 
@@ -164,7 +167,10 @@ mod tests {
         let file = uf2(&[7; 300], 0x1000_0000, 5);
         assert_eq!(file.len(), 1024);
         let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
-        assert_eq!([word(0), word(512 + 12), word(512 + 20), word(24)], [0x0a32_4655, 0x1000_0100, 1, 2]);
+        assert_eq!(
+            [word(0), word(512 + 12), word(512 + 20), word(24)],
+            [0x0a32_4655, 0x1000_0100, 1, 2]
+        );
         assert_eq!((file[512 + 32 + 43], file[512 + 32 + 44], word(1020)), (7, 0, 0x0ab1_6f30));
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use object::elf::{PT_LOAD, SHF_ALLOC, SHF_WRITE};
 use object::read::elf::{ElfFile32, ProgramHeader};
 use object::{
-    Endianness, Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, SectionKind, SymbolKind,
+    Endianness, Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, SectionKind,
+    SymbolKind,
 };
 
 /// Bytes of each kind, as `size` counts them.
@@ -62,7 +63,8 @@ impl<'data> Firmware<'data> {
             let name = readable(symbol.name().ok()?);
             (is_loaded && symbol.size() > 0).then_some((is_variable, (name, symbol.size())))
         });
-        let (variables, others): (Vec<_>, Vec<_>) = named.partition(|(is_variable, _)| *is_variable);
+        let (variables, others): (Vec<_>, Vec<_>) =
+            named.partition(|(is_variable, _)| *is_variable);
         let strip = |list: Vec<(bool, (String, u64))>| list.into_iter().map(|(_, it)| it).collect();
         (strip(others), strip(variables))
     }

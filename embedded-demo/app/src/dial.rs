@@ -1,6 +1,6 @@
 //! Dials out: a board is a host like any other.
 
-use core::net::SocketAddr;
+use core::net::SocketAddrV4;
 
 use face::{HostId, Session};
 
@@ -10,7 +10,7 @@ use crate::App;
 pub(crate) async fn dial(app: &App, wish: &[u8]) -> &'static str {
     let Some((address, id)) = parse(wish) else { return "what?" };
     app.note(format_args!("dialling {address}"));
-    let Ok(session) = app.endpoint.connect(address, id).await else { return "cannot dial" };
+    let Ok(session) = app.endpoint.connect(address.into(), id).await else { return "cannot dial" };
     let answer = if session.close_reason().is_some() { "no answer" } else { ask(&session).await };
     session.close(0, "").await;
     answer
@@ -29,7 +29,7 @@ async fn ask(session: &Session) -> &'static str {
     }
 }
 
-fn parse(wish: &[u8]) -> Option<(SocketAddr, HostId)> {
+fn parse(wish: &[u8]) -> Option<(SocketAddrV4, HostId)> {
     let (address, id) = core::str::from_utf8(wish).ok()?.split_once(' ')?;
     Some((address.parse().ok()?, HostId::parse(id).ok()?))
 }

@@ -17,7 +17,7 @@ use crate::serve::{Job, serve_children};
 const BACKLOG: u32 = 16;
 const MAX_ORDER_BYTES: usize = 64;
 const MAX_ANSWER_BYTES: usize = 32;
-const PIECE_BYTES: usize = 128;
+const PIECE_BYTES: usize = 64;
 /// What an order that is none is reset with.
 const UNKNOWN: StreamCode = StreamCode::application(400);
 
@@ -125,6 +125,7 @@ async fn check(child: &Stream, len: u64, seed: u64) -> Result<(), WriteError> {
 }
 
 async fn report(child: &Stream) -> Result<(), WriteError> {
+    child.write_record(b"reporting").await?;
     let mut piece = [0; PIECE_BYTES];
     let mut sum = 0;
     loop {

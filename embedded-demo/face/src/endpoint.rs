@@ -74,8 +74,9 @@ impl Endpoint {
         let dial = Dial { path: Path { local: None, peer: at }, id: Some(id) };
         let handle = self.act(|inner, now| inner.host.connect(now, dial))?;
         // Made now, so that a caller who gives up lets go of it.
-        let session = Session::new(self, handle);
+        let mut session = Session::new(self, handle);
         poll_fn(|cx| self.poll_connected(cx, handle)).await;
+        session.find_root();
         Ok(session)
     }
 

@@ -28,8 +28,16 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(endpoint: Endpoint, handle: SessionHandle) -> Self {
-        let root = endpoint.lock().host.root(handle);
-        Self { root: Branch::new(endpoint, handle, root), handle }
+        let mut session = Self { root: Branch::new(endpoint, handle, None), handle };
+        session.find_root();
+        session
+    }
+
+    /// A session has its root once it is ready.
+    pub(crate) fn find_root(&mut self) {
+        let endpoint = self.root.endpoint();
+        let root = endpoint.lock().host.root(self.handle);
+        self.root = Branch::new(endpoint, self.handle, root);
     }
 
     /// Who the peer is; unknown only until it has proved itself.

@@ -22,8 +22,8 @@ fn with_board(test: impl Future<Output = ()>) {
         println!("NOT RUN: SST_BOARD_ELF names no image");
         return;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    runtime.build().unwrap().block_on(async {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
         tokio::time::timeout(DEADLINE, test).await.expect("the test hangs");
     });
 }

@@ -16,9 +16,10 @@ fn sst(home: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sst"));
     command.args(arguments).env("XDG_CONFIG_HOME", home).current_dir(home);
     let output = command.output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {complaint}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let [said, complaint] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{arguments:?}: {complaint} {said}");
+    said
 }
 
 #[test]
@@ -102,7 +103,7 @@ fn readings_pass_the_log() {
             let mut child = children.accept().await.unwrap();
             match child.read_record(100).await.unwrap().unwrap().as_slice() {
                 b"readings" => {
-                    assert_eq!(child.priority(), Some(0), "a priority is the sender's own affair");
+                    assert_eq!(child.priority(), Some(16));
                     while let Ok(Ok(reading)) =
                         tokio::time::timeout(Duration::from_millis(500), child.recv_datagram())
                             .await

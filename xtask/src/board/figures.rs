@@ -132,6 +132,9 @@ mod tests {
     fn the_table_reads_back() {
         let table = "| figure | value |\n|---|---:|\n| flash, bytes | 12 |\n| x, y | 3 |\n";
         let kept = parse(table);
-        assert_eq!((kept.len(), kept.get("flash, bytes"), kept.get("x, y")), (2, Some(&12), Some(&3)));
+        assert_eq!(
+            (kept.len(), kept.get("flash, bytes"), kept.get("x, y")),
+            (2, Some(&12), Some(&3))
+        );
     }
 }

@@ -5,19 +5,43 @@ use std::collections::BTreeMap;
 /// The parts that figures are told of. Names of crates, as symbols have them.
 const PARTS: &[(&str, &[&str])] = &[
     ("sst-nostd", &["sst_nostd"]),
-    ("cryptography", &[
-        "aead", "blake2", "blake3", "chacha20", "chacha20poly1305", "cipher", "curve25519_dalek",
-        "digest", "hmac", "poly1305", "siphasher", "subtle", "universal_hash", "x25519_dalek",
-    ]),
+    (
+        "cryptography",
+        &[
+            "aead",
+            "blake2",
+            "blake3",
+            "chacha20",
+            "chacha20poly1305",
+            "cipher",
+            "curve25519_dalek",
+            "digest",
+            "hmac",
+            "poly1305",
+            "siphasher",
+            "subtle",
+            "universal_hash",
+            "x25519_dalek",
+        ],
+    ),
     ("face and adapter", &["adapter_embassy", "face"]),
     ("application", &["app"]),
     ("board", &["board_qemu"]),
     // Tasks are compiled into the executor's own functions: they are the application's.
     ("tasks", &["embassy_executor"]),
-    ("embassy and smoltcp", &[
-        "embassy_futures", "embassy_net", "embassy_sync", "embassy_time",
-        "embassy_time_queue_utils", "smoltcp", "heapless", "managed",
-    ]),
+    (
+        "embassy and smoltcp",
+        &[
+            "embassy_futures",
+            "embassy_net",
+            "embassy_sync",
+            "embassy_time",
+            "embassy_time_queue_utils",
+            "smoltcp",
+            "heapless",
+            "managed",
+        ],
+    ),
     ("core", &["alloc", "compiler_builtins", "core"]),
 ];
 const OTHER: &str = "constants and others";
