@@ -20,6 +20,9 @@ pub(crate) struct Sizes {
     pub(crate) bss_bytes: u64,
 }
 
+/// A name, and how many bytes it stands for.
+pub(crate) type Named = (String, u64);
+
 /// A linked firmware.
 pub(crate) struct Firmware<'data>(ElfFile32<'data>);
 
@@ -54,7 +57,7 @@ impl<'data> Firmware<'data> {
     }
 
     /// Names and bytes of everything in flash that has a name, and of all variables.
-    pub(crate) fn symbols(&self) -> (Vec<(String, u64)>, Vec<(String, u64)>) {
+    pub(crate) fn symbols(&self) -> (Vec<Named>, Vec<Named>) {
         let named = self.0.symbols().filter_map(|symbol| {
             let section = self.0.section_by_index(symbol.section_index()?).ok()?;
             let SectionFlags::Elf { sh_flags, .. } = section.flags() else { return None };
@@ -65,7 +68,7 @@ impl<'data> Firmware<'data> {
         });
         let (variables, others): (Vec<_>, Vec<_>) =
             named.partition(|(is_variable, _)| *is_variable);
-        let strip = |list: Vec<(bool, (String, u64))>| list.into_iter().map(|(_, it)| it).collect();
+        let strip = |list: Vec<(bool, Named)>| list.into_iter().map(|(_, it)| it).collect();
         (strip(others), strip(variables))
     }
 

@@ -1,5 +1,5 @@
-//! Two boards without an executor, joined by a wire in memory: one says something, the other says it
-//! again. `cargo run -p adapter-smoltcp --example two_boards`
+//! Two boards without an executor, joined by a wire in memory: one says something, the other says
+//! it again. `cargo run -p adapter-smoltcp --example two_boards`
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

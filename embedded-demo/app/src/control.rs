@@ -1,11 +1,11 @@
 //! `control` / `1`: each substream of the service's stream is a switch.
 //!
-//! Its first record is the switch's name. Every later record is a wish, and is answered by a record.
+//! Its first record is the switch's name. Every later record is a wish, and is answered by one.
 //!
 //! | switch | wish | answer |
 //! |---|---|---|
 //! | `led` | `on`, `off`, `toggle`, `?` | `on` or `off`: how it is now |
-//! | `dial` | `ADDRESS:PORT IDENTITY` | `ok` once a record came back from the `echo` there, or why not |
+//! | `dial` | `ADDRESS:PORT IDENTITY` | `ok` once the `echo` there has answered, or why not |
 //!
 //! Anything else is answered `what?`.
 

@@ -34,7 +34,7 @@ const MAC_COMMAND: usize = 0xa4;
 const MAC_DATA: usize = 0xa8;
 
 const BYTE_ORDER: u32 = 0x8765_4321;
-/// The reset bit of HW_CONFIG; and 5 KiB of the FIFO memory for sending, with the bit that must be one.
+/// The reset bit of HW_CONFIG; and 5 KiB of the FIFO memory for sending.
 const SOFT_RESET: u32 = 1;
 const FIFO_SPLIT: u32 = 0x0005_0000;
 const POWER_READY: u32 = 1;

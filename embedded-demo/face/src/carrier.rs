@@ -27,8 +27,8 @@ pub trait Carrier {
     /// Ready when one more packet can be sent.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Sends one packet. Called only after [`poll_ready`](Self::poll_ready) said yes; what cannot be
-    /// sent all the same is lost, as packets are.
+    /// Sends one packet. Called only after [`poll_ready`](Self::poll_ready) said yes; what cannot
+    /// be sent all the same is lost, as packets are.
     fn send(&mut self, to: SocketAddr, packet: &[u8]);
 
     /// Ready when `until` has come, on the clock the endpoint was given.

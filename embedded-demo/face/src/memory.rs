@@ -91,7 +91,7 @@ impl<
         }
     }
 
-    /// The host's rows, for [`Endpoint::new`](crate::Endpoint::new) or for a host without this face.
+    /// The host's rows, for [`Endpoint::new`](crate::Endpoint::new) or for a host without it.
     ///
     /// # Panics
     /// If they were lent before.

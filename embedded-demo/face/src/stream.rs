@@ -59,8 +59,8 @@ impl Stream {
         self.write_all(bytes, WriteOptions { mark: false }).await
     }
 
-    /// Writes a record: the bytes, and a mark after them. Bytes [written](Self::write) before it are
-    /// its beginning.
+    /// Writes a record: the bytes, and a mark after them. Bytes [written](Self::write) before it
+    /// are its beginning.
     ///
     /// # Errors
     /// [`WriteError`], never `Blocked`.

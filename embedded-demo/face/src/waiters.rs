@@ -50,7 +50,6 @@ impl Interest {
 
 impl StreamWaiters {
     /// Nobody waits.
-
     pub(crate) const fn new() -> Self {
         Self {
             read: WakerRegistration::new(),
@@ -76,7 +75,6 @@ impl StreamWaiters {
 
 impl SessionWaiters {
     /// Nobody waits.
-
     pub(crate) const fn new() -> Self {
         Self { waiter: WakerRegistration::new(), incoming: None }
     }

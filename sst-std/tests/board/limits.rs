@@ -35,10 +35,12 @@ fn one_session_too_many_is_told_so() {
         // Those who were there first notice nothing, and a place that comes free is given away.
         crate::faults::echo(&held[0].1, 500).await;
         held.pop().unwrap().1.close(0, "").await;
+        // It repeats its CLOSE for a while, and needs the place for that; and so does each refusal,
+        // of which it can remember two for ten seconds.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
         let (_here, session) = loop {
-            // The board repeats its CLOSE for a while, and needs the place for that.
             let here = endpoint().await;
-            let session = dial(&here, &board.url).await;
+            let Ok(session) = here.connect(&board.url.parse().unwrap()).await else { continue };
             if tokio::time::timeout(Duration::from_millis(300), session.closed()).await.is_err() {
                 break (here, session);
             }

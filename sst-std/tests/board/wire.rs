@@ -1,5 +1,6 @@
 //! The wire between QEMU and this machine: it answers ARP for 10.0.2.2, passes UDP on between the
 //! board and sockets of 127.0.0.1 with the same port, and spoils some of it, by a seed.
+#![allow(clippy::disallowed_methods, reason = "a wire has a clock")]
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -19,7 +19,7 @@ const TOLERANCE_LEAST: u64 = 64;
 /// What was measured: a name, with its unit in it, and a number. Less is better in all of them.
 type Figures = Vec<(String, u64)>;
 
-/// Measures, and compares with the table. Figures that grew are a failure; those that shrank a hint.
+/// Measures, and compares with the table. Figures that grew are a failure.
 pub(crate) fn check() -> StepResult {
     if !call::has_program(super::QEMU) {
         return Ok(Outcome::Skipped(format!("no {}", super::QEMU)));

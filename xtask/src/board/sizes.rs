@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::elf::Named;
+
 /// The parts that figures are told of. Names of crates, as symbols have them.
 const PARTS: &[(&str, &[&str])] = &[
     ("sst-nostd", &["sst_nostd"]),
@@ -47,7 +49,7 @@ const PARTS: &[(&str, &[&str])] = &[
 const OTHER: &str = "constants and others";
 
 /// Bytes of each part.
-pub(crate) fn by_part(symbols: &[(String, u64)]) -> BTreeMap<&'static str, u64> {
+pub(crate) fn by_part(symbols: &[Named]) -> BTreeMap<&'static str, u64> {
     let mut sums = BTreeMap::new();
     for (name, bytes) in symbols {
         *sums.entry(part_of(name)).or_default() += bytes;
