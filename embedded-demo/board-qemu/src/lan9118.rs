@@ -86,6 +86,12 @@ impl Buffers {
     }
 }
 
+impl Default for Buffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lan9118 {
     /// Resets the chip and starts it; `None` if there is none.
     pub fn start(mac: [u8; 6], buffers: &'static mut Buffers) -> Option<Self> {
