@@ -96,42 +96,35 @@ impl<
     /// # Panics
     /// If they were lent before.
     pub fn lend(&'static self) -> Storage<'static, C> {
-        let empty_pair = || [const { Row::empty() }, const { Row::empty() }];
         Storage::lent(LentHost {
-            sessions: self.sessions.init_with(|| [const { Row::empty() }; SESSIONS]),
+            sessions: fill(&self.sessions, Row::empty),
             by_peer: self.by_peer.init_with(|| [[0; 2]; SESSIONS]).as_flattened_mut(),
-            channels: self.channels.init_with(|| [const { Row::empty() }; SESSIONS]),
+            channels: fill(&self.channels, Row::empty),
             by_channel: self.by_channel.init_with(|| [[0; 2]; SESSIONS]).as_flattened_mut(),
             by_remote: self.by_remote.init_with(|| [[0; 2]; SESSIONS]).as_flattened_mut(),
             channel_timers: self.channel_timers.init_with(|| [TimerSlot::empty(); SESSIONS]),
-            negotiations: self.negotiations.init_with(|| [const { Row::empty() }; NEGOTIATIONS]),
+            negotiations: fill(&self.negotiations, Row::empty),
             by_call: self.by_call.init_with(|| [[0; 4]; NEGOTIATIONS]).as_flattened_mut(),
             negotiation_timers: self
                 .negotiation_timers
                 .init_with(|| [TimerSlot::empty(); NEGOTIATIONS]),
-            sent_packets: self.sent_packets.init_with(|| [const { Row::empty() }; PACKETS]),
-            sent_receipts: self
-                .sent_receipts
-                .init_with(|| [(); PACKETS].map(|()| empty_pair()))
+            sent_packets: fill(&self.sent_packets, Row::empty),
+            sent_receipts: fill(&self.sent_receipts, || [const { Row::empty() }; 2])
                 .as_flattened_mut(),
             streams: self.lend_streams(),
         })
     }
 
     fn lend_streams(&'static self) -> LentStreams<'static> {
-        let empty_pair = || [const { Row::empty() }, const { Row::empty() }];
         LentStreams {
-            rows: self.streams.init_with(|| [const { Row::empty() }; STREAMS]),
+            rows: fill(&self.streams, Row::empty),
             index: self.by_id.init_with(|| [[0; 2]; STREAMS]).as_flattened_mut(),
             bytes: self.bytes.init_with(|| [[0; BLOCK_BYTES]; BLOCKS]).as_flattened_mut(),
             links: self.links.init_with(|| [0; BLOCKS]),
             block_bytes: BLOCK_BYTES,
-            nurseries: self
-                .nurseries
-                .init_with(|| [(); SESSIONS].map(|()| empty_pair()))
-                .as_flattened_mut(),
-            gaps: self.gaps.init_with(|| [const { Row::empty() }; STREAMS]),
-            ranges: self.ranges.init_with(|| [const { Row::empty() }; RANGE_SETS]),
+            nurseries: fill(&self.nurseries, || [const { Row::empty() }; 2]).as_flattened_mut(),
+            gaps: fill(&self.gaps, Row::empty),
+            ranges: fill(&self.ranges, Row::empty),
             lifetimes: self.lifetimes.init_with(|| [TimerSlot::empty(); STREAMS]),
         }
     }
@@ -158,4 +151,20 @@ impl<
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Makes each element of an array where it stays: `init_with` would make the array on the stack.
+#[allow(unsafe_code, reason = "there is no safe way to an array that is not there yet")]
+fn fill<T, const N: usize>(
+    cell: &'static StaticCell<[T; N]>,
+    make: impl Fn() -> T,
+) -> &'static mut [T; N] {
+    let place = cell.uninit();
+    let first: *mut T = place.as_mut_ptr().cast();
+    for index in 0..N {
+        // SAFETY: the cell gives its place away only once, and `index` stays within the array.
+        unsafe { first.add(index).write(make()) };
+    }
+    // SAFETY: every element has been written.
+    unsafe { place.assume_init_mut() }
 }
