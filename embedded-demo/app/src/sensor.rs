@@ -1,8 +1,8 @@
 //! `sensor` / `1`: readings as they come, and beside them the log, as room allows.
 //!
 //! The client's first record is two numbers of 32 bits, big-endian: milliseconds from one reading
-//! to the next, and how many (0: until the stream ends). The board opens two substreams, each of which
-//! begins with a record that names it:
+//! to the next, and how many (0: until the stream ends). The board opens two substreams, each of
+//! which begins with a record that names it:
 //!
 //! * `readings`, of high priority. A datagram for each reading, which lives for two periods, as
 //!   nobody wants an old one: its number, milliseconds since the board started, the value; 32 bits

@@ -11,6 +11,9 @@ use crate::qemu::Board;
 use crate::wire::Faults;
 use crate::{dial, endpoint, with_board};
 
+/// How deep the board's stack may ever have been: docs/BOARD.md says why so deep.
+const MAX_STACK_BYTES: u32 = 24 * 1024;
+
 /// The `sst` command, with a home of its own; what it said.
 fn sst(home: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sst"));
@@ -43,6 +46,9 @@ fn the_command_pings_it_and_gets_its_files() {
             assert!(read("log.txt").contains("started"));
         }
         assert!(read("log.txt").matches("session over").count() >= 2, "{}", read("log.txt"));
+        let state = read("state.txt");
+        let stack = state.strip_prefix("stack ").and_then(|rest| rest.lines().next()).unwrap();
+        assert!(stack.parse::<u32>().unwrap() <= MAX_STACK_BYTES, "{state}");
     });
 }
 
