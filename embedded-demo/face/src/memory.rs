@@ -155,6 +155,7 @@ impl<
 
 /// Makes each element of an array where it stays: `init_with` would make the array on the stack.
 #[allow(unsafe_code, reason = "there is no safe way to an array that is not there yet")]
+#[allow(clippy::mut_from_ref, reason = "the cell gives its place away only once")]
 fn fill<T, const N: usize>(
     cell: &'static StaticCell<[T; N]>,
     make: impl Fn() -> T,
