@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use object::elf::{SHF_ALLOC, SHF_WRITE};
-use object::read::elf::ElfFile32;
+use object::elf::{PT_LOAD, SHF_ALLOC, SHF_WRITE};
+use object::read::elf::{ElfFile32, ProgramHeader};
 use object::{
-    Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, SectionKind, SymbolKind,
+    Endianness, Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, SectionKind,
+    SymbolKind,
 };
 
 /// Bytes of each kind, as `size` counts them.
@@ -18,6 +19,9 @@ pub(crate) struct Sizes {
     /// Variables that begin at zero: RAM.
     pub(crate) bss_bytes: u64,
 }
+
+/// A name, and how many bytes it stands for.
+pub(crate) type Named = (String, u64);
 
 /// A linked firmware.
 pub(crate) struct Firmware<'data>(ElfFile32<'data>);
@@ -50,6 +54,46 @@ impl<'data> Firmware<'data> {
     /// The readable names of all symbols.
     pub(crate) fn names(&self) -> Vec<String> {
         self.0.symbols().filter_map(|symbol| symbol.name().ok().map(readable)).collect()
+    }
+
+    /// Names and bytes of everything in flash that has a name, and of all variables.
+    pub(crate) fn symbols(&self) -> (Vec<Named>, Vec<Named>) {
+        let named = self.0.symbols().filter_map(|symbol| {
+            let section = self.0.section_by_index(symbol.section_index()?).ok()?;
+            let SectionFlags::Elf { sh_flags, .. } = section.flags() else { return None };
+            let is_variable = sh_flags & u64::from(SHF_WRITE) != 0;
+            let is_loaded = sh_flags & u64::from(SHF_ALLOC) != 0;
+            let name = readable(symbol.name().ok()?);
+            (is_loaded && symbol.size() > 0).then_some((is_variable, (name, symbol.size())))
+        });
+        let (variables, others): (Vec<_>, Vec<_>) =
+            named.partition(|(is_variable, _)| *is_variable);
+        let strip = |list: Vec<(bool, Named)>| list.into_iter().map(|(_, it)| it).collect();
+        (strip(others), strip(variables))
+    }
+
+    /// What is programmed into flash, from its first byte to its last.
+    pub(crate) fn image(&self) -> Vec<u8> {
+        let mut parts: Vec<(u64, &[u8])> = self
+            .0
+            .elf_program_headers()
+            .iter()
+            .filter(|header| header.p_type(Endianness::Little) == PT_LOAD)
+            .filter_map(|header| {
+                let bytes = header.data(Endianness::Little, self.0.data()).ok()?;
+                let at = header.p_paddr(Endianness::Little);
+                (!bytes.is_empty()).then_some((u64::from(at), bytes))
+            })
+            .collect();
+        parts.sort_by_key(|(at, _)| *at);
+        let base = parts.first().map_or(0, |(at, _)| *at);
+        let mut image = Vec::new();
+        for (at, bytes) in parts {
+            // What the linker leaves between two parts is erased flash.
+            image.resize((at - base) as usize, 0xff);
+            image.extend(bytes);
+        }
+        image
     }
 
     /// How often each function calls into the panic machinery, most often first.

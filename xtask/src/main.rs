@@ -2,6 +2,7 @@
 
 mod bare;
 mod bench;
+mod board;
 mod call;
 mod elf;
 mod gateway;
@@ -41,6 +42,9 @@ usage: cargo xtask COMMAND
   demo web the browser-to-browser demonstration: prints the address to open
   demo native [DIR]
            a page that fetches DIR from `sst serve` through `sst gateway`: prints the link to open
+  board build | test | figures [--write] | proof | drive SHELL
+           boards: every image; the one in QEMU against sst-std; what it costs, compared with
+           docs/BOARD.md; that it needs no allocator; the file for a board's drive
   help     this text
 
 environment of `test`:
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         ["demo", "web"] => exit_code(npm::demo()),
         ["demo", "native"] => exit_code(gateway::demo(None)),
         ["demo", "native", folder] => exit_code(gateway::demo(Some(folder))),
+        ["board", words @ ..] => exit_code(board::run(words)),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
         _ => {

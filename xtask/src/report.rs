@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How a step that did not fail ended.
+#[derive(Debug)]
 pub(crate) enum Outcome {
     /// It ran and found nothing wrong.
     Passed,

@@ -6,13 +6,14 @@ use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
 
 /// Targets that the core is built for besides the host's own.
-const TARGETS: &[&str] = &["thumbv7em-none-eabihf", "wasm32-unknown-unknown"];
+const TARGETS: &[&str] =
+    &["thumbv7em-none-eabihf", "thumbv8m.main-none-eabihf", "wasm32-unknown-unknown"];
 
 /// Parts of the toolchain that steps call.
-const COMPONENTS: &[&str] = &["clippy", "rustfmt"];
+const COMPONENTS: &[&str] = &["clippy", "rust-src", "rustfmt"];
 
 /// Debian packages that steps need.
-const DEBIAN_PACKAGES: &[&str] = &["chromium"];
+const DEBIAN_PACKAGES: &[&str] = &["chromium", "qemu-system-arm"];
 
 /// Python packages that steps need besides what pip fetches to build.
 const PYTHON_PACKAGES: &[&str] = &["pytest"];

@@ -1,6 +1,7 @@
 //! The steps of `check` and `test`, in order.
 
 use crate::bare;
+use crate::board;
 use crate::call::{self, Call};
 use crate::gateway;
 use crate::layers;
@@ -67,7 +68,10 @@ pub(crate) fn test(report: &mut Report) {
     report.step("bare firmware: no panic", || on_target(THUMB, |_| bare::proof()));
     report.step("bare firmware: can fail", || on_target(THUMB, |_| bare::counterproof()));
     report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
-    report.step("embedded demo", || on_target(THUMB, |_| embedded_demo()));
+    report.step("boards: QEMU against sst-std", || on_target(THUMB, |_| board::test()));
+    report.step("boards: figures", || on_target(THUMB, |_| board::check_figures()));
+    report.step("boards: core alone, twice", || on_target(THUMB, |_| board::proof()));
+    report.step("boards: every image", board::build);
     report.step("npm package", || on_target(WASM, |_| npm::build()));
     report.step("npm package: transcript", || on_target(WASM, |_| npm::transcript()));
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
@@ -122,16 +126,6 @@ fn core_builds(target: &str) -> StepResult {
     for features in ["--no-default-features", "", "--features alloc"] {
         Call::cargo(&format!("build -p sst-nostd --lib --target {target} {features}")).run()?;
     }
-    Ok(Outcome::Passed)
-}
-
-fn embedded_demo() -> StepResult {
-    let demo = |words: &str| {
-        let target_dir = call::target_dir().join("embedded-demo");
-        Call::cargo(words).arg("--target-dir").arg(target_dir).in_folder("embedded-demo").run()
-    };
-    demo("test")?;
-    demo(&format!("build --release --target {THUMB}"))?;
     Ok(Outcome::Passed)
 }
 

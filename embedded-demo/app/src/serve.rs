@@ -1,0 +1,86 @@
+//! Accepts sessions, and in each the streams: a task each, as many as there are.
+
+use embassy_executor::Spawner;
+use face::{Branch, Session, Stream, StreamCode};
+
+use crate::sizes::{SESSIONS, STREAM_TASKS};
+use crate::{App, control, files, scenario, services};
+
+/// Streams that a peer may open ahead of being accepted, under each parent.
+pub(crate) const BACKLOG: u32 = 2;
+
+/// What a stream is.
+pub(crate) enum Job {
+    /// It asks for a service.
+    Service(Stream),
+    /// A child of a `files` stream.
+    File(Stream),
+    /// A child of a `scenario` stream, and that one.
+    Order { child: Stream, service: Branch },
+    /// A child of a `control` stream.
+    Switch(Stream),
+}
+
+/// Takes every peer that dials.
+#[embassy_executor::task]
+pub(crate) async fn accept(app: &'static App, spawner: Spawner) {
+    loop {
+        let session = app.endpoint.accept().await;
+        // There is a task for each row, so a session finds one unless its predecessor's task has
+        // not run since it ended. Dropped, the session is closed.
+        if let Ok(task) = serve_session(app, spawner, session) {
+            spawner.spawn(task);
+        }
+    }
+}
+
+#[embassy_executor::task(pool_size = SESSIONS)]
+async fn serve_session(app: &'static App, spawner: Spawner, session: Session) {
+    if let Some(peer) = session.peer() {
+        let text = peer.to_text();
+        app.note(format_args!("session {:.8}", core::str::from_utf8(&text).unwrap_or_default()));
+    }
+    serve_children(app, spawner, &session, BACKLOG, Job::Service).await;
+    app.note(format_args!("session over"));
+}
+
+#[embassy_executor::task(pool_size = STREAM_TASKS)]
+async fn serve_stream(app: &'static App, spawner: Spawner, job: Job) {
+    match job {
+        Job::Service(stream) => services::serve(app, spawner, stream).await,
+        Job::File(stream) => files::serve(app, spawner, &stream).await,
+        Job::Order { child, service } => scenario::obey(app, spawner, &child, service).await,
+        Job::Switch(stream) => control::serve_switch(app, &stream).await,
+    }
+    app.free_tasks.set(app.free_tasks.get().saturating_add(1));
+}
+
+/// Serves the children that the peer opens under `parent`, until it ends.
+pub(crate) async fn serve_children(
+    app: &'static App,
+    spawner: Spawner,
+    parent: &Branch,
+    backlog: u32,
+    job: impl Fn(Stream) -> Job,
+) {
+    if !parent.listen(backlog) {
+        return refuse(parent, StreamCode::NO_CAPACITY);
+    }
+    while let Some(stream) = parent.accept_substream().await {
+        let free = app.free_tasks.get();
+        if free == 0 {
+            refuse(&stream, StreamCode::NO_CAPACITY);
+            continue;
+        }
+        if let Ok(task) = serve_stream(app, spawner, job(stream)) {
+            app.free_tasks.set(free.saturating_sub(1));
+            spawner.spawn(task);
+        }
+    }
+}
+
+/// Says no, and why.
+pub(crate) fn refuse(stream: &Branch, code: StreamCode) {
+    stream.reset(code);
+    stream.stop(code);
+}

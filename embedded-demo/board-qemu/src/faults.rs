@@ -1,0 +1,19 @@
+//! Panics and faults: said, and then the end of QEMU with a status of its own.
+
+use core::panic::PanicInfo;
+
+use crate::{semihosting, uart};
+
+#[panic_handler]
+fn on_panic(info: &PanicInfo<'_>) -> ! {
+    if let Some(place) = info.location() {
+        uart::print_args(format_args!("panic at {}:{}", place.file(), place.line()));
+    }
+    semihosting::exit(101)
+}
+
+#[cortex_m_rt::exception]
+unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+    uart::print("hard fault");
+    semihosting::exit(102)
+}
