@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::{numbers, settings};
 
 /// A host with its sockets, or without.
-#[pyclass(frozen, module = "sst._sst")]
+#[pyclass(frozen, weakref, module = "sst._sst")]
 pub(crate) struct Endpoint {
     pub(crate) endpoint: Owned<sst_std::Endpoint>,
     /// None for endpoints without sockets.

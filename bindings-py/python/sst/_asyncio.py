@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import Optional, Union
 
 from . import _sst
 from ._errors import EndOfStream, ParentGone, SessionClosed, StreamStopped
+from ._loop import remember
 from ._types import (
+    BranchBase,
     Buffer,
     DatagramForm,
     EndpointBase,
     Offer,
     SessionBase,
     StreamBase,
-    BranchBase,
     as_bytes,
     fill,
 )
@@ -25,7 +25,7 @@ class Branch(BranchBase):
     """A place in a session's tree of streams: children and datagrams."""
 
     async def open_substream(
-        self, *, priority: Optional[int] = None, lifetime: Optional[float] = None
+        self, *, priority: int | None = None, lifetime: float | None = None
     ) -> Stream:
         """Opens a child stream. The peer hears of it at once; nothing is waited for unless the
         peer accepts no more children for now.
@@ -43,9 +43,7 @@ class Branch(BranchBase):
         """Lets the peer open children here, `backlog` more than are accepted at any time."""
         return Listener(self._branch.listen(backlog))
 
-    async def send_datagram(
-        self, data: Buffer, *, lifetime: Optional[float] = None
-    ) -> DatagramForm:
+    async def send_datagram(self, data: Buffer, *, lifetime: float | None = None) -> DatagramForm:
         """Sends a best-effort datagram of any size up to the peer's limit. With a `lifetime`, in
         seconds, it is abandoned if it has not left by then.
 
@@ -102,11 +100,11 @@ class Stream(Branch, StreamBase):
         """
         return await self._raw.read(max_bytes)
 
-    async def readinto(self, buffer: Union[bytearray, memoryview]) -> int:
+    async def readinto(self, buffer: bytearray | memoryview) -> int:
         """Reads into `buffer` and returns how many bytes; 0 at the end. Errors as `read`."""
         return fill(buffer, await self._raw.read(memoryview(buffer).nbytes))
 
-    async def read_record(self, max_bytes: int = 1 << 20) -> Optional[bytes]:
+    async def read_record(self, max_bytes: int = 1 << 20) -> bytes | None:
         """The bytes up to the next mark, or to the end; None at the end.
 
         Raises:
@@ -201,9 +199,9 @@ class Stream(Branch, StreamBase):
 
     async def __aexit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None:
             await self.aclose()
@@ -217,7 +215,7 @@ class Listener:
     def __init__(self, raw: _sst.Listener) -> None:
         self._raw = raw
 
-    async def accept(self) -> Optional[Stream]:
+    async def accept(self) -> Stream | None:
         """The next child; None when the session or the parent has ended."""
         child = await self._raw.accept()
         return None if child is None else Stream(child)
@@ -258,7 +256,7 @@ class ServiceListener:
     def __init__(self, raw: _sst.ServiceListener) -> None:
         self._raw = raw
 
-    async def accept(self) -> Optional[ServiceRequest]:
+    async def accept(self) -> ServiceRequest | None:
         """The next request; None when the session has ended."""
         request = await self._raw.accept()
         return None if request is None else ServiceRequest(request)
@@ -313,9 +311,9 @@ class Session(Branch, SessionBase):
 
     async def __aexit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None:
             await self._raw.close(0, "")
@@ -333,7 +331,7 @@ class Endpoint(EndpointBase):
             AddressInUse, BindError.
         """
         if self._raw is None:
-            self._raw = await _sst.bind(self._identity, self._settings)
+            self._raw = remember(await _sst.bind(self._identity, self._settings))
         return self
 
     async def connect(self, url: str) -> Session:
@@ -345,12 +343,12 @@ class Endpoint(EndpointBase):
         """
         return self._session(await self._started().connect(url))
 
-    async def connect_to(self, address: str, id: Optional[str] = None) -> Session:
+    async def connect_to(self, address: str, id: str | None = None) -> Session:
         """A session with the host `id` at `address` (ADDRESS:PORT); without an id, with whoever
         answers there: ask for `peer_id` afterwards. Errors as `connect`."""
         return self._session(await self._started().connect_to(id, address))
 
-    async def accept(self) -> Optional[Session]:
+    async def accept(self) -> Session | None:
         """The next session a peer started; None once the endpoint is closed."""
         session = await self._started().accept()
         return None if session is None else self._session(session)
@@ -380,9 +378,9 @@ class Endpoint(EndpointBase):
 
     async def __aexit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             self._abort_sessions()

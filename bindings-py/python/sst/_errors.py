@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Optional
+from typing import Literal
 
 By = Literal["local", "peer", "timeout"]
 
@@ -26,21 +26,21 @@ class Error(Exception):
         limit: the size that was exceeded, in bytes.
     """
 
-    code: Optional[int]
+    code: int | None
     is_transport: bool
-    by: Optional[By]
+    by: By | None
     reason: str
-    limit: Optional[int]
+    limit: int | None
 
     def __init__(
         self,
         message: str = "",
         *,
-        code: Optional[int] = None,
+        code: int | None = None,
         is_transport: bool = False,
-        by: Optional[By] = None,
+        by: By | None = None,
         reason: str = "",
-        limit: Optional[int] = None,
+        limit: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -187,11 +187,11 @@ def make(
     name: str,
     message: str,
     *,
-    code: Optional[int],
+    code: int | None,
     is_transport: bool,
-    by: Optional[By],
+    by: By | None,
     reason: str,
-    limit: Optional[int],
+    limit: int | None,
 ) -> Exception:
     """The exception for what the compiled half calls `name`."""
     if name == "ValueError":
@@ -199,6 +199,4 @@ def make(
     kind: type[Error] = globals()[name]
     if kind is StreamReset and code is not None:
         kind = _RESETS.get(code, StreamReset)
-    return kind(
-        message, code=code, is_transport=is_transport, by=by, reason=reason, limit=limit
-    )
+    return kind(message, code=code, is_transport=is_transport, by=by, reason=reason, limit=limit)

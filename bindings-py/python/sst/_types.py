@@ -6,12 +6,12 @@ import os
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Optional, Union
+from typing import Any, Literal, TypeAlias
 
 from . import _sst
 from ._errors import EndpointClosed, SessionClosed
 
-Buffer = Union[bytes, bytearray, memoryview]
+Buffer: TypeAlias = bytes | bytearray | memoryview
 DatagramForm = Literal["datagram", "stream"]
 
 
@@ -72,7 +72,7 @@ class Offer:
     description: str = ""
 
 
-def as_bytes(data: Buffer) -> Union[bytes, bytearray]:
+def as_bytes(data: Buffer) -> bytes | bytearray:
     """`data` as the compiled half takes it. Raises BufferError if it is not contiguous."""
     if isinstance(data, (bytes, bytearray)):
         return data
@@ -82,7 +82,7 @@ def as_bytes(data: Buffer) -> Union[bytes, bytearray]:
     return view.tobytes()
 
 
-def fill(buffer: Union[bytearray, memoryview], data: bytes) -> int:
+def fill(buffer: bytearray | memoryview, data: bytes) -> int:
     """Copies `data` to the beginning of `buffer`."""
     view = memoryview(buffer).cast("B")
     view[: len(data)] = data
@@ -94,7 +94,7 @@ class BranchBase:
 
     _branch: _sst.Branch
 
-    def set_priority(self, priority: Optional[int]) -> None:
+    def set_priority(self, priority: int | None) -> None:
         """How urgent this host's sending is from now on: -128 to 127, higher goes first.
         None for the parent's priority."""
         self._branch.set_priority(priority)
@@ -103,18 +103,18 @@ class BranchBase:
         """Asks the peer to send this stream with that priority. A well-meaning peer does."""
         self._branch.request_priority(priority)
 
-    def set_lifetime(self, lifetime: Optional[float]) -> None:
+    def set_lifetime(self, lifetime: float | None) -> None:
         """From now, abandons what is not delivered within `lifetime` seconds; None for never."""
         self._branch.set_lifetime(lifetime)
 
     @property
-    def info(self) -> Optional[StreamInfo]:
+    def info(self) -> StreamInfo | None:
         """Numbers about the stream; None once it is gone."""
         info = self._branch.info()
         return None if info is None else StreamInfo(**info)
 
     @property
-    def priority(self) -> Optional[int]:
+    def priority(self) -> int | None:
         """The priority in force; None once the stream is gone."""
         info = self.info
         return None if info is None else info.priority
@@ -174,7 +174,7 @@ class SessionBase(BranchBase):
         """Ends the session now; what is not delivered is lost."""
         self._raw.abort(code, reason)
 
-    def stats(self) -> Optional[SessionStats]:
+    def stats(self) -> SessionStats | None:
         """Round trip, losses and volumes; None while there is no path to the peer."""
         stats = self._raw.stats()
         return None if stats is None else SessionStats(**stats)
@@ -190,12 +190,12 @@ class SessionBase(BranchBase):
         return self._raw.local_id
 
     @property
-    def peer_address(self) -> Optional[str]:
+    def peer_address(self) -> str | None:
         """Where the peer is now, as ADDRESS:PORT."""
         return self._raw.peer_address
 
     @property
-    def close_reason(self) -> Optional[SessionClosed]:
+    def close_reason(self) -> SessionClosed | None:
         """Why the session ended; None while it has not."""
         return self._raw.close_reason()
 
@@ -228,28 +228,28 @@ class EndpointBase:
             everything.
     """
 
-    _raw: Optional[_sst.Endpoint]
+    _raw: _sst.Endpoint | None
 
     def __init__(
         self,
-        bind: Union[str, Sequence[str]] = (),
+        bind: str | Sequence[str] = (),
         *,
-        identity: Union[_sst.Identity, str, os.PathLike[str], None] = None,
+        identity: _sst.Identity | str | os.PathLike[str] | None = None,
         accept: bool = False,
-        allow: Optional[Sequence[str]] = None,
+        allow: Sequence[str] | None = None,
         cookies: Literal["auto", "always", "never"] = "auto",
         cipher: Literal["auto", "chacha20poly1305", "aes256gcm"] = "auto",
         congestion: Literal["tolerant", "cubic", "newreno"] = "tolerant",
-        idle_timeout: Optional[float] = 30.0,
+        idle_timeout: float | None = 30.0,
         connect_timeout: float = 10.0,
-        keep_alive: Optional[float] = None,
+        keep_alive: float | None = None,
         max_sessions: int = 4_096,
         max_streams: int = 131_072,
         max_datagram_bytes: int = 65_536,
         root_child_credit: int = 64,
         child_credit: int = 16,
         max_buffer_bytes: int = 256 << 20,
-        key_log: Union[str, os.PathLike[str], None] = None,
+        key_log: str | os.PathLike[str] | None = None,
     ) -> None:
         if identity is None:
             identity = _sst.Identity.generate()
@@ -288,7 +288,7 @@ class EndpointBase:
         """Numbers about the whole endpoint since it started."""
         return EndpointStats(**self._started().stats())
 
-    def url(self, path: str = "", *, address: Optional[str] = None) -> str:
+    def url(self, path: str = "", *, address: str | None = None) -> str:
         """How others reach this host: `sst://ID@ADDRESS:PORT/PATH`.
 
         `address` is one of `addresses` by default. If that stands for every address of this
