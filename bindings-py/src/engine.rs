@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
 
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle};
@@ -13,6 +14,9 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// Only locked with the GIL held, and `os.fork` holds the GIL: no child inherits it locked.
 static ENGINE: Mutex<Option<Engine>> = Mutex::new(None);
+
+/// The thread that ends the program, once it does.
+static LAST_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
 
 struct Engine {
     handle: Handle,
@@ -100,6 +104,19 @@ pub(crate) fn handle() -> Result<Handle, Failure> {
 #[pyfunction]
 pub(crate) fn forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Called when the program ends: what other threads wait for is not told any more.
+#[pyfunction]
+pub(crate) fn ending() {
+    let thread = std::thread::current().id();
+    *LAST_THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+}
+
+/// Whether the program ends, and this is not the thread that ends it.
+pub(crate) fn is_ending_elsewhere() -> bool {
+    let last = *LAST_THREAD.lock().unwrap_or_else(PoisonError::into_inner);
+    last.is_some_and(|last| last != std::thread::current().id())
 }
 
 /// Whether this process has started the background thread.

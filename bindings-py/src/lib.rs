@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod branch;
+mod carrier;
 mod endpoint;
 mod engine;
 mod failure;
@@ -28,8 +29,9 @@ mod _sst {
     #[pymodule_export]
     use crate::{
         branch::{Branch, Listener},
+        carrier::{Carrier, Clock, detached},
         endpoint::{Endpoint, bind, url},
-        engine::{forked, is_running},
+        engine::{ending, forked, is_running},
         identity::Identity,
         operation::Operation,
         session::{ServiceListener, ServiceRequest, Session},

@@ -16,7 +16,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 use tokio::runtime::Handle;
 
-use crate::engine::Owned;
+use crate::engine::{self, Owned};
 use crate::failure::Failure;
 use crate::wakeups::{Ticket, Wakeups};
 
@@ -162,7 +162,16 @@ impl Operation {
         let parker = Arc::new(Parker::default());
         let waker = Waker::from(parker.clone());
         loop {
-            if let Poll::Ready(outcome) = self.poll(py, &waker)? {
+            let polled = self.poll(py, &waker);
+            if engine::is_ending_elsewhere() {
+                // A daemon thread: what the end of the program does to it is nobody's error.
+                py.detach(|| {
+                    loop {
+                        std::thread::park()
+                    }
+                });
+            }
+            if let Poll::Ready(outcome) = polled? {
                 return outcome.into_python(py);
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));

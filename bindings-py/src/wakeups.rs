@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use crate::engine::Owned;
+use crate::engine::{self, Owned};
 use crate::failure::Failure;
 
 /// What an event loop has to do with the transport: one for each loop.
@@ -70,6 +70,9 @@ impl Wakeups {
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
         // In a forked child the descriptor is the parent's as well: its news are not ours.
         let Ok(queue) = self.queue.get() else { return Ok(()) };
+        if engine::is_ending_elsewhere() {
+            return Ok(());
+        }
         for number in queue.take() {
             if let Some(future) = self.remove(number) {
                 let future = future.bind(py);

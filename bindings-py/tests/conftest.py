@@ -52,7 +52,8 @@ async def served(
     async with pair() as (mine, theirs):
         listening = asyncio.create_task(listen(theirs))
         yield mine
-        listening.cancel()
+        for task in (listening, *tasks):
+            task.cancel()
         await asyncio.gather(listening, *tasks, return_exceptions=True)
 
 

@@ -70,7 +70,7 @@ def test_datagrams_of_any_size():
             assert await theirs.recv_datagram() == b"small"
             assert await mine.send_datagram(bytes(20_000)) == "stream"
             assert await theirs.recv_datagram() == bytes(20_000)
-            await mine.send_message(b"arrives", )
+            await mine.send_message(b"arrives")
             assert await theirs.recv_datagram() == b"arrives"
             with pytest.raises(sst.DatagramTooLarge) as caught:
                 await mine.send_datagram(bytes(100_000), lifetime=1.0)
@@ -175,9 +175,10 @@ def test_services():
         async with pair() as (mine, theirs):
             offers = [sst.Offer("echo", "1", "says it again"), sst.Offer("clock", "2")]
             requests = theirs.offer_services(offers)
+            accepting = asyncio.create_task(requests.accept())
             assert await mine.list_services() == offers
             async with await mine.open_service("echo", "1") as stream:
-                request = await requests.accept()
+                request = await accepting
                 assert request.offer == offers[0]
                 async with request.accept() as served:
                     await stream.write_record(b"hello")
@@ -186,6 +187,7 @@ def test_services():
                     await stream.start_finish()
             refused = await mine.open_service("clock", "2")
             (await requests.accept()).refuse()
+            accepting = asyncio.create_task(requests.accept())
             with pytest.raises(sst.ServiceRefused):
                 await refused.read()
             for names, error in [
@@ -195,6 +197,7 @@ def test_services():
                 stream = await mine.open_service(*names)
                 with pytest.raises(error):
                     await stream.read_record()
+            accepting.cancel()
 
     run(main())
 

@@ -43,6 +43,7 @@ def remember(endpoint: _sst.Endpoint) -> _sst.Endpoint:
 
 @atexit.register
 def _farewell() -> None:
+    _sst.ending()
     for wait in (0.0, _FAREWELL):
         # First every one begins, then all have the same time.
         until = time.monotonic() + wait
