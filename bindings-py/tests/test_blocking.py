@@ -6,6 +6,7 @@ import inspect
 import threading
 
 import pytest
+
 import sst
 import sst.blocking
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 
 import pytest
+
 import sst
 from conftest import pair, run
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+
 import sst
 import sst.testing
 from conftest import echo

@@ -1,9 +1,9 @@
 """For pytest: the fixture `sst_network`. It is there wherever the package is installed.
 
-    @pytest.mark.sst_network(loss=0.1, seed=7)
-    def test_it(sst_network):
-        async def main(): ...
-        sst_network.run(main())
+@pytest.mark.sst_network(loss=0.1, seed=7)
+def test_it(sst_network):
+    async def main(): ...
+    sst_network.run(main())
 """
 
 from __future__ import annotations

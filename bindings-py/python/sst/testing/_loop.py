@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ class _Selector(selectors.BaseSelector):
         self._network = network
         self._real = selectors.DefaultSelector()
 
-    def select(self, timeout: Optional[float] = None) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         network = self._network
         until = None
         if timeout is not None:
@@ -127,5 +127,3 @@ def _cancel_all(loop: _Loop) -> None:
             loop.call_exception_handler(
                 {"message": "a task failed while it was cancelled", "exception": error}
             )
-
-

@@ -8,7 +8,7 @@ import ipaddress
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Optional, TypeVar
+from typing import Any, Literal, TypeVar
 
 from .. import _sst
 from .._asyncio import Endpoint as _Endpoint
@@ -41,7 +41,7 @@ class Link:
     loss: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
-    rate: Optional[float] = None
+    rate: float | None = None
     queue: int = 64_000
     mtu: int = 1_472
 
@@ -64,7 +64,7 @@ class Endpoint(_Endpoint):
         super().__init__(**settings)
         self._network = network
         self._place = place
-        self._carrier: Optional[_sst.Carrier] = None
+        self._carrier: _sst.Carrier | None = None
         self.name = name
 
     def __repr__(self) -> str:
@@ -107,7 +107,7 @@ class Network:
         self,
         seed: int = 0,
         *,
-        link: Optional[Link] = None,
+        link: Link | None = None,
         time_limit: float = 3_600.0,
         record: bool = False,
         **settings: Any,
@@ -118,7 +118,7 @@ class Network:
         #: Every packet sent so far, if they are recorded.
         self.packets: list[Packet] = []
         #: Decides about every packet if set: False drops it.
-        self.filter: Optional[Callable[[Packet], bool]] = None
+        self.filter: Callable[[Packet], bool] | None = None
         self._record = record
         self._clock = _sst.Clock()
         self._random = random.Random(seed)
@@ -138,7 +138,7 @@ class Network:
         address = str(ipaddress.IPv4Address(place))
         return Endpoint(self, name or address, place, **settings)
 
-    def set_link(self, a: Endpoint, b: Endpoint, link: Optional[Link] = None, **changes: Any) -> None:
+    def set_link(self, a: Endpoint, b: Endpoint, link: Link | None = None, **changes: Any) -> None:
         """What happens to packets between two hosts from now on, both ways: `link`, or the
         network's own, with these `changes`."""
         link = replace(link or self.link, **changes)
@@ -175,7 +175,7 @@ class Network:
             for host in list(self._hosts.values()):
                 is_busy |= self._serve(host)
 
-    def next_at(self) -> Optional[int]:
+    def next_at(self) -> int | None:
         """When something happens next if applications do nothing, in nanoseconds."""
         times = [self._flights[0][0]] if self._flights else []
         for host in self._hosts.values():
