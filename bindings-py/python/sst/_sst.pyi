@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar, final
 from ._errors import SessionClosed
 
 __all__ = [
+    "SCENARIOS",
     "Branch",
     "Carrier",
     "Clock",
@@ -29,6 +30,7 @@ __all__ = [
     "url",
 ]
 
+SCENARIOS: str
 __version__: str
 
 _T_co = TypeVar("_T_co", covariant=True)
@@ -159,9 +161,9 @@ class Clock:
 @final
 class Carrier:
     def handle_packet(self, place: int, packet: bytes) -> None: ...
-    def poll_transmit(self) -> Optional[tuple[int, bytes]]: ...
+    def poll_transmit(self) -> tuple[int, bytes] | None: ...
     def turn(self) -> None: ...
-    def poll_timeout(self) -> Optional[int]: ...
+    def poll_timeout(self) -> int | None: ...
     def has_work(self) -> bool: ...
     @property
     def has_ended(self) -> bool: ...
