@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 
 import pytest
 
@@ -36,7 +37,7 @@ async def write_all(stream: sst.Stream, data: bytes, rng: random.Random) -> int:
         rest = data[stream.bytes_written :]
         size = rng.choice((1, 1_000, 100_000, 4_000_000))
         write = rng.choice((stream.write, stream.write_some))
-        done, _ = await cancelled(lambda: write(rest[:size]), rng)
+        done, _ = await cancelled(partial(write, rest[:size]), rng)
         cancels += not done
     await stream.finish()
     return cancels
@@ -46,7 +47,7 @@ async def read_all(stream: sst.Stream, rng: random.Random) -> tuple[bytes, int]:
     received, cancels = bytearray(), 0
     while True:
         size = rng.choice((1, 10_000, 100_000, 1_000_000))
-        done, data = await cancelled(lambda: stream.read(size), rng)
+        done, data = await cancelled(partial(stream.read, size), rng)
         cancels += not done
         if data == b"":
             return bytes(received), cancels

@@ -29,7 +29,9 @@ def script(body: str, **options) -> subprocess.CompletedProcess[str]:
     """Runs a program that has a session with itself."""
     text = PRELUDE + textwrap.dedent(body)
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", text]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, **options)
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=20, **options
+    )
 
 
 def test_a_forked_child_gets_a_clear_error_and_the_parent_goes_on():

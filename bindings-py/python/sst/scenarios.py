@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 import sst
@@ -239,9 +240,12 @@ def _short(value: object) -> str:
 class _Orders:
     """What the responder does with the children of one service stream."""
 
-    def __init__(self, session: sst.Session, service: sst.Stream) -> None:
+    def __init__(
+        self, session: sst.Session, service: sst.Stream, over: asyncio.Event | None
+    ) -> None:
         self._session = session
         self._service = service
+        self._over = over
 
     async def serve(self, parent: sst.Stream) -> None:
         """Serves children until the other direction of `parent` ends."""
@@ -304,6 +308,7 @@ class _Orders:
 
     async def _do_report(self, child: sst.Stream, rest: str) -> None:
         total = 0
+        await child.write_record(b"reporting")
         try:
             async for chunk in child:
                 total += len(chunk)
@@ -351,6 +356,12 @@ class _Orders:
         await child.write_record(f"priority {child.priority}".encode())
         await child.finish()
 
+    async def _do_over(self, child: sst.Stream, rest: str) -> None:
+        await child.write_record(b"over")
+        await child.finish()
+        if self._over is not None:
+            self._over.set()
+
     async def _do_close(self, child: sst.Stream, rest: str) -> None:
         code, _, reason = rest.partition(" ")
         await self._session.close(int(code), reason)
@@ -360,15 +371,15 @@ class _Orders:
         self._session.abort(int(code), reason)
 
 
-async def respond(session: sst.Session) -> None:
-    """Plays the responder on `session` until that ends."""
+async def respond(session: sst.Session, over: asyncio.Event | None = None) -> None:
+    """Plays the responder on `session` until that ends. `over` is set when the runner says so."""
     async with _Tasks() as tasks:
         async for request in session.offer_services([OFFER]):
-            tasks.start(_service(session, request.accept()))
+            tasks.start(_service(session, request.accept(), over))
 
 
-async def _service(session: sst.Session, service: sst.Stream) -> None:
-    orders = _Orders(session, service)
+async def _service(session: sst.Session, service: sst.Stream, over: asyncio.Event | None) -> None:
+    orders = _Orders(session, service, over)
     async with _Tasks() as tasks:
         tasks.start(orders.return_datagrams())
         with contextlib.suppress(sst.SessionClosed):
@@ -403,71 +414,100 @@ class _Tasks:
 
 
 async def run(
-    dial: Callable[[], Awaitable[sst.Session]],
+    session: sst.Session,
     *,
+    apart: Callable[[], AbstractAsyncContextManager[sst.Session]] | None = None,
     small: bool = False,
     tell: Callable[[str], None] = print,
 ) -> int:
-    """Runs every scenario, on sessions that `dial` makes; returns how many failed.
+    """Runs every scenario; returns how many failed.
 
     Args:
+        apart: makes a session with the same peer for a scenario that ends its session; without
+            it those are left out.
         small: leaves out those marked "large".
         tell: is given a line for each.
     """
     failures = 0
-    session: sst.Session | None = None
     for scenario in scenarios():
-        if small and scenario.get("large"):
-            tell(f"left out  {scenario['name']}")
+        name = scenario["name"]
+        is_apart = scenario.get("ends_session", False)
+        if (small and scenario.get("large")) or (is_apart and apart is None):
+            tell(f"left out {name}")
             continue
-        if session is None or session.close_reason is not None:
-            session = await dial()
-        ends_session = scenario.get("ends_session", False)
-        own = await dial() if ends_session else session
         try:
-            await Runner(own).run(scenario)
-            tell(f"passed    {scenario['name']}")
+            if is_apart and apart is not None:
+                async with apart() as own:
+                    await Runner(own).run(scenario)
+            else:
+                await Runner(session).run(scenario)
+            tell(f"ok       {name}")
         except (Failed, sst.Error) as error:
             failures += 1
-            tell(f"FAILED    {scenario['name']}: {error}")
-            own.abort(1, "a scenario failed")
-    if session is not None and session.close_reason is None:
-        await session.close()
+            tell(f"FAILED   {name}: {error}")
     return failures
 
 
-async def _main(arguments: argparse.Namespace) -> int:
-    async with _Tasks() as tasks:
-        if arguments.command == "run":
-            async with sst.Endpoint(arguments.bind) as endpoint:
+async def say_over(session: sst.Session) -> None:
+    """Tells the responder that nothing more is run on this session."""
+    async with await session.open_service(OFFER.service, OFFER.protocol) as service:
+        async with await service.open_substream() as child:
+            await child.write_record(b"over")
+            _check(await child.read_record(), b"over")
 
-                async def dial() -> sst.Session:
-                    session = await endpoint.connect(arguments.url)
-                    if arguments.responds:
-                        tasks.start(respond(session))
-                    return session
 
-                return min(await run(dial, small=arguments.small), 1)
-        async with sst.Endpoint(arguments.bind, accept=True) as endpoint:
-            for address in endpoint.addresses:
-                print(endpoint.url(address=address), flush=True)
-            async for session in endpoint:
-                tasks.start(respond(session))
-        return 0
+async def _run(arguments: argparse.Namespace) -> int:
+    @asynccontextmanager
+    async def apart() -> AsyncIterator[sst.Session]:
+        # As somebody else: two hosts have one session.
+        async with sst.Endpoint(arguments.bind) as other:
+            yield await other.connect(arguments.url)
+
+    async with sst.Endpoint(arguments.bind) as endpoint, _Tasks() as tasks:
+        session = await endpoint.connect(arguments.url)
+        if arguments.responds:
+            tasks.start(respond(session))
+        failures = await run(session, apart=apart, small=arguments.small)
+        if arguments.responds:
+            await say_over(session)
+            await session.closed()
+    return min(failures, 1)
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    async with sst.Endpoint(arguments.bind, accept=True) as endpoint, _Tasks() as tasks:
+        for address in endpoint.addresses:
+            print(endpoint.url(address=address), flush=True)
+        async for session in endpoint:
+            over = asyncio.Event()
+            tasks.start(respond(session, over))
+            if arguments.run:
+                failures = await run(session, small=arguments.small)
+                closed = asyncio.ensure_future(session.closed())
+                heard = asyncio.ensure_future(over.wait())
+                await asyncio.wait([closed, heard], return_when=asyncio.FIRST_COMPLETED)
+                heard.cancel()
+                await session.close(0, "the scenarios are over")
+                await closed
+                return min(failures, 1)
+    return 0
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sst.scenarios", description=__doc__)
-    parser.add_argument("--bind", default="127.0.0.1:0", metavar="ADDRESS:PORT")
     commands = parser.add_subparsers(dest="command", required=True)
-    runner = commands.add_parser("run", help="be the runner")
+    runner = commands.add_parser("run", help="run the scenarios with a host that serves them")
     runner.add_argument("url", metavar="sst://ID@ADDRESS:PORT/")
-    runner.add_argument("--small", action="store_true", help="leave out what is marked large")
-    runner.add_argument("--responds", action="store_true", help="be the responder meanwhile")
-    commands.add_parser("serve", help="be the responder")
+    runner.add_argument("--responds", action="store_true", help="be the responder, too")
+    server = commands.add_parser("serve", help="do what peers order")
+    server.add_argument("--run", action="store_true", help="run them, too, on the first session")
+    for command in (runner, server):
+        command.add_argument("--small", action="store_true", help="leave out what is marked large")
+        command.add_argument("--bind", default="127.0.0.1:0", metavar="ADDRESS:PORT")
     try:
-        return asyncio.run(_main(parser.parse_args()))
+        arguments = parser.parse_args()
+        return asyncio.run((_run if arguments.command == "run" else _serve)(arguments))
     except KeyboardInterrupt:
         return 130
 
