@@ -17,6 +17,7 @@ mod operation;
 mod session;
 mod settings;
 mod stream;
+mod transcript;
 mod wakeups;
 
 use pyo3::prelude::*;
@@ -36,6 +37,7 @@ mod _sst {
         operation::Operation,
         session::{ServiceListener, ServiceRequest, Session},
         stream::Stream,
+        transcript::transcript,
         wakeups::Wakeups,
     };
 

@@ -15,7 +15,7 @@ import pytest
 import sst
 import sst.testing
 from conftest import run
-from sst import scenarios
+from sst import _sst, scenarios
 
 
 async def play(server: sst.Endpoint, make: Callable[[], sst.Endpoint]) -> list[str]:
@@ -94,6 +94,11 @@ def test_with_the_command(serve, runs, both, tmp_path):
         server.kill()
         server.stdout.close()
         server.wait()
+
+
+def test_this_build_holds_the_conversation_of_every_build():
+    held, expected = _sst.transcript()
+    assert bytes(held) == bytes(expected)
 
 
 def test_a_wrong_answer_fails():

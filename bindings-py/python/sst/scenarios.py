@@ -358,7 +358,7 @@ class _Orders:
 
     async def _do_over(self, child: sst.Stream, rest: str) -> None:
         await child.write_record(b"over")
-        await child.finish()
+        await child.start_finish()
         if self._over is not None:
             self._over.set()
 
@@ -449,11 +449,14 @@ async def run(
 
 
 async def say_over(session: sst.Session) -> None:
-    """Tells the responder that nothing more is run on this session."""
-    async with await session.open_service(OFFER.service, OFFER.protocol) as service:
-        async with await service.open_substream() as child:
-            await child.write_record(b"over")
-            _check(await child.read_record(), b"over")
+    """Tells the responder that nothing more is run on this session, which it then may close."""
+    service = await session.open_service(OFFER.service, OFFER.protocol)
+    with contextlib.suppress(sst.SessionClosed):
+        child = await service.open_substream()
+        await child.write_record(b"over")
+        _check(await child.read_record(), b"over")
+        await child.finish()
+        await service.finish()
 
 
 async def _run(arguments: argparse.Namespace) -> int:
@@ -475,22 +478,35 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
+    first: asyncio.Future[sst.Session] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def accept(tasks: _Tasks) -> None:
+        async for session in endpoint:
+            tasks.start(respond(session, over))
+            if not first.done():
+                first.set_result(session)
+
     async with sst.Endpoint(arguments.bind, accept=True) as endpoint, _Tasks() as tasks:
         for address in endpoint.addresses:
             print(endpoint.url(address=address), flush=True)
-        async for session in endpoint:
-            over = asyncio.Event()
-            tasks.start(respond(session, over))
-            if arguments.run:
-                failures = await run(session, small=arguments.small)
-                closed = asyncio.ensure_future(session.closed())
-                heard = asyncio.ensure_future(over.wait())
-                await asyncio.wait([closed, heard], return_when=asyncio.FIRST_COMPLETED)
-                heard.cancel()
-                await session.close(0, "the scenarios are over")
-                await closed
-                return min(failures, 1)
-    return 0
+        if not arguments.run:
+            await accept(tasks)
+            return 0
+        tasks.start(accept(tasks))
+        return await _run_accepted(await first, over, arguments)
+
+
+async def _run_accepted(
+    session: sst.Session, over: asyncio.Event, arguments: argparse.Namespace
+) -> int:
+    failures = await run(session, small=arguments.small)
+    ends = [asyncio.ensure_future(session.closed()), asyncio.ensure_future(over.wait())]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
+    await session.close(0, "the scenarios are over")
+    return min(failures, 1)
 
 
 def main() -> int:
