@@ -14,7 +14,16 @@ import sst
 LIST, GET = 1, 2
 #: What the hash of nothing is, by BLAKE3: we have no part of the file yet.
 NOTHING = bytes.fromhex("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")
-WHY = ["yes", "malformed", "exists", "wrong hash", "the system refused", "no such file", "read-only", "another kind"]
+WHY = (
+    "yes",
+    "malformed",
+    "there is such a file",
+    "wrong hash",
+    "the system refused",
+    "no such file",
+    "read-only",
+    "of another kind",
+)
 
 
 class Refused(Exception):

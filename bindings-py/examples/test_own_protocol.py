@@ -50,7 +50,7 @@ async def test_a_peer_that_falls_silent_is_noticed(network):
         network.endpoint("server", accept=True) as server,
         network.endpoint("client", idle_timeout=20) as client,
     ):
-        session = await client.connect(server.url())
+        session, _ = await asyncio.gather(client.connect(server.url()), server.accept())
         stream = await session.open_substream()
         network.filter = lambda packet: False
         with pytest.raises(sst.SessionTimedOut):

@@ -14,7 +14,7 @@ COMMAND = os.environ.get("SST_COMMAND", "")
 
 
 def example(name: str, *words: str) -> bytes:
-    command = [sys.executable, "-W", "error", "-X", "dev", str(EXAMPLES / name), *words]
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), *words]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b""), done
     return done.stdout

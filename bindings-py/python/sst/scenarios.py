@@ -358,7 +358,8 @@ class _Orders:
 
     async def _do_over(self, child: sst.Stream, rest: str) -> None:
         await child.write_record(b"over")
-        await child.start_finish()
+        with contextlib.suppress(sst.StreamStopped):  # The runner may be gone with the answer.
+            await child.start_finish()
         if self._over is not None:
             self._over.set()
 
