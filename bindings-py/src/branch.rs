@@ -25,7 +25,12 @@ pub(crate) struct Listener(Owned<Arc<AsyncMutex<sst_std::Listener>>>);
 #[pymethods]
 impl Branch {
     #[pyo3(signature = (priority, lifetime))]
-    fn open_substream(&self, priority: Option<i8>, lifetime: Option<f64>) -> PyResult<Operation> {
+    fn open_substream(
+        &self,
+        py: Python<'_>,
+        priority: Option<i8>,
+        lifetime: Option<f64>,
+    ) -> PyResult<Py<PyAny>> {
         let mut options = OpenOptions::new();
         if let Some(priority) = priority {
             options = options.priority(priority);
@@ -34,9 +39,10 @@ impl Branch {
             options = options.lifetime(duration(seconds)?);
         }
         let branch = self.0.get()?.clone();
-        Ok(Operation::new(None, async move {
-            Ok(Stream::outcome(branch.open_substream(options).await?))
-        }))
+        Operation::start(
+            py,
+            async move { Ok(Stream::outcome(branch.open_substream(options).await?)) },
+        )
     }
 
     fn listen(&self, py: Python<'_>, backlog: u32) -> PyResult<Listener> {
@@ -46,24 +52,30 @@ impl Branch {
     }
 
     #[pyo3(signature = (data, lifetime))]
-    fn send_datagram(&self, data: PyBackedBytes, lifetime: Option<f64>) -> PyResult<Operation> {
+    fn send_datagram(
+        &self,
+        py: Python<'_>,
+        data: PyBackedBytes,
+        lifetime: Option<f64>,
+    ) -> PyResult<Py<PyAny>> {
         let lifetime = lifetime.map(duration).transpose()?;
         let branch = self.0.get()?.clone();
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             Ok(Outcome::Text(form(branch.send_datagram(&data, lifetime).await?)))
-        }))
+        })
     }
 
-    fn send_message(&self, data: PyBackedBytes) -> PyResult<Operation> {
+    fn send_message(&self, py: Python<'_>, data: PyBackedBytes) -> PyResult<Py<PyAny>> {
         let branch = self.0.get()?.clone();
-        Ok(Operation::new(None, async move {
-            Ok(Outcome::Text(form(branch.send_message(&data).await?)))
-        }))
+        Operation::start(
+            py,
+            async move { Ok(Outcome::Text(form(branch.send_message(&data).await?))) },
+        )
     }
 
-    fn recv_datagram(&self) -> PyResult<Operation> {
+    fn recv_datagram(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let branch = self.0.get()?.clone();
-        Ok(Operation::new(None, async move { Ok(Outcome::Bytes(branch.recv_datagram().await?)) }))
+        Operation::start(py, async move { Ok(Outcome::Bytes(branch.recv_datagram().await?)) })
     }
 
     #[pyo3(signature = (priority))]
@@ -108,12 +120,12 @@ impl Branch {
 #[pymethods]
 impl Listener {
     /// Ends with `None` when no more can come.
-    fn accept(&self) -> PyResult<Operation> {
+    fn accept(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let listener = self.0.get()?.clone();
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             let child = listener.lock().await.accept().await;
             Ok(child.map_or(Outcome::Nothing, Stream::outcome))
-        }))
+        })
     }
 }
 

@@ -68,6 +68,23 @@ impl Operation {
         Self { work: Mutex::new(Some(Owned::new(work))), runtime: runtime.cloned(), pending: None }
     }
 
+    /// Tries `work`, which needs no runtime. What is ready is the answer, as in most cases; if not,
+    /// it is an [`Operation`] to wait with.
+    pub(crate) fn start(
+        py: Python<'_>,
+        work: impl Future<Output = Answer> + Send + 'static,
+    ) -> PyResult<Py<PyAny>> {
+        let mut work: Work = Box::pin(work);
+        let tried = py.detach(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        match tried {
+            Poll::Ready(answer) => answer?.into_python(py),
+            Poll::Pending => {
+                let work = Mutex::new(Some(Owned::new(work)));
+                Ok(Py::new(py, Self { work, runtime: None, pending: None })?.into_any())
+            }
+        }
+    }
+
     /// Polls without the GIL. The work is gone once it has an answer.
     fn poll(&mut self, py: Python<'_>, waker: &Waker) -> PyResult<Poll<Outcome>> {
         let slot = self.work.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -155,6 +172,7 @@ impl Operation {
 
     /// Waits in this thread, without the GIL; Ctrl-C is seen within 50 ms. `timeout` in seconds.
     #[pyo3(signature = (timeout = None))]
+    #[allow(clippy::disallowed_methods, reason = "whoever waits has a clock")]
     fn wait(&mut self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         let until = timeout
             .and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())

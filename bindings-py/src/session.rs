@@ -161,7 +161,7 @@ impl ServiceRequest {
         self.offer.clone()
     }
 
-    fn into_stream(&mut self) -> PyResult<Stream> {
+    fn accept(&mut self) -> PyResult<Stream> {
         Ok(Stream::new(self.take()?.into_stream()))
     }
 

@@ -57,9 +57,9 @@ impl Stream {
     }
 
     /// Ends with at most `max_bytes`; with none at the end.
-    fn read(&self, max_bytes: usize) -> PyResult<Operation> {
+    fn read(&self, py: Python<'_>, max_bytes: usize) -> PyResult<Py<PyAny>> {
         let half = self.read.get()?.clone();
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             let mut half = half.lock_owned().await;
             let half = inside(&mut half)?;
             let len = poll_fn(|cx| {
@@ -74,23 +74,23 @@ impl Stream {
                 })
             });
             Ok(Outcome::Scratch(len.await?))
-        }))
+        })
     }
 
     /// Ends with `None` when there are no more records.
-    fn read_record(&self, max_bytes: usize) -> PyResult<Operation> {
+    fn read_record(&self, py: Python<'_>, max_bytes: usize) -> PyResult<Py<PyAny>> {
         let half = self.read.get()?.clone();
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             let mut half = half.lock_owned().await;
             let record = inside(&mut half)?.read_record(max_bytes).await?;
             Ok(record.map_or(Outcome::Nothing, Outcome::Bytes))
-        }))
+        })
     }
 
     /// Ends with how many bytes were taken: all of them, or at least one.
-    fn write(&self, data: PyBackedBytes, all: bool) -> PyResult<Operation> {
+    fn write(&self, py: Python<'_>, data: PyBackedBytes, all: bool) -> PyResult<Py<PyAny>> {
         let (half, written) = (self.write.get()?.clone(), self.written.clone());
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             let mut half = half.lock_owned().await;
             let half = inside(&mut half)?;
             let mut rest: &[u8] = &data;
@@ -102,35 +102,35 @@ impl Stream {
                     return Ok(Outcome::Count(data.len() - rest.len()));
                 }
             }
-        }))
+        })
     }
 
-    fn write_record(&self, record: PyBackedBytes) -> PyResult<Operation> {
+    fn write_record(&self, py: Python<'_>, record: PyBackedBytes) -> PyResult<Py<PyAny>> {
         let (half, written) = (self.write.get()?.clone(), self.written.clone());
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             let mut half = half.lock_owned().await;
             inside(&mut half)?.write_record(&record).await?;
             written.fetch_add(record.len() as u64, Ordering::Relaxed);
             Ok(Outcome::Nothing)
-        }))
+        })
     }
 
-    fn finish(&self) -> PyResult<Operation> {
+    fn finish(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let half = self.write.get()?.clone();
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             let mut half = half.lock_owned().await;
             inside(&mut half)?.finish().await?;
             Ok(Outcome::Nothing)
-        }))
+        })
     }
 
-    fn start_finish(&self) -> PyResult<Operation> {
+    fn start_finish(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let half = self.write.get()?.clone();
-        Ok(Operation::new(None, async move {
+        Operation::start(py, async move {
             let mut half = half.lock_owned().await;
             inside(&mut half)?.start_finish()?;
             Ok(Outcome::Nothing)
-        }))
+        })
     }
 
     /// Lets go of the stream: what is not finished is reset, what is not read is stopped.

@@ -1,6 +1,7 @@
 //! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and by a TLS connection per file.
 
 mod contest;
+mod python;
 pub(crate) mod paths;
 mod table;
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from . import _sst
 from ._errors import EndOfStream, ParentGone, SessionClosed, StreamStopped
 from ._loop import remember
+from ._sst import Operation
 from ._types import (
     BranchBase,
     Buffer,
@@ -37,7 +38,8 @@ class Branch(BranchBase):
         Raises:
             NoCapacity, ParentGone, SessionClosed.
         """
-        return Stream(await self._branch.open_substream(priority, lifetime))
+        done = self._branch.open_substream(priority, lifetime)
+        return Stream(await done if isinstance(done, Operation) else done)
 
     def listen(self, backlog: int = 16) -> Listener:
         """Lets the peer open children here, `backlog` more than are accepted at any time."""
@@ -52,7 +54,8 @@ class Branch(BranchBase):
         Raises:
             DatagramTooLarge, NoCapacity, ParentGone, SessionClosed.
         """
-        return await self._branch.send_datagram(as_bytes(data), lifetime)
+        done = self._branch.send_datagram(as_bytes(data), lifetime)
+        return await done if isinstance(done, Operation) else done
 
     async def send_message(self, data: Buffer) -> DatagramForm:
         """Sends a datagram that is sent again if it is lost. The order is not kept.
@@ -60,7 +63,8 @@ class Branch(BranchBase):
         Raises:
             As `send_datagram`.
         """
-        return await self._branch.send_message(as_bytes(data))
+        done = self._branch.send_message(as_bytes(data))
+        return await done if isinstance(done, Operation) else done
 
     async def recv_datagram(self) -> bytes:
         """The next datagram that arrived for this place in the tree.
@@ -68,13 +72,15 @@ class Branch(BranchBase):
         Raises:
             ParentGone, SessionClosed.
         """
-        return await self._branch.recv_datagram()
+        done = self._branch.recv_datagram()
+        return await done if isinstance(done, Operation) else done
 
     async def datagrams(self) -> AsyncIterator[bytes]:
         """Datagrams as they come, until no more can."""
         while True:
             try:
-                datagram = await self._branch.recv_datagram()
+                done = self._branch.recv_datagram()
+                datagram = await done if isinstance(done, Operation) else done
             except (ParentGone, SessionClosed):
                 return
             yield datagram
@@ -98,11 +104,13 @@ class Stream(Branch, StreamBase):
         Raises:
             StreamReset, StreamEnded, SessionClosed.
         """
-        return await self._raw.read(max_bytes)
+        done = self._raw.read(max_bytes)
+        return await done if isinstance(done, Operation) else done
 
     async def readinto(self, buffer: bytearray | memoryview) -> int:
         """Reads into `buffer` and returns how many bytes; 0 at the end. Errors as `read`."""
-        return fill(buffer, await self._raw.read(memoryview(buffer).nbytes))
+        done = self._raw.read(memoryview(buffer).nbytes)
+        return fill(buffer, await done if isinstance(done, Operation) else done)
 
     async def read_record(self, max_bytes: int = 1 << 20) -> bytes | None:
         """The bytes up to the next mark, or to the end; None at the end.
@@ -111,11 +119,16 @@ class Stream(Branch, StreamBase):
             RecordTooLong: it has more than `max_bytes`; a higher limit reads it.
             StreamReset, StreamEnded, SessionClosed.
         """
-        return await self._raw.read_record(max_bytes)
+        done = self._raw.read_record(max_bytes)
+        return await done if isinstance(done, Operation) else done
 
     async def records(self, max_bytes: int = 1 << 20) -> AsyncIterator[bytes]:
         """Records up to the end. Errors as `read_record`."""
-        while (record := await self._raw.read_record(max_bytes)) is not None:
+        while True:
+            done = self._raw.read_record(max_bytes)
+            record = await done if isinstance(done, Operation) else done
+            if record is None:
+                return
             yield record
 
     async def write(self, data: Buffer) -> None:
@@ -124,12 +137,15 @@ class Stream(Branch, StreamBase):
         Raises:
             StreamStopped, StreamFinished, StreamExpired, StreamEnded, SessionClosed.
         """
-        await self._raw.write(as_bytes(data), True)
+        done = self._raw.write(as_bytes(data), True)
+        if isinstance(done, Operation):
+            await done
 
     async def write_some(self, data: Buffer) -> int:
         """Writes as much of `data` as is taken at once, at least one byte, and returns how much.
         If cancelled, it has written nothing. Errors as `write`."""
-        return await self._raw.write(as_bytes(data), False)
+        done = self._raw.write(as_bytes(data), False)
+        return await done if isinstance(done, Operation) else done
 
     async def write_record(self, record: Buffer) -> None:
         """Writes `record` and a mark after it.
@@ -141,7 +157,9 @@ class Stream(Branch, StreamBase):
             RecordTorn: an earlier record was left half written.
             As `write`.
         """
-        await self._raw.write_record(as_bytes(record))
+        done = self._raw.write_record(as_bytes(record))
+        if isinstance(done, Operation):
+            await done
 
     async def finish(self) -> None:
         """Ends this direction and waits until the peer has everything.
@@ -149,12 +167,16 @@ class Stream(Branch, StreamBase):
         Raises:
             StreamStopped, StreamExpired, StreamEnded, RecordTorn, SessionClosed.
         """
-        await self._raw.finish()
+        done = self._raw.finish()
+        if isinstance(done, Operation):
+            await done
 
     async def start_finish(self) -> None:
         """Ends this direction without waiting. What was written will be delivered as long as the
         session lasts. Errors as `finish`."""
-        await self._raw.start_finish()
+        done = self._raw.start_finish()
+        if isinstance(done, Operation):
+            await done
 
     async def aclose(self) -> None:
         """Finishes, waits until everything written is delivered, and lets go of the stream.
@@ -162,7 +184,9 @@ class Stream(Branch, StreamBase):
         A peer that stops reading after it has everything that was written is no error.
         """
         try:
-            await self._raw.finish()
+            done = self._raw.finish()
+            if isinstance(done, Operation):
+                await done
         except StreamStopped:
             if not self._is_all_acked():
                 raise
@@ -171,25 +195,31 @@ class Stream(Branch, StreamBase):
 
     async def send(self, item: Buffer) -> None:
         """`write`, by the name it has in anyio."""
-        await self._raw.write(as_bytes(item), True)
+        done = self._raw.write(as_bytes(item), True)
+        if isinstance(done, Operation):
+            await done
 
     async def receive(self, max_bytes: int = 65_536) -> bytes:
         """`read`, by the name and with the habit it has in anyio: raises EndOfStream at the
         end."""
-        data = await self._raw.read(max_bytes)
+        done = self._raw.read(max_bytes)
+        data = await done if isinstance(done, Operation) else done
         if not data:
             raise EndOfStream("the stream has ended")
         return data
 
     async def send_eof(self) -> None:
         """`start_finish`, by the name it has in anyio."""
-        await self._raw.start_finish()
+        done = self._raw.start_finish()
+        if isinstance(done, Operation):
+            await done
 
     def __aiter__(self) -> Stream:
         return self
 
     async def __anext__(self) -> bytes:
-        data = await self._raw.read(1 << 18)
+        done = self._raw.read(1 << 18)
+        data = await done if isinstance(done, Operation) else done
         if not data:
             raise StopAsyncIteration
         return data
@@ -217,14 +247,16 @@ class Listener:
 
     async def accept(self) -> Stream | None:
         """The next child; None when the session or the parent has ended."""
-        child = await self._raw.accept()
+        done = self._raw.accept()
+        child = await done if isinstance(done, Operation) else done
         return None if child is None else Stream(child)
 
     def __aiter__(self) -> Listener:
         return self
 
     async def __anext__(self) -> Stream:
-        child = await self._raw.accept()
+        done = self._raw.accept()
+        child = await done if isinstance(done, Operation) else done
         if child is None:
             raise StopAsyncIteration
         return Stream(child)
@@ -243,7 +275,7 @@ class ServiceRequest:
 
     def accept(self) -> Stream:
         """Serves it: the stream after the request."""
-        return Stream(self._raw.into_stream())
+        return Stream(self._raw.accept())
 
     def refuse(self) -> None:
         """Says no: the peer's reads raise ServiceRefused."""

@@ -6,10 +6,13 @@ import os
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from . import _sst
 from ._errors import EndpointClosed, SessionClosed
+
+_T = TypeVar("_T")
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 DatagramForm = Literal["datagram", "stream"]
@@ -89,10 +92,20 @@ def fill(buffer: bytearray | memoryview, data: bytes) -> int:
     return len(data)
 
 
+def waited(done: _sst._Maybe[_T], timeout: float | None) -> _T:
+    """The answer, waited for if it is not there yet."""
+    return done.wait(timeout) if isinstance(done, _sst.Operation) else done
+
+
 class BranchBase:
     """A place in a session's tree of streams: what never waits."""
 
-    _branch: _sst.Branch
+    _raw: _sst.Stream | _sst.Session
+
+    @cached_property
+    def _branch(self) -> _sst.Branch:
+        # Most streams of a busy server are never asked for it.
+        return self._raw.branch()
 
     def set_priority(self, priority: int | None) -> None:
         """How urgent this host's sending is from now on: -128 to 127, higher goes first.
@@ -127,7 +140,6 @@ class StreamBase(BranchBase):
 
     def __init__(self, raw: _sst.Stream) -> None:
         self._raw = raw
-        self._branch = raw.branch()
 
     def __repr__(self) -> str:
         info = self.info
@@ -165,7 +177,6 @@ class SessionBase(BranchBase):
 
     def __init__(self, raw: _sst.Session) -> None:
         self._raw = raw
-        self._branch = raw.branch()
 
     def __repr__(self) -> str:
         return f"<sst.{type(self).__name__} with {self.peer_id}>"

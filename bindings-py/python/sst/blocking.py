@@ -29,6 +29,7 @@ from ._types import (
     StreamBase,
     as_bytes,
     fill,
+    waited,
 )
 
 
@@ -52,7 +53,7 @@ class Branch(BranchBase):
         Raises:
             NoCapacity, ParentGone, SessionClosed.
         """
-        return Stream(self._branch.open_substream(priority, lifetime).wait(timeout))
+        return Stream(waited(self._branch.open_substream(priority, lifetime), timeout))
 
     def listen(self, backlog: int = 16) -> Listener:
         """Lets the peer open children here, `backlog` more than are accepted at any time."""
@@ -69,7 +70,7 @@ class Branch(BranchBase):
         Raises:
             DatagramTooLarge, NoCapacity, ParentGone, SessionClosed.
         """
-        return self._branch.send_datagram(as_bytes(data), lifetime).wait(timeout)
+        return waited(self._branch.send_datagram(as_bytes(data), lifetime), timeout)
 
     def send_message(self, data: Buffer, *, timeout: float | None = None) -> DatagramForm:
         """Sends a datagram that is sent again if it is lost. The order is not kept.
@@ -77,7 +78,7 @@ class Branch(BranchBase):
         Raises:
             As `send_datagram`.
         """
-        return self._branch.send_message(as_bytes(data)).wait(timeout)
+        return waited(self._branch.send_message(as_bytes(data)), timeout)
 
     def recv_datagram(self, *, timeout: float | None = None) -> bytes:
         """The next datagram that arrived for this place in the tree.
@@ -85,13 +86,13 @@ class Branch(BranchBase):
         Raises:
             ParentGone, SessionClosed.
         """
-        return self._branch.recv_datagram().wait(timeout)
+        return waited(self._branch.recv_datagram(), timeout)
 
     def datagrams(self) -> Iterator[bytes]:
         """Datagrams as they come, until no more can."""
         while True:
             try:
-                datagram = self._branch.recv_datagram().wait()
+                datagram = waited(self._branch.recv_datagram(), None)
             except (ParentGone, SessionClosed):
                 return
             yield datagram
@@ -115,11 +116,11 @@ class Stream(Branch, StreamBase):
         Raises:
             StreamReset, StreamEnded, SessionClosed.
         """
-        return self._raw.read(max_bytes).wait(timeout)
+        return waited(self._raw.read(max_bytes), timeout)
 
     def readinto(self, buffer: bytearray | memoryview, *, timeout: float | None = None) -> int:
         """Reads into `buffer` and returns how many bytes; 0 at the end. Errors as `read`."""
-        return fill(buffer, self._raw.read(memoryview(buffer).nbytes).wait(timeout))
+        return fill(buffer, waited(self._raw.read(memoryview(buffer).nbytes), timeout))
 
     def read_record(
         self, max_bytes: int = 1 << 20, *, timeout: float | None = None
@@ -130,11 +131,11 @@ class Stream(Branch, StreamBase):
             RecordTooLong: it has more than `max_bytes`; a higher limit reads it.
             StreamReset, StreamEnded, SessionClosed.
         """
-        return self._raw.read_record(max_bytes).wait(timeout)
+        return waited(self._raw.read_record(max_bytes), timeout)
 
     def records(self, max_bytes: int = 1 << 20) -> Iterator[bytes]:
         """Records up to the end. Errors as `read_record`."""
-        while (record := self._raw.read_record(max_bytes).wait()) is not None:
+        while (record := waited(self._raw.read_record(max_bytes), None)) is not None:
             yield record
 
     def write(self, data: Buffer, *, timeout: float | None = None) -> None:
@@ -143,12 +144,12 @@ class Stream(Branch, StreamBase):
         Raises:
             StreamStopped, StreamFinished, StreamExpired, StreamEnded, SessionClosed.
         """
-        self._raw.write(as_bytes(data), True).wait(timeout)
+        waited(self._raw.write(as_bytes(data), True), timeout)
 
     def write_some(self, data: Buffer, *, timeout: float | None = None) -> int:
         """Writes as much of `data` as is taken at once, at least one byte, and returns how much.
         If cancelled, it has written nothing. Errors as `write`."""
-        return self._raw.write(as_bytes(data), False).wait(timeout)
+        return waited(self._raw.write(as_bytes(data), False), timeout)
 
     def write_record(self, record: Buffer, *, timeout: float | None = None) -> None:
         """Writes `record` and a mark after it.
@@ -160,7 +161,7 @@ class Stream(Branch, StreamBase):
             RecordTorn: an earlier record was left half written.
             As `write`.
         """
-        self._raw.write_record(as_bytes(record)).wait(timeout)
+        waited(self._raw.write_record(as_bytes(record)), timeout)
 
     def finish(self, *, timeout: float | None = None) -> None:
         """Ends this direction and waits until the peer has everything.
@@ -168,12 +169,12 @@ class Stream(Branch, StreamBase):
         Raises:
             StreamStopped, StreamExpired, StreamEnded, RecordTorn, SessionClosed.
         """
-        self._raw.finish().wait(timeout)
+        waited(self._raw.finish(), timeout)
 
     def start_finish(self, *, timeout: float | None = None) -> None:
         """Ends this direction without waiting. What was written will be delivered as long as the
         session lasts. Errors as `finish`."""
-        self._raw.start_finish().wait(timeout)
+        waited(self._raw.start_finish(), timeout)
 
     def aclose(self, *, timeout: float | None = None) -> None:
         """Finishes, waits until everything written is delivered, and lets go of the stream.
@@ -181,7 +182,7 @@ class Stream(Branch, StreamBase):
         A peer that stops reading after it has everything that was written is no error.
         """
         try:
-            self._raw.finish().wait(timeout)
+            waited(self._raw.finish(), timeout)
         except StreamStopped:
             if not self._is_all_acked():
                 raise
@@ -190,25 +191,25 @@ class Stream(Branch, StreamBase):
 
     def send(self, item: Buffer, *, timeout: float | None = None) -> None:
         """`write`, by the name it has in anyio."""
-        self._raw.write(as_bytes(item), True).wait(timeout)
+        waited(self._raw.write(as_bytes(item), True), timeout)
 
     def receive(self, max_bytes: int = 65_536, *, timeout: float | None = None) -> bytes:
         """`read`, by the name and with the habit it has in anyio: raises EndOfStream at the
         end."""
-        data = self._raw.read(max_bytes).wait(timeout)
+        data = waited(self._raw.read(max_bytes), timeout)
         if not data:
             raise EndOfStream("the stream has ended")
         return data
 
     def send_eof(self, *, timeout: float | None = None) -> None:
         """`start_finish`, by the name it has in anyio."""
-        self._raw.start_finish().wait(timeout)
+        waited(self._raw.start_finish(), timeout)
 
     def __iter__(self) -> Stream:
         return self
 
     def __next__(self) -> bytes:
-        data = self._raw.read(1 << 18).wait()
+        data = waited(self._raw.read(1 << 18), None)
         if not data:
             raise StopIteration
         return data
@@ -236,14 +237,14 @@ class Listener:
 
     def accept(self, *, timeout: float | None = None) -> Stream | None:
         """The next child; None when the session or the parent has ended."""
-        child = self._raw.accept().wait(timeout)
+        child = waited(self._raw.accept(), timeout)
         return None if child is None else Stream(child)
 
     def __iter__(self) -> Listener:
         return self
 
     def __next__(self) -> Stream:
-        child = self._raw.accept().wait()
+        child = waited(self._raw.accept(), None)
         if child is None:
             raise StopIteration
         return Stream(child)
@@ -262,7 +263,7 @@ class ServiceRequest:
 
     def accept(self) -> Stream:
         """Serves it: the stream after the request."""
-        return Stream(self._raw.into_stream())
+        return Stream(self._raw.accept())
 
     def refuse(self) -> None:
         """Says no: the peer's reads raise ServiceRefused."""
