@@ -1,8 +1,8 @@
 //! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and by a TLS connection per file.
 
 mod contest;
-mod python;
 pub(crate) mod paths;
+pub(crate) mod python;
 mod table;
 
 use std::path::{Path, PathBuf};

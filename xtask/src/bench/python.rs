@@ -9,7 +9,7 @@ use crate::setup;
 const AIOQUIC: &str = "aioquic==1.3.0";
 
 /// Runs it. `words` may hold how many rounds.
-pub(crate) fn python(words: &[&str]) -> StepResult {
+pub(crate) fn run(words: &[&str]) -> StepResult {
     let rounds = match words {
         [] => 5,
         [word] => word.parse().map_err(|_| format!("{word}: not a number"))?,
