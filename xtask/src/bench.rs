@@ -1,4 +1,4 @@
-//! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and by a TLS connection per file.
+//! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and a TLS connection per file.
 
 mod contest;
 pub(crate) mod paths;
