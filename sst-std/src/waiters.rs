@@ -1,7 +1,7 @@
 //! [`Slots`]: who waits for what: a small list for each session, and for each stream that someone
 //! waits on. Found by the index of the handle.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::task::Waker;
 
 use sst_nostd::host::SessionHandle;
@@ -41,8 +41,9 @@ struct StreamSlot {
 
 struct SessionSlot {
     handle: SessionHandle,
-    /// Streams on which someone waits, so that the end of the session wakes just them.
-    streams: HashSet<u32>,
+    /// Streams on which someone waits, so that the end of the session wakes just them; in order,
+    /// so that a simulated run can be repeated.
+    streams: BTreeSet<u32>,
     waiting: Vec<Waker>,
     /// Handles of the session itself: dialling a peer twice gives the same session twice.
     holders: u32,
@@ -76,7 +77,7 @@ impl Slots {
         }
         let slot = SessionSlot {
             handle: session,
-            streams: HashSet::new(),
+            streams: BTreeSet::new(),
             waiting: Vec::new(),
             holders: 1,
         };

@@ -1,7 +1,8 @@
-//! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and by a TLS connection per file.
+//! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and a TLS connection per file.
 
 mod contest;
 pub(crate) mod paths;
+pub(crate) mod python;
 mod table;
 
 use std::path::{Path, PathBuf};

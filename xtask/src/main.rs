@@ -9,6 +9,7 @@ mod gateway;
 mod imports;
 mod layers;
 mod npm;
+mod python;
 mod report;
 mod setup;
 mod source;
@@ -33,6 +34,10 @@ usage: cargo xtask COMMAND
   layers   the core's modules import downward only, and nowhere in a circle
   spec     which requirements of docs/PROTOCOL.md no test cites; wrong citations
   size     flash and memory of the bare firmware proof
+  python   the steps of `test` that are about the Python package
+  wheel    the Python package's wheel, into target/wheels
+  bench python [ROUNDS]
+           the Python package beside `sst perf` and aioquic, two processes each
   bench tree [OPTION VALUE]...
            a tree of files by `sst get`, and by a TLS connection each; over a lossy wire if root.
            --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
@@ -80,6 +85,14 @@ fn main() -> ExitCode {
         ["demo", "native"] => exit_code(gateway::demo(None)),
         ["demo", "native", folder] => exit_code(gateway::demo(Some(folder))),
         ["board", words @ ..] => exit_code(board::run(words)),
+        ["python"] => {
+            let mut report = Report::new();
+            report.step("install: Python", setup::python);
+            steps::python(&mut report);
+            report.finish()
+        }
+        ["wheel"] => exit_code(setup::python().and_then(|_| python::wheel())),
+        ["bench", "python", options @ ..] => exit_code(bench::python::run(options)),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
         _ => {

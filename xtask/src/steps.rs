@@ -6,6 +6,7 @@ use crate::call::{self, Call};
 use crate::gateway;
 use crate::layers;
 use crate::npm;
+use crate::python;
 use crate::report::{Outcome, Report, StepResult};
 use crate::setup;
 use crate::spec;
@@ -75,9 +76,18 @@ pub(crate) fn test(report: &mut Report) {
     report.step("npm package", || on_target(WASM, |_| npm::build()));
     report.step("npm package: transcript", || on_target(WASM, |_| npm::transcript()));
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
-    report.step("Python bindings", python_bindings);
+    python(report);
     report.step("gateway and its page", || on_target(WASM, |_| gateway::tests()));
     report.step("simulator seeds", sim_seeds);
+}
+
+/// The Python package: by itself, about three minutes after its first build.
+pub(crate) fn python(report: &mut Report) {
+    report.step("Python: wheel", python::wheel);
+    report.step("Python: tests", python::tests);
+    report.step("Python: types and style", python::types);
+    report.step("Python: every version", python::versions);
+    report.step("Python: pip install", python::pip);
 }
 
 /// Everything that looks at the source without running it.
@@ -137,16 +147,6 @@ fn python_examples() -> StepResult {
     Call::new("python3", "docs/examples/vectors.py --check").run()?;
     Call::new("python3", "docs/examples/peer.py check").run()?;
     Call::new("python3", "docs/examples/peer.py self").step()
-}
-
-fn python_bindings() -> StepResult {
-    let python = setup::venv_python();
-    if !python.exists() {
-        return Ok(Outcome::Skipped("no Python environment".into()));
-    }
-    let install = "-m pip install -q --disable-pip-version-check --force-reinstall";
-    Call::new(&python, install).arg("./bindings-py").run()?;
-    Call::new(&python, "-m pytest -q bindings-py/tests").step()
 }
 
 /// Plays the simulator for a while with fresh seeds.

@@ -1,0 +1,64 @@
+"""The twin without an event loop."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+
+import pytest
+
+import sst
+import sst.blocking
+
+
+def test_the_words_are_the_same():
+    names = ("Branch", "Endpoint", "Listener", "ServiceListener", "ServiceRequest", "Session")
+    swap = {"__aiter__": "__iter__", "__anext__": "__next__"}
+    swap |= {"__aenter__": "__enter__", "__aexit__": "__exit__"}
+    for name in (*names, "Stream"):
+        one, other = getattr(sst, name), getattr(sst.blocking, name)
+        words = {swap.get(word, word) for word in vars(one)}
+        assert words == set(vars(other)), name
+        for word, value in vars(one).items():
+            if not inspect.isfunction(value) or word.startswith("__"):
+                continue
+            mine = dict(inspect.signature(value).parameters)
+            theirs = dict(inspect.signature(getattr(other, word)).parameters)
+            theirs.pop("timeout", None)
+            assert list(mine) == list(theirs), f"{name}.{word}"
+
+
+def test_a_conversation_of_two_threads():
+    with (
+        sst.blocking.Endpoint("127.0.0.1:0", accept=True) as there,
+        sst.blocking.Endpoint("127.0.0.1:0") as here,
+    ):
+
+        def serve():
+            for child in next(iter(there)).listen():
+                with child:
+                    for record in child.records():
+                        child.write_record(record.upper())
+                return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with here.connect(there.url()) as session:
+            with session.open_substream() as stream:
+                stream.write_record(b"hello")
+                assert stream.read_record(timeout=5) == b"HELLO"
+            thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_timeout_takes_nothing():
+    with (
+        sst.blocking.Endpoint("127.0.0.1:0", accept=True) as there,
+        sst.blocking.Endpoint("127.0.0.1:0") as here,
+    ):
+        session = here.connect(there.url())
+        theirs = there.accept()
+        with pytest.raises(TimeoutError):
+            session.recv_datagram(timeout=0.05)
+        theirs.send_message(b"late")
+        assert session.recv_datagram(timeout=5) == b"late"

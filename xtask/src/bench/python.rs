@@ -1,0 +1,37 @@
+//! `cargo xtask bench python`: the Python package beside the Rust command and aioquic.
+
+use crate::call::{self, Call};
+use crate::python;
+use crate::report::StepResult;
+use crate::setup;
+
+/// In an environment of its own: nothing else needs it.
+const AIOQUIC: &str = "aioquic==1.3.0";
+
+/// Runs it. `words` may hold how many rounds.
+pub(crate) fn run(words: &[&str]) -> StepResult {
+    let rounds = match words {
+        [] => 5,
+        [word] => word.parse().map_err(|_| format!("{word}: not a number"))?,
+        _ => return Err("bench python: what is more than a number of rounds?".into()),
+    };
+    setup::python()?;
+    python::wheel()?;
+    let ours = setup::venv_python();
+    python::install(&ours)?;
+    Call::cargo("build --release -p sst-std --bin sst").run()?;
+    let folder = call::target_dir().join("venv-aioquic");
+    let theirs = folder.join("bin/python");
+    if !theirs.exists() {
+        Call::new("python3", "-m venv").arg(&folder).run()?;
+        let pip = "-m pip install -q --disable-pip-version-check";
+        Call::new(&theirs, pip).arg(AIOQUIC).run()?;
+    }
+    Call::new(ours, &format!("bindings-py/bench/run.py --rounds {rounds} --sst"))
+        .arg(call::target_dir().join("release/sst"))
+        .arg("--aioquic")
+        .arg(theirs)
+        .arg("--work")
+        .arg(call::target_dir().join("bench-run"))
+        .step()
+}

@@ -1,0 +1,127 @@
+//! The Python package: its wheel, its tests, its types, on every Python there is.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::call::{self, Call};
+use crate::report::{Outcome, StepResult};
+use crate::setup;
+
+const PIP: &str = "-m pip install -q --disable-pip-version-check";
+
+/// Builds the wheel into `target/wheels`.
+pub(crate) fn wheel() -> StepResult {
+    with_venv(|python| {
+        let folder = folder();
+        // One wheel, not one of each day.
+        let _ = fs::remove_dir_all(&folder);
+        let words = "-m maturin build --release -q -m bindings-py/Cargo.toml --out";
+        Call::new(python, words).arg(&folder).run()?;
+        println!("{}", built()?.display());
+        Ok(Outcome::Passed)
+    })
+}
+
+/// The wheel in our own environment, and its tests there; the `sst` command is their peer.
+pub(crate) fn tests() -> StepResult {
+    with_venv(|python| {
+        install(python)?;
+        Call::cargo("build -p sst-std --bin sst").run()?;
+        let command = call::target_dir().join("debug/sst");
+        Call::new(python, "-m pytest -q -c bindings-py/pyproject.toml bindings-py/tests")
+            .env("SST_COMMAND", &command.to_string_lossy())
+            .step()
+    })
+}
+
+/// What users' type checkers see, whether it is true, and the style.
+pub(crate) fn types() -> StepResult {
+    with_venv(|python| {
+        let examples = ["datagrams", "echo", "fetch", "tree"]
+            .map(|name| format!(" bindings-py/examples/{name}.py"))
+            .concat();
+        let strict = "-m mypy --strict --config-file bindings-py/pyproject.toml";
+        Call::new(python, &format!("{strict} -p sst")).run()?;
+        Call::new(python, &format!("{strict}{examples}")).run()?;
+        Call::new(python, "-m mypy.stubtest sst._sst").run()?;
+        for words in ["check", "format --check"] {
+            Call::new(python, &format!("-m ruff {words} -q bindings-py")).run()?;
+        }
+        Ok(Outcome::Passed)
+    })
+}
+
+/// The one wheel on every Python from 3.10 on that this machine has.
+pub(crate) fn versions() -> StepResult {
+    let mut found = Vec::new();
+    for minor in 10..=20 {
+        let Some(python) = interpreter(minor) else { continue };
+        let fresh = fresh(&format!("venv-3.{minor}"), &python)?;
+        Call::new(&fresh, PIP).arg(built()?).run()?;
+        Call::new(&fresh, "-W error bindings-py/examples/echo.py").run()?;
+        Call::new(&fresh, "-W error bindings-py/examples/tree.py").run()?;
+        found.push(format!("3.{minor}"));
+    }
+    if found.is_empty() {
+        return Ok(Outcome::Skipped("no Python from 3.10 on".into()));
+    }
+    println!("on Python {}", found.join(", "));
+    Ok(Outcome::Passed)
+}
+
+/// As the README says it: from the folder, into a fresh environment.
+pub(crate) fn pip() -> StepResult {
+    if !call::has_program("python3") {
+        return Ok(Outcome::Skipped("no python3".into()));
+    }
+    let fresh = fresh("venv-pip", &PathBuf::from("python3"))?;
+    Call::new(&fresh, PIP).arg("./bindings-py").run()?;
+    Call::new(&fresh, "bindings-py/examples/echo.py").step()
+}
+
+/// Installs the wheel into the environment of `python`.
+pub(crate) fn install(python: &PathBuf) -> Result<(), String> {
+    Call::new(python, &format!("{PIP} --force-reinstall --no-deps")).arg(built()?).run()
+}
+
+fn with_venv(run: impl FnOnce(&PathBuf) -> StepResult) -> StepResult {
+    let python = setup::venv_python();
+    if python.exists() {
+        run(&python)
+    } else {
+        Ok(Outcome::Skipped("no Python environment".into()))
+    }
+}
+
+/// A new environment in the target folder.
+fn fresh(name: &str, python: &PathBuf) -> Result<PathBuf, String> {
+    let folder = call::target_dir().join(name);
+    Call::new(python, "-m venv --clear").arg(&folder).run()?;
+    Ok(folder.join("bin/python"))
+}
+
+/// Python 3.`minor`, from the path or from pyenv.
+fn interpreter(minor: u32) -> Option<PathBuf> {
+    let name = format!("python3.{minor}");
+    let home = PathBuf::from(std::env::var_os("HOME")?);
+    let versions = fs::read_dir(home.join(".pyenv/versions")).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        versions.map(|version| version.path().join("bin").join(&name)).collect();
+    found.retain(|path| path.exists());
+    found.sort();
+    found.push(name.into());
+    found
+        .into_iter()
+        .find(|path| Call::new(path, "-c pass").output().is_ok_and(|(is_done, _)| is_done))
+}
+
+fn folder() -> PathBuf {
+    call::target_dir().join("wheels")
+}
+
+fn built() -> Result<PathBuf, String> {
+    let wheels = fs::read_dir(folder()).into_iter().flatten().flatten();
+    let mut wheels = wheels.map(|wheel| wheel.path());
+    let is_wheel = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "whl");
+    wheels.find(is_wheel).ok_or_else(|| "no wheel: cargo xtask wheel".into())
+}
