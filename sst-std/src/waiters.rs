@@ -1,7 +1,7 @@
 //! [`Slots`]: who waits for what: a small list for each session, and for each stream that someone
 //! waits on. Found by the index of the handle.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::task::Waker;
 
 use sst_nostd::host::SessionHandle;
@@ -41,9 +41,8 @@ struct StreamSlot {
 
 struct SessionSlot {
     handle: SessionHandle,
-    /// Streams on which someone waits, so that the end of the session wakes just them; in order,
-    /// so that a simulated run can be repeated.
-    streams: BTreeSet<u32>,
+    /// Streams on which someone waits, so that the end of the session wakes just them.
+    streams: HashSet<u32>,
     waiting: Vec<Waker>,
     /// Handles of the session itself: dialling a peer twice gives the same session twice.
     holders: u32,
@@ -77,7 +76,7 @@ impl Slots {
         }
         let slot = SessionSlot {
             handle: session,
-            streams: BTreeSet::new(),
+            streams: HashSet::new(),
             waiting: Vec::new(),
             holders: 1,
         };
@@ -148,7 +147,10 @@ impl Slots {
     pub(crate) fn close(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) {
         let Some(slot) = self.session(session) else { return };
         woken.append(&mut slot.waiting);
-        for index in std::mem::take(&mut slot.streams) {
+        // In order, so that a run in virtual time can be repeated.
+        let mut streams: Vec<u32> = std::mem::take(&mut slot.streams).into_iter().collect();
+        streams.sort_unstable();
+        for index in streams {
             if let Some(slot) = self.take_stream(index) {
                 woken.extend(slot.first.into_iter().chain(slot.more).map(|(_, waker)| waker));
             }

@@ -36,8 +36,8 @@ impl Crypto for AwsLc {
     type Aead = AwsLcAead;
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
-        // Not aws-lc's own: at its first use, in every process, that measures jitter for 420 million
-        // instructions.
+        // Not aws-lc's own: at its first use, in every process, that measures jitter for 420
+        // million instructions.
         getrandom::fill(out).map_err(|_| RandomError)
     }
 
