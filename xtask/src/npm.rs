@@ -35,14 +35,9 @@ pub(crate) fn transcript() -> StepResult {
     if !call::has_program("node") {
         return Ok(Outcome::Skipped("no node".into()));
     }
-    let target = call::target_dir().join("npm-transcript");
-    Call::cargo("build -p bindings-wasm --features transcript --profile wasm")
-        .arg("--target")
-        .arg(WASM)
-        .arg("--target-dir")
-        .arg(&target)
-        .run()?;
-    let built = target.join(WASM).join("wasm/bindings_wasm.wasm");
+    let build = "build -p bindings-wasm --features transcript --profile wasm --target";
+    Call::cargo(build).arg(WASM).run()?;
+    let built = call::target_dir().join(WASM).join("wasm/bindings_wasm.wasm");
     let folder = npm("transcript");
     make_folder(&folder)?;
     glue(&built, &folder)?;
