@@ -9,9 +9,9 @@ use sst_nostd::time::{Duration, Instant};
 
 use crate::shared::Shared;
 
-/// The moments at which tasks want to be woken, in order. New ones mostly are the latest, and so are
-/// those taken back soon after: at the end, both cost nothing. (A tree's code would be a thirtieth
-/// of what a browser has to download.)
+/// The moments at which tasks want to be woken, in order. New ones mostly are the latest, and so
+/// are those taken back soon after: at the end, both cost nothing. (A tree's code would be a
+/// thirtieth of what a browser has to download.)
 #[derive(Default)]
 pub(crate) struct Alarms {
     set: Vec<(Key, Waker)>,

@@ -60,8 +60,8 @@ pub struct Config {
     pub root_child_credit: u32,
     /// The same under every other stream. Default: 16.
     pub child_credit: u32,
-    /// Largest packet sent or accepted, in bytes of UDP payload, from 1,200 to 1,472: what is larger
-    /// than 1,200 is tried out first. Default: 1,472.
+    /// Largest packet sent or accepted, in bytes of UDP payload, at least 1,200: what is larger
+    /// than that is tried out first. Default: 1,472.
     pub max_packet_bytes: u16,
     /// Memory for what is sent and not acknowledged, or received and not read, over all sessions,
     /// in bytes. Used as needed. Default: 256 MiB.

@@ -1,4 +1,4 @@
-//! The npm package: built under `target/npm`, its size asserted, its tests run in Node and Chromium.
+//! The npm package: built under `target/npm`, its size asserted, tested in Node and Chromium.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub(crate) fn build() -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// A build like the package's, but for one more export, must send the packets that every build sends.
+/// A build like the package's, but for one more export, sends the packets that every build sends.
 pub(crate) fn transcript() -> StepResult {
     if !call::has_program("node") {
         return Ok(Outcome::Skipped("no node".into()));
@@ -132,8 +132,8 @@ fn glue(module: &Path, folder: &Path) -> Result<(), String> {
     Call::new(target.join("release/wasm-glue"), "").arg(module).arg(folder).run()
 }
 
-/// Makes the module smaller, unless nothing has changed. More than `-O1` makes fewer bytes of it, but
-/// more of what is left after gzip.
+/// Makes the module smaller, unless nothing has changed. More than `-O1` makes fewer bytes of it,
+/// but more of what is left after gzip.
 fn optimise(from: &Path, to: &Path) -> Result<(), String> {
     let done = npm("optimised-from.wasm");
     if to.exists() && fs::read(&done).ok() == fs::read(from).ok() {
