@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
-use crate::wasm;
+use crate::{walk, wasm};
 
 /// Where the TypeScript, the tests and the demos are.
 const FOLDER: &str = "bindings-wasm";
@@ -59,12 +59,17 @@ pub(crate) fn tests() -> StepResult {
     }
     // The native host that the package talks to.
     Call::cargo("build --bin sst").run()?;
-    let mut test = Call::new("node", "--test --test-timeout=120000 --test-concurrency=1 tests/")
+    let mut test = Call::new("node", "--test --test-timeout=120000 --test-concurrency=1")
         .env("SST_PACKAGE", &npm("package").to_string_lossy())
         .env("SST_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())
         .in_folder(FOLDER);
     if let Some(chromium) = chromium() {
         test = test.env("SST_CHROMIUM", chromium);
+    }
+    for file in walk::files(&call::root().join(FOLDER).join("tests"), &["mjs"])? {
+        if file.to_string_lossy().ends_with(".test.mjs") {
+            test = test.arg(file);
+        }
     }
     test.run()?;
     match chromium() {
