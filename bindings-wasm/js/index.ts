@@ -10,7 +10,7 @@ export type {
 export * from './endpoint.js';
 export * from './errors.js';
 export { SstIdentity, isHostId } from './identity.js';
-export { load, version } from './load.js';
+export { load, version, type ModuleSource } from './load.js';
 export * from './service.js';
 export * from './session.js';
 export * from './stream.js';

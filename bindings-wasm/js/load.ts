@@ -1,6 +1,9 @@
 // Loading the WebAssembly module, once.
 
-import initialize, { version as moduleVersion, type InitInput } from './wasm/sst.js';
+import initialize, { version as moduleVersion } from './wasm/sst.js';
+
+/** Where the module is, or the module itself. */
+export type ModuleSource = string | URL | Response | BufferSource | WebAssembly.Module;
 
 let loading: Promise<unknown> | null = null;
 
@@ -8,7 +11,7 @@ let loading: Promise<unknown> | null = null;
  * Loads the module. Everything that needs it calls this; call it yourself to do so early, or to say
  * where the `.wasm` file is if it does not lie beside the script.
  */
-export async function load(from?: InitInput | Promise<InitInput>): Promise<void> {
+export async function load(from?: ModuleSource | Promise<ModuleSource>): Promise<void> {
   loading ??= initialize(from === undefined ? undefined : { module_or_path: from });
   try {
     await loading;

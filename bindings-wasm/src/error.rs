@@ -13,7 +13,7 @@ pub(crate) struct Fault {
     source: &'static str,
     scope: &'static str,
     stream_code: Option<u64>,
-    closed: Option<SessionClosed>,
+    closed: Option<Box<SessionClosed>>,
     message: String,
 }
 
@@ -35,7 +35,8 @@ impl Fault {
 
     fn closed(code: &'static str, closed: SessionClosed) -> Self {
         let (source, message) = (source(&closed), closed.to_string());
-        Self { code, source, scope: "session", stream_code: None, closed: Some(closed), message }
+        let closed = Some(Box::new(closed));
+        Self { code, source, scope: "session", stream_code: None, closed, message }
     }
 }
 
@@ -66,7 +67,7 @@ impl From<Fault> for JsValue {
             }
             None => (Self::NULL, false),
         };
-        let reason = closed.as_ref().map_or("", SessionClosed::reason);
+        let reason = closed.as_ref().map_or("", |closed| closed.reason());
         let stream_code = stream_code.map_or(Self::NULL, |code| Self::from_f64(code as f64));
         array([
             code.into(),

@@ -26,6 +26,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use host::Host;
 pub use identity::{is_host_id, key_id, new_key};
+#[cfg(feature = "transcript")]
+pub use transcript::transcript_matches;
 
 /// A third of the size of the standard library's allocator for this target.
 #[cfg(target_arch = "wasm32")]

@@ -362,9 +362,11 @@ const ORDERS = {
     session.abort({ closeCode: Number(code), reason: reason.join(' ') });
     return 'is over';
   },
+  /** Answered first: the session may end then. */
   async over({ over }, child) {
-    over();
     await say(child, 'over');
-    return 'finishes';
+    await child.finish();
+    over();
+    return 'is over';
   },
 };

@@ -1,11 +1,11 @@
-//! The npm package: built under `target/npm`, its size asserted, its tests run in Node and Chromium.
+//! The npm package: built under `target/npm`, its size asserted, tested in Node and Chromium.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
-use crate::wasm;
+use crate::{walk, wasm};
 
 /// Where the TypeScript, the tests and the demos are.
 const FOLDER: &str = "bindings-wasm";
@@ -30,19 +30,14 @@ pub(crate) fn build() -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// A build like the package's, but for one more export, must send the packets that every build sends.
+/// A build like the package's, but for one more export, sends the packets that every build sends.
 pub(crate) fn transcript() -> StepResult {
     if !call::has_program("node") {
         return Ok(Outcome::Skipped("no node".into()));
     }
-    let target = call::target_dir().join("npm-transcript");
-    Call::cargo("build -p bindings-wasm --features transcript --profile wasm")
-        .arg("--target")
-        .arg(WASM)
-        .arg("--target-dir")
-        .arg(&target)
-        .run()?;
-    let built = target.join(WASM).join("wasm/bindings_wasm.wasm");
+    let build = "build -p bindings-wasm --features transcript --profile wasm --target";
+    Call::cargo(build).arg(WASM).run()?;
+    let built = call::target_dir().join(WASM).join("wasm/bindings_wasm.wasm");
     let folder = npm("transcript");
     make_folder(&folder)?;
     glue(&built, &folder)?;
@@ -64,12 +59,17 @@ pub(crate) fn tests() -> StepResult {
     }
     // The native host that the package talks to.
     Call::cargo("build --bin sst").run()?;
-    let mut test = Call::new("node", "--test --test-timeout=120000 --test-concurrency=1 tests/")
+    let mut test = Call::new("node", "--test --test-timeout=120000 --test-concurrency=1")
         .env("SST_PACKAGE", &npm("package").to_string_lossy())
         .env("SST_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())
         .in_folder(FOLDER);
     if let Some(chromium) = chromium() {
         test = test.env("SST_CHROMIUM", chromium);
+    }
+    for file in walk::files(&call::root().join(FOLDER).join("tests"), &["mjs"])? {
+        if file.to_string_lossy().ends_with(".test.mjs") {
+            test = test.arg(file);
+        }
     }
     test.run()?;
     match chromium() {
@@ -137,8 +137,8 @@ fn glue(module: &Path, folder: &Path) -> Result<(), String> {
     Call::new(target.join("release/wasm-glue"), "").arg(module).arg(folder).run()
 }
 
-/// Makes the module smaller, unless nothing has changed. More than `-O1` makes fewer bytes of it, but
-/// more of what is left after gzip.
+/// Makes the module smaller, unless nothing has changed. More than `-O1` makes fewer bytes of it,
+/// but more of what is left after gzip.
 fn optimise(from: &Path, to: &Path) -> Result<(), String> {
     let done = npm("optimised-from.wasm");
     if to.exists() && fs::read(&done).ok() == fs::read(from).ok() {

@@ -66,7 +66,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run<C: Crypto + 'static>(options: &Options, crypto: impl Fn() -> C, suite: Suite) -> Option<u64> {
+fn run<C: Crypto + 'static>(
+    options: &Options,
+    crypto: impl Fn() -> C,
+    suite: Suite,
+) -> Option<u64> {
     if matches!(options.work, Work::Session) {
         let mut pair = Pair::new([crypto(), crypto()], suite);
         for _ in 0..options.count {
