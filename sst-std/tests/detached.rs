@@ -72,6 +72,16 @@ impl Pair {
         None
     }
 
+    /// Lets so much time pass.
+    fn run_for(&mut self, time: Duration) {
+        let until = self.now() + time.as_micros() as u64;
+        while self.now() < until {
+            self.now_micros.fetch_add(100_000, Ordering::Relaxed);
+            self.advance_to(self.now());
+            self.turn();
+        }
+    }
+
     fn turn(&mut self) {
         let arrives = self.now() + Self::ONE_WAY_MICROS;
         for at in 0..2 {
@@ -93,6 +103,11 @@ impl Pair {
         let next = timers.chain(self.flying.iter().map(|packet| packet.0)).min();
         let now = next.expect("something is to come").max(self.now());
         self.now_micros.store(now, Ordering::Relaxed);
+        self.advance_to(now);
+    }
+
+    /// What arrives by `now`.
+    fn advance_to(&mut self, now: u64) {
         let (due, later) = self.flying.drain(..).partition(|packet| packet.0 <= now);
         self.flying = later;
         let due: Vec<_> = due;
@@ -184,4 +199,25 @@ fn an_endpoint_ends_with_its_last_handle_and_with_its_carrier() {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(one.1.closed()).poll(&mut cx).is_ready());
     assert!(matches!(pin!(two.accept()).poll(&mut cx), Poll::Ready(None)));
+}
+
+#[test]
+fn a_finish_under_way_when_the_session_closes_has_succeeded() {
+    for waits_on in [false, true] {
+        let (mut pair, one, two) = Pair::new(1);
+        let (here, there) = pair.run(meet(&one, &two));
+        let mut stream = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+        pair.run(stream.write_record(b"the last word")).unwrap();
+        let mut child = pair.run(there.listen(1).accept()).unwrap();
+        let mut finish = Box::pin(stream.finish());
+        assert!(finish.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        pair.run(here.close(0, ""));
+        if waits_on {
+            // Whoever finishes may be slow to look; the session is over meanwhile.
+            pair.run(there.closed());
+            pair.run_for(Duration::from_secs(60));
+        }
+        assert_eq!(pair.run(finish), Ok(()), "{waits_on}");
+        assert_eq!(pair.run(child.read_record(100)).unwrap().unwrap(), b"the last word");
+    }
 }

@@ -209,7 +209,7 @@ impl<'s> SentPackets<'s> {
             }
         }
         if copy.first_receipt == NONE {
-            self.packets.remove_at(place.index);
+            self.packets.discard_at(place.index);
         } else {
             self.link(to, place.index);
         }
@@ -229,7 +229,7 @@ impl<'s> SentPackets<'s> {
                 settled.tail = NONE;
             }
             settled.len = settled.len.saturating_sub(1);
-            self.packets.remove_at(index);
+            self.packets.discard_at(index);
         }
         Some((row.receipt, fate))
     }

@@ -20,6 +20,7 @@ const MAX_PAYLOAD_BYTES: usize = 1200;
 
 impl<C: Crypto> Host<'_, C> {
     /// An INIT: answered, once it is worth the work.
+    #[inline(never)]
     pub(super) fn on_init(
         &mut self,
         now: Instant,
@@ -99,6 +100,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A FINISH: the peer that dialled has proved itself.
+    #[inline(never)]
     pub(super) fn on_finish(
         &mut self,
         now: Instant,
@@ -132,8 +134,8 @@ impl<C: Crypto> Host<'_, C> {
             self.remove_negotiation(index);
             return Ok(());
         }
-        let channel = self.new_channel(now, path, &ready, ready.rtt).ok_or(Ignored::NoCapacity)?;
-        let Some(session) = self.settle_call(now, index, channel, &ready, answered)? else {
+        let mut channel = self.new_channel(now, path, &ready, ready.rtt);
+        let Some(session) = self.settle_call(now, index, &mut channel, &ready, answered)? else {
             return Ok(());
         };
         self.on_finish_payload(now, path, ecn, session, payload);
@@ -141,6 +143,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A sealed packet for a negotiation: in IK the first one, which proves the peer, if it opens.
+    #[inline(never)]
     pub(super) fn on_first_sealed(
         &mut self,
         now: Instant,
@@ -157,15 +160,15 @@ impl<C: Crypto> Host<'_, C> {
         // With the other patterns it has overtaken FINISH.
         let ready = responder.unconfirmed().ok_or(Ignored::UnknownChannel)?;
         let answered = *answered;
-        let channel = self.new_channel(now, path, &ready, None);
-        let mut channel = channel.ok_or(Ignored::NoCapacity)?;
-        let opened = channel.open(&self.crypto, now, packet).map_err(Ignored::Channel)?;
+        let mut channel = self.new_channel(now, path, &ready, None);
+        let made = channel.as_mut().ok_or(Ignored::NoCapacity)?;
+        let opened = made.open(&self.crypto, now, packet).map_err(Ignored::Channel)?;
         let payload = packet.get(opened.payload).unwrap_or_default();
         if is_rejection(payload) {
             self.remove_negotiation(index);
             return Ok(());
         }
-        let Some(session) = self.settle_call(now, index, channel, &ready, answered)? else {
+        let Some(session) = self.settle_call(now, index, &mut channel, &ready, answered)? else {
             if let Some(NegotiationRow { kind: Kind::Answer(responder), .. }) =
                 self.negotiations.at_mut(index)
             {
@@ -195,10 +198,13 @@ impl<C: Crypto> Host<'_, C> {
         &mut self,
         now: Instant,
         index: u32,
-        channel: Channel<C>,
+        channel: &mut Option<Channel<C>>,
         ready: &Ready,
         answered: u64,
     ) -> Result<Option<u32>, Ignored> {
+        if channel.is_none() {
+            return Err(Ignored::NoCapacity);
+        }
         let session = match self.seat(now, &ready.peer, answered) {
             Seat::At(session) => session,
             // The row stays for its time, so that the peer does not hear that its channel is
@@ -274,7 +280,8 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Tells a peer that has proved itself that there is no room for it.
-    fn turn_away(&mut self, now: Instant, index: u32, channel: Channel<C>) -> Ignored {
+    fn turn_away(&mut self, now: Instant, index: u32, channel: &mut Option<Channel<C>>) -> Ignored {
+        let Some(channel) = channel else { return Ignored::NoCapacity };
         let (id, path) = (channel.local_id(), channel.path());
         let close = self.write_only_close(now, channel, TransportCode::NO_CAPACITY);
         match (close, self.negotiations.at_mut(index)) {

@@ -30,16 +30,18 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         sample: Option<Duration>,
     ) -> bool {
-        let channel = self.new_channel(now, path, ready, sample);
-        channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready))
+        let mut channel = self.new_channel(now, path, ready, sample);
+        self.attach_channel(now, session, &mut channel, ready)
     }
 
-    /// The same for a channel that was made already.
+    /// The same for a channel that was made already, and is taken from where it is: a board's stack
+    /// has no room for several of them.
+    #[inline(never)]
     pub(super) fn attach_channel(
         &mut self,
         now: Instant,
         session: u32,
-        channel: Channel<C>,
+        channel: &mut Option<Channel<C>>,
         ready: &Ready,
     ) -> bool {
         let Some(side) = Side::of(&self.id, &ready.peer) else { return false };
@@ -52,6 +54,7 @@ impl<C: Crypto> Host<'_, C> {
                 row.tree = Some(tree);
             }
         }
+        let Some(channel) = channel.take() else { return false };
         let channel = self.add_channel(session, channel, ready.split.hash, &ready.parameters);
         let (Some(channel), Some(row)) = (channel, self.sessions.at_mut(session)) else {
             return false;
@@ -67,6 +70,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// The channel that a negotiation agreed on; `None` without randomness.
+    #[inline(never)]
     pub(super) fn new_channel(
         &mut self,
         now: Instant,
@@ -100,7 +104,7 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn write_only_close(
         &mut self,
         now: Instant,
-        mut channel: Channel<C>,
+        channel: &mut Channel<C>,
         code: TransportCode,
     ) -> Option<heapless::Vec<u8, MAX_FINISH_BYTES>> {
         let mut buffer = [0; MAX_FINISH_BYTES];

@@ -130,6 +130,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A COOKIE: the INIT goes out again with it.
+    #[inline(never)]
     pub(super) fn on_cookie(&mut self, packet: &[u8]) -> Result<(), Ignored> {
         let cookie = Cookie::parse(packet).map_err(malformed)?;
         let index = self.find_call(cookie.channel)?;
@@ -143,6 +144,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A VERSION: unless a REPLY comes soon, the peer speaks no version of ours.
+    #[inline(never)]
     pub(super) fn on_version(&mut self, now: Instant, packet: &[u8]) -> Result<(), Ignored> {
         let version = Version::parse(packet).map_err(malformed)?;
         let index = self.find_call(version.channel)?;
@@ -155,6 +157,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A REPLY: the peer has proved itself, and this host goes on with FINISH.
+    #[inline(never)]
     pub(super) fn on_reply(
         &mut self,
         now: Instant,

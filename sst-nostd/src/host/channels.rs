@@ -153,7 +153,7 @@ impl<C: Crypto> Host<'_, C> {
         self.by_remote.remove(self.hash.hash_u64(u64::from(remote_id.as_u32())), index);
         self.ready.remove(&mut self.channels, index);
         let _ = self.channel_timers.set(index, None);
-        self.channels.remove_at(index);
+        self.channels.discard_at(index);
         if let Some(negotiation) = negotiation {
             self.remove_negotiation(negotiation);
         }

@@ -49,6 +49,8 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let now = self.clock(now);
         self.stats.on_received(packet.len());
+        // What belongs to negotiations is never inlined: it has large values on the stack, and most
+        // packets do not need them.
         let result = match packet.first().and_then(|first| PacketKind::of(*first)) {
             Some(PacketKind::Sealed) => self.on_sealed(now, path, ecn, packet),
             Some(PacketKind::Init) => self.on_init(now, path, packet),
@@ -174,6 +176,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// A sealed packet for a channel that is not here: tell its sender, in a packet smaller than
     /// its own that only the holder of this identity's key can make.
+    #[inline(never)]
     fn answer_unknown(&mut self, now: Instant, path: Path, packet: &[u8]) {
         let mut answer = [0; 64];
         if let Some(len) = self.reset_key.write_lost(now, packet, &mut answer) {
@@ -182,6 +185,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// The peer says that it does not know a channel any more. Believed only with its token.
+    #[inline(never)]
     fn on_lost(&mut self, now: Instant, path: Path, packet: &[u8]) -> Result<(), Ignored> {
         let id = crate::wire::negotiation::Lost::parse(packet).map_err(|_| Ignored::FalseLost)?;
         let index = self.find_by_remote(path, id.channel).ok_or(Ignored::FalseLost)?;

@@ -180,7 +180,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         self.due.remove(&mut self.negotiations, index);
         let _ = self.negotiation_timers.set(index, None);
-        self.negotiations.remove_at(index);
+        self.negotiations.discard_at(index);
     }
 
     /// The negotiation for the channel this host named `id`.

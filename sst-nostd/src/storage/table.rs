@@ -57,22 +57,26 @@ impl<'s, T> Table<'s, T> {
     /// Puts `value` in the row freed last, or in one never used.
     ///
     /// # Errors
-    /// [`Full`] at the limit, with the value.
+    /// [`Full`] at the limit; the value is gone. It does not come back, because rows are large, and
+    /// on a board its way would double the stack.
     #[inline]
-    pub fn insert(&mut self, value: T) -> Result<Handle<T>, (Full, T)> {
-        let (index, generation) = if let Some(row) = self.rows.get_mut(self.first_free) {
-            let State::Vacant { generation, next_free } = row.0 else { return Err((Full, value)) };
-            let index = mem::replace(&mut self.first_free, next_free);
-            row.0 = State::Present { generation, value };
-            (index, generation)
-        } else if self.is_full() {
-            return Err((Full, value));
-        } else {
-            let row = Row(State::Present { generation: 0, value });
-            (self.rows.push(row).unwrap_or(NONE), 0)
-        };
+    pub fn insert(&mut self, value: T) -> Result<Handle<T>, Full> {
+        let index = self.claim()?;
+        let row = self.rows.get_mut(index).ok_or(Full)?;
+        let State::Vacant { generation, .. } = row.0 else { return Err(Full) };
+        row.0 = State::Present { generation, value };
         self.len = self.len.saturating_add(1);
         Ok(Handle::from_parts(index, generation))
+    }
+
+    /// A vacant row, no longer on the list of those. Found before the value is touched, which then
+    /// moves once.
+    fn claim(&mut self) -> Result<u32, Full> {
+        if let Some(row) = self.rows.get_mut(self.first_free) {
+            let State::Vacant { next_free, .. } = row.0 else { return Err(Full) };
+            return Ok(mem::replace(&mut self.first_free, next_free));
+        }
+        if self.is_full() { Err(Full) } else { self.rows.push(Row::empty()) }
     }
 
     /// Takes out the value that `handle` names; `None` if it is stale.
@@ -92,6 +96,18 @@ impl<'s, T> Table<'s, T> {
         self.first_free = index;
         self.len = self.len.saturating_sub(1);
         Some(value)
+    }
+
+    /// Frees row `index` where it is. False if nothing was in it.
+    #[inline]
+    pub fn discard_at(&mut self, index: u32) -> bool {
+        let Some(row) = self.rows.get_mut(index) else { return false };
+        let State::Present { generation, .. } = row.0 else { return false };
+        let generation = generation.wrapping_add(1);
+        row.0 = State::Vacant { generation, next_free: self.first_free };
+        self.first_free = index;
+        self.len = self.len.saturating_sub(1);
+        true
     }
 
     /// The value that `handle` names; `None` if it is stale.
@@ -265,10 +281,13 @@ mod tests {
                         assert_eq!(model.insert(handle, step), None);
                         given.push(handle);
                     }
-                    Err((Full, value)) => assert_eq!((value, model.len()), (step, 20)),
+                    Err(Full) => assert_eq!(model.len(), 20),
                 }
             } else {
                 let handle = given[random.below(given.len() as u64) as usize];
+                if step % 3 == 0 && table.get(handle).is_some() {
+                    assert!(table.discard_at(handle.index()) && model.remove(&handle).is_some());
+                }
                 assert_eq!(table.remove(handle), model.remove(&handle));
             }
             assert_eq!(table.len() as usize, model.len());
@@ -305,7 +324,7 @@ mod tests {
         let mut rows = [const { Row::empty() }; 1];
         let mut table = Table::lent(&mut rows);
         let first = table.insert('a').unwrap();
-        assert_eq!(table.insert('b'), Err((Full, 'b')));
+        assert_eq!(table.insert('b'), Err(Full));
         assert_eq!(table.remove(first), Some('a'));
         let second = table.insert('c').unwrap();
         assert_eq!(first.index(), second.index());

@@ -197,7 +197,7 @@ impl Streams<'_> {
         for set in &mut gaps.sets {
             match self.ranges.at(*set) {
                 Some(ranges) if ranges.is_empty() => {
-                    self.ranges.remove_at(*set);
+                    self.ranges.discard_at(*set);
                     *set = NONE;
                 }
                 Some(_) => is_idle = false,
@@ -217,7 +217,7 @@ impl Streams<'_> {
         gaps.sent_marks.clear_to(&mut self.pool, 0);
         gaps.received_marks.clear_to(&mut self.pool, 0);
         for set in gaps.sets {
-            self.ranges.remove_at(set);
+            self.ranges.discard_at(set);
         }
     }
 }
