@@ -29,7 +29,9 @@ The repository's one command.
 usage: cargo xtask COMMAND
 
   check    the fast loop, before each commit: format, lints, tidy, layers, spec, unit tests
-  test     everything CI needs; installs what it needs first and says what
+  test [WORD]...
+           everything CI needs; installs what it needs first and says what. With words: only the
+           steps with one of them in their name
   tidy     house rules that a program can check, and the longest files and functions
   layers   the core's modules import downward only, and nowhere in a circle
   spec     which requirements of docs/PROTOCOL.md no test cites; wrong citations
@@ -71,8 +73,8 @@ fn main() -> ExitCode {
             steps::check(&mut report);
             report.finish()
         }
-        ["test"] => {
-            let mut report = Report::new();
+        ["test", words @ ..] => {
+            let mut report = Report::only(words);
             steps::test(&mut report);
             report.finish()
         }

@@ -25,17 +25,27 @@ struct Row {
 pub(crate) struct Report {
     started_at: Instant,
     rows: Vec<Row>,
+    /// Only steps with one of these words in their name; all, if there are none.
+    only: Vec<String>,
 }
 
 impl Report {
     #[expect(clippy::disallowed_methods, reason = "the ban is for the core; this tool has a clock")]
     pub(crate) fn new() -> Self {
-        Self { started_at: Instant::now(), rows: Vec::new() }
+        Self { started_at: Instant::now(), rows: Vec::new(), only: Vec::new() }
+    }
+
+    /// Of the steps that have one of `words` in their name.
+    pub(crate) fn only(words: &[&str]) -> Self {
+        Self { only: words.iter().map(|word| (*word).to_owned()).collect(), ..Self::new() }
     }
 
     /// Runs one step. A failure does not stop the next: one run should tell everything.
     #[expect(clippy::disallowed_methods, reason = "the ban is for the core; this tool has a clock")]
     pub(crate) fn step(&mut self, name: &'static str, run: impl FnOnce() -> StepResult) {
+        if !self.only.is_empty() && !self.only.iter().any(|word| name.contains(word.as_str())) {
+            return;
+        }
         println!("\n==> {name}");
         let started_at = Instant::now();
         let result = run();
