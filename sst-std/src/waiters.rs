@@ -2,6 +2,7 @@
 //! waits on. Found by the index of the handle.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::task::Waker;
 
 use sst_nostd::host::SessionHandle;
@@ -39,10 +40,14 @@ struct StreamSlot {
     more: Vec<(Interest, Waker)>,
 }
 
+/// Numbers of rows, which no peer chooses: hashed the same in every run, so that a run in virtual
+/// time can be repeated.
+type Rows = HashSet<u32, BuildHasherDefault<DefaultHasher>>;
+
 struct SessionSlot {
     handle: SessionHandle,
     /// Streams on which someone waits, so that the end of the session wakes just them.
-    streams: HashSet<u32>,
+    streams: Rows,
     waiting: Vec<Waker>,
     /// Handles of the session itself: dialling a peer twice gives the same session twice.
     holders: u32,
@@ -76,7 +81,7 @@ impl Slots {
         }
         let slot = SessionSlot {
             handle: session,
-            streams: HashSet::new(),
+            streams: Rows::default(),
             waiting: Vec::new(),
             holders: 1,
         };
@@ -147,10 +152,7 @@ impl Slots {
     pub(crate) fn close(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) {
         let Some(slot) = self.session(session) else { return };
         woken.append(&mut slot.waiting);
-        // In order, so that a run in virtual time can be repeated.
-        let mut streams: Vec<u32> = std::mem::take(&mut slot.streams).into_iter().collect();
-        streams.sort_unstable();
-        for index in streams {
+        for index in std::mem::take(&mut slot.streams) {
             if let Some(slot) = self.take_stream(index) {
                 woken.extend(slot.first.into_iter().chain(slot.more).map(|(_, waker)| waker));
             }
