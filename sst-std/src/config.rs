@@ -40,7 +40,8 @@ pub struct Config {
     pub cookies: CookieMode,
     /// The packet cipher; `None`: AES where the hardware of both does it, else ChaCha20.
     pub suite: Option<Suite>,
-    /// Congestion control. Default: CUBIC.
+    /// Congestion control. Default: CUBIC that tells random loss from a full queue
+    /// ([`Algorithm::Tolerant`]).
     pub algorithm: Algorithm,
     /// Silence after which a session ends; `None` never. Default: 30 s.
     pub idle_timeout: Option<Duration>,
