@@ -1,5 +1,5 @@
 //! The compiled half of the Python package `sst`: the handles of [`sst_std`] as objects, every
-//! operation that may wait as an [`operation::Operation`]. What users see is in `python/sst`.
+//! operation that may wait as an `Operation`. What users see is in `python/sst`.
 //!
 //! One thread per process owns the sockets and never touches Python; everything else happens in
 //! the caller's thread. No lock of the transport is held while Python runs, and the GIL is not

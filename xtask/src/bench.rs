@@ -94,7 +94,8 @@ fn rust_docs() -> Result<PathBuf, String> {
 fn build() -> Result<[PathBuf; 2], String> {
     Call::cargo("build --release -p sst-std --bin sst").run()?;
     let apart = call::target_dir().join("bench");
-    Call::cargo("build --release --target-dir").arg(&apart).in_folder("bench").run()?;
+    let words = "build --release -p tls-tree -p wire --target-dir";
+    Call::cargo(words).arg(&apart).in_folder("bench").run()?;
     Ok([call::target_dir().join("release/sst"), apart.join("release")])
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
         return Ok(Outcome::Skipped("no valgrind".into()));
     }
     let apart = call::target_dir().join("bench");
-    Call::cargo("build --release --bin paths --target-dir").arg(&apart).in_folder("bench").run()?;
+    Call::cargo("build --release -p paths --target-dir").arg(&apart).in_folder("bench").run()?;
     let program = apart.join("release/paths");
     let mut counts = BTreeMap::new();
     for &(work, units) in WORKS {
