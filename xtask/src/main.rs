@@ -5,6 +5,7 @@ mod bench;
 mod board;
 mod call;
 mod elf;
+mod experiment;
 mod gateway;
 mod imports;
 mod layers;
@@ -45,6 +46,9 @@ usage: cargo xtask COMMAND
            --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
   bench paths [--check | --write]
            instructions of the core's hot paths (valgrind); compared with docs/BENCHMARKS.md
+  experiment [NAME]...
+           the experiments of the literature: pages and plots in docs/experiments, data in
+           target/experiments; fails if a bar is missed. --list tells which there are
   wasm     the npm package, built and packed under target/npm
   demo web the browser-to-browser demonstration: prints the address to open
   demo native [DIR]
@@ -96,6 +100,7 @@ fn main() -> ExitCode {
         ["wheel"] => exit_code(setup::python().and_then(|_| python::wheel())),
         ["bench", "python", options @ ..] => exit_code(bench::python::run(options)),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
+        ["experiment", words @ ..] => exit_code(experiment::run(words)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
         _ => {
             eprint!("cargo xtask: no such command: {}\n\n{HELP}", words.join(" "));

@@ -3,6 +3,7 @@
 use crate::bare;
 use crate::board;
 use crate::call::{self, Call};
+use crate::experiment;
 use crate::gateway;
 use crate::layers;
 use crate::npm;
@@ -51,6 +52,7 @@ pub(crate) fn test(report: &mut Report) {
         let docs = "doc --workspace --no-deps --features sst-nostd/sim,sst-std/gateway";
         Call::cargo(docs).env("RUSTDOCFLAGS", "-D warnings").step()
     });
+    report.step("experiments on the simulator", experiment::check);
     report.step("fuzz corpus replay", || {
         let words = "test -p sst-nostd --features sim,insecure-test-hooks --test corpus";
         optional_test("corpus", Call::cargo(words))
