@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sst_nostd::host::{Config, Dial, Event, Limits, SessionHandle};
 use sst_nostd::session::SessionEvent;
-use sst_nostd::sim::{LinkConfig, Network};
+use sst_nostd::sim::{LinkConfig, Network, SimHost};
 use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
 use sst_nostd::time::Instant;
 
@@ -32,6 +32,13 @@ pub(crate) struct Fetch {
     pub(crate) ended: Option<Instant>,
 }
 
+impl Fetch {
+    /// Bytes that were there at a moment.
+    pub(crate) fn received_by(&self, at: Instant) -> u64 {
+        self.chunks.iter().filter(|chunk| chunk.at <= at).map(|chunk| chunk.len).sum()
+    }
+}
+
 /// What the server knows of a stream.
 struct Serve {
     stream: StreamHandle,
@@ -39,7 +46,7 @@ struct Serve {
     about: Option<StreamHandle>,
     request: Vec<u8>,
     left: usize,
-    is_finished: bool,
+    is_writable: bool,
 }
 
 /// Two hosts, and a session between them.
@@ -95,6 +102,10 @@ impl World {
         request.push(priority.cast_unsigned());
         host.write(now, stream, &request).map_err(|error| format!("{error:?}"))?;
         host.finish(now, stream).map_err(|error| format!("{error:?}"))?;
+        if self.takes_unordered {
+            // From now on it is told of what comes out of order, too.
+            let _ = host.read_unordered(now, stream, &mut []);
+        }
         self.fetches.push(Fetch { stream, chunks: vec![], received: 0, ended: None });
         Ok(self.fetches.len() - 1)
     }
@@ -112,10 +123,17 @@ impl World {
         Ok(())
     }
 
+    /// Asks the server's host, without its application, for another priority of an object.
+    pub(crate) fn request_priority(&mut self, fetch: usize, priority: i8) -> Result<(), String> {
+        let stream = self.fetches[fetch].stream;
+        let (host, now) = self.net.host(CLIENT);
+        host.request_priority(now, stream, priority).map_err(|error| format!("{error:?}"))
+    }
+
     /// Runs until `until`, or until every object is there.
     pub(crate) fn run(&mut self, until: Instant) -> Result<(), String> {
         while self.fetches.is_empty() || self.fetches.iter().any(|fetch| fetch.ended.is_none()) {
-            let Some((node, event)) = self.net.next_event(until) else { break };
+            let Some((node, event)) = self.next_event(until) else { break };
             match (node, event) {
                 (_, Event::Session(_, SessionEvent::Closed)) => return Err("closed".into()),
                 (CLIENT, Event::Stream(_, stream, StreamEvent::Readable)) => self.take(stream),
@@ -124,6 +142,33 @@ impl World {
             }
         }
         if self.net.spinning().is_some() { Err("a host spins".into()) } else { Ok(()) }
+    }
+
+    /// The server answers when it has heard all there is to hear at a moment, as its tasks would.
+    fn next_event(&mut self, until: Instant) -> Option<(usize, Event)> {
+        let event = self.net.next_event(self.net.now());
+        if event.is_some() {
+            return event;
+        }
+        let (host, now) = self.net.host(SERVER);
+        for serve in self.serves.iter_mut().filter(|serve| serve.is_writable) {
+            serve.write(host, now);
+        }
+        self.net.next_event(until)
+    }
+
+    /// When so much of all that arrived was there.
+    pub(crate) fn arrived_at(&self, share: f64) -> Instant {
+        let chunks = self.fetches.iter().flat_map(|fetch| &fetch.chunks);
+        let mut chunks: Vec<(Instant, u64)> = chunks.map(|chunk| (chunk.at, chunk.len)).collect();
+        chunks.sort_unstable();
+        let wanted = chunks.iter().map(|chunk| chunk.1).sum::<u64>() as f64 * share;
+        let mut sum = 0;
+        let is_enough = |chunk: &&(Instant, u64)| {
+            sum += chunk.1;
+            sum as f64 >= wanted
+        };
+        chunks.iter().find(is_enough).map_or(self.net.now(), |chunk| chunk.0)
     }
 
     /// The client reads.
@@ -162,41 +207,55 @@ impl World {
             let is_download = self.serves.iter().any(|serve| serve.stream == stream);
             let about = is_download.then_some(stream);
             while let Some(child) = host.accept_substream(now, stream) {
-                let request = vec![];
-                let serve = Serve { stream: child, about, request, left: 0, is_finished: false };
-                self.serves.push(serve);
+                self.serves.push(Serve::new(child, about));
             }
             return;
         }
         let Some(serve) = self.serves.iter_mut().find(|serve| serve.stream == stream) else {
             return;
         };
-        if event == StreamEvent::Readable {
-            let mut buffer = [0; REQUEST_BYTES];
-            while let Ok(len @ 1..) = host.read(now, stream, &mut buffer) {
-                serve.request.extend_from_slice(&buffer[..len]);
+        match event {
+            StreamEvent::Readable => serve.read(host, now),
+            StreamEvent::Writable => serve.is_writable = true,
+            _ => {}
+        }
+    }
+}
+
+impl Serve {
+    fn new(stream: StreamHandle, about: Option<StreamHandle>) -> Self {
+        Self { stream, about, request: vec![], left: 0, is_writable: false }
+    }
+
+    /// Takes what there is of a request or of a message, and does what it says.
+    fn read(&mut self, host: &mut SimHost, now: Instant) {
+        let mut buffer = [0; REQUEST_BYTES];
+        while let Ok(len @ 1..) = host.read(now, self.stream, &mut buffer) {
+            self.request.extend_from_slice(&buffer[..len]);
+        }
+        let (of, priority) = match (self.about, self.request.as_slice()) {
+            (Some(about), &[priority]) => (about, priority),
+            (None, &[a, b, c, d, priority]) => {
+                self.left = u32::from_be_bytes([a, b, c, d]) as usize;
+                self.is_writable = true;
+                self.request.clear();
+                (self.stream, priority)
             }
-            let (of, priority) = match (serve.about, serve.request.as_slice()) {
-                (Some(about), &[priority]) => (about, priority),
-                (None, &[a, b, c, d, priority]) => {
-                    serve.left = u32::from_be_bytes([a, b, c, d]) as usize;
-                    serve.request.clear();
-                    (stream, priority)
-                }
-                _ => return,
-            };
-            let _ = host.set_priority(now, of, Some(priority.cast_signed()));
-        }
-        while serve.left > 0 {
+            _ => return,
+        };
+        let _ = host.set_priority(now, of, Some(priority.cast_signed()));
+    }
+
+    fn write(&mut self, host: &mut SimHost, now: Instant) {
+        self.is_writable = false;
+        while self.left > 0 {
             let chunk = [0x5a; CHUNK_BYTES];
-            let Ok(taken) = host.write(now, stream, &chunk[..serve.left.min(CHUNK_BYTES)]) else {
-                return;
-            };
-            serve.left -= taken;
+            match host.write(now, self.stream, &chunk[..self.left.min(CHUNK_BYTES)]) {
+                Ok(taken) => self.left -= taken,
+                Err(_) => return,
+            }
         }
-        if serve.about.is_none() && !serve.is_finished {
-            serve.is_finished = host.finish(now, stream).is_ok();
-        }
+        let _ = host.finish(now, self.stream);
     }
 }
 
