@@ -128,6 +128,14 @@ pub(crate) fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// The value that so large a share is at most; 0 of none.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+}
+
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
@@ -144,6 +152,13 @@ mod tests {
         report.at_least("share", 0.5, 0.99, "");
         assert_eq!(report.verdict(), Err("missed: share".into()));
         assert!(report.markdown("e01").contains("| share | at least 0.99 | 0.5 | **missed** |"));
+    }
+
+    #[test]
+    fn quantiles_are_values_of_the_list() {
+        let values = [4.0, 1.0, 3.0, 2.0];
+        assert_eq!([0.0, 0.5, 0.9, 1.0].map(|q| quantile(&values, q)), [1.0, 2.0, 4.0, 4.0]);
+        assert_eq!(quantile(&[], 0.5), 0.0);
     }
 
     #[test]

@@ -4,18 +4,14 @@ use std::time::Duration;
 
 use plot::{Chart, Shape};
 use serde_json::json;
-use sst_nostd::sim::LinkConfig;
 use sst_nostd::time::Instant;
 
+use super::e03_transactions::dsl;
 use super::world::World;
 use crate::report::{Report, number};
 
 const MIB: f64 = 1_048_576.0;
 const OBJECT_BYTES: usize = 3 << 19;
-const BITS_PER_SECOND: u64 = 1_500_000;
-const ONE_WAY: Duration = Duration::from_micros(27_500);
-/// As much as waits 247.5 ms: with the delay, a packet takes at most ten times the delay.
-const QUEUE_BYTES: u64 = BITS_PER_SECOND / 8 * 2475 / 10_000;
 const HIGH: i8 = 10;
 
 /// A change of priorities.
@@ -29,9 +25,7 @@ struct Change {
 }
 
 pub(crate) fn run(report: &mut Report) -> Result<(), String> {
-    let link =
-        LinkConfig { queue_bytes: QUEUE_BYTES, ..LinkConfig::limited(ONE_WAY, BITS_PER_SECOND, 0) };
-    let mut world = World::new(1, [&link, &link], |_| {})?;
+    let mut world = World::new(1, [&dsl(), &dsl()], |_| {})?;
     world.takes_unordered = true;
     let begun = world.net.now();
     world.fetch(OBJECT_BYTES, 0)?;

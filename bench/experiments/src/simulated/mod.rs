@@ -2,28 +2,38 @@
 
 mod e01_head_of_line;
 mod e02_interleaving;
+mod e03_transactions;
 mod e05_priorities;
+mod e06_fairness;
+mod e07_datagrams;
+mod e09_state;
+mod e10_loss_and_outage;
 mod world;
 
 use crate::Experiment;
 use crate::report::Report;
 
 pub(crate) const ALL: &[Experiment] = &[
-    Experiment {
-        is_quick: true,
-        ..simulated("e01", "01-head-of-line", "head-of-line blocking", e01_head_of_line::run)
-    },
-    Experiment {
-        is_quick: true,
-        ..simulated("e02", "02-interleaving", "object interleaving", e02_interleaving::run)
-    },
-    Experiment {
-        is_quick: true,
-        ..simulated("e05", "05-priorities", "priorities changed live", e05_priorities::run)
-    },
+    quick("e01", "01-head-of-line", "head-of-line blocking", e01_head_of_line::run),
+    quick("e02", "02-interleaving", "object interleaving", e02_interleaving::run),
+    quick("e03", "03-transactions", "small transactions", e03_transactions::run),
+    quick("e05", "05-priorities", "priorities changed live", e05_priorities::run),
+    slow("e06", "06-fairness", "fairness among ten", e06_fairness::run),
+    quick("e07", "07-datagrams", "large datagrams", e07_datagrams::run),
+    slow("e09", "09-state", "state per stream", e09_state::run),
+    quick("e10", "10-loss-and-outage", "loss and outage", e10_loss_and_outage::run),
 ];
 
-const fn simulated(
+const fn quick(
+    name: &'static str,
+    page: &'static str,
+    about: &'static str,
+    run: fn(&mut Report) -> Result<(), String>,
+) -> Experiment {
+    Experiment { name, page, part: "simulated", about, is_quick: true, run }
+}
+
+const fn slow(
     name: &'static str,
     page: &'static str,
     about: &'static str,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Config, Dial, Event, Limits, SessionHandle};
+use sst_nostd::host::{Config, Dial, Event, Limits};
 use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::{LinkConfig, Network, SimHost};
 use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
@@ -52,8 +52,6 @@ struct Serve {
 /// Two hosts, and a session between them.
 pub(crate) struct World {
     pub(crate) net: Network,
-    /// The session, as the client and as the server knows it.
-    pub(crate) sessions: [SessionHandle; 2],
     /// The client takes bytes as they come, in order or not.
     pub(crate) takes_unordered: bool,
     pub(crate) fetches: Vec<Fetch>,
@@ -73,29 +71,54 @@ impl World {
     /// the links lose anything.
     pub(crate) fn new(
         seed: u64,
-        [down, up]: [&LinkConfig; 2],
+        links: [&LinkConfig; 2],
         change: impl Fn(&mut Config),
     ) -> Result<Self, String> {
-        let mut net = Network::new(seed);
-        for node in [CLIENT, SERVER] {
-            let mut config = Config::large(secret(seed, node));
-            change(&mut config);
-            net.add_node(config, Limits::of(4, 1024, 64 << 20));
-        }
+        Self::with_limits(seed, links, change, Limits::of(4, 1024, 64 << 20))
+    }
+
+    /// The same, with so much memory.
+    pub(crate) fn with_limits(
+        seed: u64,
+        [down, up]: [&LinkConfig; 2],
+        change: impl Fn(&mut Config),
+        limits: Limits,
+    ) -> Result<Self, String> {
         let faultless = |link: &LinkConfig| LinkConfig { loss_ppm: 0, ..link.clone() };
-        net.link_mut(SERVER, CLIENT).config = faultless(down);
-        net.link_mut(CLIENT, SERVER).config = faultless(up);
-        let sessions = meet(&mut net)?;
-        net.run_for(Duration::from_secs(1));
-        net.link_mut(SERVER, CLIENT).config = down.clone();
-        net.link_mut(CLIENT, SERVER).config = up.clone();
-        Ok(Self { net, sessions, takes_unordered: false, fetches: vec![], serves: vec![] })
+        let net = hosts(seed, [&faultless(down), &faultless(up)], change, limits);
+        let mut world = Self::meet(net)?;
+        world.net.run_for(Duration::from_secs(1));
+        world.net.link_mut(SERVER, CLIENT).config = down.clone();
+        world.net.link_mut(CLIENT, SERVER).config = up.clone();
+        Ok(world)
+    }
+
+    /// Dials, and is ready when the client is.
+    pub(crate) fn meet(mut net: Network) -> Result<Self, String> {
+        let dial = Dial { path: net.path_to(SERVER), id: Some(net.node(SERVER).host.id()) };
+        let (host, now) = net.host(CLIENT);
+        host.connect(now, dial).map_err(|error| format!("{error:?}"))?;
+        let until = net.now().after(Duration::from_secs(60));
+        let is_ready = std::iter::from_fn(|| net.next_event(until))
+            .any(|told| matches!(told, (CLIENT, Event::Session(_, SessionEvent::Ready))));
+        if !is_ready {
+            return Err("the hosts did not meet".into());
+        }
+        Ok(Self { net, takes_unordered: false, fetches: vec![], serves: vec![] })
+    }
+
+    /// The root of the session at one of the two.
+    pub(crate) fn root(&mut self, node: usize) -> Result<StreamHandle, String> {
+        let peer = self.net.node(1 - node).host.id();
+        let host = &self.net.node(node).host;
+        let session = host.session_with(&peer).ok_or("no session")?;
+        host.root(session).ok_or_else(|| "no root".into())
     }
 
     /// Asks for an object on a fresh substream; tells its number.
     pub(crate) fn fetch(&mut self, bytes: usize, priority: i8) -> Result<usize, String> {
+        let root = self.root(CLIENT)?;
         let (host, now) = self.net.host(CLIENT);
-        let root = host.root(self.sessions[CLIENT]).ok_or("no root")?;
         let open = Open { priority: Some(priority), ..Open::default() };
         let stream = host.open_substream(now, root, open).map_err(|e| format!("{e:?}"))?;
         let mut request = (bytes as u32).to_be_bytes().to_vec();
@@ -259,16 +282,20 @@ impl Serve {
     }
 }
 
-/// Dials, and waits until both know.
-fn meet(net: &mut Network) -> Result<[SessionHandle; 2], String> {
-    let dial = Dial { path: net.path_to(SERVER), id: Some(net.node(SERVER).host.id()) };
-    let (host, now) = net.host(CLIENT);
-    let ours = host.connect(now, dial).map_err(|error| format!("{error:?}"))?;
-    let until = net.now().after(Duration::from_secs(10));
-    while let Some((node, event)) = net.next_event(until) {
-        if let (SERVER, Event::Session(theirs, SessionEvent::Incoming)) = (node, event) {
-            return Ok([ours, theirs]);
-        }
+/// A client and a server who do not know each other yet.
+pub(crate) fn hosts(
+    seed: u64,
+    [down, up]: [&LinkConfig; 2],
+    change: impl Fn(&mut Config),
+    limits: Limits,
+) -> Network {
+    let mut net = Network::new(seed);
+    for node in [CLIENT, SERVER] {
+        let mut config = Config::large(secret(seed, node));
+        change(&mut config);
+        net.add_node(config, limits);
     }
-    Err("the hosts did not meet".into())
+    net.link_mut(SERVER, CLIENT).config = down.clone();
+    net.link_mut(CLIENT, SERVER).config = up.clone();
+    net
 }
