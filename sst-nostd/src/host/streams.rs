@@ -5,7 +5,8 @@ use crate::crypto::Crypto;
 use crate::session::SessionState;
 use crate::stream::{
     DatagramError, DatagramForm, DatagramOptions, DatagramSent, DatagramTicket, Open, OpenError,
-    PathQuality, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError, WriteOptions,
+    PathQuality, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError,
+    WriteOptions,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;

@@ -3,7 +3,7 @@
 //! Who does not ask pays nothing: a datagram that is not tracked has no row, no longer entry in
 //! its queue and no larger receipt. Source: docs/PROTOCOL.md section 8.4.
 
-use crate::storage::{HasLink, Handle, Link};
+use crate::storage::{Handle, HasLink, Link};
 
 use super::Streams;
 use super::row::{NO_TICKET, Row, StreamHandle};

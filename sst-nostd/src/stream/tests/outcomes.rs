@@ -248,7 +248,9 @@ fn who_does_not_ask_pays_nothing() {
     let mut queued = |is_tracked| {
         let End { streams, tree } = &mut pair.ends[0];
         if is_tracked {
-            streams.send_tracked_datagram(tree, pair.now, root, &[1; 10], BEST_EFFORT, PATH).unwrap();
+            streams
+                .send_tracked_datagram(tree, pair.now, root, &[1; 10], BEST_EFFORT, PATH)
+                .unwrap();
         } else {
             streams.send_datagram(tree, pair.now, root, &[1; 10], BEST_EFFORT, PATH).unwrap();
         }
