@@ -33,6 +33,21 @@ pub enum DatagramOutcome {
     Unknown,
 }
 
+impl DatagramOutcome {
+    /// Its name, the same for applications in every language.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Discarded => "discarded",
+            Self::Expired => "expired",
+            Self::Lost => "lost",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The list a row is in: its session's while the outcome is open, then that of outcomes to tell.
 pub(super) const TRACKED: usize = 0;
 
