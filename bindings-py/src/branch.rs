@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 use sst_std::{DatagramForm, OpenOptions};
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::delivery::Delivery;
 use crate::engine::Owned;
 use crate::numbers;
 use crate::operation::{Operation, Outcome};
@@ -73,6 +74,27 @@ impl Branch {
         )
     }
 
+    #[pyo3(signature = (data, lifetime))]
+    fn send_tracked_datagram(
+        &self,
+        py: Python<'_>,
+        data: PyBackedBytes,
+        lifetime: Option<f64>,
+    ) -> PyResult<Py<PyAny>> {
+        let lifetime = lifetime.map(duration).transpose()?;
+        let branch = self.0.get()?.clone();
+        Operation::start(py, async move {
+            Ok(Delivery::outcome(branch.send_tracked_datagram(&data, lifetime).await?))
+        })
+    }
+
+    fn send_tracked_message(&self, py: Python<'_>, data: PyBackedBytes) -> PyResult<Py<PyAny>> {
+        let branch = self.0.get()?.clone();
+        Operation::start(py, async move {
+            Ok(Delivery::outcome(branch.send_tracked_message(&data).await?))
+        })
+    }
+
     fn recv_datagram(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let branch = self.0.get()?.clone();
         Operation::start(py, async move { Ok(Outcome::Bytes(branch.recv_datagram().await?)) })
@@ -130,7 +152,7 @@ impl Listener {
 }
 
 /// In the words of `docs/PROTOCOL.md`.
-const fn form(form: DatagramForm) -> &'static str {
+pub(crate) const fn form(form: DatagramForm) -> &'static str {
     match form {
         DatagramForm::Stateless => "datagram",
         DatagramForm::Substream => "stream",

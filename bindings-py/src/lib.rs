@@ -8,6 +8,7 @@
 
 mod branch;
 mod carrier;
+mod delivery;
 mod endpoint;
 mod engine;
 mod failure;
@@ -31,6 +32,7 @@ mod _sst {
     use crate::{
         branch::{Branch, Listener},
         carrier::{Carrier, Clock, detached},
+        delivery::Delivery,
         endpoint::{Endpoint, bind, url},
         engine::{ending, forked, is_running},
         identity::Identity,

@@ -62,3 +62,16 @@ def test_a_timeout_takes_nothing():
             session.recv_datagram(timeout=0.05)
         theirs.send_message(b"late")
         assert session.recv_datagram(timeout=5) == b"late"
+
+
+def test_a_delivery_is_waited_for():
+    with (
+        sst.blocking.Endpoint("127.0.0.1:0", accept=True) as there,
+        sst.blocking.Endpoint("127.0.0.1:0") as here,
+    ):
+        session = here.connect(there.url())
+        delivery = session.send_tracked_datagram(b"x")
+        assert delivery.form == "datagram"
+        assert delivery.outcome(timeout=5) == delivery.outcome() == "acknowledged"
+        assert session.send_tracked_message(b"y").outcome(timeout=5) == "acknowledged"
+        session.abort()

@@ -173,3 +173,18 @@ def test_threads_may_be_waited_for():
         assert await asyncio.to_thread(lambda: time.sleep(0.05) or 7) == 7
 
     sst.testing.run(main)
+
+
+@sst.testing.simulated()
+async def test_what_became_of_a_datagram_is_told_in_time(network):
+    async with network.endpoint(accept=True) as a, network.endpoint() as b:
+        session = await b.connect(a.url())
+        theirs = await a.accept()
+        await asyncio.sleep(1)
+        network.filter = lambda packet: packet.source != b.name
+        lost = await session.send_tracked_datagram(b"into nothing")
+        await asyncio.sleep(0.001)
+        network.filter = None
+        sent = await session.send_tracked_datagram(b"arrives")
+        assert [await lost, await sent] == ["lost", "acknowledged"]
+        assert await theirs.recv_datagram() == b"arrives"

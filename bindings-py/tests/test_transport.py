@@ -80,6 +80,30 @@ def test_datagrams_of_any_size():
     run(main())
 
 
+def test_a_sender_learns_what_became_of_its_datagrams():
+    async def main():
+        async with pair() as (mine, theirs):
+            small = await mine.send_tracked_datagram(b"small")
+            large = await mine.send_tracked_datagram(bytes(20_000))
+            message = await theirs.send_tracked_message(b"arrives")
+            assert [small.form, large.form, message.form] == ["datagram", "stream", "stream"]
+            for delivery in (small, large, message):
+                assert await delivery == "acknowledged"
+            assert await small.outcome() == "acknowledged"
+            late = await mine.send_tracked_datagram(b"late", lifetime=0.0)
+            assert await late == "expired"
+            with pytest.raises(sst.DatagramTooLarge):
+                await mine.send_tracked_datagram(bytes(100_000))
+            open_one = await mine.send_tracked_message(bytes(60_000))
+            waiting = asyncio.ensure_future(open_one.outcome())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            mine.abort()
+            assert await open_one == "unknown"
+
+    run(main())
+
+
 def test_the_end_of_a_block_delivers_and_an_exception_resets():
     async def main():
         async with pair() as (mine, theirs):

@@ -1,7 +1,7 @@
 // SstBranch: what a session and every stream can do: have children and datagrams.
 
 import type {
-  CallName, Calls, Core, Handle, SstDatagramMode, SstStreamStats, StreamFacts,
+  CallName, Calls, Core, Handle, SstDatagramMode, SstDatagramOutcome, SstStreamStats, StreamFacts,
 } from './core.js';
 import type { SstStream } from './stream.js';
 import { pulled } from './web_streams.js';
@@ -30,6 +30,11 @@ export interface DatagramOptions extends Waiting {
   reliable?: boolean;
 }
 
+/** How to send a datagram whose sender wants to know what becomes of it. */
+export interface TrackedDatagramOptions extends DatagramOptions {
+  track: true;
+}
+
 /** How a datagram was sent. */
 export interface DatagramReport {
   /**
@@ -37,6 +42,12 @@ export interface DatagramReport {
    * path loses much, or it is `reliable`: sent again until it arrives or its lifetime ends.
    */
   readonly mode: SstDatagramMode;
+}
+
+/** How a datagram was sent, and what becomes of it. */
+export interface TrackedDatagramReport extends DatagramReport {
+  /** Told once, about a round trip after it left. Rejects only if the whole endpoint failed. */
+  readonly outcome: Promise<SstDatagramOutcome>;
 }
 
 /** Children that the peer opens, as they come. */
@@ -122,14 +133,24 @@ export abstract class SstBranch {
 
   /**
    * Sends a datagram of any size up to the peer's limit. Resolves when it is taken, with how it
-   * travels.
+   * travels and, if it is to be tracked, the promise of what becomes of it.
    *
    * @throws {@link SstError} `too-large`, `no-capacity`, `parent-gone`, `session-closed`
    */
-  async sendDatagram(bytes: Uint8Array, options: DatagramOptions = {}): Promise<DatagramReport> {
-    const { lifetime = null, reliable = false, signal } = options;
+  sendDatagram(bytes: Uint8Array, options: TrackedDatagramOptions): Promise<TrackedDatagramReport>;
+  sendDatagram(bytes: Uint8Array, options?: DatagramOptions): Promise<DatagramReport>;
+  async sendDatagram(
+    bytes: Uint8Array,
+    options: DatagramOptions & { track?: true } = {},
+  ): Promise<DatagramReport> {
+    const { lifetime = null, reliable = false, track, signal } = options;
     const args: [Uint8Array, number | null, boolean] = [bytes, lifetime, reliable];
-    return { mode: await this.call('sendDatagram', args, signal) };
+    if (!track) return { mode: await this.call('sendDatagram', args, signal) };
+    const [mode, delivery] = await this.call('sendTrackedDatagram', args, signal);
+    const outcome = this.call('outcome', [delivery]);
+    // Who does not look at it hears no complaint of it either.
+    outcome.catch(() => {});
+    return { mode, outcome } as TrackedDatagramReport;
   }
 
   /**

@@ -113,6 +113,12 @@ export interface Calls {
     args: [bytes: Uint8Array, lifetime: number | null, reliable: boolean];
     answer: SstDatagramMode;
   };
+  sendTrackedDatagram: {
+    args: [bytes: Uint8Array, lifetime: number | null, reliable: boolean];
+    answer: [mode: SstDatagramMode, delivery: number];
+  };
+  /** Of a delivery of `sendTrackedDatagram`; asked for once. */
+  outcome: { args: [delivery: number]; answer: SstDatagramOutcome };
   recvDatagram: { args: []; answer: Uint8Array };
   openService: { args: [service: string, protocol: string]; answer: StreamFacts };
   listServices: { args: []; answer: SstOffer[] };
@@ -141,6 +147,19 @@ export interface Commands {
 
 /** How a datagram travels: in one packet, or as a short-lived substream. */
 export type SstDatagramMode = 'packet' | 'substream';
+
+/**
+ * What became of a datagram.
+ *
+ * `acknowledged`: the peer's host has it; whether its program reads it is another matter. `lost`:
+ * the packet it was in is given up, and it is not sent again; it may have arrived all the same.
+ * `expired`: its lifetime ended before it left or, of a substream, before all of it was
+ * acknowledged. `refused`: the peer did not want it. `discarded`: it was dropped here before it
+ * left, because the stream it belongs to ended. `unknown`: the session ended first, or too many
+ * others were tracked.
+ */
+export type SstDatagramOutcome =
+  'acknowledged' | 'discarded' | 'expired' | 'lost' | 'refused' | 'unknown';
 
 /** A request for a service. */
 export interface ServiceFacts {

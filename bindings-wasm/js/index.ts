@@ -5,7 +5,7 @@
 export * from './branch.js';
 export * from './carrier.js';
 export type {
-  SstCloseInfo, SstDatagramMode, SstOffer, SstSessionStats, SstStreamStats,
+  SstCloseInfo, SstDatagramMode, SstDatagramOutcome, SstOffer, SstSessionStats, SstStreamStats,
 } from './core.js';
 export * from './endpoint.js';
 export * from './errors.js';

@@ -23,6 +23,7 @@ const INTERESTS = {
   open: 3,
   recvDatagram: 4,
   sendDatagram: 5,
+  sendTrackedDatagram: 5,
   closed: 6,
   acceptService: 7,
 } satisfies Partial<Record<CallName, number>>;

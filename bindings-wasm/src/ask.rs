@@ -190,6 +190,37 @@ impl Host {
         answer(sent.map_ok(|form| facts::mode(form).into()))
     }
 
+    /// The same; answers how it travels, and the number of its delivery, to be asked for with
+    /// [`outcome`](Self::outcome).
+    #[wasm_bindgen(js_name = sendTrackedDatagram)]
+    pub fn send_tracked_datagram(
+        &mut self,
+        handle: u32,
+        bytes: &[u8],
+        lifetime: Option<f64>,
+        reliable: bool,
+    ) -> Asked {
+        let row = self.row(handle)?;
+        let waker = row.waker(Interest::Send);
+        let branch = row.branch.clone();
+        let sent = once(&waker, async {
+            match reliable {
+                true => branch.send_tracked_message(bytes).await,
+                false => branch.send_tracked_datagram(bytes, lifetime.map(from_millis)).await,
+            }
+        });
+        answer(sent.map_ok(|delivery| {
+            let mode = facts::mode(delivery.form()).into();
+            array([mode, self.add_delivery(delivery).into()])
+        }))
+    }
+
+    /// What became of a datagram, by the number of its delivery; told once. Long.
+    pub fn outcome(&mut self, _handle: u32, number: u32) -> Asked {
+        let delivery = self.deliveries.remove(&number).ok_or_else(ended)?;
+        self.begin(Operation::new(async move { Ok(Answer::Word(delivery.await.name())) }))
+    }
+
     /// The next datagram that came.
     #[wasm_bindgen(js_name = recvDatagram)]
     pub fn recv_datagram(&mut self, handle: u32) -> Asked {

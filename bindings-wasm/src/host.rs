@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sst_std::{Carrier, Config, Endpoint, Session, Stream, Surroundings};
+use sst_std::{Carrier, Config, Delivery, Endpoint, Session, Stream, Surroundings};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -32,6 +32,8 @@ pub struct Host {
     carrier: Carrier,
     pub(crate) rows: HashMap<u32, Row>,
     operations: HashMap<u32, Operation>,
+    /// Datagrams whose outcome will be asked for.
+    pub(crate) deliveries: HashMap<u32, Delivery>,
     last_number: u32,
     pub(crate) woken: Woken,
     /// Of those who wait for the endpoint itself.
@@ -85,6 +87,7 @@ impl Host {
             carrier,
             rows: HashMap::new(),
             operations: HashMap::new(),
+            deliveries: HashMap::new(),
             last_number: 0,
             wakers: Wakers::new(0, &woken),
             woken,
@@ -205,6 +208,7 @@ impl Host {
             Answer::Offers(offers) => facts::offers(&offers),
             Answer::Session(session) => self.add_session(session),
             Answer::Stream(stream) => self.add_stream(stream),
+            Answer::Word(word) => word.into(),
         }
     }
 
@@ -221,6 +225,12 @@ impl Host {
         let told = facts::stream(number, &stream);
         self.rows.insert(number, Row::of_stream(number, &self.woken, stream));
         told
+    }
+
+    pub(crate) fn add_delivery(&mut self, delivery: Delivery) -> u32 {
+        let number = self.next_number();
+        self.deliveries.insert(number, delivery);
+        number
     }
 
     /// Numbers are not used again, so an old one never names something new.

@@ -14,6 +14,7 @@ pub(crate) enum Answer {
     Offers(Vec<Offer>),
     Session(Session),
     Stream(Stream),
+    Word(&'static str),
 }
 
 /// A call under way. Dropping it gives it up.

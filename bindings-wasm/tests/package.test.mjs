@@ -21,7 +21,7 @@ const inFolder = (program, ...words) => execFileSync(program, words, {
 
 /** Two hosts over a message channel; types and all. */
 const APPLICATION = `
-import { SstError, SstSession, type SstStream } from '@sst-transport/sst';
+import { SstError, SstSession, type SstDatagramOutcome, type SstStream } from '@sst-transport/sst';
 
 export async function greet(): Promise<string> {
   const { port1, port2 } = new MessageChannel();
@@ -32,6 +32,10 @@ export async function greet(): Promise<string> {
   await stream.writeRecord(new TextEncoder().encode('hello'));
   const child = await there.acceptSubstream();
   const record: Uint8Array | null | undefined = await child?.readRecord();
+  const report = await here.sendDatagram(new Uint8Array(9), { track: true });
+  const outcome: SstDatagramOutcome = await report.outcome;
+  const { mode } = await here.sendDatagram(new Uint8Array(9));
+  if (outcome !== 'acknowledged') throw new Error(\`a \${mode} is \${outcome}\`);
   const { closeCode }: { closeCode: number } = await here.close({ closeCode: 3 });
   const error: Error = new SstError({ code: 'reset', scope: 'stream', message: 'an example' });
   return \`\${new TextDecoder().decode(record ?? undefined)} \${closeCode} \${error.name}\`;

@@ -158,6 +158,15 @@ const STEPS = {
     }
     throw new Error('it does not come back');
   },
+  async outcome(run, name, step) {
+    const { is, reliable, lifetime_ms: lifetime } = step;
+    for (let times = 0; times < MAX_SENDS; times += 1) {
+      const options = { reliable, lifetime, track: true };
+      const outcome = await (await branch(run, name).sendDatagram(content(step), options)).outcome;
+      if (outcome !== 'lost') return same(is, outcome);
+    }
+    throw new Error('it was lost each time');
+  },
   recv_datagram: (run, name, step) => received(branch(run, name), content(step)),
   close: ({ session }, _, { code, reason }) => session.close({ closeCode: code, reason }),
   async abort({ session }, _, { code, reason }) { session.abort({ closeCode: code, reason }); },

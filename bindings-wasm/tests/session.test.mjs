@@ -161,6 +161,46 @@ test('datagrams of any size arrive, and say how they travel', async () => {
   await here.close();
 });
 
+test('a sender learns what became of its datagrams, of sessions and of streams', async () => {
+  const { here, there } = await pair();
+  const small = await here.sendDatagram(bytes('small'), { track: true });
+  const large = await here.sendDatagram(pattern(20_000), { track: true });
+  assert.deepEqual([small.mode, large.mode], ['packet', 'substream']);
+  assert.ok(small.outcome instanceof Promise);
+  assert.deepEqual(await Promise.all([small.outcome, large.outcome]), ['acknowledged', 'acknowledged']);
+  const late = await here.sendDatagram(bytes('late'), { track: true, lifetime: 0 });
+  assert.equal(await late.outcome, 'expired');
+  await assert.rejects(
+    here.sendDatagram(pattern(70_000), { track: true }), { code: 'too-large', scope: 'datagram' },
+  );
+  const stream = await here.createSubstream();
+  await there.acceptSubstream();
+  const under = await stream.sendDatagram(bytes('of a stream'), { track: true, reliable: true });
+  stream.release();
+  assert.equal(await under.outcome, 'acknowledged');
+  const open = await here.sendDatagram(pattern(60_000), { track: true });
+  here.abort();
+  assert.equal(await open.outcome, 'unknown');
+});
+
+test('a lost datagram is told of as lost, and no other', async () => {
+  let drops = false;
+  const dropping = (carrier) => ({
+    ...carrier, send(packet) { if (!drops) carrier.send(packet); },
+  });
+  const { here, there } = await pair({ wrap: dropping });
+  await here.sendDatagram(bytes('before'), { track: true }).then(({ outcome }) => outcome);
+  drops = true;
+  const { outcome } = await here.sendDatagram(bytes('into nothing'), { track: true });
+  await new Promise((resolve) => { setTimeout(resolve, 20); });
+  drops = false;
+  const after = await here.sendDatagram(bytes('after'), { track: true });
+  assert.deepEqual(await Promise.all([outcome, after.outcome]), ['lost', 'acknowledged']);
+  assert.equal(text(await there.recvDatagram()), 'before');
+  assert.equal(text(await there.recvDatagram()), 'after');
+  await here.close();
+});
+
 test('what is urgent overtakes', async () => {
   // A carrier of 12 packets every 10 ms: what goes first is what was chosen.
   const slow = (carrier) => {

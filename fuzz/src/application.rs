@@ -51,6 +51,8 @@ impl Application {
                 }
                 Some(Event::Session(session, _)) => assert!(host.close_reason(session).is_some()),
                 Some(Event::Stream(_, stream, _)) => assert!(host.stream_info(stream).is_some()),
+                // Its row is free again.
+                Some(Event::Datagram(..)) => {}
                 None => return,
             }
         }
@@ -142,7 +144,7 @@ impl Application {
                 let bytes: Vec<u8> = (0..input.word()).map(|at| pattern(0, at.into())).collect();
                 let lifetime = if input.flag() { duration(input) } else { None };
                 let options = DatagramOptions { lifetime, reliable: input.flag() };
-                let _ = host.send_datagram(now, parent, &bytes, options);
+                let _ = host.send_tracked_datagram(now, parent, &bytes, options);
             }
             6 => self.receive_datagram(host, now, parent, input),
             _ => ignore(host.accept_datagram(now, parent).map(|it| host.release(now, it))),

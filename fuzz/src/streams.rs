@@ -181,7 +181,8 @@ impl End {
                 let path = PathQuality { payload_bytes: 1150, loss_rate: 100 };
                 let lifetime = input.flag().then_some(Duration::from_millis(5));
                 let options = DatagramOptions { lifetime, reliable: input.flag() };
-                let _ = streams.send_datagram(tree, now, stream, &vec![9; len], options, path);
+                let bytes = vec![9; len];
+                let _ = streams.send_tracked_datagram(tree, now, stream, &bytes, options, path);
             }
             13 => ignore(streams.recv_datagram(tree, now, stream, &mut vec![0; len])),
             14 => {
@@ -218,6 +219,7 @@ impl End {
     }
 
     fn hear(&mut self) {
+        while self.streams.poll_outcome().is_some() {}
         let events = (0..1000).take_while(|_| self.streams.poll_event().is_some()).count();
         assert!(events < 1000, "there is always another event");
     }

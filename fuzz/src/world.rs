@@ -35,6 +35,7 @@ pub const TINY: Limits = Limits {
         range_sets: 7,
         blocks: 40,
         block_bytes: 64,
+        tracked_datagrams: 3,
     },
 };
 

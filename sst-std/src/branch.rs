@@ -6,12 +6,14 @@ use std::task::Poll;
 
 use sst_nostd::id::StreamId;
 use sst_nostd::stream::{self as core, DatagramOptions, StreamHandle};
-use sst_nostd::time::Duration;
+use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::StreamCode;
 
+use crate::delivery::Delivery;
 use crate::error::{DatagramError, OpenError};
 use crate::listener::Listener;
 use crate::session::SessionRef;
+use crate::shared::Inner;
 use crate::stream::Stream;
 use crate::waiters::Interest;
 
@@ -148,6 +150,18 @@ impl Branch {
         self.send(bytes, DatagramOptions { lifetime, reliable: false }).await
     }
 
+    /// [`send_datagram`](Self::send_datagram), and tells what becomes of it.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub async fn send_tracked_datagram(
+        &self,
+        bytes: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<Delivery, DatagramError> {
+        self.send_tracked(bytes, DatagramOptions { lifetime, reliable: false }).await
+    }
+
     /// Sends a message that arrives whole, and arrives: a datagram that is sent again if lost.
     /// The peer receives it with [`Branch::recv_datagram`]. Order among messages is not kept.
     ///
@@ -155,6 +169,14 @@ impl Branch {
     /// [`DatagramError`].
     pub async fn send_message(&self, bytes: &[u8]) -> Result<DatagramForm, DatagramError> {
         self.send(bytes, DatagramOptions { lifetime: None, reliable: true }).await
+    }
+
+    /// [`send_message`](Self::send_message), and tells what becomes of it.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub async fn send_tracked_message(&self, bytes: &[u8]) -> Result<Delivery, DatagramError> {
+        self.send_tracked(bytes, DatagramOptions { lifetime: None, reliable: true }).await
     }
 
     /// The next datagram that arrived for this place in the tree.
@@ -274,12 +296,36 @@ impl Branch {
         bytes: &[u8],
         options: DatagramOptions,
     ) -> Result<DatagramForm, DatagramError> {
+        self.try_send(|inner, now, stream| inner.host.send_datagram(now, stream, bytes, options))
+            .await
+    }
+
+    async fn send_tracked(
+        &self,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Result<Delivery, DatagramError> {
+        let sent = self.try_send(|inner, now, stream| {
+            let sent = inner.host.send_tracked_datagram(now, stream, bytes, options)?;
+            if let Some(ticket) = sent.ticket {
+                inner.deliveries.add(ticket);
+            }
+            Ok(sent)
+        });
+        Ok(Delivery::new(self.stream.session.clone(), sent.await?))
+    }
+
+    /// Sends as `attempt` does, once there is room.
+    async fn try_send<T>(
+        &self,
+        attempt: impl Fn(&mut Inner, Instant, StreamHandle) -> Result<T, core::DatagramError>,
+    ) -> Result<T, DatagramError> {
         let StreamRef { session, handle, .. } = &*self.stream;
         poll_fn(|cx| {
             session.poll_stream(cx, *handle, Interest::Send, |inner, now| {
                 use core::DatagramError as Core;
-                let error = match inner.host.send_datagram(now, *handle, bytes, options) {
-                    Ok(form) => return Poll::Ready(Ok(form)),
+                let error = match attempt(inner, now, *handle) {
+                    Ok(sent) => return Poll::Ready(Ok(sent)),
                     Err(Core::Blocked) => return Poll::Pending,
                     Err(Core::NoCapacity) => DatagramError::NoCapacity,
                     Err(Core::TooLarge(limit)) => DatagramError::TooLarge {

@@ -37,6 +37,7 @@ mod carrier;
 mod clock;
 mod config;
 mod crypto;
+mod delivery;
 #[cfg(feature = "net")]
 mod driver;
 mod endpoint;
@@ -64,6 +65,7 @@ pub use carrier::{Carrier, Surroundings};
 pub use config::{Algorithm, Config, CookieMode};
 #[cfg(feature = "net")]
 pub use crypto::{AwsLc, AwsLcAead};
+pub use delivery::Delivery;
 pub use endpoint::{Endpoint, Stats};
 pub use error::{
     BindError, By, CODE_DROPPED, CODE_NO_CAPACITY, CODE_PROTOCOL_UNKNOWN, CODE_REFUSED,
@@ -77,6 +79,7 @@ pub use service::{Offer, ServiceListener, ServiceRequest};
 pub use session::{Session, SessionStats};
 pub use sst_nostd::crypto::Suite;
 pub use sst_nostd::id::{HostId, StreamId};
+pub use sst_nostd::stream::DatagramOutcome;
 pub use stream::Stream;
 pub use url::{DEFAULT_PORT, Url, UrlError};
 pub use write_half::WriteHalf;

@@ -16,6 +16,7 @@ use crate::alarm::Alarms;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::Primitives;
+use crate::delivery::Deliveries;
 use crate::error::{By, Code, SessionClosed};
 use crate::key_log::KeyLog;
 use crate::waiters::{self, Interest, Slots};
@@ -38,6 +39,7 @@ pub(crate) struct Lifeline(pub(crate) Arc<Shared>);
 pub(crate) struct Inner {
     pub(crate) host: StdHost,
     pub(crate) slots: Slots,
+    pub(crate) deliveries: Deliveries,
     pub(crate) incoming: VecDeque<SessionHandle>,
     pub(crate) accepting: Vec<Waker>,
     /// Tasks that wait for sessions to be over, or for the driver's end.
@@ -80,6 +82,7 @@ impl Shared {
         let inner = Inner {
             host,
             slots: Slots::default(),
+            deliveries: Deliveries::default(),
             incoming: VecDeque::new(),
             accepting: Vec::new(),
             ending: Vec::new(),
@@ -198,6 +201,9 @@ impl Inner {
                 Event::Session(session, event) => {
                     self.on_session(now, session, event, woken);
                     acted = Acted::Yes;
+                }
+                Event::Datagram(ticket, outcome) => {
+                    self.deliveries.settle(ticket, outcome, woken);
                 }
             }
         }

@@ -5,8 +5,8 @@ mod two_hosts;
 use std::time::Duration;
 
 use sst_std::{
-    BindError, By, CODE_DROPPED, Code, ConnectError, Endpoint, OpenOptions, ReadError, Stream, Url,
-    WriteError,
+    BindError, By, CODE_DROPPED, Code, ConnectError, DatagramForm, DatagramOutcome, Endpoint,
+    OpenOptions, ReadError, Stream, Url, WriteError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use two_hosts::{endpoint, pair, timed};
@@ -173,6 +173,38 @@ async fn datagrams_of_every_size_arrive() {
         }
         let error = stream.send_datagram(&vec![0; 100_000], None).await.unwrap_err();
         assert!(matches!(error, sst_std::DatagramError::TooLarge { limit: 65_536 }), "{error}");
+    })
+    .await;
+}
+
+// Spec: R-8.4-1, R-8.4-3.
+#[tokio::test]
+async fn a_sender_learns_what_became_of_its_datagrams() {
+    timed(async {
+        let pair = pair().await;
+        let small = pair.here.send_tracked_datagram(b"small", None).await.unwrap();
+        let large = pair.here.send_tracked_datagram(&[1; 20_000], None).await.unwrap();
+        let message = pair.here.send_tracked_message(b"must arrive").await.unwrap();
+        let forms = [small.form(), large.form(), message.form()];
+        let (packet, substream) = (DatagramForm::Stateless, DatagramForm::Substream);
+        assert_eq!(forms, [packet, substream, substream]);
+        for delivery in [small, large, message] {
+            assert_eq!(delivery.await, DatagramOutcome::Acknowledged);
+        }
+        let stale = pair.here.send_tracked_datagram(b"x", Some(Duration::ZERO)).await.unwrap();
+        assert_eq!(stale.await, DatagramOutcome::Expired);
+        let error = pair.here.send_tracked_datagram(&vec![0; 100_000], None).await.unwrap_err();
+        assert!(matches!(error, sst_std::DatagramError::TooLarge { .. }), "{error}");
+        // Nobody reads any more, and nobody will.
+        let mut open = pair.here.send_tracked_message(&[1; 60_000]).await.unwrap();
+        drop(pair.here.send_tracked_datagram(b"not asked after all", None).await.unwrap());
+        assert_eq!(open.outcome(), None);
+        pair.here.abort(1, "enough");
+        assert_eq!((&mut open).await, DatagramOutcome::Unknown);
+        assert_eq!(
+            (open.outcome(), open.await),
+            (Some(DatagramOutcome::Unknown), DatagramOutcome::Unknown)
+        );
     })
     .await;
 }

@@ -14,6 +14,7 @@ cancelling any wait loses nothing and doubles nothing.
 
 from ._asyncio import (
     Branch,
+    Delivery,
     Endpoint,
     Listener,
     ServiceListener,
@@ -68,6 +69,7 @@ __all__ = [
     "ConnectError",
     "ConnectionRefused",
     "DatagramTooLarge",
+    "Delivery",
     "EndOfStream",
     "Endpoint",
     "EndpointClosed",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Generator, Iterable
 from types import TracebackType
+from typing import Any
 
 from . import _sst
 from ._errors import EndOfStream, ParentGone, SessionClosed, StreamStopped
@@ -13,6 +14,8 @@ from ._types import (
     BranchBase,
     Buffer,
     DatagramForm,
+    DatagramOutcome,
+    DeliveryBase,
     EndpointBase,
     Offer,
     SessionBase,
@@ -66,6 +69,18 @@ class Branch(BranchBase):
         done = self._branch.send_message(as_bytes(data))
         return await done if isinstance(done, Operation) else done
 
+    async def send_tracked_datagram(
+        self, data: Buffer, *, lifetime: float | None = None
+    ) -> Delivery:
+        """`send_datagram`, and tells what becomes of it: await the Delivery. Errors alike."""
+        done = self._branch.send_tracked_datagram(as_bytes(data), lifetime)
+        return Delivery(await done if isinstance(done, Operation) else done)
+
+    async def send_tracked_message(self, data: Buffer) -> Delivery:
+        """`send_message`, and tells what becomes of it: await the Delivery. Errors alike."""
+        done = self._branch.send_tracked_message(as_bytes(data))
+        return Delivery(await done if isinstance(done, Operation) else done)
+
     async def recv_datagram(self) -> bytes:
         """The next datagram that arrived for this place in the tree.
 
@@ -84,6 +99,28 @@ class Branch(BranchBase):
             except (ParentGone, SessionClosed):
                 return
             yield datagram
+
+
+class Delivery(DeliveryBase):
+    """A datagram under way. `await delivery` is `await delivery.outcome()`."""
+
+    async def outcome(self) -> DatagramOutcome:
+        """What became of it: once known, always the same. May be cancelled and asked again.
+
+        Returns one of:
+            "acknowledged": the peer's host has it. Whether its program reads it is another matter.
+            "lost": the packet it was in is given up, and it is not sent again. It may have arrived.
+            "expired": its lifetime ended before it left, or, of a "stream", before all of it was
+                acknowledged.
+            "refused": the peer did not want it.
+            "discarded": it was dropped here before it left: the stream it belongs to ended.
+            "unknown": the session ended first, or too many others were tracked.
+        """
+        done = self._raw.outcome()
+        return await done if isinstance(done, Operation) else done
+
+    def __await__(self) -> Generator[Any, None, DatagramOutcome]:
+        return self.outcome().__await__()
 
 
 class Stream(Branch, StreamBase):

@@ -16,6 +16,9 @@ _T = TypeVar("_T")
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 DatagramForm = Literal["datagram", "stream"]
+DatagramOutcome = Literal[
+    "acknowledged", "discarded", "expired", "lost", "refused", "unknown"
+]
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,21 @@ def fill(buffer: bytearray | memoryview, data: bytes) -> int:
 def waited(done: _sst._Maybe[_T], timeout: float | None) -> _T:
     """The answer, waited for if it is not there yet."""
     return done.wait(timeout) if isinstance(done, _sst.Operation) else done
+
+
+class DeliveryBase:
+    """A datagram under way: what is known at once."""
+
+    def __init__(self, raw: _sst.Delivery) -> None:
+        self._raw = raw
+
+    def __repr__(self) -> str:
+        return f"<sst.{type(self).__name__} as {self.form}>"
+
+    @property
+    def form(self) -> DatagramForm:
+        """How it travels: as one packet ("datagram") or as a short "stream"."""
+        return self._raw.form
 
 
 class BranchBase:

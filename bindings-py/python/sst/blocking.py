@@ -23,6 +23,8 @@ from ._types import (
     BranchBase,
     Buffer,
     DatagramForm,
+    DatagramOutcome,
+    DeliveryBase,
     EndpointBase,
     Offer,
     SessionBase,
@@ -80,6 +82,17 @@ class Branch(BranchBase):
         """
         return waited(self._branch.send_message(as_bytes(data)), timeout)
 
+    def send_tracked_datagram(
+        self, data: Buffer, *, lifetime: float | None = None, timeout: float | None = None
+    ) -> Delivery:
+        """`send_datagram`, and tells what becomes of it: ask the Delivery. Errors alike."""
+        done = self._branch.send_tracked_datagram(as_bytes(data), lifetime)
+        return Delivery(waited(done, timeout))
+
+    def send_tracked_message(self, data: Buffer, *, timeout: float | None = None) -> Delivery:
+        """`send_message`, and tells what becomes of it: ask the Delivery. Errors alike."""
+        return Delivery(waited(self._branch.send_tracked_message(as_bytes(data)), timeout))
+
     def recv_datagram(self, *, timeout: float | None = None) -> bytes:
         """The next datagram that arrived for this place in the tree.
 
@@ -96,6 +109,24 @@ class Branch(BranchBase):
             except (ParentGone, SessionClosed):
                 return
             yield datagram
+
+
+class Delivery(DeliveryBase):
+    """A datagram under way."""
+
+    def outcome(self, *, timeout: float | None = None) -> DatagramOutcome:
+        """What became of it: once known, always the same.
+
+        Returns one of:
+            "acknowledged": the peer's host has it. Whether its program reads it is another matter.
+            "lost": the packet it was in is given up, and it is not sent again. It may have arrived.
+            "expired": its lifetime ended before it left, or, of a "stream", before all of it was
+                acknowledged.
+            "refused": the peer did not want it.
+            "discarded": it was dropped here before it left: the stream it belongs to ended.
+            "unknown": the session ended first, or too many others were tracked.
+        """
+        return waited(self._raw.outcome(), timeout)
 
 
 class Stream(Branch, StreamBase):
@@ -413,6 +444,7 @@ class Endpoint(EndpointBase):
 
 __all__ = [
     "Branch",
+    "Delivery",
     "Endpoint",
     "Listener",
     "ServiceListener",

@@ -182,6 +182,19 @@ class Runner:
                 return await asyncio.wait_for(self._arrives(name, step), _DATAGRAM_TIMEOUT)
         raise Failed("it never came back")
 
+    async def _do_outcome(self, name: str, step: Step) -> None:
+        place, content = self._places[name], _content(step)
+        lifetime = None if "lifetime_ms" not in step else step["lifetime_ms"] / 1_000
+        for _ in range(_DATAGRAM_TRIES):
+            if step.get("reliable", False):
+                delivery = await place.send_tracked_message(content)
+            else:
+                delivery = await place.send_tracked_datagram(content, lifetime=lifetime)
+            outcome = await delivery
+            if outcome != "lost":
+                return _check(outcome, step["is"])
+        raise Failed("it was lost each time")
+
     async def _do_recv_datagram(self, name: str, step: Step) -> None:
         await self._arrives(name, step)
 

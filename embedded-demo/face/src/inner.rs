@@ -58,6 +58,8 @@ impl Inner {
                     }
                 }
                 Event::Session(session, event) => self.on_session(session, event),
+                // Nobody asks what became of a datagram.
+                Event::Datagram(..) => {}
             }
         }
     }

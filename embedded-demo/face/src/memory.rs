@@ -126,6 +126,8 @@ impl<
             gaps: fill(&self.gaps, Row::empty),
             ranges: fill(&self.ranges, Row::empty),
             lifetimes: self.lifetimes.init_with(|| [TimerSlot::empty(); STREAMS]),
+            // No application of a board asks what became of a datagram.
+            tracked: &mut [],
         }
     }
 

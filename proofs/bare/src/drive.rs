@@ -9,7 +9,7 @@ use sst_nostd::id::HostId;
 use sst_nostd::negotiation::CookieMode;
 use sst_nostd::recovery::congestion::Algorithm;
 use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::stream::StreamHandle;
+use sst_nostd::stream::{DatagramTicket, StreamHandle};
 use sst_nostd::time::{self, Duration, Instant};
 
 use crate::streams;
@@ -70,6 +70,7 @@ impl Input<'_> {
 pub struct Known {
     pub session: Option<SessionHandle>,
     pub stream: Option<StreamHandle>,
+    pub ticket: Option<DatagramTicket>,
     /// Depends on everything that was answered.
     pub sum: u64,
 }
@@ -135,6 +136,10 @@ fn on_event(host: &mut BareHost, known: &mut Known) {
             known.session = Some(session);
             known.stream = Some(stream);
             known.note(event);
+        }
+        Some(Event::Datagram(ticket, outcome)) => {
+            known.ticket = Some(ticket);
+            known.note(outcome);
         }
         None => {}
     }

@@ -6,7 +6,9 @@ use sst_nostd::channel::{SentPacket, SentReceipt};
 use sst_nostd::host::{ChannelRow, Host, LentHost, NegotiationRow, Storage};
 use sst_nostd::session::Session;
 use sst_nostd::storage::{Row, TimerSlot};
-use sst_nostd::stream::{Gaps, LentStreams, Nursery, Ranges, Row as StreamRow};
+use sst_nostd::stream::{
+    Gaps, LentStreams, Nursery, Ranges, Row as StreamRow, TrackedDatagram,
+};
 
 use crate::stub::StubCrypto;
 
@@ -49,6 +51,7 @@ struct Memory {
     gaps: [Row<Gaps>; GAPPED],
     ranges: [Row<Ranges>; GAPPED * 2],
     lifetimes: [TimerSlot; STREAMS],
+    tracked: [Row<TrackedDatagram>; 4],
 }
 
 /// Rows are written when the board starts, not kept in flash.
@@ -87,6 +90,7 @@ pub unsafe fn lend() -> Storage<'static, StubCrypto> {
                 gaps: fill(&raw mut (*memory).gaps, Row::empty),
                 ranges: fill(&raw mut (*memory).ranges, Row::empty),
                 lifetimes: fill(&raw mut (*memory).lifetimes, TimerSlot::empty),
+                tracked: fill(&raw mut (*memory).tracked, Row::empty),
             },
         })
     }

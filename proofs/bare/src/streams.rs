@@ -26,7 +26,15 @@ pub fn drive(
         3 => known.note(host.read(now, stream, data)),
         4 => known.note(host.read_record(now, stream, data)),
         5 => known.note(host.read_unordered(now, stream, data)),
-        6 => known.note(host.send_datagram(now, stream, data, datagram(input))),
+        6 => {
+            let options = datagram(input);
+            if input.is_odd() {
+                return known.note(host.send_datagram(now, stream, data, options));
+            }
+            let sent = host.send_tracked_datagram(now, stream, data, options);
+            known.ticket = sent.ok().and_then(|sent| sent.ticket);
+            known.note(sent);
+        }
         7 => known.note(host.recv_datagram(now, stream, data)),
         8 => known.stream = host.accept_datagram(now, stream),
         9 => known.stream = host.accept_substream(now, stream),
@@ -51,6 +59,9 @@ fn manage(
     now: Instant,
     stream: StreamHandle,
 ) {
+    if let (0, Some(ticket)) = (input.byte(), known.ticket) {
+        host.forget_datagram(ticket);
+    }
     match input.byte() {
         0 => known.note(host.listen(now, stream, input.word() as u32)),
         1 => host.reset(now, stream, StreamCode::new(input.word())),

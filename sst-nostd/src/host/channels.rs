@@ -140,6 +140,10 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.channels.at_mut(index) else { return };
         row.channel.retire(&mut self.sent);
         if let Some(session) = self.sessions.at_mut(row.session) {
+            if let (SessionState::Closed, Some(tree)) = (session.state, &mut session.tree) {
+                // Of a datagram in flight nothing is known: it is not lost.
+                self.streams.abandon_datagrams(tree);
+            }
             session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
             if session.channel == Some(index) {
                 session.channel = None;
@@ -162,8 +166,13 @@ impl<C: Crypto> Host<'_, C> {
     /// Closing began, perhaps: then the application hears at once that the session is over, and
     /// the channel stays for three probe timeouts, to repeat CLOSE if need be.
     pub(super) fn after_begin_close(&mut self, now: Instant, session: u32) {
-        let Some(row) = self.sessions.at(session) else { return };
+        let Some(row) = self.sessions.at_mut(session) else { return };
         let Some(index) = row.channel else { return };
+        if row.state == SessionState::Closing
+            && let Some(tree) = &mut row.tree
+        {
+            self.streams.abandon_datagrams(tree);
+        }
         if row.state == SessionState::Closing
             && let Some(channel) = self.channels.at_mut(index)
             && channel.ends_at.is_none()

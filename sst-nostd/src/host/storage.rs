@@ -48,6 +48,8 @@ impl Limits {
                 range_sets: streams.saturating_mul(2).saturating_add(64),
                 blocks,
                 block_bytes: BLOCK_BYTES,
+                // Each of them is queued or in flight.
+                tracked_datagrams: in_flight,
             },
         }
     }

@@ -4,8 +4,9 @@
 use crate::crypto::Crypto;
 use crate::session::SessionState;
 use crate::stream::{
-    DatagramError, DatagramForm, DatagramOptions, Open, OpenError, PathQuality, ReadError,
-    RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError, WriteOptions,
+    DatagramError, DatagramForm, DatagramOptions, DatagramSent, DatagramTicket, Open, OpenError,
+    PathQuality, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError,
+    WriteOptions,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
@@ -246,6 +247,36 @@ impl<C: Crypto> Host<'_, C> {
             _ => Err(DatagramError::SessionClosed),
         })
         .unwrap_or(Err(DatagramError::UnknownStream))
+    }
+
+    /// The same, and tells its outcome by and by: see [`Event::Datagram`](super::Event::Datagram).
+    ///
+    /// # Errors
+    /// [`DatagramError`]: then there is no outcome.
+    pub fn send_tracked_datagram(
+        &mut self,
+        now: Instant,
+        parent: StreamHandle,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Result<DatagramSent, DatagramError> {
+        let path = self.path_quality(parent);
+        self.with_tree(now, parent, |streams, tree, now, state| match state {
+            SessionState::Ready => {
+                streams.send_tracked_datagram(tree, now, parent, bytes, options, path)
+            }
+            _ => Err(DatagramError::SessionClosed),
+        })
+        .unwrap_or(Err(DatagramError::UnknownStream))
+    }
+
+    /// Nobody wants to know what becomes of a datagram any more: its outcome is not told, and
+    /// another can be tracked in its place. It is delivered or not as before.
+    pub fn forget_datagram(&mut self, ticket: DatagramTicket) {
+        let session = self.streams.session_of_datagram(ticket);
+        let session = session.and_then(|session| self.sessions.at_mut(session));
+        let tree = session.and_then(|session| session.tree.as_mut());
+        self.streams.forget_datagram(tree, ticket);
     }
 
     /// Takes the next datagram of `parent`. `Ok(None)`: none waits.

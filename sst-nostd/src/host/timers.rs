@@ -93,6 +93,9 @@ impl<C: Crypto> Host<'_, C> {
         if row.state != SessionState::Closed {
             return;
         }
+        if let Some(tree) = &mut row.tree {
+            self.streams.abandon_datagrams(tree);
+        }
         let negotiation = row.negotiation.take();
         self.unindex_session(session);
         if let Some(negotiation) = negotiation {

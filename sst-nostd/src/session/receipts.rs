@@ -2,7 +2,7 @@
 
 use crate::channel;
 use crate::id::StreamId;
-use crate::stream::{Receipt, StreamHandle};
+use crate::stream::{DatagramTicket, Receipt, StreamHandle};
 
 const STREAM: u8 = 0;
 const RESET: u8 = 1;
@@ -16,6 +16,7 @@ const REFUSAL: u8 = 8;
 const SESSION_LIMIT: u8 = 9;
 const SESSION_BLOCKED: u8 = 10;
 const DATAGRAM: u8 = 11;
+const TRACKED_DATAGRAM: u8 = 12;
 
 const FIN: u8 = 1;
 const OPEN: u8 = 2;
@@ -45,6 +46,11 @@ pub(super) fn pack(receipt: Receipt) -> channel::Receipt {
         Receipt::SessionLimit => plain(SESSION_LIMIT),
         Receipt::SessionBlocked => plain(SESSION_BLOCKED),
         Receipt::Datagram { parent, len } => channel::Receipt { len, ..of(DATAGRAM, parent) },
+        Receipt::TrackedDatagram(ticket) => channel::Receipt {
+            tag: TRACKED_DATAGRAM,
+            owner: u64::from(ticket.index()) << 32 | u64::from(ticket.generation()),
+            ..channel::Receipt::default()
+        },
     }
 }
 
@@ -70,6 +76,10 @@ pub(super) fn unpack(receipt: &channel::Receipt) -> Option<Receipt> {
         SESSION_LIMIT => Receipt::SessionLimit,
         SESSION_BLOCKED => Receipt::SessionBlocked,
         DATAGRAM => Receipt::Datagram { parent: stream, len: receipt.len },
+        TRACKED_DATAGRAM => Receipt::TrackedDatagram(DatagramTicket::from_parts(
+            (receipt.owner >> 32) as u32,
+            receipt.owner as u32,
+        )),
         _ => return None,
     })
 }
@@ -111,6 +121,7 @@ mod tests {
             Receipt::SessionLimit,
             Receipt::SessionBlocked,
             Receipt::Datagram { parent: stream, len: 1200 },
+            Receipt::TrackedDatagram(DatagramTicket::from_parts(u32::MAX, 3)),
         ];
         for receipt in all {
             assert_eq!(unpack(&pack(receipt)), Some(receipt));

@@ -3,6 +3,7 @@
 
 use std::vec::Vec;
 
+use crate::stream::{DatagramForm, DatagramOutcome};
 use crate::wire::StreamCode;
 
 use super::random::mix;
@@ -41,7 +42,18 @@ pub(super) struct Datagram {
     pub(super) receiver: usize,
     pub(super) parent: u64,
     pub(super) len: usize,
+    pub(super) form: DatagramForm,
+    pub(super) outcome: Option<DatagramOutcome>,
     pub(super) is_received: bool,
+}
+
+impl Datagram {
+    /// Its sender says that no part of it was ever sent.
+    fn has_not_left(&self) -> bool {
+        let was_stale = self.outcome == Some(DatagramOutcome::Expired);
+        let is_stateless = self.form == DatagramForm::Stateless;
+        self.outcome == Some(DatagramOutcome::Discarded) || (was_stale && is_stateless)
+    }
 }
 
 /// Everything that was sent.
@@ -76,6 +88,28 @@ impl Model {
         self.datagrams.push(datagram);
     }
 
+    /// A host tells what became of a datagram: once, and nothing that cannot be.
+    pub(super) fn on_outcome(
+        &mut self,
+        number: u64,
+        outcome: DatagramOutcome,
+    ) -> Result<(), &'static str> {
+        let found = usize::try_from(number).ok().and_then(|n| self.datagrams.get_mut(n));
+        let Some(datagram) = found else { return Err("an outcome of nothing") };
+        if datagram.outcome.replace(outcome).is_some() {
+            return Err("a second outcome");
+        }
+        let is_possible = match (datagram.form, outcome) {
+            (DatagramForm::Stateless, outcome) => outcome != DatagramOutcome::Refused,
+            (DatagramForm::Substream, DatagramOutcome::Lost | DatagramOutcome::Discarded) => false,
+            (DatagramForm::Substream, _) => true,
+        };
+        if !is_possible || (datagram.is_received && datagram.has_not_left()) {
+            return Err("an outcome that cannot be");
+        }
+        Ok(())
+    }
+
     /// A host forgot everything: what it had received, it may receive again.
     pub(super) fn on_restart(&mut self, receiver: usize) {
         for datagram in self.datagrams.iter_mut().filter(|d| d.receiver == receiver) {
@@ -105,6 +139,9 @@ impl Model {
         let Some(datagram) = found else { return Err("a datagram nobody sent") };
         if (datagram.sender, datagram.receiver) != (sender, receiver) || datagram.parent != parent {
             return Err("a datagram of somebody else");
+        }
+        if datagram.has_not_left() {
+            return Err("a datagram that never left");
         }
         if core::mem::replace(&mut datagram.is_received, true) {
             return Err("a datagram came twice");

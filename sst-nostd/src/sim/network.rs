@@ -345,6 +345,7 @@ fn event_hash(event: &Event) -> u64 {
     match event {
         Event::Session(session, _) => u64::from(session.index()) << 8 | 1,
         Event::Stream(_, stream, _) => u64::from(stream.index()) << 8 | 2,
+        Event::Datagram(ticket, _) => u64::from(ticket.index()) << 8 | 3,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::time::Instant;
 use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::gaps::Kind;
+use super::outcome::DatagramOutcome;
 use super::receipt::{Fate, Receipt};
 use super::row::StreamHandle;
 use super::tree::Tree;
@@ -34,6 +35,13 @@ impl Streams<'_> {
                 tree.owes_session_blocked = tree.send_credit() == 0;
             }
             (Receipt::Priority(stream), fate) => self.on_priority_settled(tree, stream, fate),
+            (Receipt::TrackedDatagram(ticket), fate) => {
+                let outcome = match fate {
+                    Fate::Acked => DatagramOutcome::Acknowledged,
+                    Fate::Lost => DatagramOutcome::Lost,
+                };
+                self.settle_datagram(tree, ticket, outcome);
+            }
             (receipt, Fate::Lost) => self.owe_again(tree, receipt),
             (_, Fate::Acked) => {}
         }
@@ -127,6 +135,7 @@ impl Streams<'_> {
         if is_whole && row.state.has(State::FIN_ACKED) && !row.state.has_any(over) {
             row.state.set(State::SEND_DONE);
             self.tell(stream, Events::FINISHED);
+            self.settle_substream(tree, stream, DatagramOutcome::Acknowledged);
         }
         self.wake_writer(stream);
         self.settle(tree, stream);

@@ -4,26 +4,20 @@
 //! What does not, or would too likely be lost, goes as an ephemeral substream.
 //! Source: docs/PROTOCOL.md section 8.
 
-use crate::storage::BlockPool;
 use crate::time::{Duration, Instant};
 use crate::wire::DatagramHeader;
 
-use super::fill::{Progress, Sink};
-use super::flags::{Events, State};
-use super::nursery::{ByteQueue, Nursery};
+use super::Streams;
+use super::flags::State;
 use super::open::{Open, OpenError};
-use super::receipt::Receipt;
+use super::outcome::DatagramTicket;
 use super::row::StreamHandle;
 use super::tree::Tree;
 use super::write::WriteOptions;
-use super::{Streams, copy_out};
 
 /// Above this smoothed loss rate (in 65,536ths) even a small datagram goes as a substream: at
 /// one in sixteen, one datagram in sixteen would vanish.
 pub const MAX_STATELESS_LOSS: u32 = 65_536 / 16;
-/// Queue entries begin with the length (4 bytes) and, outgoing, the expiry (8 bytes, 0 none).
-pub(super) const LEN_BYTES: u64 = 4;
-const EXPIRY_BYTES: u64 = 8;
 
 /// How a datagram travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +35,17 @@ pub struct DatagramOptions {
     pub lifetime: Option<Duration>,
     /// It must arrive: always a substream.
     pub reliable: bool,
+}
+
+/// A datagram that was taken, and whose outcome was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatagramSent {
+    /// How it travels.
+    pub form: DatagramForm,
+    /// What its [`DatagramOutcome`](super::DatagramOutcome) will be told with. `None`: it is sent
+    /// all the same, but too many others are tracked
+    /// ([`StreamLimits::tracked_datagrams`](super::StreamLimits::tracked_datagrams)).
+    pub ticket: Option<DatagramTicket>,
 }
 
 /// Why a datagram was not taken. Nothing changed.
@@ -84,6 +89,41 @@ impl Streams<'_> {
         options: DatagramOptions,
         path: PathQuality,
     ) -> Result<DatagramForm, DatagramError> {
+        self.send_with_ticket(tree, now, parent, bytes, options, path, None)
+    }
+
+    /// The same, and has its outcome told, if there is room to remember it.
+    ///
+    /// # Errors
+    /// [`DatagramError`]: then there is no outcome.
+    pub fn send_tracked_datagram(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        bytes: &[u8],
+        options: DatagramOptions,
+        path: PathQuality,
+    ) -> Result<DatagramSent, DatagramError> {
+        let ticket = self.track_datagram(tree);
+        let sent = self.send_with_ticket(tree, now, parent, bytes, options, path, ticket);
+        if let (Err(_), Some(ticket)) = (sent, ticket) {
+            self.forget_datagram(Some(tree), ticket);
+        }
+        sent.map(|form| DatagramSent { form, ticket })
+    }
+
+    #[expect(clippy::too_many_arguments)]
+    fn send_with_ticket(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        bytes: &[u8],
+        options: DatagramOptions,
+        path: PathQuality,
+        ticket: Option<DatagramTicket>,
+    ) -> Result<DatagramForm, DatagramError> {
         let row = self.rows.get(parent).ok_or(DatagramError::UnknownStream)?;
         if tree.is_closing {
             return Err(DatagramError::SessionClosed);
@@ -97,89 +137,11 @@ impl Streams<'_> {
         let fits = fits && row.is_known();
         if fits && !options.reliable && path.loss_rate <= MAX_STATELESS_LOSS {
             let expires_at = options.lifetime.map(|lifetime| now.after(lifetime));
-            self.queue_datagram(tree, parent, bytes, expires_at)?;
+            self.queue_datagram(tree, parent, bytes, expires_at, ticket)?;
             return Ok(DatagramForm::Stateless);
         }
-        self.send_as_substream(tree, now, parent, bytes, options.lifetime)?;
-        Ok(DatagramForm::Substream)
-    }
-
-    /// Writes queued stateless datagrams; those too old, or too large for the path by now, go.
-    pub(super) fn write_datagrams<F: FnMut(Receipt) -> bool>(
-        &mut self,
-        tree: &mut Tree,
-        now: Instant,
-        parent: StreamHandle,
-        sink: &mut Sink<'_, '_, F>,
-    ) -> Result<(), Progress> {
-        let _ = tree;
-        loop {
-            let Some(row) = self.rows.get(parent).filter(|row| row.is_known()) else {
-                return Ok(());
-            };
-            let id = row.id;
-            let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return Ok(()) };
-            let Some((len, expires_at)) = peek_outgoing(nursery, &self.pool) else {
-                return Ok(());
-            };
-            let start = nursery.outgoing.head.saturating_add(LEN_BYTES + EXPIRY_BYTES);
-            let entry = (LEN_BYTES + EXPIRY_BYTES).saturating_add(len as u64);
-            let mut sent = Ok(());
-            let is_stale = expires_at.is_some_and(|at| at <= now);
-            if !is_stale {
-                let header_len = DatagramHeader { parent: id, len: None }.encoded_len();
-                let fits = header_len.saturating_add(len) <= sink.out.remaining_len();
-                let is_first = sink.is_empty && sink.out.position() == 0;
-                if fits {
-                    sent = put_datagram(nursery, &self.pool, id, start, len, sink, parent);
-                } else if !is_first {
-                    return Err(Progress::NoRoom);
-                }
-            }
-            if sent == Err(Progress::NoRoom) {
-                return sent;
-            }
-            nursery.outgoing.skip(&mut self.pool, entry);
-            self.feed_starved();
-            self.wake_datagram_sender(parent);
-            sent?;
-        }
-    }
-
-    fn queue_datagram(
-        &mut self,
-        tree: &mut Tree,
-        parent: StreamHandle,
-        bytes: &[u8],
-        expires_at: Option<Instant>,
-    ) -> Result<(), DatagramError> {
-        let limit = u64::from(self.config.datagram_queue_bytes);
-        let room = self.pool_room();
-        let nursery = self.fetch_nursery(tree, parent).ok_or(DatagramError::NoCapacity)?;
-        let entry = (LEN_BYTES + EXPIRY_BYTES).saturating_add(bytes.len() as u64);
-        if entry > limit {
-            return Err(DatagramError::TooLarge(limit.saturating_sub(LEN_BYTES + EXPIRY_BYTES)));
-        }
-        let fits = nursery.outgoing.len().saturating_add(entry) <= limit && entry <= room;
-        let index = self.rows.get(parent).map_or(crate::storage::NONE, |row| row.nursery);
-        let nursery = self.nurseries.at_mut(index).ok_or(DatagramError::NoCapacity)?;
-        let len = (bytes.len() as u32).to_be_bytes();
-        let expiry = expires_at.map_or(0, |at| at.as_micros().max(1)).to_be_bytes();
-        if !fits || !nursery.outgoing.append(&mut self.pool, 0, &[&len, &expiry, bytes]) {
-            if let Some(row) = self.rows.get_mut(parent) {
-                row.state.set(State::WANTS_DATAGRAM_ROOM);
-            }
-            return Err(DatagramError::Blocked);
-        }
-        self.schedule(tree, parent);
-        Ok(())
-    }
-
-    fn wake_datagram_sender(&mut self, parent: StreamHandle) {
-        let Some(row) = self.rows.get_mut(parent) else { return };
-        if row.state.take(State::WANTS_DATAGRAM_ROOM) {
-            self.tell(parent, Events::DATAGRAM_SPACE);
-        }
+        let child = self.send_as_substream(tree, now, parent, bytes, options.lifetime, ticket);
+        child.map(|()| DatagramForm::Substream)
     }
 
     fn send_as_substream(
@@ -189,6 +151,7 @@ impl Streams<'_> {
         parent: StreamHandle,
         bytes: &[u8],
         lifetime: Option<Duration>,
+        ticket: Option<DatagramTicket>,
     ) -> Result<(), DatagramError> {
         let most = u64::from(self.config.send_buffer);
         if bytes.len() as u64 > most {
@@ -199,6 +162,7 @@ impl Streams<'_> {
         }
         let open = Open { priority: None, service: false, lifetime };
         let child = self.open_as(tree, now, parent, open, State::DATAGRAM).map_err(open_error)?;
+        self.set_ticket(child, ticket);
         let is_taken = self.write(tree, child, bytes, WriteOptions::default());
         let is_whole = is_taken.is_ok_and(|taken| taken == bytes.len());
         if is_whole {
@@ -208,51 +172,6 @@ impl Streams<'_> {
         self.release(tree, now, child);
         if is_whole { Ok(()) } else { Err(DatagramError::NoCapacity) }
     }
-}
-
-/// Writes one queued datagram, which fits, into the packet.
-fn put_datagram<F: FnMut(Receipt) -> bool>(
-    nursery: &mut Nursery,
-    pool: &BlockPool<'_>,
-    id: crate::id::StreamId,
-    start: u64,
-    len: usize,
-    sink: &mut Sink<'_, '_, F>,
-    parent: StreamHandle,
-) -> Result<(), Progress> {
-    let room = sink.out.remaining_len();
-    let mut header = DatagramHeader { parent: id, len: Some(len) };
-    if header.encoded_len().saturating_add(len) > room {
-        header.len = None;
-    }
-    let receipt = Receipt::Datagram { parent, len: u32::try_from(len).unwrap_or(u32::MAX) };
-    if !(sink.note)(receipt) {
-        return Err(Progress::NoRoom);
-    }
-    header.encode(sink.out).map_err(|_| Progress::NoRoom)?;
-    let to = sink.out.take_mut(len).map_err(|_| Progress::NoRoom)?;
-    copy_out(&mut nursery.outgoing.rope, pool, start, to);
-    sink.filled.any = true;
-    if header.len.is_none() { Err(Progress::Closed) } else { Ok(()) }
-}
-
-/// Length and expiry of the first queued datagram.
-fn peek_outgoing(nursery: &mut Nursery, pool: &BlockPool<'_>) -> Option<(usize, Option<Instant>)> {
-    let len = peek_len(&mut nursery.outgoing, pool)?;
-    let mut expiry = [0; 8];
-    let at = nursery.outgoing.head.saturating_add(LEN_BYTES);
-    copy_out(&mut nursery.outgoing.rope, pool, at, &mut expiry);
-    let expiry = u64::from_be_bytes(expiry);
-    Some((len, (expiry != 0).then(|| Instant::from_micros(expiry))))
-}
-
-pub(super) fn peek_len(queue: &mut ByteQueue, pool: &BlockPool<'_>) -> Option<usize> {
-    if queue.is_empty() {
-        return None;
-    }
-    let mut len = [0; 4];
-    copy_out(&mut queue.rope, pool, queue.head, &mut len);
-    usize::try_from(u32::from_be_bytes(len)).ok()
 }
 
 const fn open_error(error: OpenError) -> DatagramError {

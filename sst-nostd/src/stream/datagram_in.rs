@@ -1,16 +1,21 @@
 //! Datagrams from the peer: queued at their parent until the application takes them, whatever
 //! form they came in.
 
+use crate::storage::BlockPool;
 use crate::time::Instant;
 use crate::wire::{DatagramFrame, StreamCode};
 
-use super::datagram::{DatagramForm, LEN_BYTES, peek_len};
+use super::datagram::DatagramForm;
 use super::flags::{Events, State};
+use super::nursery::ByteQueue;
 use super::read::ReadError;
 use super::receive::Fault;
 use super::row::StreamHandle;
 use super::tree::Tree;
 use super::{Streams, copy_out};
+
+/// A queue entry begins with the datagram's length.
+const LEN_BYTES: u64 = 4;
 
 impl Streams<'_> {
     /// Takes the next datagram of `parent`, and tells how it came. `Ok(None)`: none waits.
@@ -130,4 +135,14 @@ impl Streams<'_> {
         self.release(tree, now, child);
         read.map(|read| Some((read, DatagramForm::Substream)))
     }
+}
+
+/// The length of the first queued datagram.
+fn peek_len(queue: &mut ByteQueue, pool: &BlockPool<'_>) -> Option<usize> {
+    if queue.is_empty() {
+        return None;
+    }
+    let mut len = [0; LEN_BYTES as usize];
+    copy_out(&mut queue.rope, pool, queue.head, &mut len);
+    usize::try_from(u32::from_be_bytes(len)).ok()
 }

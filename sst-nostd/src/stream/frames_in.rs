@@ -7,6 +7,7 @@ use crate::wire::{Frame, Open as WireOpen, ResetFrame, StreamCode, StreamFrame};
 use super::Streams;
 use super::children::Opened;
 use super::flags::{Events, Pending, State};
+use super::outcome::DatagramOutcome;
 use super::receive::Fault;
 use super::refuse::is_seen;
 use super::row::StreamHandle;
@@ -148,6 +149,7 @@ impl Streams<'_> {
             if row.state.has_any(over) {
                 return;
             }
+            streams.settle_substream(tree, stream, DatagramOutcome::Refused);
             streams.reset(tree, stream, code);
             if let Some(row) = streams.rows.get_mut(stream) {
                 row.state.set(State::PEER_STOPPED);

@@ -10,6 +10,7 @@ mod acknowledge;
 mod children;
 mod datagram;
 mod datagram_in;
+mod datagram_out;
 mod events;
 mod fill;
 mod flags;
@@ -19,6 +20,7 @@ mod gaps;
 mod inspect;
 mod nursery;
 mod open;
+mod outcome;
 mod priority;
 mod read;
 mod receipt;
@@ -36,13 +38,16 @@ mod write;
 #[cfg(all(test, feature = "alloc"))]
 mod tests;
 
-pub use datagram::{DatagramError, DatagramForm, DatagramOptions, MAX_STATELESS_LOSS, PathQuality};
+pub use datagram::{
+    DatagramError, DatagramForm, DatagramOptions, DatagramSent, MAX_STATELESS_LOSS, PathQuality,
+};
 pub use events::StreamEvent;
 pub use fill::Filled;
 pub use gaps::{Gaps, MAX_RANGES, Ranges};
 pub use inspect::{ReceiveState, SendState, StreamInfo};
 pub use nursery::Nursery;
 pub use open::{Open, OpenError};
+pub use outcome::{DatagramOutcome, DatagramTicket, TrackedDatagram};
 pub use read::{ReadError, RecordRead};
 pub use receipt::{Fate, Receipt};
 pub use receive::Fault;
@@ -56,6 +61,7 @@ use crate::id::StreamId;
 use crate::storage::{BlockPool, HashIndex, KeyedHash, Queue, Rope, Table, Timers};
 
 use self::flags::{Events, Pending, State};
+use self::outcome::TRACKED;
 use self::row::{EVENTS, WAITING};
 
 /// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
@@ -97,6 +103,9 @@ pub struct Streams<'s> {
     gaps: Table<'s, Gaps>,
     ranges: Table<'s, Ranges>,
     lifetimes: Timers<'s>,
+    tracked: Table<'s, TrackedDatagram>,
+    /// Tracked datagrams whose outcome is to be told.
+    outcomes: Queue<TRACKED>,
     /// Streams with events to tell.
     eventful: Queue<EVENTS>,
     /// Streams whose writer waits for blocks of the pool.

@@ -51,6 +51,7 @@ impl Row {
     fn one_way_if_datagram(mut self) -> Self {
         if self.state.has(State::DATAGRAM.with(State::LOCAL)) {
             self.state.set(State::FINAL_KNOWN.with(State::RECEIVE_DONE));
+            self.set_ticket(None);
         } else if self.state.has(State::DATAGRAM) {
             self.state.set(State::FINISHED.with(State::SEND_DONE));
         }

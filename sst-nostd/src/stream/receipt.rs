@@ -3,6 +3,7 @@
 
 use crate::id::StreamId;
 
+use super::outcome::DatagramTicket;
 use super::row::StreamHandle;
 
 /// What became of the packet that carried a frame.
@@ -62,4 +63,6 @@ pub enum Receipt {
         /// Its length in bytes.
         len: u32,
     },
+    /// A stateless datagram whose outcome was asked for.
+    TrackedDatagram(DatagramTicket),
 }

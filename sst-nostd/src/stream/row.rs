@@ -8,6 +8,7 @@ use crate::id::StreamId;
 use crate::storage::{Handle, HasLink, HasNode, Link, NONE, Node, Rope};
 
 use super::flags::{Events, Pending, State};
+use super::outcome::{self, DatagramTicket};
 
 /// Names one stream of this host; stale once the stream is gone.
 pub type StreamHandle = Handle<Row>;
@@ -18,6 +19,9 @@ pub(super) const NOBODY: StreamHandle = Handle::from_parts(NONE, 0);
 /// From here on a row's `nursery` is no index: there is no ledger, and what it is above this is
 /// how many of the peer's children were refused for want of one.
 pub(super) const NO_NURSERY: u32 = 0xc000_0000;
+
+/// In place of a ticket: nobody asked. No ticket looks so, as no row has the index.
+pub(super) const NO_TICKET: u64 = u64::MAX;
 
 /// The stream has an event the application has not taken.
 pub(super) const EVENTS: usize = 0;
@@ -53,7 +57,8 @@ pub(super) struct Receiving {
     pub(super) read: u64,
     /// One past the highest position received; the final position once that is known.
     pub(super) highest: u64,
-    /// The peer may send positions below this. After RESET arrived: the peer's code.
+    /// The peer may send positions below this. After RESET arrived: the peer's code. Of a datagram
+    /// of this host's, which has no such half: its ticket, or [`NO_TICKET`].
     pub(super) limit: u64,
     /// How far ahead of `read` the limit is kept, in positions.
     pub(super) window: u32,
@@ -114,6 +119,20 @@ impl Row {
     pub(super) fn count_refused(&mut self) {
         if self.nursery >= NO_NURSERY {
             self.nursery = self.nursery.saturating_add(1);
+        }
+    }
+
+    /// Whose outcome the end of this stream is, if it is a datagram of this host's and someone
+    /// asked.
+    pub(super) fn ticket(&self) -> Option<DatagramTicket> {
+        let is_ours = self.state.has(State::DATAGRAM.with(State::LOCAL));
+        if is_ours { outcome::unpack(self.receiving.limit) } else { None }
+    }
+
+    /// Notes it.
+    pub(super) fn set_ticket(&mut self, ticket: Option<DatagramTicket>) {
+        if self.state.has(State::DATAGRAM.with(State::LOCAL)) {
+            self.receiving.limit = ticket.map_or(NO_TICKET, outcome::pack);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::time::Instant;
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
 use super::nursery::Nursery;
+use super::outcome::TrackedDatagram;
 use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending};
 use super::tree::{Allowance, Tree};
 use super::{StreamConfig, Streams};
@@ -29,6 +30,9 @@ pub struct StreamLimits {
     pub blocks: u32,
     /// Bytes of one block: a power of two, at least 64.
     pub block_bytes: usize,
+    /// Datagrams whose outcome was asked for and was not told yet; more are sent untracked. 0 if
+    /// nobody asks.
+    pub tracked_datagrams: u32,
 }
 
 /// What an idle stream takes, in bytes: its row and its two entries of the index.
@@ -45,6 +49,7 @@ pub struct StreamStorage<'s> {
     pub(super) gaps: Table<'s, Gaps>,
     pub(super) ranges: Table<'s, Ranges>,
     pub(super) lifetimes: Timers<'s>,
+    pub(super) tracked: Table<'s, TrackedDatagram>,
 }
 
 /// Slices for [`StreamStorage::lent`]. Each length is a limit.
@@ -67,6 +72,8 @@ pub struct LentStreams<'s> {
     pub ranges: &'s mut [TableRow<Ranges>],
     /// One timer for each row.
     pub lifetimes: &'s mut [TimerSlot],
+    /// Datagrams whose outcome was asked for; may be empty.
+    pub tracked: &'s mut [TableRow<TrackedDatagram>],
 }
 
 impl<'s> StreamStorage<'s> {
@@ -81,6 +88,7 @@ impl<'s> StreamStorage<'s> {
             gaps: Table::lent(lent.gaps),
             ranges: Table::lent(lent.ranges),
             lifetimes: Timers::lent(lent.lifetimes),
+            tracked: Table::lent(lent.tracked),
         }
     }
 
@@ -96,6 +104,7 @@ impl<'s> StreamStorage<'s> {
             gaps: Table::owned(limits.gapped),
             ranges: Table::owned(limits.range_sets),
             lifetimes: Timers::owned(limits.streams),
+            tracked: Table::owned(limits.tracked_datagrams),
         }
     }
 }
@@ -114,6 +123,8 @@ impl<'s> Streams<'s> {
             gaps: storage.gaps,
             ranges: storage.ranges,
             lifetimes: storage.lifetimes,
+            tracked: storage.tracked,
+            outcomes: Queue::new(),
             eventful: Queue::new(),
             starved: Queue::new(),
         }

@@ -162,9 +162,9 @@ impl Streams<'_> {
         self.feed_starved();
     }
 
-    fn free_nursery(&mut self, tree: &Tree, mut nursery: Nursery) {
+    fn free_nursery(&mut self, tree: &mut Tree, mut nursery: Nursery) {
         nursery.incoming.clear(&mut self.pool);
-        nursery.outgoing.clear(&mut self.pool);
+        self.discard_datagrams(tree, &mut nursery);
         let root = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
         if let Some(root) = self.nurseries.at_mut(root) {
             root.children.append(&mut self.rows, &mut nursery.children);
@@ -230,6 +230,7 @@ impl Streams<'_> {
     /// Frees the streams of a session that is gone, a step's worth; `true` when none is left
     /// and the root is gone too.
     pub fn tear_down(&mut self, tree: &mut Tree) -> bool {
+        self.abandon_datagrams(tree);
         for _ in 0..STEP {
             let nursery = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
             let first = self.nurseries.at(nursery).and_then(|root| root.children.front());

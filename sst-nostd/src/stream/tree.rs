@@ -5,6 +5,7 @@ use crate::storage::{Heap, Queue, SlidingBits};
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
+use super::outcome::TRACKED;
 use super::row::{READY, STALE_PRIORITY, StreamHandle, WAITING};
 
 /// Words of each id window; the window a host may grant is `64 *` this.
@@ -94,6 +95,8 @@ pub struct Tree {
     pub(super) round_trip: Duration,
     /// Parents whose next child waits for the window of ids to move.
     pub(super) id_waiters: Queue<WAITING>,
+    /// Datagrams whose outcome was asked for and is open.
+    pub(super) tracked: Queue<TRACKED>,
     /// Stateless datagrams that found no room.
     pub(super) dropped_datagrams: u64,
     /// The session is ending: no stream is opened any more.
@@ -138,6 +141,7 @@ impl Tree {
             busy: 0,
             round_trip: Duration::from_millis(100),
             id_waiters: Queue::new(),
+            tracked: Queue::new(),
             dropped_datagrams: 0,
             is_closing: false,
         };

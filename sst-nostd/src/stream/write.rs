@@ -6,6 +6,7 @@ use crate::wire::StreamCode;
 use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::gaps::Use;
+use super::outcome::DatagramOutcome;
 use super::row::StreamHandle;
 use super::tree::Tree;
 
@@ -147,6 +148,7 @@ impl Streams<'_> {
             return;
         }
         row.state.set(State::EXPIRED);
+        self.settle_substream(tree, stream, DatagramOutcome::Expired);
         self.reset(tree, stream, StreamCode::EXPIRED);
         self.tell(stream, Events::EXPIRED);
     }

@@ -4,6 +4,7 @@
 mod costs;
 mod dialling;
 mod failures;
+mod outcomes;
 mod pair;
 mod paths;
 mod strangers;

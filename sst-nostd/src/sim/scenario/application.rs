@@ -20,6 +20,15 @@ impl Scenario {
             Event::Stream(session, stream, event) => {
                 self.on_stream_event(node, session, stream, event);
             }
+            Event::Datagram(ticket, outcome) => {
+                let name = (ticket.index(), ticket.generation());
+                let number = self.applications[node].tickets.remove(&name);
+                let number = number.ok_or("an outcome nobody asked for");
+                let told = number.and_then(|number| self.model.on_outcome(number, outcome));
+                if let Err(what) = told {
+                    self.fail(format!("host {node} tells {what}: {outcome:?}"));
+                }
+            }
         }
     }
 

@@ -158,6 +158,10 @@ impl Scenario {
             if held != [0; 6] {
                 self.fail(format!("host {node} keeps something: {stats:?}"));
             }
+            let untold = self.applications[node].tickets.len();
+            if untold > 0 {
+                self.fail(format!("host {node} never told what became of {untold} datagrams"));
+            }
         }
     }
 

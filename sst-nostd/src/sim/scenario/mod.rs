@@ -115,6 +115,8 @@ type Key = (u32, u32);
 struct Application {
     sessions: Vec<Known>,
     streams: BTreeMap<Key, Held>,
+    /// Numbers of the datagrams whose outcome was asked for, by ticket.
+    tickets: BTreeMap<Key, u64>,
 }
 
 struct Scenario {

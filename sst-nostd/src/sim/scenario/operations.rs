@@ -2,7 +2,7 @@
 
 use crate::host::{Dial, SessionHandle};
 use crate::sim::model::{self, Datagram};
-use crate::stream::{DatagramOptions, Open, OpenError, StreamHandle};
+use crate::stream::{DatagramOptions, DatagramSent, DatagramTicket, Open, OpenError, StreamHandle};
 use crate::time::Duration;
 use crate::wire::StreamCode;
 
@@ -122,14 +122,31 @@ impl Scenario {
             let bytes = model::datagram(self.model.next_datagram(), len);
             let (host, now) = self.network.host(node);
             let Some(info) = host.stream_info(parent) else { return };
-            let result = host.send_datagram(now, parent, &bytes, options);
-            if result.is_ok() {
+            let result = host.send_tracked_datagram(now, parent, &bytes, options);
+            if let Ok(DatagramSent { form, ticket }) = result {
                 let parent = info.id.as_u64();
-                let datagram =
-                    Datagram { sender: node, receiver: peer, parent, len, is_received: false };
-                self.model.on_datagram_sent(datagram);
+                self.ask_for_outcome(node, ticket);
+                self.model.on_datagram_sent(Datagram {
+                    sender: node,
+                    receiver: peer,
+                    parent,
+                    len,
+                    form,
+                    outcome: None,
+                    is_received: false,
+                });
             }
         }
+    }
+
+    /// Some applications change their minds.
+    fn ask_for_outcome(&mut self, node: usize, ticket: Option<DatagramTicket>) {
+        let Some(ticket) = ticket else { return };
+        if self.random.one_in(8) {
+            return self.network.host(node).0.forget_datagram(ticket);
+        }
+        let name = (ticket.index(), ticket.generation());
+        self.applications[node].tickets.insert(name, self.model.next_datagram());
     }
 
     fn read_somewhere(&mut self, node: usize) {

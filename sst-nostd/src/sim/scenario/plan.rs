@@ -106,6 +106,7 @@ fn limits(random: &mut Random) -> Limits {
                 range_sets: random.within(8, 24) as u32,
                 blocks: random.within(64, 256) as u32,
                 block_bytes: random.pick(&[256, 512]),
+                tracked_datagrams: 8,
             },
         },
     }

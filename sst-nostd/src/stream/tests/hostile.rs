@@ -82,6 +82,7 @@ fn arbitrary_frames_never_panic_and_faults_change_nothing() {
             range_sets: random.below(3) as u32,
             blocks: random.below(8) as u32,
             block_bytes: 64,
+            tracked_datagrams: 1,
         };
         let limits = if random.chance(500) { tiny } else { ROOMY };
         let mut pair = Pair::with(seed, CONFIG, &limits);

@@ -8,6 +8,7 @@ mod delivery;
 mod ends;
 mod hostile;
 mod model;
+mod outcomes;
 mod pair;
 mod priorities;
 mod promises;
@@ -89,6 +90,7 @@ pub(super) const ROOMY: StreamLimits = StreamLimits {
     range_sets: 200,
     blocks: 2000,
     block_bytes: 128,
+    tracked_datagrams: 4,
 };
 
 pub(super) const CONFIG: StreamConfig = StreamConfig {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sst_std::{Branch, By, Code, Listener, OpenOptions, ReadError, Session, Stream, WriteError};
+use sst_std::{
+    Branch, By, Code, DatagramOutcome, Listener, OpenOptions, ReadError, Session, Stream, WriteError,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -74,6 +76,7 @@ impl Run<'_> {
             "read_error" => self.read_error(target, details).await,
             "write_error" => self.write_error(target, details).await,
             "datagram" => self.datagram(target, details).await,
+            "outcome" => self.outcome(target, details).await,
             _ => self.on_stream(verb, target, details).await,
         }
     }
@@ -253,6 +256,22 @@ impl Run<'_> {
             }
         }
         Err(Failure::new("it does not come back"))
+    }
+
+    async fn outcome(&self, name: &str, details: &Details) -> Result<(), Failure> {
+        let (branch, content) = (self.branch(name)?, needed(details.content())?.bytes());
+        let lifetime = details.lifetime_ms.map(Duration::from_millis);
+        for _ in 0..MAX_SENDS {
+            let delivery = match details.reliable {
+                true => branch.send_tracked_message(&content).await?,
+                false => branch.send_tracked_datagram(&content, lifetime).await?,
+            };
+            let outcome = delivery.await;
+            if outcome != DatagramOutcome::Lost {
+                return same(details.is.as_deref(), Some(outcome.name()));
+            }
+        }
+        Err(Failure::new("it was lost each time"))
     }
 
     fn branch(&self, name: &str) -> Result<Branch, Failure> {

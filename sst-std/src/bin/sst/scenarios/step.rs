@@ -33,6 +33,8 @@ pub(super) struct Details {
     pub(super) has: Vec<[String; 2]>,
     pub(super) text: Option<String>,
     pub(super) pattern: Option<Pattern>,
+    pub(super) reliable: bool,
+    pub(super) is: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -61,6 +63,7 @@ const VERBS: &[&str] = &[
     "read_error",
     "write_error",
     "datagram",
+    "outcome",
     "recv_datagram",
     "repeat",
     "close",

@@ -1,0 +1,166 @@
+//! What became of datagrams whose senders asked: a row for each until the application was told.
+//!
+//! Who does not ask pays nothing: a datagram that is not tracked has no row, no longer entry in
+//! its queue and no larger receipt. Source: docs/PROTOCOL.md section 8.4.
+
+use crate::storage::{Handle, HasLink, Link};
+
+use super::Streams;
+use super::row::{NO_TICKET, Row, StreamHandle};
+use super::tree::Tree;
+
+/// Names one datagram whose outcome was asked for; stale once the outcome was told.
+pub type DatagramTicket = Handle<TrackedDatagram>;
+
+/// What became of a datagram. Each is final: told once, and never revised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatagramOutcome {
+    /// The peer's host has it. Whether its application takes it is another matter: a receiver
+    /// whose queue is full drops a stateless datagram, and so does one whose stream is gone.
+    Acknowledged,
+    /// This host threw it away before it was sent: the stream it belongs to ended, or no packet
+    /// of the path is large enough for it any more.
+    Discarded,
+    /// Its lifetime ended first. A stateless one never left; of a substream, something may have.
+    Expired,
+    /// The packet it was in must be assumed lost, and it is not sent again. It may have arrived
+    /// all the same: an acknowledgement that comes later changes nothing here.
+    Lost,
+    /// The peer wanted none of it: it stopped the substream.
+    Refused,
+    /// The session ended before it was known.
+    Unknown,
+}
+
+impl DatagramOutcome {
+    /// Its name, the same for applications in every language.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Discarded => "discarded",
+            Self::Expired => "expired",
+            Self::Lost => "lost",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The list a row is in: its session's while the outcome is open, then that of outcomes to tell.
+pub(super) const TRACKED: usize = 0;
+
+/// The record of one tracked datagram. Callers only lend room for it.
+#[derive(Debug)]
+pub struct TrackedDatagram {
+    /// Index of the session.
+    session: u32,
+    link: Link,
+    outcome: Option<DatagramOutcome>,
+}
+
+impl HasLink<TRACKED> for TrackedDatagram {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl Streams<'_> {
+    /// The next outcome to tell; its ticket is stale from then on.
+    pub fn poll_outcome(&mut self) -> Option<(DatagramTicket, DatagramOutcome)> {
+        let index = self.outcomes.pop_front(&mut self.tracked)?;
+        let ticket = self.tracked.handle_at(index)?;
+        let outcome = self.tracked.remove(ticket)?.outcome?;
+        Some((ticket, outcome))
+    }
+
+    /// Datagrams whose outcome is open or not told yet.
+    #[must_use]
+    pub const fn tracked_datagrams(&self) -> u32 {
+        self.tracked.len()
+    }
+
+    /// The index of the session of a datagram whose outcome is still open.
+    #[must_use]
+    pub fn session_of_datagram(&self, ticket: DatagramTicket) -> Option<u32> {
+        self.tracked.get(ticket).filter(|row| row.outcome.is_none()).map(|row| row.session)
+    }
+
+    /// Nobody wants to know any more. `tree`: the session's, while the outcome is open.
+    pub fn forget_datagram(&mut self, tree: Option<&mut Tree>, ticket: DatagramTicket) {
+        let Some(row) = self.tracked.get(ticket) else { return };
+        match (row.outcome, tree) {
+            (Some(_), _) => self.outcomes.remove(&mut self.tracked, ticket.index()),
+            (None, Some(tree)) => tree.tracked.remove(&mut self.tracked, ticket.index()),
+            (None, None) => return,
+        };
+        self.tracked.remove(ticket);
+    }
+
+    /// The session is over: what is open stays so. Tells at once, as nothing can be learnt later.
+    pub fn abandon_datagrams(&mut self, tree: &mut Tree) {
+        while let Some(index) = tree.tracked.front() {
+            let Some(ticket) = self.tracked.handle_at(index) else { return };
+            self.settle_datagram(tree, ticket, DatagramOutcome::Unknown);
+        }
+    }
+
+    /// A row for one more datagram; `None` at the limit.
+    pub(super) fn track_datagram(&mut self, tree: &mut Tree) -> Option<DatagramTicket> {
+        let row = TrackedDatagram { session: tree.session, link: Link::new(), outcome: None };
+        let ticket = self.tracked.insert(row).ok()?;
+        tree.tracked.push_back(&mut self.tracked, ticket.index());
+        Some(ticket)
+    }
+
+    /// The outcome is known. The first one stands.
+    pub(super) fn settle_datagram(
+        &mut self,
+        tree: &mut Tree,
+        ticket: DatagramTicket,
+        outcome: DatagramOutcome,
+    ) {
+        let Some(row) = self.tracked.get_mut(ticket) else { return };
+        if row.outcome.is_some() {
+            return;
+        }
+        row.outcome = Some(outcome);
+        tree.tracked.remove(&mut self.tracked, ticket.index());
+        self.outcomes.push_back(&mut self.tracked, ticket.index());
+    }
+
+    /// The same for a datagram that travels as `stream`, if that is one and it is tracked.
+    pub(super) fn settle_substream(
+        &mut self,
+        tree: &mut Tree,
+        stream: StreamHandle,
+        outcome: DatagramOutcome,
+    ) {
+        if let Some(ticket) = self.rows.get(stream).and_then(Row::ticket) {
+            self.settle_datagram(tree, ticket, outcome);
+        }
+    }
+
+    /// Notes whose outcome the end of `stream` is.
+    pub(super) fn set_ticket(&mut self, stream: StreamHandle, ticket: Option<DatagramTicket>) {
+        if let Some(row) = self.rows.get_mut(stream) {
+            row.set_ticket(ticket);
+        }
+    }
+}
+
+/// A ticket in eight bytes.
+pub(super) fn pack(ticket: DatagramTicket) -> u64 {
+    u64::from(ticket.index()) << 32 | u64::from(ticket.generation())
+}
+
+/// The ticket that [`pack`] made the bytes of; `None` for [`NO_TICKET`].
+pub(super) fn unpack(packed: u64) -> Option<DatagramTicket> {
+    let ticket = || DatagramTicket::from_parts((packed >> 32) as u32, packed as u32);
+    (packed != NO_TICKET).then(ticket)
+}
