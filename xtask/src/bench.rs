@@ -3,6 +3,7 @@
 mod contest;
 pub(crate) mod paths;
 pub(crate) mod python;
+pub(crate) mod scaling;
 mod table;
 
 use std::path::{Path, PathBuf};

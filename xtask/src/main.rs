@@ -46,6 +46,9 @@ usage: cargo xtask COMMAND
            --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
   bench paths [--check | --write]
            instructions of the core's hot paths (valgrind); compared with docs/BENCHMARKS.md
+  bench scaling [--write]
+           instructions of one more stream, session, gap, timer beside 100 and beside 100,000
+           (valgrind; minutes)
   experiment [NAME]...
            the experiments of the literature: pages and plots in docs/experiments, data in
            target/experiments; fails if a bar is missed. --list tells which there are
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         ["wheel"] => exit_code(setup::python().and_then(|_| python::wheel())),
         ["bench", "python", options @ ..] => exit_code(bench::python::run(options)),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
+        ["bench", "scaling", options @ ..] => exit_code(bench::scaling::run(options)),
         ["experiment", words @ ..] => exit_code(experiment::run(words)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
         _ => {

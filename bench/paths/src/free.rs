@@ -8,7 +8,8 @@ use sst_nostd::crypto::{
 
 #[derive(Default)]
 pub struct Free {
-    drawn: u64,
+    /// The number drawn last: what follows depends on it alone.
+    pub drawn: u64,
 }
 
 pub struct FreeAead;
