@@ -27,8 +27,7 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
         ("2 MiB, 2 % lost each way", &lossy),
         ("2 MiB, 2 % corrupted each way", &corrupt),
     ];
-    let rows: Vec<_> =
-        cases.iter().flat_map(|(case, times)| rows_of(case, times)).collect();
+    let rows: Vec<_> = cases.iter().flat_map(|(case, times)| rows_of(case, times)).collect();
     report.table(&["case", "who", "median s", "all runs, s"], &rows);
     report.at_most("10 MiB, nothing wrong", median(&clean[0].1), 8.85, "s");
     report.at_most("a blackout of 2 s adds", median(&dark[0].1) - median(&clean[0].1), 2.3, "s");
@@ -64,7 +63,11 @@ fn transfers(
         times[index % WHO.len()].1.push(seconds);
     }
     if words == BLACKOUT {
-        report.plot("blackout", "bytes received over time, with a blackout", progress(&outcomes));
+        report.plot(
+            "lab-blackout",
+            "bytes received over time, with a blackout",
+            progress(&outcomes),
+        );
     }
     Ok(times)
 }
@@ -82,9 +85,10 @@ fn progress(outcomes: &[Outcome]) -> String {
     let mut chart = Chart::new("10 MiB at 10 Mbit/s, 30 ms", "time (s)", "received (MiB)");
     for (who, outcome) in WHO.iter().zip(outcomes) {
         let samples = outcome.numbers("samples");
-        let points = samples.iter().enumerate().map(|(at, bytes)| {
-            ((at + 1) as f64 * 0.1, bytes / f64::from(1 << 20))
-        });
+        let points = samples
+            .iter()
+            .enumerate()
+            .map(|(at, bytes)| ((at + 1) as f64 * 0.1, bytes / f64::from(1 << 20)));
         chart.add(who, Shape::Line, points.collect());
     }
     chart.mark_x(5.0, "dark");
@@ -113,7 +117,8 @@ fn handshakes(report: &mut Report) -> Result<(), String> {
     let mut rows = Vec::new();
     let mut chart = Chart::new("50 handshakes, 30 % lost each way", "time (s)", "share");
     for (index, who) in WHO.iter().enumerate() {
-        for (what, times) in [("connected", &connected[index]), ("1 KiB replied", &replied[index])] {
+        for (what, times) in [("connected", &connected[index]), ("1 KiB replied", &replied[index])]
+        {
             let millis = |share| number(1e3 * quantile(times, share));
             let all = [0.5, 0.9, 1.0].map(millis);
             let mut row = vec![(*who).to_owned(), what.to_owned()];
@@ -124,7 +129,7 @@ fn handshakes(report: &mut Report) -> Result<(), String> {
     }
     report.text("Fifty connections one after the other, 30 % lost each way, at most 3 in a row:");
     report.table(&["who", "until", "median ms", "p90 ms", "max ms", "failed"], &rows);
-    report.plot("handshakes", "share of handshakes done over time", chart.svg());
+    report.plot("lab-handshakes", "share of handshakes done over time", chart.svg());
     report.at_most("50 handshakes: median", 1e3 * median(&connected[0]), 700.0, "ms");
     report.at_most("50 handshakes: p90", 1e3 * quantile(&connected[0], 0.9), 1_600.0, "ms");
     report.at_most("50 handshakes: failed", failed[0], 0.0, "");
