@@ -95,12 +95,12 @@ fn rust_docs() -> Result<PathBuf, String> {
 fn build() -> Result<[PathBuf; 2], String> {
     Call::cargo("build --release -p sst-std --bin sst").run()?;
     let apart = call::target_dir().join("bench");
-    let words = "build --release -p tls-tree -p wire --target-dir";
+    let words = "build --release -p tls-tree -p lab --target-dir";
     Call::cargo(words).arg(&apart).in_folder("bench").run()?;
     Ok([call::target_dir().join("release/sst"), apart.join("release")])
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

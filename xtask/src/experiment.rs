@@ -15,7 +15,8 @@ pub(crate) fn check() -> StepResult {
 
 fn call_with(features: &str, words: &[&str]) -> StepResult {
     let apart = call::target_dir().join("bench");
-    let build = format!("build --release -p experiments {features} --target-dir");
+    let traffic = if features.is_empty() { "" } else { "-p traffic" };
+    let build = format!("build --release -p experiments {traffic} {features} --target-dir");
     Call::cargo(&build).arg(&apart).in_folder("bench").run()?;
     Call::new(apart.join("release/experiments"), &words.join(" "))
         .arg("--data")

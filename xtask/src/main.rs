@@ -8,6 +8,7 @@ mod elf;
 mod experiment;
 mod gateway;
 mod imports;
+mod lab;
 mod layers;
 mod npm;
 mod python;
@@ -52,6 +53,9 @@ usage: cargo xtask COMMAND
   experiment [NAME]...
            the experiments of the literature: pages and plots in docs/experiments, data in
            target/experiments; fails if a bar is missed. --list tells which there are
+  lab --near COMMAND --far COMMAND [OPTION]...
+           runs commands on hosts of their own with a bad wire between them, if root; --help
+           lists the wires
   wasm     the npm package, built and packed under target/npm
   demo web the browser-to-browser demonstration: prints the address to open
   demo native [DIR]
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
             report.finish()
         }
         ["wheel"] => exit_code(setup::python().and_then(|_| python::wheel())),
+        ["lab", options @ ..] => exit_code(lab::run(options)),
         ["bench", "python", options @ ..] => exit_code(bench::python::run(options)),
         ["bench", "tree", options @ ..] => exit_code(bench::tree(options)),
         ["bench", "scaling", options @ ..] => exit_code(bench::scaling::run(options)),

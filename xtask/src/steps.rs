@@ -5,6 +5,7 @@ use crate::board;
 use crate::call::{self, Call};
 use crate::experiment;
 use crate::gateway;
+use crate::lab;
 use crate::layers;
 use crate::npm;
 use crate::python;
@@ -80,6 +81,7 @@ pub(crate) fn test(report: &mut Report) {
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
     python(report);
     report.step("gateway and its page", || on_target(WASM, |_| gateway::tests()));
+    report.step("laboratory", lab::test);
     report.step("simulator seeds", sim_seeds);
 }
 

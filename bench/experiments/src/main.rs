@@ -1,5 +1,6 @@
 //! `experiments`: each experiment by its name. `cargo xtask experiment` builds and calls it.
 
+#[cfg(feature = "lab")]
 mod lab;
 mod page;
 mod report;
@@ -49,7 +50,16 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let all: Vec<&Experiment> = simulated::ALL.iter().chain(lab::ALL).collect();
+    #[cfg(feature = "lab")]
+    match ::lab::enclose() {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => {
+            eprintln!("experiments: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let all: Vec<&Experiment> = simulated::ALL.iter().chain(in_namespaces()).collect();
     if options.list {
         all.iter().for_each(|experiment| println!("{:8} {}", experiment.name, experiment.about));
         return ExitCode::SUCCESS;
@@ -75,6 +85,21 @@ fn main() -> ExitCode {
     }
     eprintln!("experiments: failed: {}", faults.join(", "));
     ExitCode::FAILURE
+}
+
+/// Those that need root; without, it is said that they are left out.
+#[cfg(feature = "lab")]
+fn in_namespaces() -> &'static [Experiment] {
+    if ::lab::is_permitted() {
+        return lab::ALL;
+    }
+    eprintln!("experiments: those in network namespaces are left out: they need root");
+    &[]
+}
+
+#[cfg(not(feature = "lab"))]
+fn in_namespaces() -> &'static [Experiment] {
+    &[]
 }
 
 /// Runs one and writes what it found, also if it missed a bar.

@@ -39,12 +39,21 @@ impl Page {
         Ok(Self { path, text })
     }
 
-    /// Replaces a part, and keeps the page.
+    /// Replaces a part, or adds it before the last paragraph, and keeps the page.
     pub(crate) fn fill(&self, part: &str, content: &str) -> Result<(), String> {
         let text = filled(&self.text, part, content)
+            .or_else(|| filled(&with_part(&self.text, part), part, content))
             .ok_or_else(|| format!("{} has no part `{part}`", self.path.display()))?;
         super::write(&self.path, &text)
     }
+}
+
+/// With an empty part of this name before what differs, or at the end.
+fn with_part(text: &str, part: &str) -> String {
+    let at = text.find("**What differs.**").unwrap_or(text.len());
+    let (before, after) = text.split_at(at);
+    let space = if after.is_empty() { "" } else { "\n" };
+    format!("{before}<!-- {part}: begin -->\n<!-- {part}: end -->\n{space}{after}")
 }
 
 fn filled(text: &str, part: &str, content: &str) -> Option<String> {
@@ -65,5 +74,7 @@ mod tests {
         assert_eq!(filled(text, "x", "new\n").as_deref(), Some(new));
         assert_eq!(filled(text, "y", "new\n"), None);
         assert!(filled(TEMPLATE, "simulated", "").is_some());
+        let added = with_part("a\n\n**What differs.** b\n", "lab");
+        assert_eq!(added, "a\n\n<!-- lab: begin -->\n<!-- lab: end -->\n\n**What differs.** b\n");
     }
 }

@@ -120,7 +120,7 @@ impl<C: Crypto> Host<'_, C> {
             let used = used.saturating_add(len);
             let first = batch.map_or(info, |(first, _, _)| first);
             batch = Some((first, used, count.saturating_add(1)));
-            if len < first.len || !self.goes_on(index, path) {
+            if len < first.len || !self.goes_on(index, path, len) {
                 break;
             }
         }
@@ -129,11 +129,14 @@ impl<C: Crypto> Host<'_, C> {
         Some(Transmit { path: first.path, len: used, segment_len, ecn: first.codepoint })
     }
 
-    /// Whether the channel's next packet would go the same way as its last.
-    fn goes_on(&self, index: u32, path: Path) -> bool {
-        self.channels
-            .at(index)
-            .is_some_and(|row| row.channel.path() == path && row.channel.tested_path().is_none())
+    /// Whether the channel's next packet would go the same way as its last, of `len` bytes, and may
+    /// be cut to that length. After a short one (a probe, an acknowledgement) it may not: what waits
+    /// would leave in as many crumbs as the batch has places.
+    fn goes_on(&self, index: u32, path: Path, len: usize) -> bool {
+        self.channels.at(index).is_some_and(|row| {
+            let is_long = len.saturating_mul(2) > row.channel.mtu_bytes();
+            is_long && row.channel.path() == path && row.channel.tested_path().is_none()
+        })
     }
 
     fn transmit_one(&mut self, now: Instant, index: u32, room: &mut [u8]) -> Option<SentInfo> {

@@ -7,7 +7,7 @@ use crate::channel::{KeyDirection, KeyEpoch, Path};
 use crate::crypto::{Aead, InsecureFixedRng, RustCrypto};
 use crate::recovery::ecn::Codepoint;
 use crate::session::SessionEvent;
-use crate::stream::{Open, StreamEvent};
+use crate::stream::{Open, StreamEvent, StreamHandle};
 use crate::time::Duration;
 use crate::wire::SealedHeader;
 use std::vec;
@@ -162,6 +162,40 @@ fn a_session_comes_up_and_carries_a_stream_both_ways() {
         assert_eq!((stats.sessions, stats.channels, stats.streams), (0, 0, 0));
         assert_eq!((stats.bytes_held, stats.packets_in_flight, stats.half_open), (0, 0, 0));
     }
+}
+
+/// A session that is up, and a stream of it, on the first host.
+fn connected(pair: &mut Pair) -> StreamHandle {
+    let peer = pair.hosts[1].id();
+    let dial = Dial { path: path(2), id: Some(peer) };
+    let session = pair.hosts[0].connect(pair.now, dial).expect("dials");
+    pair.after(100);
+    let root = pair.hosts[0].root(session).expect("a root");
+    pair.hosts[0].open_substream(pair.now, root, Open::default()).expect("opens")
+}
+
+#[test]
+fn what_follows_a_short_probe_is_not_cut_to_its_length() {
+    let mut pair = Pair::new();
+    let stream = connected(&mut pair);
+    let mut buffer = vec![0; 100_000];
+    // Two packets that are lost, the first of them short.
+    for len in [1, 1_000] {
+        let now = pair.now;
+        assert_eq!(pair.hosts[0].write(now, stream, &vec![7; len]), Ok(len));
+        while pair.hosts[0].poll_transmit(now, &mut buffer, 64).is_some() {}
+    }
+    // The probe timeout: both are said again.
+    let (mut packets, mut bytes) = (0, 0);
+    while bytes < 1_000 {
+        pair.now = pair.hosts[0].poll_timeout().expect("a deadline");
+        pair.hosts[0].handle_timeout(pair.now);
+        while let Some(transmit) = pair.hosts[0].poll_transmit(pair.now, &mut buffer, 64) {
+            packets += transmit.len.div_ceil(transmit.segment_len.unwrap_or(transmit.len));
+            bytes += transmit.len;
+        }
+    }
+    assert!(packets <= 6, "{packets} packets for a thousand bytes");
 }
 
 fn take_keys(pair: &mut Pair, side: usize) -> Vec<KeyEpoch> {

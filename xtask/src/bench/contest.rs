@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// The wire of [`Place::Lossy`]: 30 ms there and back, 2 % lost each way, one packet in fifty late
 /// by up to 4 ms. A run is given up after ten minutes.
-const WIRE: &str = "--delay 15 --loss 0.02 --reorder 0.02 --jitter 4 --tcp cubic --seconds 600";
+const WIRE: &str = "delay=15ms loss=2% reorder=2% late=4ms";
 const ADDRESS: &str = "10.77.0.2";
 
 /// Where they run.
@@ -109,10 +109,12 @@ impl Contest {
         to: &Path,
         round: usize,
     ) -> Result<f64, String> {
-        let mut wire = Command::new(self.bench.join("wire"));
-        wire.args(WIRE.split(' ')).arg("--seed").arg((round + 1).to_string());
-        wire.arg("--far").arg(self.serve(contestant, &format!("{ADDRESS}:7000")));
-        wire.arg("--near").arg(self.get(contestant, tree, to));
+        let mut wire = Command::new(self.bench.join("lab"));
+        wire.args(["--both", WIRE, "--tcp", "cubic", "--seconds", "600"]);
+        wire.arg("--seed").arg((round + 1).to_string());
+        let serve = self.serve(contestant, &format!("{ADDRESS}:7000"));
+        wire.arg("--far").arg(format!("exec {serve}"));
+        wire.arg("--near").arg(format!("exec {}", self.get(contestant, tree, to)));
         let said = finish(&mut wire)?;
         let took = said.lines().find_map(|line| line.strip_prefix("near took "));
         took.and_then(|took| took.parse().ok()).ok_or(format!("wire said: {said}"))
