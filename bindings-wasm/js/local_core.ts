@@ -64,6 +64,9 @@ export class LocalCore implements Core {
   /** Of sessions whose carrier went away: that is why they ended, whatever the module says. */
   readonly #cut = new Map<Handle, string>();
   #isTurnDue = false;
+  /** A turn is on its way through this channel, behind packets that have come already. */
+  readonly #posts = new MessageChannel();
+  #isTurnPosted = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
 
@@ -71,6 +74,11 @@ export class LocalCore implements Core {
     this.#host = host;
     this.#outlives = outlives;
     this.id = host.id();
+    this.#posts.port2.onmessage = () => {
+      if (this.#isTurnPosted) this.#turn();
+    };
+    // In Node, it would keep the process alive.
+    (this.#posts.port2 as { unref?: () => void }).unref?.();
   }
 
   /** An endpoint with the identity of a key's text. */
@@ -210,7 +218,7 @@ export class LocalCore implements Core {
       packet: (bytes) => {
         if (!isCurrent()) return;
         this.#host.handlePacket(number, bytes);
-        this.#turnSoon();
+        this.#turnBehindPackets();
       },
       room: () => {
         if (isCurrent()) this.#turnSoon();
@@ -240,8 +248,19 @@ export class LocalCore implements Core {
     queueMicrotask(() => this.#turn());
   }
 
+  /**
+   * Has a turn taken when the packets that came with this one are in, each of which is a task of its
+   * own: one turn, and one acknowledgement, for all of them.
+   */
+  #turnBehindPackets(): void {
+    if (this.#isTurnDue || this.#isTurnPosted) return;
+    this.#isTurnPosted = true;
+    this.#posts.port1.postMessage(null);
+  }
+
   #turn(): void {
     this.#isTurnDue = false;
+    this.#isTurnPosted = false;
     this.#host.turn();
     const sent = this.#transmit();
     this.#wake();
@@ -274,6 +293,7 @@ export class LocalCore implements Core {
   #setTimer(sent: Sent): void {
     if (this.#host.hasEnded()) {
       clearTimeout(this.#timer);
+      this.#posts.port1.close();
       return;
     }
     const due = sent === 'some' ? 0 : this.#host.timeout() ?? Infinity;

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 import { serve } from '../demo/server.mjs';
 
-const PATH = process.env.SST_CHROMIUM ?? '/usr/bin/chromium';
-const ARGUMENTS = [
+export const PATH = process.env.SST_CHROMIUM ?? '/usr/bin/chromium';
+/** What every browser of the tests is started with. */
+export const ARGUMENTS = [
   '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];

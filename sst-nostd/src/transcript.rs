@@ -9,7 +9,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 use blake2::{Blake2s256, Digest};
 
 use crate::channel::Path;
-use crate::crypto::{AgreeError, Crypto, Foretold, KEY_LEN, RandomError, SharedSecret, Suite};
+use crate::crypto::{Crypto, KEY_LEN, Rehearsed, Suite};
 use crate::host::{Config, Dial, Host, SessionHandle, Storage};
 use crate::recovery::ecn::Codepoint;
 use crate::stream::{DatagramOptions, Open, StreamHandle};
@@ -46,11 +46,8 @@ pub enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stuck(pub &'static str);
 
-/// A provider whose random bytes are foretold.
-pub struct Scripted<C> {
-    provider: C,
-    random: Foretold,
-}
+/// A provider whose random bytes are foretold, with the one cipher that every provider has.
+pub type Scripted<C> = Rehearsed<C>;
 
 /// The two hosts, their common time, and who is told of packets.
 struct Stage<'s, 't, C: Crypto> {
@@ -120,9 +117,9 @@ fn host<C: Crypto>(
     storage: Storage<'_, Scripted<C>>,
 ) -> Result<Host<'_, Scripted<C>>, Stuck> {
     let mut config = Config::new([number; KEY_LEN]);
-    // The one that every provider has.
-    config.suite = Some(Suite::ChaCha20Poly1305);
-    let scripted = Scripted { provider, random: Foretold::new(number.into()) };
+    let suite = Suite::ChaCha20Poly1305;
+    config.suite = Some(suite);
+    let scripted = Rehearsed::new(provider).foretold(number.into()).only(suite);
     Host::new(config, storage, scripted, Instant::ZERO).map_err(|_| Stuck("the host"))
 }
 
@@ -265,32 +262,4 @@ impl<C: Crypto> Stage<'_, '_, C> {
 fn path(side: Side) -> Path {
     let port = if side == Side::Caller { 1 } else { 2 };
     Path { local: None, peer: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) }
-}
-
-impl<C: Crypto> Crypto for Scripted<C> {
-    type Aead = C::Aead;
-
-    fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
-        self.random.fill(&self.provider, out)
-    }
-
-    fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
-        self.provider.public_key(secret)
-    }
-
-    fn agree(
-        &self,
-        secret: &[u8; KEY_LEN],
-        public: &[u8; KEY_LEN],
-    ) -> Result<SharedSecret, AgreeError> {
-        self.provider.agree(secret, public)
-    }
-
-    fn aead(&self, suite: Suite, key: &[u8; KEY_LEN]) -> Option<Self::Aead> {
-        self.provider.aead(suite, key)
-    }
-
-    fn supports(&self, suite: Suite) -> bool {
-        suite == Suite::ChaCha20Poly1305
-    }
 }

@@ -138,6 +138,10 @@ impl Branch {
     /// Sends a best-effort datagram of any size up to the peer's limit. With a lifetime, it is
     /// abandoned if it has not left by then.
     ///
+    /// It leaves with the priority of this place in the tree, before the stream's own bytes: a
+    /// session's datagrams wait for streams of a priority above 0, unless the
+    /// [session](crate::Session) is given a higher one.
+    ///
     /// Waits only if too many are waiting to leave. Cancel-safe: a dropped future sent nothing.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use tracing::trace;
 
 use crate::clock::{Clock, Since};
 use crate::config::Config;
-use crate::crypto::Primitives;
+use crate::crypto::primitives;
 use crate::endpoint::{Endpoint, host_config, limits, open_key_log};
 use crate::error::BindError;
 use crate::shared::{Acted, Lifeline, Phase, Shared};
@@ -70,7 +70,10 @@ impl Endpoint {
         surroundings: Surroundings,
     ) -> Result<(Self, Carrier), BindError> {
         let clock = Clock::given(surroundings.clock);
-        let primitives = surroundings.seed.map_or_else(Primitives::new, Primitives::foretold);
+        let mut primitives = primitives();
+        if let Some(seed) = surroundings.seed {
+            primitives = primitives.foretold(seed);
+        }
         let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
         let storage = Storage::owned(&limits(&config));
         let host = Host::new(host_config(&config), storage, primitives, clock.now())

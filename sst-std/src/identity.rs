@@ -9,7 +9,7 @@ use sst_nostd::crypto::{Crypto, KEY_LEN};
 use sst_nostd::id::HostId;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::crypto::Primitives;
+use crate::crypto::primitives;
 
 const BEGIN: &str = "-----BEGIN SST SECRET KEY-----";
 const END: &str = "-----END SST SECRET KEY-----";
@@ -82,14 +82,14 @@ impl Identity {
     /// [`IdentityError::Random`].
     pub fn generate() -> Result<Self, IdentityError> {
         let mut secret = Zeroizing::new([0; KEY_LEN]);
-        Primitives::new().random(&mut *secret).map_err(|_| IdentityError::Random)?;
+        primitives().random(&mut *secret).map_err(|_| IdentityError::Random)?;
         Ok(Self::from_secret(&secret))
     }
 
     /// The identity of a secret key: any 32 random bytes.
     #[must_use]
     pub fn from_secret(secret: &[u8; KEY_LEN]) -> Self {
-        Self { secret: *secret, id: HostId::new(Primitives::new().public_key(secret)) }
+        Self { secret: *secret, id: HostId::new(primitives().public_key(secret)) }
     }
 
     /// Reads a key file.

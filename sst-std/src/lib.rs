@@ -83,3 +83,8 @@ pub use sst_nostd::stream::DatagramOutcome;
 pub use stream::Stream;
 pub use url::{DEFAULT_PORT, Url, UrlError};
 pub use write_half::WriteHalf;
+
+/// The example that newcomers see first, compiled with those of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

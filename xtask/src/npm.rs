@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
-use crate::{walk, wasm};
+use crate::{setup, walk, wasm};
 
 /// Where the TypeScript, the tests and the demos are.
 const FOLDER: &str = "bindings-wasm";
@@ -65,6 +65,11 @@ pub(crate) fn tests() -> StepResult {
         .in_folder(FOLDER);
     if let Some(chromium) = chromium() {
         test = test.env("SST_CHROMIUM", chromium);
+    }
+    // The other end of WebTransport.
+    let python = setup::venv_python();
+    if python.exists() {
+        test = test.env("SST_PYTHON", &python.to_string_lossy());
     }
     for file in walk::files(&call::root().join(FOLDER).join("tests"), &["mjs"])? {
         if file.to_string_lossy().ends_with(".test.mjs") {

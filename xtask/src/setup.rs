@@ -16,7 +16,7 @@ const COMPONENTS: &[&str] = &["clippy", "rust-src", "rustfmt"];
 const DEBIAN_PACKAGES: &[&str] = &["chromium", "qemu-system-arm"];
 
 /// Python packages that steps need besides what pip fetches to build.
-const PYTHON_PACKAGES: &[&str] = &["anyio", "maturin", "mypy", "pytest", "ruff"];
+const PYTHON_PACKAGES: &[&str] = &["aioquic", "anyio", "maturin", "mypy", "pytest", "ruff"];
 
 /// Adds what the toolchain lacks.
 pub(crate) fn toolchain() -> StepResult {

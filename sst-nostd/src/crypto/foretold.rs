@@ -1,6 +1,7 @@
-//! [`Foretold`]: a key stream for random bytes, so that a conversation comes again byte for byte.
+//! [`Foretold`]: a key stream for random bytes, so that a conversation comes again byte for byte;
+//! [`Rehearsed`]: a provider with it.
 
-use super::{Aead, Crypto, KEY_LEN, NONCE_LEN, RandomError, Suite};
+use super::{Aead, AgreeError, Crypto, KEY_LEN, NONCE_LEN, RandomError, SharedSecret, Suite};
 
 /// Random bytes that follow from a seed: ChaCha20's key stream under a key made of it. Every
 /// provider gives the same.
@@ -41,6 +42,75 @@ impl Foretold {
         let sealed = aead.seal(&padded::<NONCE_LEN>(self.draws), &[], out);
         self.draws = self.draws.wrapping_add(1);
         sealed.map(|_| ()).ok_or(RandomError)
+    }
+}
+
+/// A provider as it is, or one whose random bytes are foretold and whose ciphers are one.
+///
+/// DANGER: with a seed, as [`Foretold`]. For tests only.
+#[derive(Debug)]
+pub struct Rehearsed<C> {
+    provider: C,
+    foretold: Option<Foretold>,
+    only: Option<Suite>,
+}
+
+impl<C> Rehearsed<C> {
+    /// The provider as it is.
+    #[must_use]
+    pub const fn new(provider: C) -> Self {
+        Self { provider, foretold: None, only: None }
+    }
+
+    /// With the random bytes of `seed`.
+    #[must_use]
+    pub fn foretold(self, seed: u64) -> Self {
+        Self { foretold: Some(Foretold::new(seed)), ..self }
+    }
+
+    /// With no cipher but that of `suite`.
+    #[must_use]
+    pub fn only(self, suite: Suite) -> Self {
+        Self { only: Some(suite), ..self }
+    }
+
+    fn has(&self, suite: Suite) -> bool {
+        self.only.is_none_or(|only| only == suite)
+    }
+}
+
+impl<C: Crypto> Crypto for Rehearsed<C> {
+    type Aead = C::Aead;
+
+    fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
+        match &mut self.foretold {
+            Some(foretold) => foretold.fill(&self.provider, out),
+            None => self.provider.random(out),
+        }
+    }
+
+    fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        self.provider.public_key(secret)
+    }
+
+    fn agree(
+        &self,
+        secret: &[u8; KEY_LEN],
+        public: &[u8; KEY_LEN],
+    ) -> Result<SharedSecret, AgreeError> {
+        self.provider.agree(secret, public)
+    }
+
+    fn aead(&self, suite: Suite, key: &[u8; KEY_LEN]) -> Option<Self::Aead> {
+        if self.has(suite) { self.provider.aead(suite, key) } else { None }
+    }
+
+    fn supports(&self, suite: Suite) -> bool {
+        self.has(suite) && self.provider.supports(suite)
+    }
+
+    fn prefers_aes(&self) -> bool {
+        self.has(Suite::Aes256Gcm) && self.provider.prefers_aes()
     }
 }
 

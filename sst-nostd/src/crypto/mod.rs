@@ -17,7 +17,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
-pub use foretold::Foretold;
+pub use foretold::{Foretold, Rehearsed};
 #[cfg(feature = "insecure-test-hooks")]
 pub use null::{InsecureFixedRng, InsecureNullAead, InsecureNullCrypto, insecure_checksum};
 #[cfg(feature = "rustcrypto")]

@@ -11,9 +11,9 @@ use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
 
 use super::Host;
-use super::channels::UNSETTLED;
+use super::channels::{UNSETTLED, linger};
 use super::inbound::Ignored;
-use super::negotiations::{Kind, NegotiationRow};
+use super::negotiations::{Kind, NegotiationRow, TurnedAway};
 
 /// The largest FINISH payload that is read.
 const MAX_PAYLOAD_BYTES: usize = 1200;
@@ -116,7 +116,8 @@ impl<C: Crypto> Host<'_, C> {
             return Err(Ignored::UnknownChannel);
         };
         let Kind::Answer(responder) = &mut row.kind else {
-            if matches!(row.kind, Kind::Refused(..)) {
+            if let Kind::Refused(refused) = &mut row.kind {
+                refused.on_finish(now, row.begun_at);
                 self.due.push_back(&mut self.negotiations, index);
             }
             return Err(Ignored::NoCapacity);
@@ -283,12 +284,16 @@ impl<C: Crypto> Host<'_, C> {
     fn turn_away(&mut self, now: Instant, index: u32, channel: &mut Option<Channel<C>>) -> Ignored {
         let Some(channel) = channel else { return Ignored::NoCapacity };
         let (id, path) = (channel.local_id(), channel.path());
+        let linger = linger(channel);
         let close = self.write_only_close(now, channel, TransportCode::NO_CAPACITY);
         match (close, self.negotiations.at_mut(index)) {
             (Some(close), Some(row)) => {
-                row.kind = Kind::Refused(close, id);
+                let mut refused = TurnedAway { close, channel: id, linger, until: now };
+                refused.on_finish(now, row.begun_at);
+                row.kind = Kind::Refused(refused);
                 row.path = path;
                 self.due.push_back(&mut self.negotiations, index);
+                self.renew_negotiation_timer(index);
             }
             _ => self.remove_negotiation(index),
         }

@@ -10,7 +10,7 @@ use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::negotiation::{Initiator, Responder, TimerVerdict};
 use crate::recovery::ecn::Codepoint;
 use crate::storage::{HasLink, Link};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 use super::Host;
 use super::outbound::Transmit;
@@ -41,9 +41,25 @@ pub(super) enum Kind {
     Answer(Responder),
     /// FINISH, until the peer has it, for the channel with this index.
     Confirm(heapless::Vec<u8, MAX_FINISH_BYTES>, u32, ChannelId),
-    /// The peer proved itself, and there was no room for it: the CLOSE that says so to it, and to
-    /// its FINISH if that comes again.
-    Refused(heapless::Vec<u8, MAX_FINISH_BYTES>, ChannelId),
+    /// The peer proved itself, and there was no room for it.
+    Refused(TurnedAway),
+}
+
+/// What is kept of a peer that was turned away, so that it hears so even if packets are lost.
+pub(super) struct TurnedAway {
+    /// The CLOSE that says so to it, and to its FINISH if that comes again.
+    pub(super) close: heapless::Vec<u8, MAX_FINISH_BYTES>,
+    pub(super) channel: ChannelId,
+    /// How long after a FINISH the row is kept: as long as a closed channel.
+    pub(super) linger: Duration,
+    pub(super) until: Instant,
+}
+
+impl TurnedAway {
+    /// Its FINISH came, at `now`; it all began at `begun_at`.
+    pub(super) fn on_finish(&mut self, now: Instant, begun_at: Instant) {
+        self.until = now.after(self.linger).min(begun_at.after(HANDSHAKE_TIMEOUT));
+    }
 }
 
 impl HasLink<DUE> for NegotiationRow {
@@ -72,7 +88,8 @@ impl NegotiationRow {
         match &self.kind {
             Kind::Call(initiator, _) => initiator.channel(),
             Kind::Answer(responder) => responder.channel(),
-            Kind::Confirm(_, _, id) | Kind::Refused(_, id) => *id,
+            Kind::Confirm(_, _, id) => *id,
+            Kind::Refused(refused) => refused.channel,
         }
     }
 
@@ -81,7 +98,8 @@ impl NegotiationRow {
             Kind::Call(initiator, _) => initiator.deadline(),
             Kind::Answer(responder) => Some(responder.expires_at()),
             // docs/PROTOCOL.md, R-5.10-2.
-            Kind::Confirm(..) | Kind::Refused(..) => Some(self.begun_at.after(HANDSHAKE_TIMEOUT)),
+            Kind::Confirm(..) => Some(self.begun_at.after(HANDSHAKE_TIMEOUT)),
+            Kind::Refused(refused) => Some(refused.until),
         }
     }
 }
@@ -100,7 +118,7 @@ impl<C: Crypto> Host<'_, C> {
                 Kind::Call(initiator, _) => initiator.write_init(now, buffer).ok(),
                 Kind::Answer(responder) if row.sends > 0 => copy(responder.repeat(), buffer),
                 Kind::Answer(responder) => copy(responder.reply(), buffer),
-                Kind::Refused(close, _) => copy(close, buffer),
+                Kind::Refused(refused) => copy(&refused.close, buffer),
                 Kind::Confirm(finish, channel, _) => {
                     let len = copy(finish, buffer);
                     let index_of_channel = *channel;
@@ -147,7 +165,7 @@ impl<C: Crypto> Host<'_, C> {
                     return;
                 }
             }
-            Kind::Refused(..) if row.begun_at.after(HANDSHAKE_TIMEOUT) <= now => {
+            Kind::Refused(refused) if refused.until <= now => {
                 self.remove_negotiation(index);
                 return;
             }

@@ -6,79 +6,32 @@ mod aws_lc;
 
 #[cfg(feature = "net")]
 pub use aws_lc::{AwsLc, AwsLcAead};
-use sst_nostd::crypto::{AgreeError, Crypto, Foretold, KEY_LEN, RandomError, SharedSecret, Suite};
+use sst_nostd::crypto::Rehearsed;
 
 #[cfg(feature = "net")]
 type Provider = AwsLc;
 #[cfg(not(feature = "net"))]
 type Provider = sst_nostd::crypto::RustCrypto<getrandom::SysRng>;
 
-/// The provider, and where its random bytes come from.
-pub(crate) struct Primitives {
-    provider: Provider,
-    /// Random bytes that come again with the same seed: for tests only.
-    seeded: Option<Foretold>,
-}
+/// The cryptography of this crate's hosts: the provider, and its random bytes or a test's.
+pub(crate) type Primitives = Rehearsed<Provider>;
 
-impl Primitives {
-    /// With the system's randomness.
-    pub(crate) fn new() -> Self {
-        Self { provider: provider(), seeded: None }
-    }
-
-    /// With randomness that whoever knows the seed knows, too: for tests only.
-    pub(crate) fn foretold(seed: u64) -> Self {
-        Self { provider: provider(), seeded: Some(Foretold::new(seed)) }
-    }
-}
-
+/// With the system's randomness.
 #[cfg(feature = "net")]
-const fn provider() -> Provider {
-    AwsLc::new()
+pub(crate) const fn primitives() -> Primitives {
+    Primitives::new(AwsLc::new())
 }
 
+/// With the system's randomness.
 #[cfg(not(feature = "net"))]
-const fn provider() -> Provider {
-    sst_nostd::crypto::RustCrypto::new(getrandom::SysRng)
-}
-
-impl Crypto for Primitives {
-    type Aead = <Provider as Crypto>::Aead;
-
-    fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
-        match &mut self.seeded {
-            Some(seeded) => seeded.fill(&self.provider, out),
-            None => self.provider.random(out),
-        }
-    }
-
-    fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
-        self.provider.public_key(secret)
-    }
-
-    fn agree(
-        &self,
-        secret: &[u8; KEY_LEN],
-        public: &[u8; KEY_LEN],
-    ) -> Result<SharedSecret, AgreeError> {
-        self.provider.agree(secret, public)
-    }
-
-    fn aead(&self, suite: Suite, key: &[u8; KEY_LEN]) -> Option<Self::Aead> {
-        self.provider.aead(suite, key)
-    }
-
-    fn supports(&self, suite: Suite) -> bool {
-        self.provider.supports(suite)
-    }
-
-    fn prefers_aes(&self) -> bool {
-        self.provider.prefers_aes()
-    }
+pub(crate) const fn primitives() -> Primitives {
+    Primitives::new(sst_nostd::crypto::RustCrypto::new(getrandom::SysRng))
 }
 
 #[cfg(test)]
 mod tests {
+    use sst_nostd::crypto::Crypto;
+
     use super::*;
 
     fn draw(mut primitives: Primitives, len: usize) -> Vec<u8> {
@@ -91,10 +44,10 @@ mod tests {
 
     #[test]
     fn a_seed_foretells_every_byte_and_no_seed_none() {
-        assert_eq!(draw(Primitives::foretold(7), 1_000), draw(Primitives::foretold(7), 1_000));
-        assert_ne!(draw(Primitives::foretold(7), 32), draw(Primitives::foretold(8), 32));
-        assert_ne!(draw(Primitives::new(), 32), draw(Primitives::new(), 32));
-        let drawn = draw(Primitives::foretold(1), 80);
+        assert_eq!(draw(primitives().foretold(7), 1_000), draw(primitives().foretold(7), 1_000));
+        assert_ne!(draw(primitives().foretold(7), 32), draw(primitives().foretold(8), 32));
+        assert_ne!(draw(primitives(), 32), draw(primitives(), 32));
+        let drawn = draw(primitives().foretold(1), 80);
         assert_ne!(drawn[..40], drawn[40..], "the same bytes twice");
     }
 
@@ -104,7 +57,7 @@ mod tests {
         use sst_nostd::transcript::{DIGEST, digest};
 
         let storage = || Storage::owned(&Limits::of(1, 8, 1 << 16));
-        let providers = [Primitives::new(), Primitives::new()];
+        let providers = [primitives(), primitives()];
         assert_eq!(digest(providers, [storage(), storage()]), Ok(DIGEST));
     }
 }

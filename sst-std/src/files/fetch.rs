@@ -11,6 +11,7 @@ use super::message::{Entry, HASH_LEN, Kind, MAX_RECORD_LEN, Request, parse_get_a
 use super::name::join;
 use super::partial::{Keep, Partial};
 use super::serve::piece_len;
+use super::waiting::Waiting;
 use super::{FileError, PROTOCOL, SERVICE, SMALL_FILE_BYTES, shown};
 use crate::branch::{Branch, OpenOptions};
 use crate::session::Session;
@@ -163,16 +164,18 @@ struct Tree<'a> {
     options: FetchOptions,
     summary: &'a mut Summary,
     listings: VecDeque<Listing>,
-    files: VecDeque<Job>,
+    files: Waiting<Job>,
+    /// Held by every transfer of a large file, to count them.
+    large: Arc<()>,
     listing: JoinSet<Result<Outcome, FileError>>,
     fetching: JoinSet<Result<Outcome, FileError>>,
 }
 
 impl<'a> Tree<'a> {
     fn new(options: FetchOptions, summary: &'a mut Summary) -> Self {
-        let (listings, files) = (VecDeque::new(), VecDeque::new());
+        let (listings, files) = (VecDeque::new(), Waiting::default());
         let (listing, fetching) = (JoinSet::new(), JoinSet::new());
-        Self { options, summary, listings, files, listing, fetching }
+        Self { options, summary, listings, files, large: Arc::new(()), listing, fetching }
     }
 
     async fn run(mut self, first: Outcome) {
@@ -201,9 +204,17 @@ impl<'a> Tree<'a> {
             let Some(listing) = self.listings.pop_front() else { break };
             self.listing.spawn(list(listing));
         }
-        while self.fetching.len() < self.options.jobs.max(1) {
-            let Some(job) = self.files.pop_front() else { break };
-            self.fetching.spawn(fetch_file(job, self.options.clone()));
+        let jobs = self.options.jobs.max(1);
+        let most_large = (jobs - jobs / 4).max(1);
+        while self.fetching.len() < jobs {
+            let has_place = Arc::strong_count(&self.large) <= most_large;
+            let Some((job, is_large)) = self.files.take(has_place) else { break };
+            let (options, large) = (self.options.clone(), is_large.then(|| self.large.clone()));
+            self.fetching.spawn(async move {
+                let fetched = fetch_file(job, options).await;
+                drop(large);
+                fetched
+            });
         }
     }
 
@@ -224,7 +235,7 @@ impl<'a> Tree<'a> {
                 Kind::Directory => self.listings.push_back(Listing { parent: directory, path, to }),
                 Kind::File { size } => {
                     (self.options.observer)(Progress::Found { path: path.clone(), size });
-                    self.files.push_back(Job { directory, path, to });
+                    self.files.add(Job { directory, path, to }, size > SMALL_FILE_BYTES);
                 }
             }
         }

@@ -12,6 +12,7 @@ mod partial;
 mod put;
 mod root;
 mod serve;
+mod waiting;
 
 use std::io;
 use std::path::PathBuf;

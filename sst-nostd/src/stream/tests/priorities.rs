@@ -201,3 +201,47 @@ fn limits_and_ends_go_before_all_data_and_data_by_priority() {
     let (first, second) = (place(&of(a)), place(&of(b)));
     assert!(limit < first && reset < first && first < second, "{receipts:?}");
 }
+
+/// What the next packets carry: a stream's data, or (the root) datagrams.
+fn carried(pair: &mut Pair, count: usize) -> Vec<StreamHandle> {
+    let mut carried = vec![];
+    for _ in 0..count {
+        let End { streams, tree } = &mut pair.ends[0];
+        let mut bytes = [0; 150];
+        let mut out = Writer::new(&mut bytes);
+        streams.fill(tree, pair.now, &mut out, true, |receipt| {
+            match receipt {
+                Receipt::Stream { stream, len: 1.., .. } => carried.push(stream),
+                Receipt::Datagram { parent, .. } => carried.push(parent),
+                _ => {}
+            }
+            true
+        });
+    }
+    carried
+}
+
+// Spec: R-7.8-7.
+#[test]
+fn datagrams_wait_with_the_priority_of_their_stream_and_take_turns_there() {
+    let fill = |priority: Option<i8>, of_session: Option<i8>| {
+        let (mut pair, [stream, ..]) = three(CONFIG);
+        let End { streams, tree } = &mut pair.ends[0];
+        let root = tree.root();
+        assert!(streams.set_priority(tree, stream, priority));
+        assert!(streams.set_priority(tree, root, of_session));
+        assert_eq!(streams.write(tree, stream, &[1; 900], WriteOptions::default()), Ok(900));
+        let path = PathQuality { payload_bytes: 1200, loss_rate: 0 };
+        for _ in 0..4 {
+            let options = DatagramOptions::default();
+            streams.send_datagram(tree, pair.now, root, &[2; 120], options, path).unwrap();
+        }
+        (carried(&mut pair, 4), stream, root)
+    };
+    let (carried, stream, root) = fill(None, Some(0));
+    assert_eq!(carried, [stream, root, stream, root]);
+    let (carried, stream, _) = fill(Some(1), Some(0));
+    assert_eq!(carried, [stream; 4]);
+    let (carried, _, root) = fill(Some(1), Some(2));
+    assert_eq!(carried, [root; 4]);
+}
