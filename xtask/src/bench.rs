@@ -2,6 +2,7 @@
 
 mod contest;
 pub(crate) mod paths;
+pub(crate) mod peers;
 pub(crate) mod python;
 pub(crate) mod scaling;
 mod table;

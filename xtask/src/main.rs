@@ -40,6 +40,11 @@ usage: cargo xtask COMMAND
   size     flash and memory of the bare firmware proof
   python   the steps of `test` that are about the Python package
   wheel    the Python package's wheel, into target/wheels
+  bench [NAME]... [OPTION]...
+           SST beside quinn, s2n-quic, quiche, h2, TLS, TCP and bare UDP, on two cores. Without a
+           name, everything: bulk (with its processor time), requests, sessions, memory,
+           datagrams, pingpong. --rounds N (5), --quick, --only PEER,PEER; --write: the tables into
+           docs/BENCHMARKS.md, otherwise into target/bench-run only
   bench python [ROUNDS]
            the Python package beside `sst perf` and aioquic, two processes each
   bench tree [OPTION VALUE]...
@@ -111,6 +116,7 @@ fn main() -> ExitCode {
         ["bench", "scaling", options @ ..] => exit_code(bench::scaling::run(options)),
         ["experiment", words @ ..] => exit_code(experiment::run(words)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
+        ["bench", options @ ..] => exit_code(bench::peers::run(options)),
         _ => {
             eprint!("cargo xtask: no such command: {}\n\n{HELP}", words.join(" "));
             ExitCode::from(2)

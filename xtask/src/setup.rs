@@ -47,15 +47,20 @@ pub(crate) fn has_target(target: &str) -> bool {
 
 /// Installs missing Debian packages, if this is Debian and we may.
 pub(crate) fn debian() -> StepResult {
+    packages(DEBIAN_PACKAGES)
+}
+
+/// The same of these packages.
+pub(crate) fn packages(wanted: &[&str]) -> StepResult {
     let mut missing = Vec::new();
-    for package in DEBIAN_PACKAGES {
+    for package in wanted {
         let is_there = Call::new("dpkg", &format!("-s {package}")).output().is_ok_and(|(ok, _)| ok);
         if !is_there {
             missing.push(*package);
         }
     }
     if missing.is_empty() {
-        println!("{} packages needed, none missing", DEBIAN_PACKAGES.len());
+        println!("{} packages needed, none missing", wanted.len());
         return Ok(Outcome::Passed);
     }
     let missing = missing.join(" ");

@@ -1,0 +1,32 @@
+//! `cargo xtask bench [NAME]...`: SST beside what people would otherwise use (`bench/peers`).
+
+use crate::call::{self, Call};
+use crate::report::{Outcome, StepResult};
+use crate::setup;
+
+/// What building quiche's BoringSSL takes.
+const DEBIAN_PACKAGES: &[&str] = &["cmake", "libclang-dev"];
+const PAGE: &str = "docs/BENCHMARKS.md";
+
+/// Builds it and runs it. `words` are names and options of `peers run`; `--write` means the page.
+pub(crate) fn run(words: &[&str]) -> StepResult {
+    let is_ready = matches!(setup::packages(DEBIAN_PACKAGES), Ok(Outcome::Passed));
+    let features = if is_ready || call::has_program("cmake") {
+        "--features quiche"
+    } else {
+        println!("no cmake: without quiche");
+        ""
+    };
+    let apart = call::target_dir().join("bench");
+    let build = format!("build --release -p peers {features} --target-dir");
+    Call::cargo(&build).arg(&apart).in_folder("bench").run()?;
+    let mut call = Call::new(apart.join("release/peers"), "run --out");
+    call = call.arg(call::target_dir().join("bench-run"));
+    for word in words {
+        call = call.arg(word);
+        if *word == "--write" {
+            call = call.arg(call::root().join(PAGE));
+        }
+    }
+    call.step()
+}
