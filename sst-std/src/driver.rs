@@ -196,7 +196,8 @@ impl Outbox {
 
     /// False if the socket is full; the task is then woken when it is not.
     fn offer(&self, cx: &mut Context<'_>, sockets: &mut [Socket], held: Held) -> bool {
-        let (Some(socket), Some(bytes)) = (sockets.get_mut(held.socket), self.bytes.get(..held.len))
+        let (Some(socket), Some(bytes)) =
+            (sockets.get_mut(held.socket), self.bytes.get(..held.len))
         else {
             return true;
         };

@@ -7,10 +7,10 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-#[cfg(unix)]
-pub(crate) use watching::Watched;
 #[cfg(not(unix))]
 pub(crate) use portable::Watched;
+#[cfg(unix)]
+pub(crate) use watching::Watched;
 
 /// What a try to receive found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

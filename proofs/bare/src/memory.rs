@@ -6,9 +6,7 @@ use sst_nostd::channel::{SentPacket, SentReceipt};
 use sst_nostd::host::{ChannelRow, Host, LentHost, NegotiationRow, Storage};
 use sst_nostd::session::Session;
 use sst_nostd::storage::{Row, TimerSlot};
-use sst_nostd::stream::{
-    Gaps, LentStreams, Nursery, Ranges, Row as StreamRow, TrackedDatagram,
-};
+use sst_nostd::stream::{Gaps, LentStreams, Nursery, Ranges, Row as StreamRow, TrackedDatagram};
 
 use crate::stub::StubCrypto;
 

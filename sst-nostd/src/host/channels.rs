@@ -80,8 +80,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The channel that packets with this id belong to.
     pub(super) fn find_channel(&mut self, id: ChannelId) -> Option<u32> {
-        let is_it =
-            |slot| self.channels.at(slot).is_some_and(|row| row.channel.local_id() == id);
+        let is_it = |slot| self.channels.at(slot).is_some_and(|row| row.channel.local_id() == id);
         if !self.found.is_some_and(is_it) {
             let hash = self.hash.hash_u64(u64::from(id.as_u32()));
             self.found = self.by_channel.find(hash, is_it);

@@ -130,8 +130,8 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Whether the channel's next packet would go the same way as its last, of `len` bytes, and may
-    /// be cut to that length. After a short one (a probe, an acknowledgement) it may not: what waits
-    /// would leave in as many crumbs as the batch has places.
+    /// be cut to that length. After a short one (a probe, an acknowledgement) it may not: what
+    /// waits would leave in as many crumbs as the batch has places.
     fn goes_on(&self, index: u32, path: Path, len: usize) -> bool {
         self.channels.at(index).is_some_and(|row| {
             let is_long = len.saturating_mul(2) > row.channel.mtu_bytes();

@@ -117,9 +117,8 @@ pub struct Streams<'s> {
 impl Streams<'_> {
     /// The living stream of a session that has this id.
     fn find(&mut self, session: u32, id: StreamId) -> Option<StreamHandle> {
-        let is_it = |slot| {
-            self.rows.at(slot).is_some_and(|row| row.session == session && row.id == id)
-        };
+        let is_it =
+            |slot| self.rows.at(slot).is_some_and(|row| row.session == session && row.id == id);
         if !self.found.is_some_and(is_it) {
             let hash = self.hash.hash_pair(u64::from(session), id.as_u64());
             self.found = self.index.find(hash, is_it);
