@@ -13,7 +13,11 @@ pub(crate) type Since = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// Tells the core's time: microseconds since the clock's origin, plus one second so that "a
 /// little before now" exists from the start.
 #[derive(Clone)]
-pub(crate) struct Clock(Since);
+pub(crate) enum Clock {
+    #[cfg(feature = "net")]
+    System(StdInstant),
+    Given(Since),
+}
 
 const HEAD_START: Duration = Duration::from_secs(1);
 
@@ -22,18 +26,23 @@ impl Clock {
     #[allow(clippy::disallowed_methods, reason = "this is the face that supplies `now`")]
     #[cfg(feature = "net")]
     pub(crate) fn system() -> Self {
-        let origin = StdInstant::now();
-        Self(Arc::new(move || StdInstant::now().saturating_duration_since(origin)))
+        Self::System(StdInstant::now())
     }
 
     /// The caller's.
     pub(crate) const fn given(since: Since) -> Self {
-        Self(since)
+        Self::Given(since)
     }
 
     /// Now, in the core's terms.
+    #[allow(clippy::disallowed_methods, reason = "this is the face that supplies `now`")]
     pub(crate) fn now(&self) -> Instant {
-        Instant::ZERO.after(HEAD_START).after((self.0)())
+        let since = match self {
+            #[cfg(feature = "net")]
+            Self::System(origin) => StdInstant::now().saturating_duration_since(*origin),
+            Self::Given(since) => since(),
+        };
+        Instant::ZERO.after(HEAD_START).after(since)
     }
 
     /// A moment of the core as the time since the clock's origin.

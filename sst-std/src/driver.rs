@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 use tracing::trace;
 
 use crate::shared::{Acted, Inner, Phase, Shared};
-use crate::udp::{Inbox, Outgoing, Sent, Socket};
+use crate::udp::{Inbox, Outgoing, Socket};
 
 /// Packets taken in before other tasks get their turn, timers and sending included.
 const MAX_PACKETS_IN: usize = 64;
@@ -99,7 +99,7 @@ impl Driver {
         let mut inner = self.shared.lock();
         inner.driver = Some(cx.waker().clone());
         inner.turn(now, &mut self.woken);
-        let mut more = self.outbox.poll_transmit(cx, &self.sockets, &mut inner, now);
+        let mut more = self.outbox.poll_transmit(cx, &mut self.sockets, &mut inner, now);
         // Sending makes room, and that is news.
         if inner.drain_events(now, &mut self.woken) == Acted::Yes {
             more = More::Now;
@@ -113,15 +113,14 @@ impl Driver {
         (if self.poll_sleep(cx, due, now) == More::Now { More::Now } else { more }, phase)
     }
 
+    /// Has the task woken at `due`, or before: deadlines move away with every packet, and to wake
+    /// once too early, now and then, is cheaper than to move a timer each time.
     fn poll_sleep(&mut self, cx: &mut Context<'_>, due: Option<Instant>, now: Instant) -> More {
-        let Some(due) = due else {
-            self.sleeps_until = None;
-            return More::No;
-        };
+        let Some(due) = due else { return More::No };
         if due <= now {
             return More::Now;
         }
-        if self.sleeps_until != Some(due) {
+        if self.sleeps_until.is_none_or(|until| due < until || until <= now) {
             self.sleeps_until = Some(due);
             let until = tokio::time::Instant::now() + due.since(now).min(LONGEST_SLEEP);
             self.sleep.as_mut().reset(until);
@@ -168,7 +167,7 @@ impl Outbox {
     fn poll_transmit(
         &mut self,
         cx: &mut Context<'_>,
-        sockets: &[Socket],
+        sockets: &mut [Socket],
         inner: &mut Inner,
         now: Instant,
     ) -> More {
@@ -196,18 +195,13 @@ impl Outbox {
     }
 
     /// False if the socket is full; the task is then woken when it is not.
-    fn offer(&self, cx: &mut Context<'_>, sockets: &[Socket], held: Held) -> bool {
-        let (Some(socket), Some(bytes)) = (sockets.get(held.socket), self.bytes.get(..held.len))
+    fn offer(&self, cx: &mut Context<'_>, sockets: &mut [Socket], held: Held) -> bool {
+        let (Some(socket), Some(bytes)) = (sockets.get_mut(held.socket), self.bytes.get(..held.len))
         else {
             return true;
         };
         let Held { path, ecn, segment_len, .. } = held;
-        while socket.send(Outgoing { path, ecn, segment_len, bytes }) == Sent::Blocked {
-            if socket.poll_writable(cx).is_pending() {
-                return false;
-            }
-        }
-        true
+        socket.poll_send(cx, Outgoing { path, ecn, segment_len, bytes }).is_ready()
     }
 }
 

@@ -58,6 +58,8 @@ mod stream;
 mod udp;
 mod url;
 mod waiters;
+#[cfg(feature = "net")]
+mod watched;
 mod write_half;
 
 pub use branch::{Branch, DatagramForm, OpenOptions, StreamInfo};

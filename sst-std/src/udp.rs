@@ -5,15 +5,15 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use quinn_udp::{EcnCodepoint, RecvMeta, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use sst_nostd::channel::Path;
 use sst_nostd::recovery::ecn::Codepoint as Ecn;
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use tracing::{debug, trace};
+
+use crate::watched::{Found, Watched};
 
 /// What is asked of the kernel for each direction; it may give less.
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
@@ -21,19 +21,22 @@ const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 const BUFFER_LEN: usize = 65_536;
 /// How many such batches one system call may bring.
 const BUFFER_COUNT: usize = 8;
+/// Whether a batch with room left in it means that the socket had no more: where one call brings
+/// several packets.
+const IS_SHORT_LAST: bool = cfg!(any(target_os = "linux", target_os = "android"));
 /// Errors skipped in one go before the driver does something else.
 const MAX_ERRORS: usize = 16;
 
 /// A bound UDP socket.
 pub(crate) struct Socket {
-    io: UdpSocket,
+    io: Watched,
     state: UdpSocketState,
     local: SocketAddr,
 }
 
 /// What became of a packet offered to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
+enum Sent {
     /// The kernel took it, or it is lost: either way it is no longer ours.
     Gone,
     /// The socket is full: offer it again when the socket is writable.
@@ -68,14 +71,13 @@ impl Socket {
         raw.set_nonblocking(true)?;
         raw.bind(&address.into())?;
         enlarge_buffers(&raw);
-        let io = UdpSocket::from_std(raw.into())?;
-        let state = UdpSocketState::new((&io).into())?;
-        let local = io.local_addr()?;
-        Ok(Self { io, state, local })
+        let state = UdpSocketState::new((&raw).into())?;
+        let local = raw.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(Self { io: Watched::new(raw)?, state, local })
     }
 
     /// Offers a packet, or a batch, to the kernel.
-    pub(crate) fn send(&self, outgoing: Outgoing<'_>) -> Sent {
+    fn send(&self, outgoing: Outgoing<'_>) -> Sent {
         match self.try_send(outgoing.bytes, outgoing) {
             Ok(()) => Sent::Gone,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Blocked,
@@ -92,20 +94,16 @@ impl Socket {
     pub(crate) fn poll_receive(&self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<()> {
         inbox.filled = 0;
         for _ in 0..MAX_ERRORS {
-            if self.io.poll_recv_ready(cx).is_pending() {
-                return Poll::Pending;
-            }
             let mut buffers = inbox.bytes.chunks_exact_mut(BUFFER_LEN).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; BUFFER_COUNT] =
                 std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            let received = self.io.try_io(Interest::READABLE, || {
-                self.state.recv((&self.io).into(), &mut buffers, &mut inbox.metas)
+            let received = self.io.poll_receive(cx, |io| {
+                inbox.filled = self.state.recv(io.into(), &mut buffers, &mut inbox.metas)?;
+                let is_last = IS_SHORT_LAST && inbox.filled < BUFFER_COUNT;
+                Ok(if is_last { Found::Last } else { Found::Some })
             });
-            match received {
-                Ok(filled) => {
-                    inbox.filled = filled;
-                    return Poll::Ready(());
-                }
+            match ready!(received) {
+                Ok(()) => return Poll::Ready(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => trace!(%error, "a receive failed"),
             }
@@ -114,9 +112,21 @@ impl Socket {
         Poll::Pending
     }
 
-    /// Ready when [`Socket::send`] is worth another try.
-    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.io.poll_send_ready(cx).map(|_| ())
+    /// Offers a packet, or a batch, to the kernel; pending if the socket is full. The task is then
+    /// woken when it is worth another try.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, outgoing: Outgoing<'_>) -> Poll<()> {
+        for _ in 0..MAX_ERRORS {
+            if self.send(outgoing) == Sent::Gone {
+                self.io.on_room();
+                return Poll::Ready(());
+            }
+            if let Err(error) = ready!(self.io.poll_room(cx)) {
+                debug!(%error, "room in a socket cannot be waited for");
+                break;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// The bound address.
@@ -154,7 +164,7 @@ impl Socket {
             segment_size: outgoing.segment_len.filter(|&len| len < bytes.len()),
             src_ip: outgoing.path.local.filter(|_| self.local.ip().is_unspecified()),
         };
-        self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit))
+        self.io.try_send(|io| self.state.try_send(io.into(), &transmit))
     }
 
     /// After a batch failed: the same packets one by one, what fails now is lost.
@@ -257,10 +267,8 @@ mod tests {
 
     use super::*;
 
-    async fn send(socket: &Socket, outgoing: Outgoing<'_>) {
-        while socket.send(outgoing) == Sent::Blocked {
-            poll_fn(|cx| socket.poll_writable(cx)).await;
-        }
+    async fn send(socket: &mut Socket, outgoing: Outgoing<'_>) {
+        poll_fn(|cx| socket.poll_send(cx, outgoing)).await;
     }
 
     async fn receive(socket: &Socket, packets: usize) -> Vec<(Path, Ecn, Vec<u8>)> {
@@ -278,11 +286,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_arrives_as_its_packets_with_ecn_and_addresses() {
-        let (from, to) = (loopback(), loopback());
+        let (mut from, to) = (loopback(), loopback());
         let bytes: Vec<u8> = (0..25_u32).flat_map(|at| [at as u8; 100]).take(2_450).collect();
         let path = Path { local: None, peer: to.local() };
         let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: Some(100), bytes: &bytes };
-        send(&from, outgoing).await;
+        send(&mut from, outgoing).await;
         let received = receive(&to, 25).await;
         assert_eq!(received.iter().flat_map(|packet| packet.2.clone()).collect::<Vec<_>>(), bytes);
         for (path, ecn, _) in &received {
@@ -293,36 +301,36 @@ mod tests {
 
     #[tokio::test]
     async fn one_socket_carries_both_families() {
-        let both = Socket::bind("[::]:0".parse().unwrap(), true).unwrap();
-        let four = loopback();
+        let mut both = Socket::bind("[::]:0".parse().unwrap(), true).unwrap();
+        let mut four = loopback();
         let peer = SocketAddr::new("127.0.0.1".parse().unwrap(), both.local().port());
         let path = Path { local: None, peer };
         let outgoing = Outgoing { path, ecn: Ecn::NotEct, segment_len: None, bytes: b"there" };
-        send(&four, outgoing).await;
+        send(&mut four, outgoing).await;
         let received = receive(&both, 1).await;
         let back = received[0].0;
         assert_eq!(back.peer, four.local(), "IPv4 looks like IPv4");
-        send(&both, Outgoing { path: back, bytes: b"back", ..outgoing }).await;
+        send(&mut both, Outgoing { path: back, bytes: b"back", ..outgoing }).await;
         assert_eq!(receive(&four, 1).await[0].2, b"back");
     }
 
     #[tokio::test]
     async fn nothing_the_network_refuses_is_an_error_and_offload_survives() {
-        let socket = loopback();
+        let mut socket = loopback();
         let segments = socket.max_segments();
         let closed = loopback().local();
         for peer in ["127.0.0.1:0", "[::1]:9", "255.255.255.255:9", &closed.to_string()] {
             let path = Path { local: None, peer: peer.parse().unwrap() };
             let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: None, bytes: b"x" };
-            send(&socket, outgoing).await;
+            send(&mut socket, outgoing).await;
         }
         let path = Path { local: None, peer: closed };
         let huge = vec![0; 65_535];
         let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: None, bytes: &huge };
-        send(&socket, outgoing).await;
-        let other = loopback();
+        send(&mut socket, outgoing).await;
+        let mut other = loopback();
         let path = Path { local: None, peer: socket.local() };
-        send(&other, Outgoing { path, bytes: b"alive", ..outgoing }).await;
+        send(&mut other, Outgoing { path, bytes: b"alive", ..outgoing }).await;
         assert_eq!(receive(&socket, 1).await[0].2, b"alive");
         assert!(socket.max_segments() == segments || segments == 1);
     }

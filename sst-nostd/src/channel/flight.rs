@@ -299,9 +299,9 @@ impl Flight {
             return Room::Full;
         }
         let pace = self.pace();
-        match self.pacer.ready_at(now, packet, &pace) {
-            Some(at) => Room::Paced(at),
-            None => Room::Bytes(free.min(self.pacer.budget(now, &pace)).max(packet)),
+        match self.pacer.budget(now, packet, &pace) {
+            Ok(budget) => Room::Bytes(free.min(budget).max(packet)),
+            Err(at) => Room::Paced(at),
         }
     }
 

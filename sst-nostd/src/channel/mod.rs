@@ -63,6 +63,9 @@ const REPLAY_WORDS: usize = 32;
 /// Packets sent at once at a probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
 const MAX_PROBES: u8 = 2;
 
+/// A round trip so many times the least is mostly queues of our own making.
+const MAX_QUEUED_RATIO: u32 = 8;
+
 /// The suite of a channel is not supported by the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnsupportedSuite(pub Suite);
@@ -421,6 +424,14 @@ impl<C: Crypto> Channel<C> {
     #[must_use]
     pub const fn loss_rate(&self) -> u32 {
         self.flight.loss_rate.value()
+    }
+
+    /// The smoothed round trip, but for what must be queues: a receiver that gives credit for those
+    /// only makes them longer.
+    #[must_use]
+    pub fn unqueued_rtt(&self) -> Duration {
+        let rtt = &self.flight.rtt;
+        rtt.smoothed().min(rtt.min().saturating_mul(MAX_QUEUED_RATIO))
     }
 
     /// What was counted and measured.

@@ -79,11 +79,13 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// The channel that packets with this id belong to.
-    pub(super) fn find_channel(&self, id: ChannelId) -> Option<u32> {
-        let hash = self.hash.hash_u64(u64::from(id.as_u32()));
-        self.by_channel.find(hash, |slot| {
-            self.channels.at(slot).is_some_and(|row| row.channel.local_id() == id)
-        })
+    pub(super) fn find_channel(&mut self, id: ChannelId) -> Option<u32> {
+        let is_it = |slot| self.channels.at(slot).is_some_and(|row| row.channel.local_id() == id);
+        if !self.found.is_some_and(is_it) {
+            let hash = self.hash.hash_u64(u64::from(id.as_u32()));
+            self.found = self.by_channel.find(hash, is_it);
+        }
+        self.found
     }
 
     /// An id for a new channel: random, and used by no channel or negotiation of this host.
@@ -180,8 +182,8 @@ impl<C: Crypto> Host<'_, C> {
             channel.ends_at = Some(now.after(linger(&channel.channel)));
             self.note_session_event(session);
         }
+        // Its timer is set anew when it has nothing more to send.
         self.schedule_channel(index);
-        self.renew_channel_timer(index);
     }
 }
 

@@ -144,9 +144,8 @@ impl<C: Crypto> Host<'_, C> {
                     session.begin_close(reason, false);
                 }
                 session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
-                let rtt = row.channel.stats().smoothed_rtt;
                 if let Some(tree) = &mut session.tree {
-                    tree.set_round_trip(rtt);
+                    tree.set_round_trip(row.channel.unqueued_rtt());
                 }
                 if applied.is_closed {
                     row.ends_at = Some(now.after(linger(&row.channel)));

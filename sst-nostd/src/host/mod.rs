@@ -91,6 +91,8 @@ pub struct Host<'s, C: Crypto> {
     by_channel: HashIndex<'s>,
     by_remote: HashIndex<'s>,
     channel_timers: Timers<'s>,
+    /// The channel last found by its id: mostly the next packet is for the same one.
+    found: Option<u32>,
     /// Channels that may have something to send.
     ready: Queue<READY>,
 
@@ -149,6 +151,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             by_channel: storage.by_channel,
             by_remote: storage.by_remote,
             channel_timers: storage.channel_timers,
+            found: None,
             ready: Queue::new(),
             negotiations: storage.negotiations,
             by_call: storage.by_call,

@@ -47,6 +47,15 @@ pub struct Pacer {
     filled_at: Option<Instant>,
 }
 
+/// How fast the bucket fills, and how far.
+#[derive(Clone, Copy)]
+struct Rate {
+    /// In bytes per microsecond with [`FRACTION_BITS`] of fraction; never zero.
+    fixed_per_micro: u64,
+    /// The depth of the bucket.
+    burst_bytes: u64,
+}
+
 impl Pacer {
     /// A full bucket.
     #[must_use]
@@ -56,65 +65,69 @@ impl Pacer {
 
     /// `bytes` were sent, paced or not.
     pub fn on_sent(&mut self, now: Instant, bytes: u64, pace: &Pace<'_>) {
-        self.filled = self.filled_by(now, pace).saturating_sub(to_fixed(bytes));
+        let filled = match self.filled_already(now) {
+            Some(filled) => filled,
+            None => self.filled_by(now, pace.rate()),
+        };
+        self.filled = filled.saturating_sub(to_fixed(bytes));
         self.filled_at = Some(now);
     }
 
-    /// When `bytes` more may be sent; `None` is now.
+    /// How many bytes may be sent at `now`; if fewer than `bytes`, when those may be.
     ///
     /// Before the first round-trip sample there is no rate to speak of, and everything may go:
     /// the initial window is the limit.
-    #[must_use]
-    pub fn ready_at(&self, now: Instant, bytes: u64, pace: &Pace<'_>) -> Option<Instant> {
+    ///
+    /// # Errors
+    /// The moment at which to ask again.
+    pub fn budget(&self, now: Instant, bytes: u64, pace: &Pace<'_>) -> Result<u64, Instant> {
         if !pace.rtt.has_sample() {
-            return None;
+            return Ok(pace.window_bytes);
         }
-        let burst = pace.burst_bytes();
-        let filled = self.filled_by(now, pace);
-        if filled >= to_fixed(bytes.min(burst)) {
-            return None;
+        if let Some(filled) = self.filled_already(now)
+            && filled >= to_fixed(bytes)
+        {
+            return Ok(filled >> FRACTION_BITS);
         }
-        let wanted = to_fixed(bytes.max(burst / WAKE_DIVISOR).min(burst));
-        let wait = wanted.saturating_sub(filled).div_ceil(pace.fixed_per_micro());
-        Some(now.after(Duration::from_micros(wait)))
+        let rate = pace.rate();
+        let filled = self.filled_by(now, rate);
+        if filled >= to_fixed(bytes.min(rate.burst_bytes)) {
+            return Ok(filled >> FRACTION_BITS);
+        }
+        let wanted = bytes.max(rate.burst_bytes / WAKE_DIVISOR).min(rate.burst_bytes);
+        let wait = to_fixed(wanted).saturating_sub(filled).div_ceil(rate.fixed_per_micro);
+        Err(now.after(Duration::from_micros(wait)))
     }
 
-    /// How many bytes may be sent at `now`.
-    #[must_use]
-    pub fn budget(&self, now: Instant, pace: &Pace<'_>) -> u64 {
-        if !pace.rtt.has_sample() {
-            return pace.window_bytes;
-        }
-        self.filled_by(now, pace) >> FRACTION_BITS
+    /// What the bucket holds, if that was found out at this very moment: packets of one batch are
+    /// spared the divisions.
+    fn filled_already(&self, now: Instant) -> Option<u64> {
+        (self.filled_at == Some(now)).then_some(self.filled)
     }
 
     /// What the bucket holds at `now`. Time that runs backward fills nothing, and time that leaps
     /// fills one burst.
-    fn filled_by(&self, now: Instant, pace: &Pace<'_>) -> u64 {
-        let burst = to_fixed(pace.burst_bytes());
+    fn filled_by(&self, now: Instant, rate: Rate) -> u64 {
+        let burst = to_fixed(rate.burst_bytes);
         let Some(filled_at) = self.filled_at else { return burst };
         let elapsed = micros(now.since(filled_at));
-        let gained = elapsed.saturating_mul(pace.fixed_per_micro());
+        let gained = elapsed.saturating_mul(rate.fixed_per_micro);
         self.filled.saturating_add(gained).min(burst)
     }
 }
 
 impl Pace<'_> {
-    /// The bucket's rate, in bytes per microsecond with [`FRACTION_BITS`] of fraction; never zero.
-    fn fixed_per_micro(&self) -> u64 {
+    fn rate(&self) -> Rate {
         // At most 2^32 * 2 * 2^24 = 2^57.
         let quarters = if self.slow_start { 8 } else { 5 };
         let per_round_trip = to_fixed(self.window()).saturating_mul(quarters) / 4;
         let round_trip = micros(self.rtt.smoothed()).max(1);
-        per_round_trip.checked_div(round_trip).unwrap_or(0).max(1)
-    }
-
-    /// The depth of the bucket.
-    fn burst_bytes(&self) -> u64 {
-        let by_time = self.fixed_per_micro().saturating_mul(BURST_MICROS) >> FRACTION_BITS;
+        let fixed_per_micro = per_round_trip.checked_div(round_trip).unwrap_or(0).max(1);
+        let by_time = fixed_per_micro.saturating_mul(BURST_MICROS) >> FRACTION_BITS;
         let mtu = self.mtu_bytes.clamp(1, u64::from(u16::MAX));
         let least = mtu.saturating_mul(BURST_PACKETS);
-        by_time.max(least).min(self.window().saturating_mul(2)).max(mtu)
+        let burst_bytes = by_time.max(least).min(self.window().saturating_mul(2)).max(mtu);
+        Rate { fixed_per_micro, burst_bytes }
     }
 
     fn window(&self) -> u64 {
@@ -140,6 +153,15 @@ mod tests {
         Pace { window_bytes, slow_start: false, rtt, mtu_bytes: 1200 }
     }
 
+    fn ready_at(pacer: &Pacer, now: Instant, bytes: u64, pace: &Pace<'_>) -> Option<Instant> {
+        pacer.budget(now, bytes, pace).err()
+    }
+
+    /// What may be sent, be it nothing.
+    fn budget(pacer: &Pacer, now: Instant, pace: &Pace<'_>) -> u64 {
+        pacer.budget(now, 0, pace).unwrap_or(0)
+    }
+
     /// Sends as fast as the pacer allows for `seconds`, waking `late` after each deadline, and
     /// returns bytes per second, apart from the first burst.
     fn rate(pace: &Pace<'_>, seconds: u64, late: Duration) -> u64 {
@@ -147,7 +169,7 @@ mod tests {
         let (mut now, mut sent) = (Instant::ZERO, 0);
         let end = Instant::ZERO.after(Duration::from_secs(seconds));
         while now < end {
-            match pacer.ready_at(now, 1200, pace) {
+            match ready_at(&pacer, now, 1200, pace) {
                 None => {
                     pacer.on_sent(now, 1200, pace);
                     sent += 1200;
@@ -158,7 +180,7 @@ mod tests {
                 }
             }
         }
-        (sent - pace.burst_bytes()) / seconds
+        (sent - pace.rate().burst_bytes) / seconds
     }
 
     // Spec: R-6.7-6.
@@ -190,11 +212,11 @@ mod tests {
     fn a_fast_path_may_send_sixty_four_kibibytes_at_once() {
         let rtt = rtt(20);
         // 40 MB/s.
-        assert!(Pacer::new().budget(Instant::ZERO, &pace(800_000, &rtt)) >= 65_536);
+        assert!(budget(&Pacer::new(), Instant::ZERO, &pace(800_000, &rtt)) >= 65_536);
         // 600 kB/s: ten packets.
-        assert_eq!(Pacer::new().budget(Instant::ZERO, &pace(12_000, &rtt)), 12_000);
+        assert_eq!(budget(&Pacer::new(), Instant::ZERO, &pace(12_000, &rtt)), 12_000);
         // Never more than twice the window.
-        assert_eq!(Pacer::new().budget(Instant::ZERO, &pace(2400, &rtt)), 4800);
+        assert_eq!(budget(&Pacer::new(), Instant::ZERO, &pace(2400, &rtt)), 4800);
     }
 
     #[test]
@@ -203,17 +225,17 @@ mod tests {
         let pace = pace(12_000, &unknown);
         let mut pacer = Pacer::new();
         for _ in 0..10 {
-            assert_eq!(pacer.ready_at(Instant::ZERO, 1200, &pace), None);
+            assert_eq!(ready_at(&pacer, Instant::ZERO, 1200, &pace), None);
             pacer.on_sent(Instant::ZERO, 1200, &pace);
         }
-        assert_eq!(pacer.budget(Instant::ZERO, &pace), 12_000);
+        assert_eq!(budget(&pacer, Instant::ZERO, &pace), 12_000);
     }
 
     #[test]
     fn packets_larger_than_the_burst_still_go() {
         let rtt = rtt(20);
         let pace = Pace { mtu_bytes: 65_507, ..pace(1, &rtt) };
-        assert_eq!(Pacer::new().ready_at(Instant::ZERO, 1 << 40, &pace), None);
+        assert_eq!(ready_at(&Pacer::new(), Instant::ZERO, 1 << 40, &pace), None);
     }
 
     // Spec: R-6.6-5, R-6.7-6.
@@ -224,12 +246,12 @@ mod tests {
         let century = Instant::ZERO.after(Duration::from_secs(100 * 365 * 86_400));
         let mut pacer = Pacer::new();
         pacer.on_sent(century, 12_000, &pace);
-        assert_eq!(pacer.budget(Instant::ZERO, &pace), 0);
-        let at = pacer.ready_at(Instant::ZERO, 1200, &pace).expect("must wait");
+        assert_eq!(budget(&pacer, Instant::ZERO, &pace), 0);
+        let at = ready_at(&pacer, Instant::ZERO, 1200, &pace).expect("must wait");
         assert!(at < Instant::ZERO.after(Duration::from_millis(10)), "no wait of a century");
         pacer.on_sent(Instant::ZERO, 1200, &pace);
-        assert_eq!(pacer.ready_at(at, 1200, &pace), None);
-        assert_eq!(pacer.budget(century, &pace), 12_000);
+        assert_eq!(ready_at(&pacer, at, 1200, &pace), None);
+        assert_eq!(budget(&pacer, century, &pace), 12_000);
     }
 
     #[test]
@@ -243,9 +265,9 @@ mod tests {
                 let pace = Pace { window_bytes: window, slow_start: true, rtt, mtu_bytes };
                 let mut pacer = Pacer::new();
                 pacer.on_sent(Instant::ZERO, u64::MAX, &pace);
-                assert!(pacer.ready_at(end, u64::MAX, &pace).is_none_or(|at| at == end));
+                assert!(ready_at(&pacer, end, u64::MAX, &pace).is_none_or(|at| at == end));
                 pacer.on_sent(end, u64::MAX, &pace);
-                let _ = pacer.budget(end, &pace);
+                let _ = budget(&pacer, end, &pace);
             }
         }
     }

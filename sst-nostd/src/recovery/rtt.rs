@@ -104,8 +104,9 @@ impl Rtt {
     /// (RFC 9002 section 6.2.1).
     #[must_use]
     pub fn pto_base(&self, max_ack_delay: Duration) -> Duration {
-        let spread = self.variation().saturating_mul(4).max(GRANULARITY);
-        self.smoothed().saturating_add(spread).saturating_add(max_ack_delay)
+        let spread = self.variation_micros.saturating_mul(4).max(micros(GRANULARITY));
+        let without_delay = self.smoothed_micros.saturating_add(spread);
+        Duration::from_micros(without_delay).saturating_add(max_ack_delay)
     }
 
     /// How long after sending a packet is lost, once a later one was acknowledged: 9/8 of the

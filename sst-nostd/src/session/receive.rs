@@ -55,9 +55,9 @@ impl Session {
         payload: &[u8],
         around: &mut Surroundings<'_, '_, C>,
     ) -> Result<Applied, Breach> {
-        check_frames(payload)?;
+        let (first, rest) = check_frames(payload)?;
         let mut applied = Applied::default();
-        for frame in Frames::new(payload) {
+        for frame in core::iter::once(Ok(first)).chain(Frames::new(rest)) {
             let frame = frame.map_err(encoding)?;
             applied.is_ack_eliciting |= frame.is_ack_eliciting();
             applied.has_data |= matches!(frame, Frame::Stream(_) | Frame::Datagram(_));
@@ -101,16 +101,18 @@ impl Session {
     }
 }
 
-/// Parses every frame and throws it away.
-fn check_frames(payload: &[u8]) -> Result<(), Breach> {
+/// Parses every frame; the first, which mostly is the only one, and the bytes of the others.
+fn check_frames(payload: &[u8]) -> Result<(Frame<'_>, &[u8]), Breach> {
     if payload.is_empty() {
         return Err(Breach { code: TransportCode::PROTOCOL, rule: "a packet has a frame" });
     }
     let mut reader = Reader::new(payload);
-    while !reader.is_empty() {
-        Frame::parse(&mut reader).map_err(encoding)?;
+    let first = Frame::parse(&mut reader).map_err(encoding)?;
+    let rest = reader.rest();
+    for frame in Frames::new(rest) {
+        frame.map_err(encoding)?;
     }
-    Ok(())
+    Ok((first, rest))
 }
 
 fn encoding(error: FrameError) -> Breach {

@@ -86,7 +86,7 @@ impl Streams<'_> {
         Ok(())
     }
 
-    fn find_parent(&self, tree: &Tree, frame: &DatagramFrame<'_>) -> Option<StreamHandle> {
+    fn find_parent(&mut self, tree: &Tree, frame: &DatagramFrame<'_>) -> Option<StreamHandle> {
         if frame.parent.is_root() {
             return Some(tree.root);
         }

@@ -234,7 +234,7 @@ impl Streams<'_> {
     }
 
     /// Where the stream `id` stands; a fault if it cannot be any stream of this session.
-    fn place(&self, tree: &Tree, id: StreamId) -> Result<Place, Fault> {
+    fn place(&mut self, tree: &Tree, id: StreamId) -> Result<Place, Fault> {
         if id.is_root() {
             return Ok(Place::Here(tree.root));
         }

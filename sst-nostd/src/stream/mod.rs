@@ -110,16 +110,20 @@ pub struct Streams<'s> {
     eventful: Queue<EVENTS>,
     /// Streams whose writer waits for blocks of the pool.
     starved: Queue<WAITING>,
+    /// The row last found by its id: mostly the next frame is for the same stream.
+    found: Option<u32>,
 }
 
 impl Streams<'_> {
     /// The living stream of a session that has this id.
-    fn find(&self, session: u32, id: StreamId) -> Option<StreamHandle> {
-        let hash = self.hash.hash_pair(u64::from(session), id.as_u64());
-        let index = self.index.find(hash, |slot| {
-            self.rows.at(slot).is_some_and(|row| row.session == session && row.id == id)
-        })?;
-        self.rows.handle_at(index)
+    fn find(&mut self, session: u32, id: StreamId) -> Option<StreamHandle> {
+        let is_it =
+            |slot| self.rows.at(slot).is_some_and(|row| row.session == session && row.id == id);
+        if !self.found.is_some_and(is_it) {
+            let hash = self.hash.hash_pair(u64::from(session), id.as_u64());
+            self.found = self.index.find(hash, is_it);
+        }
+        self.rows.handle_at(self.found?)
     }
 
     /// Notes something to tell the application about `stream`.

@@ -127,6 +127,7 @@ impl<'s> Streams<'s> {
             outcomes: Queue::new(),
             eventful: Queue::new(),
             starved: Queue::new(),
+            found: None,
         }
     }
 

@@ -141,6 +141,7 @@ impl Streams<'_> {
         let Some(mut row) = self.rows.remove(stream) else { return };
         let hash = self.hash.hash_pair(u64::from(row.session), row.id.as_u64());
         self.index.remove(hash, index);
+        self.found = None;
         row.sending_rope.clear_to(&mut self.pool, 0);
         row.receiving_rope.clear_to(&mut self.pool, 0);
         if row.gaps != NONE {

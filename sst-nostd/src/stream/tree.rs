@@ -91,7 +91,7 @@ pub struct Tree {
     pub(super) live: u32,
     /// Streams with anything written, ended or reset that is not acknowledged.
     pub(super) busy: u32,
-    /// The smoothed round trip, for window tuning.
+    /// The round trip, without queues, for window tuning.
     pub(super) round_trip: Duration,
     /// Parents whose next child waits for the window of ids to move.
     pub(super) id_waiters: Queue<WAITING>,
