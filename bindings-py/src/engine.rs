@@ -46,6 +46,11 @@ impl<T> Owned<T> {
         }
     }
 
+    /// Takes the value out, if it is ours.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        if self.generation == generation() { self.value.take() } else { None }
+    }
+
     /// As [`get`](Self::get).
     pub(crate) fn get_mut(&mut self) -> Result<&mut T, Failure> {
         match &mut self.value {

@@ -12,6 +12,7 @@ mod delivery;
 mod endpoint;
 mod engine;
 mod failure;
+mod held;
 mod identity;
 mod numbers;
 mod operation;

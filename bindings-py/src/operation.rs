@@ -75,7 +75,7 @@ impl Operation {
         work: impl Future<Output = Answer> + Send + 'static,
     ) -> PyResult<Py<PyAny>> {
         let mut work: Work = Box::pin(work);
-        let tried = py.detach(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        let tried = gathered(py, || work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
         match tried {
             Poll::Ready(answer) => answer?.into_python(py),
             Poll::Pending => {
@@ -93,7 +93,7 @@ impl Operation {
         };
         let work = work.get_mut()?;
         let runtime = self.runtime.as_ref();
-        let answer = py.detach(|| {
+        let answer = gathered(py, || {
             let _entered = runtime.map(Handle::enter);
             work.as_mut().poll(&mut Context::from_waker(waker))
         });
@@ -108,7 +108,7 @@ impl Operation {
 
     fn end(&mut self, py: Python<'_>) {
         let work = self.work.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        py.detach(|| drop(work));
+        gathered(py, || drop(work));
         if let Some(pending) = self.pending.take() {
             pending.wakeups.get().remove(pending.ticket.number());
         }
@@ -243,12 +243,28 @@ impl Outcome {
     }
 }
 
+/// Does `work` without the GIL. What it leaves to be sent is sent when the running event loop has
+/// done what else there is to do; at once if there is no loop.
+pub(crate) fn gathered<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+    let (answer, waker) = py.detach(|| sst_std::gathering(work));
+    if let Some(waker) = waker {
+        match wakeups(py) {
+            Ok(wakeups) if Wakeups::wake_later(wakeups.bind(py), waker.clone()).is_ok() => {}
+            _ => waker.wake(),
+        }
+    }
+    answer
+}
+
 /// Those of the running event loop. The last loop's are remembered: mostly there is one.
 fn wakeups(py: Python<'_>) -> PyResult<Py<Wakeups>> {
     static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static OF_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static LAST: Mutex<Option<Py<Wakeups>>> = Mutex::new(None);
-    let running = RUNNING.import(py, "asyncio", "get_running_loop")?.call0()?;
+    let running = RUNNING.import(py, "asyncio", "_get_running_loop")?.call0()?;
+    if running.is_none() {
+        return Err(PyRuntimeError::new_err("no running event loop"));
+    }
     let last = {
         let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().map(|last| last.clone_ref(py))

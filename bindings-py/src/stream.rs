@@ -15,7 +15,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use crate::branch::Branch;
 use crate::engine::Owned;
 use crate::failure::Failure;
-use crate::operation::{Operation, Outcome, SCRATCH};
+use crate::operation::{Operation, Outcome, SCRATCH, gathered};
 
 /// The most that one read returns, in bytes: a buffer of this size is kept for each thread.
 const MAX_READ_LEN: usize = 1 << 20;
@@ -136,7 +136,7 @@ impl Stream {
     /// Lets go of the stream: what is not finished is reset, what is not read is stopped.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         let (read, write) = (self.read.get()?, self.write.get()?);
-        py.detach(|| {
+        gathered(py, || {
             take(read);
             take(write);
         });
@@ -147,6 +147,13 @@ impl Stream {
     #[getter]
     fn bytes_written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let parts = (self.branch.take(), self.read.take(), self.write.take());
+        Python::attach(|py| gathered(py, || drop(parts)));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Wake;
+use std::task::{Wake, Waker};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,6 +13,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use crate::engine::{self, Owned};
 use crate::failure::Failure;
+use crate::held::{Held, Told};
 
 /// What an event loop has to do with the transport: one for each loop.
 #[pyclass(frozen, module = "sst._sst")]
@@ -22,6 +23,7 @@ pub(crate) struct Wakeups {
     event_loop: Py<PyWeakrefReference>,
     /// The future that resolves when a number is drained.
     waiting: Mutex<HashMap<u64, Py<PyAny>>>,
+    held: Arc<Held>,
 }
 
 /// The part that wakers reach from any thread: nothing of Python is in it.
@@ -58,12 +60,21 @@ impl Wakeups {
         let signal = Signal::new().map_err(|error| Failure::Io(error.into()))?;
         let queue = Arc::new(Queue { signal, ready: Mutex::default() });
         let event_loop = PyWeakrefReference::new(event_loop)?.unbind();
-        Ok(Self { queue: Owned::new(queue), event_loop, waiting: Mutex::default() })
+        let (waiting, held) = Default::default();
+        Ok(Self { queue: Owned::new(queue), event_loop, waiting, held })
     }
 
     /// The descriptor to watch for reading.
     pub(crate) fn fileno(&self) -> PyResult<i32> {
         Ok(self.queue.get()?.signal.read.as_raw_fd())
+    }
+
+    /// Has everything sent that operations left to be sent.
+    fn flush(&self) {
+        // In a forked child they are the parent's.
+        if self.queue.get().is_ok() {
+            self.held.release();
+        }
     }
 
     /// Resolves the futures of all operations that may go on.
@@ -113,6 +124,17 @@ impl Wakeups {
     /// Nobody waits for this ticket any more.
     pub(crate) fn remove(&self, number: u64) -> Option<Py<PyAny>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
+    }
+
+    /// Wakes an endpoint's task when this turn of the loop is over.
+    pub(crate) fn wake_later(slf: &Bound<'_, Self>, waker: Waker) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.held.hold(waker) == Told::First {
+            let event_loop = this.event_loop.bind(py).upgrade().ok_or(Failure::Forked)?;
+            let flush = slf.getattr(intern!(py, "flush"))?;
+            event_loop.call_method1(intern!(py, "call_soon"), (flush,))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn is_of(&self, event_loop: &Bound<'_, PyAny>) -> bool {

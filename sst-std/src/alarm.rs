@@ -99,9 +99,7 @@ impl Alarm {
         // Whoever drives the host must know of a new alarm; of an old one it does.
         let driver = if is_new { inner.driver.take() } else { None };
         drop(inner);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        self.shared.tell(driver);
         false
     }
 }

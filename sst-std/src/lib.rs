@@ -46,6 +46,8 @@ mod error;
 pub mod files;
 #[cfg(feature = "gateway")]
 pub mod gateway;
+#[cfg(feature = "net")]
+mod gather;
 mod identity;
 mod key_log;
 mod listener;
@@ -74,6 +76,8 @@ pub use error::{
     CODE_SERVICE_UNKNOWN, Code, ConnectError, DatagramError, OpenError, ReadError, ServiceError,
     SessionClosed, TRANSPORT_STREAM_CODE, WriteError, describe_stream_code,
 };
+#[cfg(feature = "net")]
+pub use gather::gathering;
 pub use identity::{Identity, IdentityError};
 pub use listener::Listener;
 pub use read_half::ReadHalf;

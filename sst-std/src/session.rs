@@ -188,9 +188,7 @@ impl SessionRef {
             }
         };
         drop(inner);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        shared.tell(driver);
         answer
     }
 

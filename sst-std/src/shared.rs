@@ -108,10 +108,19 @@ impl Shared {
         let answer = action(&mut inner, now);
         let driver = inner.driver.take();
         drop(inner);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        self.tell(driver);
         answer
+    }
+
+    /// Has the driver look what there is to do. One with sockets may be told a little later
+    /// ([`gathering`](crate::gathering)); a carrier is told at once.
+    pub(crate) fn tell(&self, driver: Option<Waker>) {
+        match driver {
+            #[cfg(feature = "net")]
+            Some(driver) if matches!(self.clock, Clock::System(_)) => crate::gather::wake(driver),
+            Some(driver) => driver.wake(),
+            None => {}
+        }
     }
 }
 

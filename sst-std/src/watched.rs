@@ -134,3 +134,76 @@ mod portable {
         pub(crate) fn on_room(&mut self) {}
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::future::poll_fn;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    /// A socket that fills up, unlike UDP's over loopback, and who empties it.
+    fn pair() -> (Watched, UnixDatagram) {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (Watched::new(OwnedFd::from(ours).into()).unwrap(), theirs)
+    }
+
+    fn send(watched: &Watched) -> io::Result<()> {
+        watched.try_send(|socket| socket.send(&[7; 1_000]).map(|_| ()))
+    }
+
+    #[tokio::test]
+    async fn room_is_waited_for_when_there_is_none() {
+        let (mut watched, theirs) = pair();
+        let mut sent = 0;
+        while send(&watched).is_ok() {
+            sent += 1;
+        }
+        let reading = tokio::task::spawn_blocking(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            (0..sent).all(|_| theirs.recv(&mut [0; 1_000]).is_ok_and(|len| len == 1_000))
+        });
+        let mut waits = 0;
+        poll_fn(|cx| {
+            loop {
+                if send(&watched).is_ok() {
+                    return Poll::Ready(());
+                }
+                waits += 1;
+                ready!(watched.poll_room(cx)).unwrap();
+            }
+        })
+        .await;
+        watched.on_room();
+        assert!((1..100).contains(&waits), "waited, and did not spin: {waits}");
+        assert!(reading.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_socket_seen_empty_is_not_asked_again_before_something_comes() {
+        let (watched, theirs) = pair();
+        let mut asked = 0;
+        for _ in 0..3 {
+            theirs.send(b"one").unwrap();
+            poll_fn(|cx| {
+                watched.poll_receive(cx, |socket| {
+                    asked += 1;
+                    socket.recv(&mut [std::mem::MaybeUninit::uninit(); 8])?;
+                    Ok(Found::Last)
+                })
+            })
+            .await
+            .unwrap();
+            let again = poll_fn(|cx| {
+                Poll::Ready(watched.poll_receive(cx, |_| {
+                    asked += 1;
+                    Ok(Found::Some)
+                }))
+            });
+            assert!(again.await.is_pending());
+        }
+        assert_eq!(asked, 3);
+    }
+}

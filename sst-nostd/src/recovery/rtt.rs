@@ -106,7 +106,7 @@ impl Rtt {
     pub fn pto_base(&self, max_ack_delay: Duration) -> Duration {
         let spread = self.variation_micros.saturating_mul(4).max(micros(GRANULARITY));
         let without_delay = self.smoothed_micros.saturating_add(spread);
-        Duration::from_micros(without_delay.saturating_add(micros(max_ack_delay)))
+        Duration::from_micros(without_delay).saturating_add(max_ack_delay)
     }
 
     /// How long after sending a packet is lost, once a later one was acknowledged: 9/8 of the

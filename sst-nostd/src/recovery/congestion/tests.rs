@@ -284,7 +284,7 @@ fn run_paced(
                 mtu_bytes: MTU,
             };
             if let Some(pacer) = &mut pacer {
-                if let Some(ready_at) = pacer.ready_at(Instant::from_micros(now), MTU, &pace) {
+                if let Err(ready_at) = pacer.budget(Instant::from_micros(now), MTU, &pace) {
                     let back_at = flights.iter().find_map(|flight| flight.back_at);
                     if back_at.is_some_and(|back_at| back_at <= ready_at.as_micros()) {
                         break;

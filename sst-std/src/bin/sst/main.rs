@@ -68,7 +68,11 @@ fn main() -> ExitCode {
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let done = match runtime.enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(&options, verb)),
+        // In a task: what it waits for then wakes it in the thread that drives the endpoint.
+        Ok(runtime) => runtime.block_on(async {
+            let task = tokio::spawn(async move { run(&options, verb).await });
+            task.await.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()))
+        }),
         Err(error) => Err(error.into()),
     };
     match done {
