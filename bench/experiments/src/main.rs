@@ -104,10 +104,10 @@ fn in_namespaces() -> &'static [Experiment] {
 
 /// Runs one and writes what it found, also if it missed a bar.
 fn make(experiment: &Experiment, options: &Options) -> Result<(), String> {
-    let mut report = Report::new(experiment.page);
+    let mut report = Report::new(experiment.page, experiment.part);
     (experiment.run)(&mut report)?;
     print!("{}", report.bars_as_text());
-    let data = options.data.join(format!("{}.jsonl", experiment.name));
+    let data = options.data.join(format!("{}-{}.jsonl", experiment.name, experiment.part));
     write(&data, &report.json_lines())?;
     if !options.check {
         let page = Page::open(&options.pages, experiment.page)?;

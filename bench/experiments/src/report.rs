@@ -7,6 +7,7 @@ use serde_json::Value;
 /// What an experiment found.
 pub(crate) struct Report {
     page: &'static str,
+    part: &'static str,
     /// Lines of JSON.
     rows: Vec<Value>,
     /// Text, tables and pictures, in Markdown.
@@ -24,8 +25,9 @@ struct Bar {
 }
 
 impl Report {
-    pub(crate) fn new(page: &'static str) -> Self {
-        Self { page, rows: vec![], body: String::new(), plots: vec![], bars: vec![] }
+    /// Of an experiment that fills this part of a page.
+    pub(crate) fn new(page: &'static str, part: &'static str) -> Self {
+        Self { page, part, rows: vec![], body: String::new(), plots: vec![], bars: vec![] }
     }
 
     /// Adds a line of data.
@@ -50,7 +52,7 @@ impl Report {
 
     /// Adds a picture; `words` are for those who do not see it.
     pub(crate) fn plot(&mut self, name: &str, words: &str, svg: String) {
-        let file = format!("{}-{name}.svg", self.page);
+        let file = format!("{}-{}-{name}.svg", self.page, self.part);
         let _ = writeln!(self.body, "![{words}]({file})\n");
         self.plots.push((file, svg));
     }
@@ -146,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_missed_bar_is_a_fault() {
-        let mut report = Report::new("01-x");
+        let mut report = Report::new("01-x", "simulated");
         report.at_most("time", 1.5, 2.0, "s");
         assert!(report.verdict().is_ok());
         report.at_least("share", 0.5, 0.99, "");

@@ -20,7 +20,7 @@ const DRAWN_PACKETS: u64 = 1_000;
 /// How many runs are counted.
 const SEEDS: u64 = 20;
 /// The one that is shown: it loses a packet of the second object and one of the fourth, as the
-/// seed's run did.
+/// run of the paper did.
 const SHOWN_SEED: u64 = 2;
 
 /// A packet's worth of an object; times in seconds.
@@ -33,7 +33,7 @@ struct Piece {
     delivered: f64,
 }
 
-/// The modem line of the seed's experiments, without its losses.
+/// The modem line of the paper's experiments, without its losses.
 pub(super) fn modem() -> LinkConfig {
     LinkConfig {
         queue_bytes: QUEUE_BYTES,

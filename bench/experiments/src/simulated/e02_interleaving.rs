@@ -18,7 +18,7 @@ const CHANGED_OBJECT_BYTES: usize = 4 * OBJECT_BYTES;
 const CHANGED_QUEUE_BYTES: u64 = 10_000;
 /// Packets are small, so that there are several to an object.
 const PACKET_BYTES: usize = 1_200;
-/// The moments that the seed looks at: after five of its 25 packets, and at 2.75 of 4.4 seconds.
+/// The moments that the paper looks at: after five of its 25 packets, and at 2.75 of 4.4 seconds.
 const EARLY: f64 = 0.2;
 const LATE: f64 = 0.625;
 
@@ -33,19 +33,19 @@ struct Transfer {
 
 const TRANSFERS: [Transfer; 3] = [
     Transfer {
-        name: "interleaved: equal priorities",
+        name: "Five objects with equal priorities",
         file: "interleaved",
         priorities: [0; OBJECTS],
         is_changed: false,
     },
     Transfer {
-        name: "one after the other: falling priorities",
+        name: "Five objects with falling priorities",
         file: "sequential",
         priorities: [0, -1, -2, -3, -4],
         is_changed: false,
     },
     Transfer {
-        name: "changed at 5 s: the fifth first",
+        name: "Five objects, the fifth asked for first after 5 s",
         file: "changed",
         priorities: [0; OBJECTS],
         is_changed: true,
@@ -97,7 +97,7 @@ fn fetch_all(transfer: &Transfer) -> Result<(World, Instant), String> {
     Ok((world, begun))
 }
 
-/// What the seed says of its two imaginary runs.
+/// What the paper says of its two imaginary runs.
 fn check(
     report: &mut Report,
     transfer: &Transfer,

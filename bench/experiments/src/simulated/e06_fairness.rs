@@ -155,16 +155,20 @@ fn used(sums: &[f64]) -> f64 {
     sums.iter().sum::<f64>() * 8.0 / (SECONDS * BITS_PER_SECOND) as f64
 }
 
+/// The rate of each so far: the longer one looks, the closer they are.
 fn chart(name: &str, courses: &[Vec<f64>]) -> String {
     let title = format!("Ten senders on 20 Mbit/s, {name}");
-    let mut chart = Chart::new(&title, "time (s)", "rate in a second (Mbit/s)");
+    let mut chart = Chart::new(&title, "time (s)", "mean rate so far (Mbit/s)");
     for (number, course) in courses.iter().enumerate() {
-        let points = course.iter().zip(WARM_UP_SECONDS + 1..);
-        let points = points.map(|(bytes, second)| (second as f64, bytes * 8.0 / 1e6));
+        let mut sum = 0.0;
+        let points = course.iter().zip(1..).map(|(bytes, seconds)| {
+            sum += bytes * 8.0 / 1e6;
+            ((WARM_UP_SECONDS + seconds) as f64, sum / seconds as f64)
+        });
         chart.add_in("", Shape::Line, number, points.collect());
     }
-    chart.mark_y(BITS_PER_SECOND as f64 / 1e6 / SENDERS as f64, "a tenth");
-    chart.svg()
+    chart.mark_y(BITS_PER_SECOND as f64 / 1e6 / SENDERS as f64, "a tenth of the link");
+    chart.x_range(WARM_UP_SECONDS as f64, (WARM_UP_SECONDS + SECONDS) as f64).svg()
 }
 
 #[cfg(test)]

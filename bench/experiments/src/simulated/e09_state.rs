@@ -1,4 +1,4 @@
-//! State per stream: the seed's formula for TCP and SCTP beside what SST's host holds.
+//! State per stream: a formula for TCP and SCTP beside what SST's host holds.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::report::{Report, number};
 const COUNTS: [u32; 6] = [1, 10, 100, 1_000, 10_000, 100_000];
 /// Rows of a session, with that of its root.
 const SESSION_BYTES: usize = Storage::<'static, RustCrypto<Random>>::SESSION_BYTES;
-/// A control block of TCP, in the seed.
+/// A control block of TCP, says the paper (docs/experiments/09-state.md).
 const TCP_BYTES: f64 = 700.0;
-/// A pair of SCTP's streams, in the seed.
+/// A pair of SCTP's streams.
 const SCTP_PAIR_BYTES: f64 = 32.0;
 
 pub(crate) fn run(report: &mut Report) -> Result<(), String> {
