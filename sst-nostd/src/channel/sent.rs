@@ -315,6 +315,7 @@ impl List {
         self.len == 0
     }
 
+    #[cfg(test)]
     pub(super) const fn len(&self) -> u32 {
         self.len
     }
