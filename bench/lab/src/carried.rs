@@ -3,8 +3,13 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-/// A wire later than this has changed what it was to show.
-pub(crate) const LATE: Duration = Duration::from_millis(3);
+use crate::nature::Nature;
+
+/// A fast wire later than this has changed what it was to show.
+const LATE: Duration = Duration::from_millis(3);
+/// A slow one only if it is later than this share of its delay, or of a full packet's time.
+const LATE_SHARE: u32 = 10;
+const FULL_PACKET_BITS: f64 = 12_000.0;
 
 /// Counts of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,18 +32,27 @@ pub struct Carried {
     pub queue_bytes: u64,
     /// How long packets waited at the bottleneck, all together, in microseconds.
     pub queued_micros: u64,
-    /// Packets that left the wire more than 3 ms late, because this machine had other things to
-    /// do.
+    /// Packets that left the wire later than `late_after`, because this machine had other things
+    /// to do.
     pub late: u64,
     pub latest: Duration,
+    /// 3 ms; on a slow wire, a tenth of its delay or of the time a full packet takes.
+    pub late_after: Duration,
 }
 
 impl Carried {
+    pub(crate) fn on(nature: &Nature) -> Self {
+        let packet = FULL_PACKET_BITS / nature.bits_per_sec.max(1.0);
+        let packet = if nature.bits_per_sec > 0.0 { packet } else { 0.0 };
+        let share = nature.delay.max(Duration::from_secs_f64(packet)) / LATE_SHARE;
+        Self { late_after: share.max(LATE), ..Self::default() }
+    }
+
     /// Whether so much was late that the run says more about the machine than about the wire: one
-    /// packet in a hundred, or one by more than 30 ms.
+    /// packet in a hundred and one more, or one by ten times as much.
     #[must_use]
     pub fn is_late(&self) -> bool {
-        self.late * 100 > self.delivered || self.latest > 10 * LATE
+        self.late > self.delivered / 100 + 1 || self.latest > 10 * self.late_after
     }
 
     /// As a JSON object.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::carried::{Carried, LATE};
+use crate::carried::Carried;
 use crate::damage;
 use crate::loss::Loss;
 use crate::nature::{Nature, Queue};
@@ -54,7 +54,7 @@ impl Link {
             last_due: None,
             under_way: BinaryHeap::new(),
             count: 0,
-            carried: Carried::default(),
+            carried: Carried::on(&nature),
         }
     }
 
@@ -84,7 +84,7 @@ impl Link {
         let Reverse((due, _, packet)) = self.under_way.pop()?;
         let lateness = now - due;
         self.carried.latest = self.carried.latest.max(lateness);
-        self.carried.late += u64::from(lateness > LATE);
+        self.carried.late += u64::from(lateness > self.carried.late_after);
         self.carried.delivered += 1;
         self.carried.delivered_bytes += packet.len() as u64;
         Some(packet)

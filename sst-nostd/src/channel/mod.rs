@@ -314,11 +314,12 @@ impl<C: Crypto> Channel<C> {
     }
 
     /// Copies of the receipts of a packet that a probe should repeat: at most the oldest two in
-    /// flight, the first for the first [`Permit::Probe`]. The packet itself is not given up.
+    /// flight that have any, the first for the first [`Permit::Probe`]. The packet itself is not
+    /// given up.
     #[must_use]
     pub fn probe_receipts<'a, 's>(&self, sent: &'a SentPackets<'s>) -> Receipts<'a, 's> {
         let nth = u32::from(MAX_PROBES.saturating_sub(self.probes_owed));
-        sent.receipts_of(&self.in_flight, nth.min(self.in_flight.len().saturating_sub(1)))
+        sent.receipts_of(&self.in_flight, nth)
     }
 
     /// When to call [`Channel::on_timeout`] and then [`Channel::send_permit`].

@@ -84,12 +84,21 @@ fn nothing_passes_a_blackout() {
 #[test]
 fn what_the_machine_was_late_with_is_counted() {
     let (mut link, now) = (Link::new(calm(), 1), Instant::now());
-    for _ in 0..2 {
+    for _ in 0..3 {
         link.on_packet(now, START, b"x");
     }
     link.take_due(now + Duration::from_millis(16)).unwrap();
-    assert!(!link.carried().is_late());
     link.take_due(now + Duration::from_millis(25)).unwrap();
     assert_eq!((link.carried().late, link.carried().latest), (1, Duration::from_millis(10)));
+    assert!(!link.carried().is_late());
+    link.take_due(now + Duration::from_millis(46)).unwrap();
     assert!(link.carried().is_late());
+}
+
+#[test]
+fn a_slow_wire_is_late_later() {
+    let slow = Nature { bits_per_sec: 56_000.0, ..calm() };
+    let late_after = Link::new(slow, 1).carried().late_after;
+    assert!((21..22).contains(&late_after.as_millis()), "{late_after:?}");
+    assert_eq!(Link::new(calm(), 1).carried().late_after, Duration::from_millis(3));
 }
