@@ -161,8 +161,8 @@ impl Options {
         if self.rounds != 5 {
             command += &format!(" --rounds {}", self.rounds);
         }
-        if self.quick {
-            command += " --quick";
+        for (is_given, word) in [(self.quick, " --quick"), (self.tiny, " --tiny")] {
+            command += if is_given { word } else { "" };
         }
         if !self.only.is_empty() {
             let only = self.only.iter().filter_map(|peer| peer.to_possible_value());

@@ -34,6 +34,9 @@ impl Transport for Sst {
     type Client = SstClient;
     type Session = SstSession;
 
+    /// Two identities have one session.
+    const HAS_ONE_SESSION: bool = true;
+
     async fn serve(task: &Task) -> Fallible<(Endpoint, Card)> {
         let mut config = config(task)?;
         config.accept = true;

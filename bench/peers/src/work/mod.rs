@@ -54,8 +54,8 @@ pub(crate) async fn drive<T: Transport>(
     match task.work {
         Work::Bulk => bulk::drive::<T>(&client, task, server).await,
         Work::Requests => requests::drive::<T>(&client, task, server).await,
-        Work::Sessions => echo::sessions::<T>(client, task, server).await,
-        Work::IdleSessions => idle::sessions::<T>(&client, task, server).await,
+        Work::Sessions => echo::sessions::<T>(client, task, card, server).await,
+        Work::IdleSessions => idle::sessions::<T>(&client, task, card, server).await,
         Work::IdleStreams => idle::streams::<T>(&client, task, server).await,
         Work::Datagrams => datagrams::drive::<T>(&client, task, server).await,
         Work::Pingpong => echo::pingpong::<T>(&client, task, server).await,
