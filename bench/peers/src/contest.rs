@@ -140,7 +140,7 @@ fn sample(task: Task, round: u64, cores: [usize; 2]) -> Fallible<Sample> {
 /// How long one measurement may take, by far.
 const fn timeout(work: Work) -> Duration {
     match work {
-        Work::IdleSessions | Work::IdleStreams => Duration::from_secs(120),
+        Work::IdleSessions | Work::IdleStreams => Duration::from_secs(240),
         _ => Duration::from_secs(60),
     }
 }
