@@ -140,7 +140,7 @@ fn sample(task: Task, round: u64, cores: [usize; 2]) -> Fallible<Sample> {
 /// How long one measurement may take, by far.
 const fn timeout(work: Work) -> Duration {
     match work {
-        Work::IdleSessions | Work::IdleStreams => Duration::from_secs(120),
+        Work::IdleSessions | Work::IdleStreams => Duration::from_secs(240),
         _ => Duration::from_secs(60),
     }
 }
@@ -161,8 +161,8 @@ impl Options {
         if self.rounds != 5 {
             command += &format!(" --rounds {}", self.rounds);
         }
-        if self.quick {
-            command += " --quick";
+        for (is_given, word) in [(self.quick, " --quick"), (self.tiny, " --tiny")] {
+            command += if is_given { word } else { "" };
         }
         if !self.only.is_empty() {
             let only = self.only.iter().filter_map(|peer| peer.to_possible_value());

@@ -13,6 +13,8 @@ pub(crate) const CPU_CLIENT_S: &str = "cpu_client_s";
 pub(crate) const CPU_SERVER_S: &str = "cpu_server_s";
 pub(crate) const PEAK_CLIENT: &str = "peak_client_bytes";
 pub(crate) const PEAK_SERVER: &str = "peak_server_bytes";
+/// How often either was put aside for another program: in a quiet moment, hardly ever.
+pub(crate) const PREEMPTED: &str = "preempted";
 /// Figures of some.
 pub(crate) const GBIT_PER_S: &str = "gbit_per_s";
 pub(crate) const CPU_S_PER_GIB: &str = "cpu_s_per_gib";
@@ -26,6 +28,7 @@ pub(crate) const BYTES_EACH: &str = "bytes_each";
 pub(crate) struct Meter {
     server: u32,
     cpu_s: [f64; 2],
+    preempted: f64,
     started_at: Instant,
 }
 
@@ -33,7 +36,7 @@ impl Meter {
     /// `server` is the process id of the other side.
     pub(crate) fn start(server: u32) -> Self {
         let cpu_s = [own_cpu_s(), cpu_s(server)];
-        Self { server, cpu_s, started_at: Instant::now() }
+        Self { server, cpu_s, preempted: preempted(server), started_at: Instant::now() }
     }
 
     /// What was used since the start.
@@ -42,17 +45,13 @@ impl Meter {
         let Self { server, cpu_s: [client_s, server_s], .. } = self;
         let figures = [
             (SECONDS, seconds),
+            (PREEMPTED, preempted(server) - self.preempted),
             (CPU_CLIENT_S, own_cpu_s() - client_s),
             (CPU_SERVER_S, cpu_s(server) - server_s),
             (PEAK_CLIENT, status_bytes(std::process::id(), "VmHWM:")),
             (PEAK_SERVER, status_bytes(server, "VmHWM:")),
         ];
         figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-
-    /// The process id of the other side.
-    pub(crate) const fn server(&self) -> u32 {
-        self.server
     }
 }
 
@@ -88,11 +87,20 @@ fn cpu_s(process: u32) -> f64 {
     times.sum::<u64>() as f64 / 1e9
 }
 
+/// Of this process and of the other.
+fn preempted(server: u32) -> f64 {
+    let name = "nonvoluntary_ctxt_switches:";
+    status_number(std::process::id(), name) + status_number(server, name)
+}
+
 fn status_bytes(process: u32, name: &str) -> f64 {
+    status_number(process, name) * 1_024.0
+}
+
+fn status_number(process: u32, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    (kib.unwrap_or(0) * 1_024) as f64
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -12,9 +12,28 @@ use crate::process::pin;
 
 const ROUNDS: usize = 2_000;
 const MAX_DURATION: Duration = Duration::from_millis(200);
+/// With fewer, others had the processor: tried again, so often at most.
+const MIN_ROUNDS: usize = 500;
+const MAX_TRIES: usize = 10;
 
 /// One round trip, in microseconds: of many, one that few are below, as interruptions only add.
 pub(crate) fn round_trip_us(cores: [usize; 2]) -> Fallible<f64> {
+    let mut most = Vec::new();
+    for _ in 0..MAX_TRIES {
+        let times = round_trips(cores)?;
+        if times.len() > most.len() {
+            most = times;
+        }
+        if most.len() >= MIN_ROUNDS {
+            break;
+        }
+    }
+    most.sort_unstable();
+    let time = most.get(most.len() / 10).ok_or("no datagram came back")?;
+    Ok(time.as_secs_f64() * 1e6)
+}
+
+fn round_trips(cores: [usize; 2]) -> Fallible<Vec<Duration>> {
     let [here, there] = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
     here.connect(there.local_addr()?)?;
     there.connect(here.local_addr()?)?;
@@ -36,10 +55,7 @@ pub(crate) fn round_trip_us(cores: [usize; 2]) -> Fallible<f64> {
             is_over.store(true, Ordering::Relaxed);
             times
         });
-        let mut times = measuring.join().map_err(|_| "the probe panicked")??;
-        times.sort_unstable();
-        let time = times.get(times.len() / 5).ok_or("the probe took too long")?;
-        Ok(time.as_secs_f64() * 1e6)
+        measuring.join().map_err(|_| "the probe panicked")?
     })
 }
 

@@ -80,11 +80,14 @@ const BARS: &[Bar] = &[
 /// The bars of one name: one row for each amount that was measured.
 pub(super) fn markdown(name: Name, samples: &[&Sample]) -> String {
     let works: Vec<Work> = parts(name).iter().map(|part| part.work).collect();
-    let mut text = String::from("| bar | to reach | measured | |\n|---|---|---|---|\n");
+    let mut text = String::new();
     for bar in BARS.iter().filter(|bar| works.contains(&bar.work)) {
         for task in tasks(samples, |task| task.peer == Peer::Sst && bar.concerns(task)) {
             text += &bar.row(&task, samples);
         }
+    }
+    if !text.is_empty() {
+        text.insert_str(0, "| bar | to reach | measured | |\n|---|---|---|---|\n");
     }
     text
 }

@@ -7,6 +7,7 @@ use crate::contest::Sample;
 const GAP: f64 = 1.4;
 /// So large a part of the probes at least makes a state; less is an accident.
 const MIN_PART: f64 = 0.1;
+const MIN_PROBES: usize = 3;
 
 /// Where the host has put the two cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub(crate) fn sort(samples: &[Sample]) -> Sorted<'_> {
 /// Between the states, if there are two: in the widest gap with enough on both sides.
 fn border(mut probes: Vec<f64>) -> Option<f64> {
     probes.sort_by(f64::total_cmp);
-    let least = ((probes.len() as f64 * MIN_PART) as usize).max(1);
+    let least = ((probes.len() as f64 * MIN_PART) as usize).max(MIN_PROBES);
     let pairs = probes.windows(2).enumerate();
     let enough = pairs.filter(|(at, _)| at + 1 >= least && probes.len() - at > least);
     let gaps = enough.map(|(_, pair)| (pair[1] / pair[0], (pair[0] * pair[1]).sqrt()));

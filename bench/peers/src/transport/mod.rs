@@ -30,6 +30,10 @@ pub(crate) trait Transport: 'static {
     type Client: Send + Sync + 'static;
     type Session: Session;
 
+    /// True if a client has one session with a server at a time, so that more of them take more
+    /// clients.
+    const HAS_ONE_SESSION: bool = false;
+
     fn serve(task: &Task) -> impl Future<Output = Fallible<(Self::Server, Card)>>;
 
     fn accept(server: &mut Self::Server) -> impl Future<Output = Option<Self::Arrival>> + Send;

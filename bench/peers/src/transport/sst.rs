@@ -34,9 +34,13 @@ impl Transport for Sst {
     type Client = SstClient;
     type Session = SstSession;
 
+    /// Two identities have one session.
+    const HAS_ONE_SESSION: bool = true;
+
     async fn serve(task: &Task) -> Fallible<(Endpoint, Card)> {
         let mut config = config(task)?;
         config.accept = true;
+        config.max_sessions = 16_384;
         let endpoint = Endpoint::bind(config).await?;
         let address = *endpoint.local_addrs().first().ok_or("bound to nothing")?;
         let card = Card::new(address, endpoint.id().as_bytes().to_vec());
@@ -118,7 +122,6 @@ fn config(task: &Task) -> Fallible<Config> {
     // As it is by default with the peers. With the default here, a hundred calls at once of one
     // address would be taken for a flood.
     config.cookies = CookieMode::Never;
-    config.max_sessions = 16_384;
     if task.is_idle() {
         config.idle_timeout = None;
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::{Meter, read_exactly};
 use crate::Fallible;
 use crate::measure::{PER_S, SECONDS, add_quantiles};
-use crate::task::{Figures, PARALLEL, Task};
+use crate::task::{Card, Figures, PARALLEL, Task};
 use crate::transport::{Session, Stream, Transport};
 
 /// Bytes of a ping, and of an echo.
@@ -59,18 +59,22 @@ pub(crate) fn pings(mut figures: Figures, times: &mut [Duration]) -> Figures {
     figures
 }
 
-/// New sessions of one client, 100 at a time: handshake, stream, echo, end.
+/// New sessions, 100 at a time: handshake, stream, echo, end.
 pub(super) async fn sessions<T: Transport>(
     client: T::Client,
     task: &Task,
+    card: &Card,
     server: u32,
 ) -> Fallible<Figures> {
-    let client = Arc::new(client);
-    session::<T>(&client).await?;
+    let mut clients = vec![Arc::new(client)];
+    session::<T>(&clients[0]).await?;
+    while T::HAS_ONE_SESSION && clients.len() < PARALLEL as usize {
+        clients.push(Arc::new(T::client(task, card).await?));
+    }
     let meter = Meter::start(server);
     let mut workers = JoinSet::new();
     for worker in 0..PARALLEL {
-        let client = client.clone();
+        let client = clients[worker as usize % clients.len()].clone();
         let share = task.count / PARALLEL + u64::from(worker < task.count % PARALLEL);
         workers.spawn(async move {
             let mut times = Vec::with_capacity(share as usize);

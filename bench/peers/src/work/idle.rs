@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Meter;
 use crate::Fallible;
 use crate::measure::{BYTES_EACH, resident_bytes};
-use crate::task::{Figures, Task};
+use crate::task::{Card, Figures, Task};
 use crate::transport::{Session, Stream, Transport};
 
 /// Made before counting, so that what is made once is there.
@@ -20,16 +20,17 @@ const MAX_LOOKS: u32 = 20;
 pub(super) async fn sessions<T: Transport>(
     client: &T::Client,
     task: &Task,
+    card: &Card,
     server: u32,
 ) -> Fallible<Figures> {
     let mut kept = Vec::new();
     for _ in 0..WARM_UP {
-        kept.push(T::connect(client).await?);
+        kept.push(connect::<T>(client, task, card).await?);
     }
     let meter = Meter::start(server);
-    let before = settled_bytes(meter.server()).await;
+    let before = settled_bytes(server).await;
     for _ in 0..task.count {
-        kept.push(T::connect(client).await?);
+        kept.push(connect::<T>(client, task, card).await?);
     }
     let after = settled_bytes(server).await;
     Ok(each(meter.stop(), after - before, task.count))
@@ -52,6 +53,19 @@ pub(super) async fn streams<T: Transport>(
     }
     let after = settled_bytes(server).await;
     Ok(each(meter.stop(), after - before, task.count))
+}
+
+/// A session, and its client if that has only one.
+async fn connect<T: Transport>(
+    shared: &T::Client,
+    task: &Task,
+    card: &Card,
+) -> Fallible<(T::Session, Option<T::Client>)> {
+    if !T::HAS_ONE_SESSION {
+        return Ok((T::connect(shared).await?, None));
+    }
+    let own = T::client(task, card).await?;
+    Ok((T::connect(&own).await?, Some(own)))
 }
 
 /// A stream that the server has heard of.

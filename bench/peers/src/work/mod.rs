@@ -54,8 +54,8 @@ pub(crate) async fn drive<T: Transport>(
     match task.work {
         Work::Bulk => bulk::drive::<T>(&client, task, server).await,
         Work::Requests => requests::drive::<T>(&client, task, server).await,
-        Work::Sessions => echo::sessions::<T>(client, task, server).await,
-        Work::IdleSessions => idle::sessions::<T>(&client, task, server).await,
+        Work::Sessions => echo::sessions::<T>(client, task, card, server).await,
+        Work::IdleSessions => idle::sessions::<T>(&client, task, card, server).await,
         Work::IdleStreams => idle::streams::<T>(&client, task, server).await,
         Work::Datagrams => datagrams::drive::<T>(&client, task, server).await,
         Work::Pingpong => echo::pingpong::<T>(&client, task, server).await,
@@ -67,8 +67,10 @@ async fn serve_guest<G: Guest>(mut guest: G, work: Work) -> Fallible<()> {
         return datagrams::serve(guest).await;
     }
     let mut kept = Vec::new();
-    while let Some(stream) = guest.accept().await {
+    while let Some(mut stream) = guest.accept().await {
         if work == Work::IdleStreams {
+            // Read, or what is measured is a buffer.
+            read_exactly(&mut stream, &mut [0]).await?;
             kept.push(stream);
             continue;
         }
