@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 
 import pytest
 
 import sst
 import sst.blocking
+from conftest import run
 
 
 def test_the_words_are_the_same():
@@ -75,3 +77,33 @@ def test_a_delivery_is_waited_for():
         assert delivery.outcome(timeout=5) == delivery.outcome() == "acknowledged"
         assert session.send_tracked_message(b"y").outcome(timeout=5) == "acknowledged"
         session.abort()
+
+
+def test_what_is_written_leaves_although_the_loop_is_blocked():
+    came = threading.Event()
+
+    def serve(there):
+        for child in next(iter(there)).listen():
+            while record := child.read_record():
+                if record == b"last":
+                    came.set()
+            return
+
+    async def main(url):
+        async with sst.Endpoint("127.0.0.1:0") as here, await here.connect(url) as session:
+            stream = await session.open_substream()
+            # So many that some are held until the loop comes round, which it does not.
+            for _ in range(50):
+                await stream.write_record(b"more")
+            await stream.write_record(b"last")
+            begun = time.monotonic()
+            assert came.wait(5)
+            told = time.monotonic() - begun
+            await stream.finish()
+            return told
+
+    with sst.blocking.Endpoint("127.0.0.1:0", accept=True) as there:
+        thread = threading.Thread(target=serve, args=(there,))
+        thread.start()
+        assert run(main(there.url())) < 2
+        thread.join(5)
