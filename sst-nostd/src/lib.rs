@@ -25,6 +25,7 @@ pub mod channel;
 pub mod crypto;
 pub mod host;
 pub mod id;
+mod limits;
 pub mod negotiation;
 pub mod noise;
 pub mod recovery;

@@ -2,18 +2,26 @@
 
 mod figures;
 mod sizes;
+mod stack;
+mod thumb;
 
 pub(crate) use figures::check as check_figures;
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::call::{self, Call};
 use crate::elf::Firmware;
 use crate::report::{Outcome, StepResult};
+use crate::setup;
 
 const FOLDER: &str = "embedded-demo";
 const THUMB: &str = "thumbv7em-none-eabihf";
 const QEMU: &str = "qemu-system-arm";
+const QEMU_WORDS: &str = "-M mps2-an386 -display none -monitor none -serial stdio \
+                          -semihosting-config enable=on,target=native";
+/// How the QEMU shell ends when its stack has overflowed.
+const OVERFLOW_STATUS: i32 = 103;
 
 /// Every shell: its folder, what it is built for, with which features, and whether `build` links it
 /// (minutes each) or only compiles it, because it differs from another by little.
@@ -36,22 +44,24 @@ const UF2_RP2350_SECURE: u32 = 0xe48b_ff59;
 pub(crate) fn run(words: &[&str]) -> StepResult {
     match words {
         ["build"] => build(),
-        ["test"] => test(),
+        ["test"] => both(test()?, python()?),
         ["figures"] => check_figures(),
         ["figures", "--write"] => figures::write(),
+        ["stack"] => figures::show_stack(None),
+        ["stack", image] => figures::show_stack(Some(image)),
         ["proof"] => proof(),
         ["drive", shell] => drive(shell),
-        _ => {
-            Err("board: build, test, figures [--write], proof, or drive board-rp|board-stm32"
-                .into())
-        }
+        _ => Err(
+            "board: build, test, figures [--write], stack [ELF], proof, drive board-rp|board-stm32"
+                .into(),
+        ),
     }
 }
 
 /// Builds every shell, and runs the example that needs no board.
 pub(crate) fn build() -> StepResult {
     for (folder, target, features, verb) in SHELLS {
-        if !crate::setup::has_target(target) {
+        if !setup::has_target(target) {
             return Ok(Outcome::Skipped(format!("the toolchain has no {target}")));
         }
         cargo(folder, &format!("{verb} --release {features}")).run()?;
@@ -68,9 +78,63 @@ pub(crate) fn test() -> StepResult {
         return Ok(Outcome::Skipped(format!("no {QEMU}")));
     }
     cargo("board-qemu", "build --release").run()?;
+    overflow()?;
     let image = image(THUMB, "board-qemu");
     Call::cargo("test -p sst-std --test board")
         .env("SST_BOARD_ELF", &image.display().to_string())
+        .step()
+}
+
+/// Runs the image that uses more stack than there is: it must say so, and end.
+fn overflow() -> Result<(), String> {
+    let mut qemu = Command::new(QEMU);
+    qemu.args(QEMU_WORDS.split_whitespace()).arg("-kernel").arg(image(THUMB, "overflow"));
+    let output = qemu.stdin(Stdio::null()).output().map_err(|error| format!("{QEMU}: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match (output.status.code(), text.contains("fault: stack overflow")) {
+        (Some(OVERFLOW_STATUS), true) => Ok(()),
+        (status, _) => Err(format!("a stack overflow is not told: {status:?} {text}")),
+    }
+}
+
+/// Has a Python script on this machine talk to the board, if the package is built.
+pub(crate) fn python() -> StepResult {
+    let python = setup::venv_python();
+    if !call::has_program(QEMU) {
+        return Ok(Outcome::Skipped(format!("no {QEMU}")));
+    }
+    if !python.exists() || crate::python::install(&python).is_err() {
+        return Ok(Outcome::Skipped("no Python package: cargo xtask wheel".into()));
+    }
+    cargo("board-qemu", "build --release").run()?;
+    Call::cargo("test -p sst-std --test board python")
+        .env("SST_BOARD_ELF", &image(THUMB, "board-qemu").display().to_string())
+        .env("SST_BOARD_PYTHON", &python.display().to_string())
+        .step()
+}
+
+/// What two steps come to that are one.
+fn both(first: Outcome, second: Outcome) -> StepResult {
+    Ok(if matches!(first, Outcome::Skipped(_)) { first } else { second })
+}
+
+/// The application's own tests, and what clippy says of everything: of the board in QEMU for its
+/// processor, of the rest for this one.
+pub(crate) fn checks() -> StepResult {
+    let parts = "-p adapter-embassy -p adapter-smoltcp -p app -p bulk-memory -p face -p provider";
+    let place = call::target_dir().join("board");
+    Call::cargo(&format!("test {parts} --lib --target-dir")).arg(&place).in_folder(FOLDER).run()?;
+    let shared = |words: &str| Call::cargo(words).arg(&place);
+    shared(&format!("clippy {parts} --all-targets --target-dir"))
+        .words("-- -D warnings")
+        .in_folder(FOLDER)
+        .run()?;
+    if !setup::has_target(THUMB) {
+        return Ok(Outcome::Skipped(format!("the toolchain has no {THUMB}")));
+    }
+    shared("clippy --release --target-dir")
+        .words("-- -D warnings")
+        .in_folder(&format!("{FOLDER}/board-qemu"))
         .step()
 }
 

@@ -45,6 +45,13 @@ impl Call {
         Self::new("cargo", words)
     }
 
+    /// Adds words, split at blanks.
+    pub(crate) fn words(mut self, words: &str) -> Self {
+        self.shown += &format!(" {words}");
+        self.command.args(words.split_whitespace());
+        self
+    }
+
     /// Adds one argument that may hold blanks.
     pub(crate) fn arg(mut self, arg: impl AsRef<Path>) -> Self {
         self.shown += &format!(" {}", arg.as_ref().display());

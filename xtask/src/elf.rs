@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use object::elf::{PT_LOAD, SHF_ALLOC, SHF_WRITE};
+use object::elf::{
+    PT_LOAD, R_ARM_THM_JUMP19, R_ARM_THM_JUMP24, R_ARM_THM_PC22, SHF_ALLOC, SHF_WRITE,
+};
 use object::read::elf::{ElfFile32, ProgramHeader};
 use object::{
-    Endianness, Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, SectionKind,
-    SymbolKind,
+    Endianness, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget,
+    SectionFlags, SectionKind, SymbolKind,
 };
 
 /// Bytes of each kind, as `size` counts them.
@@ -22,6 +24,21 @@ pub(crate) struct Sizes {
 
 /// A name, and how many bytes it stands for.
 pub(crate) type Named = (String, u64);
+
+/// One function: where it is, and its code with the constants among it.
+pub(crate) struct Function<'data> {
+    pub(crate) name: String,
+    pub(crate) address: u64,
+    pub(crate) code: &'data [u8],
+}
+
+/// A place in the image that names a function: where it is, and the function's address.
+pub(crate) struct Mention {
+    pub(crate) place: u64,
+    pub(crate) function: u64,
+    /// It is a call or a jump; otherwise the address is taken.
+    pub(crate) is_call: bool,
+}
 
 /// A linked firmware.
 pub(crate) struct Firmware<'data>(ElfFile32<'data>);
@@ -70,6 +87,58 @@ impl<'data> Firmware<'data> {
             named.partition(|(is_variable, _)| *is_variable);
         let strip = |list: Vec<(bool, Named)>| list.into_iter().map(|(_, it)| it).collect();
         (strip(others), strip(variables))
+    }
+
+    /// Every function, in order of address; several names of one are one.
+    pub(crate) fn functions(&self) -> Vec<Function<'data>> {
+        let mut functions: Vec<Function<'data>> = self
+            .0
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0)
+            .filter_map(|symbol| {
+                let section = self.0.section_by_index(symbol.section_index()?).ok()?;
+                let address = symbol.address() & !1;
+                let code = section.data_range(address, symbol.size()).ok()??;
+                Some(Function { name: readable(symbol.name().ok()?), address, code })
+            })
+            .collect();
+        functions.sort_by_key(|function| function.address);
+        functions.dedup_by_key(|function| function.address);
+        functions
+    }
+
+    /// Where constants begin among code, and code among constants (the ABI's mapping symbols):
+    /// address, and whether it is code.
+    pub(crate) fn mapping(&self) -> BTreeMap<u64, bool> {
+        let marks = self.0.symbols().filter_map(|symbol| {
+            let name = symbol.name().ok()?;
+            let is_code = name.starts_with("$t");
+            (is_code || name.starts_with("$d")).then_some((symbol.address() & !1, is_code))
+        });
+        marks.collect()
+    }
+
+    /// Every mention of a function. Needs a file linked with `--emit-relocs`. The table of
+    /// interrupts is left out.
+    pub(crate) fn mentions(&self) -> Vec<Mention> {
+        let mut mentions = Vec::new();
+        for section in self.0.sections() {
+            let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
+            if sh_flags & u64::from(SHF_ALLOC) == 0 || section.name() == Ok(".vector_table") {
+                continue;
+            }
+            for (place, relocation) in section.relocations() {
+                let RelocationTarget::Symbol(index) = relocation.target() else { continue };
+                let Ok(symbol) = self.0.symbol_by_index(index) else { continue };
+                let RelocationFlags::Elf { r_type } = relocation.flags() else { continue };
+                let is_call =
+                    [R_ARM_THM_PC22, R_ARM_THM_JUMP24, R_ARM_THM_JUMP19].contains(&r_type);
+                if is_call || symbol.kind() == SymbolKind::Text {
+                    mentions.push(Mention { place, function: symbol.address() & !1, is_call });
+                }
+            }
+        }
+        mentions
     }
 
     /// What is programmed into flash, from its first byte to its last.
@@ -133,7 +202,7 @@ fn readable(symbol: &str) -> String {
 }
 
 /// Whether a function does nothing but panic: the ways out that `core` has, and the handler.
-fn is_panic(name: &str) -> bool {
+pub(crate) fn is_panic(name: &str) -> bool {
     let is_failing = ["::panicking::", "_fail", "panic_", "rust_begin_unwind"];
     let is_ours = name.trim_start_matches('<').starts_with("sst_nostd::");
     !is_ours && is_failing.iter().any(|part| name.contains(part))

@@ -65,9 +65,10 @@ usage: cargo xtask COMMAND
   demo web the browser-to-browser demonstration: prints the address to open
   demo native [DIR]
            a page that fetches DIR from `sst serve` through `sst gateway`: prints the link to open
-  board build | test | figures [--write] | proof | drive SHELL
+  board build | test | figures [--write] | stack [ELF] | proof | drive SHELL
            boards: every image; the one in QEMU against sst-std; what it costs, compared with
-           docs/BOARD.md; that it needs no allocator; the file for a board's drive
+           docs/BOARD.md; how deep its stack gets and why; that it needs no allocator; the file
+           for a board's drive
   help     this text
 
 environment of `test`:

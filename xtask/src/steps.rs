@@ -72,6 +72,7 @@ pub(crate) fn test(report: &mut Report) {
     report.step("bare firmware: no panic", || on_target(THUMB, |_| bare::proof()));
     report.step("bare firmware: can fail", || on_target(THUMB, |_| bare::counterproof()));
     report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
+    report.step("boards: tests and clippy", board::checks);
     report.step("boards: QEMU against sst-std", || on_target(THUMB, |_| board::test()));
     report.step("boards: figures", || on_target(THUMB, |_| board::check_figures()));
     report.step("boards: core alone, twice", || on_target(THUMB, |_| board::proof()));
@@ -80,6 +81,7 @@ pub(crate) fn test(report: &mut Report) {
     report.step("npm package: transcript", || on_target(WASM, |_| npm::transcript()));
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
     python(report);
+    report.step("boards: a Python script", || on_target(THUMB, |_| board::python()));
     report.step("gateway and its page", || on_target(WASM, |_| gateway::tests()));
     report.step("laboratory", lab::test);
     report.step("simulator seeds", sim_seeds);

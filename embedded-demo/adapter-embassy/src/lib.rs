@@ -22,10 +22,10 @@ pub use embassy_net::Runner;
 const SOCKETS: usize = 1 + cfg!(feature = "dhcp") as usize;
 /// Packets that arrived and wait for their turn: a burst is cut to these.
 const MAX_WAITING_IN: usize = 4;
-/// Their bytes together: that many small ones, or three of full size.
-const WAITING_IN_BYTES: usize = 3600;
+/// Their bytes together: that many small ones, or two of full size.
+const WAITING_IN_BYTES: usize = 2400;
 /// The longest packet that can be sent, in bytes of UDP payload.
-const MAX_OUT_BYTES: usize = 1472;
+const MAX_OUT_BYTES: usize = 1200;
 
 /// How the board gets its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

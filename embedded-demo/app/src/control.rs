@@ -9,15 +9,39 @@
 //!
 //! Anything else is answered `what?`.
 
+use core::net::SocketAddrV4;
+
 use embassy_executor::Spawner;
 use embassy_futures::select::select;
-use face::Stream;
+use face::{HostId, Stream};
 
 use crate::serve::{BACKLOG, Job, serve_children};
 use crate::{App, dial};
 
 /// An address, an identity, a blank.
 const MAX_WISH_BYTES: usize = 96;
+
+/// Which switch a substream is.
+#[derive(Clone, Copy)]
+enum Switch {
+    Dial,
+    Led,
+    None,
+}
+
+/// What is asked of a switch.
+enum Wish {
+    Dial(SocketAddrV4, HostId),
+    Led(Led),
+    Unclear,
+}
+
+#[derive(Clone, Copy)]
+enum Led {
+    Ask,
+    Set(bool),
+    Toggle,
+}
 
 /// Serves the switches that the peer opens, until the stream ends.
 pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: &Stream) {
@@ -30,17 +54,19 @@ pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: &Stream) 
 /// Serves one switch.
 pub(crate) async fn serve_switch(app: &App, stream: &Stream) {
     let mut name = [0; 8];
-    let name = match stream.read_record(&mut name).await {
-        Ok(Some(record)) => name.get(..record.len).unwrap_or_default(),
+    let switch = match stream.read_record(&mut name).await {
+        Ok(Some(record)) => match name.get(..record.len) {
+            Some(b"led") => Switch::Led,
+            Some(b"dial") => Switch::Dial,
+            _ => Switch::None,
+        },
         _ => return,
     };
-    let mut wish = [0; MAX_WISH_BYTES];
-    while let Ok(Some(record)) = stream.read_record(&mut wish).await {
-        let wish = wish.get(..record.len).unwrap_or_default();
-        let answer = match name {
-            b"led" => switch_led(app, wish),
-            b"dial" => dial::dial(app, wish).await,
-            _ => "what?",
+    while let Some(wish) = read_wish(stream, switch).await {
+        let answer = match wish {
+            Wish::Led(wish) => switch_led(app, wish),
+            Wish::Dial(address, id) => dial::dial(app, address, &id).await,
+            Wish::Unclear => "what?",
         };
         if stream.write_record(answer.as_bytes()).await.is_err() {
             return;
@@ -49,13 +75,34 @@ pub(crate) async fn serve_switch(app: &App, stream: &Stream) {
     let _ = stream.start_finish();
 }
 
-fn switch_led(app: &App, wish: &[u8]) -> &'static str {
+/// The next wish; `None` at the end. Only what it means is kept, not its words.
+async fn read_wish(stream: &Stream, switch: Switch) -> Option<Wish> {
+    let mut wish = [0; MAX_WISH_BYTES];
+    let record = stream.read_record(&mut wish).await.ok()??;
+    let wish = wish.get(..record.len).unwrap_or_default();
+    let wish = match switch {
+        Switch::Led => parse_led(wish).map(Wish::Led),
+        Switch::Dial => dial::parse(wish).map(|(address, id)| Wish::Dial(address, id)),
+        Switch::None => None,
+    };
+    Some(wish.unwrap_or(Wish::Unclear))
+}
+
+fn parse_led(wish: &[u8]) -> Option<Led> {
+    Some(match wish {
+        b"on" => Led::Set(true),
+        b"off" => Led::Set(false),
+        b"toggle" => Led::Toggle,
+        b"?" => Led::Ask,
+        _ => return None,
+    })
+}
+
+fn switch_led(app: &App, wish: Led) -> &'static str {
     let is_lit = match wish {
-        b"on" => true,
-        b"off" => false,
-        b"toggle" => !app.is_lit.get(),
-        b"?" => app.is_lit.get(),
-        _ => return "what?",
+        Led::Set(is_lit) => is_lit,
+        Led::Toggle => !app.is_lit.get(),
+        Led::Ask => app.is_lit.get(),
     };
     app.is_lit.set(is_lit);
     (app.board.set_led)(is_lit);

@@ -6,9 +6,8 @@ use face::{HostId, Session};
 
 use crate::App;
 
-/// Dials `ADDRESS:PORT IDENTITY`, and has the `echo` there say something again.
-pub(crate) async fn dial(app: &App, wish: &[u8]) -> &'static str {
-    let Some((address, id)) = parse(wish) else { return "what?" };
+/// Dials a peer, and has the `echo` there say something again.
+pub(crate) async fn dial(app: &App, address: SocketAddrV4, id: &HostId) -> &'static str {
     app.note(format_args!("dialling {address}"));
     let Ok(session) = app.endpoint.connect(address.into(), id).await else { return "cannot dial" };
     let answer = if session.close_reason().is_some() { "no answer" } else { ask(&session).await };
@@ -29,7 +28,8 @@ async fn ask(session: &Session) -> &'static str {
     }
 }
 
-fn parse(wish: &[u8]) -> Option<(SocketAddrV4, HostId)> {
+/// `ADDRESS:PORT IDENTITY`.
+pub(crate) fn parse(wish: &[u8]) -> Option<(SocketAddrV4, HostId)> {
     let (address, id) = core::str::from_utf8(wish).ok()?.split_once(' ')?;
     Some((address.parse().ok()?, HostId::parse(id).ok()?))
 }

@@ -9,7 +9,7 @@ use face::Stream;
 use crate::App;
 
 /// How much is on its way back at one time: records pass through in such pieces.
-const PIECE_BYTES: usize = 128;
+const PIECE_BYTES: usize = 64;
 
 /// Answers one stream until it ends.
 pub(crate) async fn serve(app: &App, stream: &Stream) {

@@ -39,8 +39,26 @@ enum File {
     About,
     /// A part of the log, by its places there.
     Log(Range<u64>),
-    /// What the board has counted.
-    State(String<MAX_STATE_BYTES>),
+    /// What the board had counted then: its [`State`], while that is the newest.
+    State(u32),
+}
+
+/// What the board has counted, told once and then read: the text lies here, and not with each of
+/// those who read it.
+pub(crate) struct State {
+    text: String<MAX_STATE_BYTES>,
+    /// How often it was told anew.
+    number: u32,
+}
+
+/// What a request asks for, and the answer to it.
+enum Plan {
+    /// A listing of everything.
+    ListAll,
+    List(File),
+    /// From this byte on.
+    Get(File, u64),
+    Refuse(u8),
 }
 
 /// Why an answer was not given to its end: the peer has gone, or the file.
@@ -60,64 +78,67 @@ pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: &Stream) 
 }
 
 async fn answer(app: &'static App, spawner: Spawner, stream: &Stream) -> Result<(), Failure> {
-    let mut request = [0; MAX_REQUEST_BYTES];
-    let Some(record) = stream.read_record(&mut request).await? else { return Ok(()) };
-    let request = request.get(..record.len).filter(|_| record.is_whole).unwrap_or_default();
-    match request.split_first() {
-        Some((&LIST, path)) => list(app, spawner, stream, path).await,
-        Some((&GET, rest)) => get(app, stream, rest).await,
-        Some((&PUT, _)) => refuse(stream, READ_ONLY).await,
-        _ => refuse(stream, MALFORMED).await,
-    }
-}
-
-/// Lists, and then serves what is below.
-async fn list(
-    app: &'static App,
-    spawner: Spawner,
-    stream: &Stream,
-    path: &[u8],
-) -> Result<(), Failure> {
-    if path.is_empty() {
-        write_entry(stream, &[YES, b'd'], 0, b"").await?;
-        for name in NAMES {
-            if let Some(file) = find(app, name.as_bytes()) {
-                write_entry(stream, b"f", file.size(), name.as_bytes()).await?;
-            }
+    match read_request(app, stream).await? {
+        None => return Ok(()),
+        Some(Plan::Get(file, offset)) => return get(app, stream, &file, offset).await,
+        Some(Plan::Refuse(status)) => return refuse(stream, status).await,
+        Some(Plan::List(file)) => {
+            write_entry(stream, &[YES, b'f'], file.size(app), "").await?;
         }
-        stream.write_record(b"").await?;
-    } else {
-        match find(app, path) {
-            Some(file) => write_entry(stream, &[YES, b'f'], file.size(), b"").await?,
-            None => return refuse(stream, NO_SUCH).await,
-        }
+        Some(Plan::ListAll) => list_all(app, stream).await?,
     }
+    // A listing lasts as long as what is opened below it.
     let mut rest = [0; 8];
     let ended = async { while stream.read(&mut rest).await.is_ok_and(|len| len > 0) {} };
     select(serve_children(app, spawner, stream, BACKLOG, Job::File), ended).await;
     Ok(())
 }
 
-async fn get(app: &App, stream: &Stream, rest: &[u8]) -> Result<(), Failure> {
-    let Some((had, rest)) = rest.split_first_chunk::<8>() else {
-        return refuse(stream, MALFORMED).await;
-    };
+/// What the stream asks for, if it asks; only that is kept, and not its words.
+async fn read_request(app: &App, stream: &Stream) -> Result<Option<Plan>, Failure> {
+    let mut request = [0; MAX_REQUEST_BYTES];
+    let Some(record) = stream.read_record(&mut request).await? else { return Ok(None) };
+    let request = request.get(..record.len).filter(|_| record.is_whole).unwrap_or_default();
+    Ok(Some(match request.split_first() {
+        Some((&LIST, b"")) => Plan::ListAll,
+        Some((&LIST, path)) => find(app, path).map_or(Plan::Refuse(NO_SUCH), Plan::List),
+        Some((&GET, rest)) => plan_get(app, rest),
+        Some((&PUT, _)) => Plan::Refuse(READ_ONLY),
+        _ => Plan::Refuse(MALFORMED),
+    }))
+}
+
+fn plan_get(app: &App, rest: &[u8]) -> Plan {
+    let Some((had, rest)) = rest.split_first_chunk::<8>() else { return Plan::Refuse(MALFORMED) };
     let Some((hash, path)) = rest.split_first_chunk::<32>() else {
-        return refuse(stream, MALFORMED).await;
+        return Plan::Refuse(MALFORMED);
     };
     let Some(file) = find(app, path) else {
-        return refuse(stream, if path.is_empty() { OTHER_KIND } else { NO_SUCH }).await;
+        return Plan::Refuse(if path.is_empty() { OTHER_KIND } else { NO_SUCH });
     };
     let had = u64::from_be_bytes(*had);
-    let is_same = had <= file.size() && file.hash(app, had).is_some_and(|ours| ours == *hash);
-    let offset = if is_same { had } else { 0 };
+    let is_same = had <= file.size(app) && file.hash(app, had).is_some_and(|ours| ours == *hash);
+    Plan::Get(file, if is_same { had } else { 0 })
+}
+
+async fn list_all(app: &App, stream: &Stream) -> Result<(), WriteError> {
+    write_entry(stream, &[YES, b'd'], 0, "").await?;
+    for name in NAMES {
+        let size = find(app, name.as_bytes()).map_or(0, |file| file.size(app));
+        write_entry(stream, b"f", size, name).await?;
+    }
+    stream.write_record(b"").await
+}
+
+async fn get(app: &App, stream: &Stream, file: &File, offset: u64) -> Result<(), Failure> {
+    let size = file.size(app);
     stream.write(&[YES]).await?;
-    stream.write(&file.size().to_be_bytes()).await?;
+    stream.write(&size.to_be_bytes()).await?;
     stream.write_record(&offset.to_be_bytes()).await?;
     let mut piece = [0; PIECE_BYTES];
     let mut at = offset;
-    while at < file.size() {
-        let len = (file.size() - at).min(PIECE_BYTES as u64);
+    while at < size {
+        let len = (size - at).min(PIECE_BYTES as u64);
         let bytes = piece.get_mut(..len as usize).unwrap_or_default();
         if !file.copy(app, at, bytes) {
             return Err(Failure::Shrank);
@@ -125,7 +146,7 @@ async fn get(app: &App, stream: &Stream, rest: &[u8]) -> Result<(), Failure> {
         stream.write(bytes).await?;
         at += len;
     }
-    let hash = file.hash(app, file.size()).ok_or(Failure::Shrank)?;
+    let hash = file.hash(app, size).ok_or(Failure::Shrank)?;
     Ok(stream.write_record(&hash).await?)
 }
 
@@ -137,11 +158,11 @@ async fn write_entry(
     stream: &Stream,
     kind: &[u8],
     size: u64,
-    name: &[u8],
+    name: &'static str,
 ) -> Result<(), WriteError> {
     stream.write(kind).await?;
     stream.write(&size.to_be_bytes()).await?;
-    stream.write_record(name).await
+    stream.write_record(name.as_bytes()).await
 }
 
 /// The file of this name, as it is now.
@@ -149,27 +170,35 @@ fn find(app: &App, path: &[u8]) -> Option<File> {
     match path.strip_suffix(b"/").unwrap_or(path) {
         b"about.txt" => Some(File::About),
         b"log.txt" => Some(File::Log(app.log.borrow().range())),
-        b"state.txt" => Some(File::State(state(app))),
+        b"state.txt" => Some(File::State(app.state.borrow_mut().tell(app))),
         _ => None,
     }
 }
 
-fn state(app: &App) -> String<MAX_STATE_BYTES> {
-    let stats = app.endpoint.stats();
-    let mut text = String::new();
-    // What does not fit is cut.
-    let _ = write!(
-        text,
-        "stack {}\nsessions {}\nstreams {}\nhandshakes {}\npackets {} in, {} out\nheld {}\n",
-        (app.board.stack_used)(),
-        stats.sessions,
-        stats.streams,
-        stats.handshakes,
-        stats.received_packets,
-        stats.sent_packets,
-        stats.bytes_held,
-    );
-    text
+impl State {
+    pub(crate) const fn new() -> Self {
+        Self { text: String::new(), number: 0 }
+    }
+
+    /// Tells it anew; the number it has now.
+    fn tell(&mut self, app: &App) -> u32 {
+        let stats = app.endpoint.stats();
+        self.text.clear();
+        // What does not fit is cut.
+        let _ = write!(
+            self.text,
+            "stack {}\nsessions {}\nstreams {}\nhandshakes {}\npackets {} in, {} out\nheld {}\n",
+            (app.board.stack_used)(),
+            stats.sessions,
+            stats.streams,
+            stats.handshakes,
+            stats.received_packets,
+            stats.sent_packets,
+            stats.bytes_held,
+        );
+        self.number = self.number.wrapping_add(1);
+        self.number
+    }
 }
 
 /// Copies what is there from `at` on. False if it is too little.
@@ -180,11 +209,11 @@ fn copy_from(bytes: &[u8], at: u64, to: &mut [u8]) -> bool {
 }
 
 impl File {
-    fn size(&self) -> u64 {
+    fn size(&self, app: &App) -> u64 {
         match self {
             Self::About => ABOUT.len() as u64,
             Self::Log(range) => range.end.saturating_sub(range.start),
-            Self::State(text) => text.len() as u64,
+            Self::State(_) => app.state.borrow().text.len() as u64,
         }
     }
 
@@ -192,7 +221,10 @@ impl File {
     fn copy(&self, app: &App, at: u64, to: &mut [u8]) -> bool {
         match self {
             Self::About => copy_from(ABOUT.as_bytes(), at, to),
-            Self::State(text) => copy_from(text.as_bytes(), at, to),
+            Self::State(number) => {
+                let state = app.state.borrow();
+                *number == state.number && copy_from(state.text.as_bytes(), at, to)
+            }
             Self::Log(range) => app.log.borrow().copy(range.start.saturating_add(at), to),
         }
     }

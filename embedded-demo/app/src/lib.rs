@@ -32,6 +32,7 @@ use embassy_executor::{SpawnError, Spawner};
 use face::{Config, ConfigError, Endpoint, HostId};
 use static_cell::StaticCell;
 
+use files::State;
 use log::Log;
 use sizes::{ENDPOINT, MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES, MEMORY, STREAM_TASKS};
 
@@ -65,6 +66,7 @@ pub(crate) struct App {
     pub(crate) is_lit: Cell<bool>,
     /// Tasks for streams that nobody uses.
     pub(crate) free_tasks: Cell<usize>,
+    pub(crate) state: RefCell<State>,
     /// One datagram on its way back to its sender.
     pub(crate) datagram: RefCell<[u8; MAX_DATAGRAM_BYTES]>,
 }
@@ -99,6 +101,7 @@ pub fn start(
         endpoint,
         log: RefCell::new(Log::new()),
         is_lit: Cell::new(false),
+        state: RefCell::new(State::new()),
         free_tasks: Cell::new(STREAM_TASKS),
         datagram: RefCell::new([0; MAX_DATAGRAM_BYTES]),
     });

@@ -23,73 +23,107 @@ const UNKNOWN: StreamCode = StreamCode::application(400);
 
 /// Serves a stream that asked for the service, or one below it that was told to serve.
 pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: &Stream) {
-    let service = **stream;
-    let children =
-        serve_children(app, spawner, stream, BACKLOG, move |child| Job::Order { child, service });
+    let children = serve_children(app, spawner, stream, BACKLOG, Job::Order(**stream));
     let datagrams = core::future::poll_fn(|cx| echo::poll_datagrams(app, stream, cx));
     select(select(children, datagrams), drain(stream)).await;
     let _ = stream.start_finish();
 }
 
+/// What a child is told to do.
+enum Order {
+    Check(u64, u64),
+    /// It is done already.
+    Done,
+    EchoBytes,
+    EchoRecords,
+    Flood,
+    Open(u64),
+    Priority,
+    Report,
+    Reset,
+    Send(u64, u64),
+    Serve,
+    Stop,
+}
+
 /// Does what the first record of a child says.
 pub(crate) async fn obey(app: &'static App, spawner: Spawner, child: &Stream, service: Branch) {
-    let mut order = [0; MAX_ORDER_BYTES];
-    let Ok(Some(record)) = child.read_record(&mut order).await else { return };
-    let order = order.get(..record.len).unwrap_or_default();
-    let words = core::str::from_utf8(order).unwrap_or_default();
-    let mut words = words.splitn(3, ' ');
+    let Some(order) = read_order(child).await else { return };
     // A peer that has gone wants no answer.
-    let _ = match words.next().unwrap_or_default() {
-        "serve" => match child.write_record(b"serving").await {
+    let _ = match order {
+        Order::Serve => match child.write_record(b"serving").await {
             Ok(()) => return serve(app, spawner, child).await,
             Err(error) => Err(error),
         },
-        "flood" => {
+        Order::Flood => {
             flood(child, service).await;
             Ok(())
         }
-        "echo" => echo(child, words.next().unwrap_or_default()).await,
-        "send" => send(child, number(&mut words), number(&mut words)).await,
-        "check" => check(child, number(&mut words), number(&mut words)).await,
-        "report" => report(child).await,
-        "open" => open(child, number(&mut words)).await,
-        "reset" => {
-            child.reset(code(&mut words));
+        Order::EchoBytes => echo_bytes(child).await,
+        Order::EchoRecords => {
+            echo::relay(child).await;
+            Ok(())
+        }
+        Order::Send(len, seed) => send(child, len, seed).await,
+        Order::Check(len, seed) => check(child, len, seed).await,
+        Order::Report => report(child).await,
+        Order::Open(count) => open(child, count).await,
+        Order::Reset => {
             drain(child).await;
             Ok(())
         }
-        "stop" => {
-            child.stop(code(&mut words));
-            answer(child, format_args!("stopped")).await
-        }
-        "priority" => {
-            let priority = words.next().and_then(|word| word.parse().ok());
-            child.set_priority(priority);
+        Order::Stop => answer(child, format_args!("stopped")).await,
+        Order::Priority => {
             answer(child, format_args!("priority {}", child.priority().unwrap_or_default())).await
         }
+        Order::Done => Ok(()),
+    };
+}
+
+/// The order, as far as it takes time. Its words are not kept: a task has room for one thing.
+async fn read_order(child: &Stream) -> Option<Order> {
+    let mut order = [0; MAX_ORDER_BYTES];
+    let record = child.read_record(&mut order).await.ok()??;
+    let order = order.get(..record.len).unwrap_or_default();
+    let mut words = core::str::from_utf8(order).unwrap_or_default().splitn(3, ' ');
+    Some(match words.next().unwrap_or_default() {
+        "serve" => Order::Serve,
+        "flood" => Order::Flood,
+        "echo" if words.next() == Some("records") => Order::EchoRecords,
+        "echo" => Order::EchoBytes,
+        "send" => Order::Send(number(&mut words), number(&mut words)),
+        "check" => Order::Check(number(&mut words), number(&mut words)),
+        "report" => Order::Report,
+        "open" => Order::Open(number(&mut words)),
+        "reset" => {
+            child.reset(code(&mut words));
+            Order::Reset
+        }
+        "stop" => {
+            child.stop(code(&mut words));
+            Order::Stop
+        }
+        "priority" => {
+            child.set_priority(words.next().and_then(|word| word.parse().ok()));
+            Order::Priority
+        }
         "close" => {
-            let code = number(&mut words);
-            child.close_session(code, words.next().unwrap_or_default());
-            Ok(())
+            child.close_session(number(&mut words), words.next().unwrap_or_default());
+            Order::Done
         }
         "abort" => {
-            let code = number(&mut words);
-            child.abort_session(code, words.next().unwrap_or_default());
-            Ok(())
+            child.abort_session(number(&mut words), words.next().unwrap_or_default());
+            Order::Done
         }
         _ => {
             child.reset(UNKNOWN);
             child.stop(UNKNOWN);
-            Ok(())
+            Order::Done
         }
-    };
+    })
 }
 
-async fn echo(child: &Stream, what: &str) -> Result<(), WriteError> {
-    if what == "records" {
-        echo::relay(child).await;
-        return Ok(());
-    }
+async fn echo_bytes(child: &Stream) -> Result<(), WriteError> {
     let mut piece = [0; PIECE_BYTES];
     while let Ok(len) = child.read(&mut piece).await {
         if len == 0 {
@@ -112,13 +146,12 @@ async fn send(child: &Stream, len: u64, seed: u64) -> Result<(), WriteError> {
 }
 
 async fn check(child: &Stream, len: u64, seed: u64) -> Result<(), WriteError> {
-    let (mut piece, mut expected) = ([0; PIECE_BYTES], [0; PIECE_BYTES]);
+    let mut piece = [0; PIECE_BYTES];
     let (mut at, mut is_right) = (0, true);
     while let Ok(read @ 1..) = child.read(&mut piece).await {
-        let end = at + read as u64;
-        let expected = pattern(&mut expected, at, end, seed);
-        is_right &= piece.get(..read) == Some(expected);
-        at = end;
+        let places = (at..).map(|at| byte_of_pattern(at, seed));
+        is_right &= piece.iter().take(read).zip(places).all(|(byte, wanted)| *byte == wanted);
+        at += read as u64;
     }
     let is_right = is_right && at == len;
     answer(child, format_args!("{}", if is_right { "ok" } else { "wrong" })).await
@@ -202,9 +235,13 @@ fn pattern(piece: &mut [u8; PIECE_BYTES], at: u64, end: u64, seed: u64) -> &[u8]
     let len = end.saturating_sub(at).min(PIECE_BYTES as u64) as usize;
     let piece = piece.get_mut(..len).unwrap_or_default();
     for (byte, at) in piece.iter_mut().zip(at..) {
-        *byte = at.wrapping_mul(31).wrapping_add(at >> 8).wrapping_add(seed) as u8;
+        *byte = byte_of_pattern(at, seed);
     }
     piece
+}
+
+fn byte_of_pattern(at: u64, seed: u64) -> u8 {
+    at.wrapping_mul(31).wrapping_add(at >> 8).wrapping_add(seed) as u8
 }
 
 fn number(words: &mut SplitN<'_, char>) -> u64 {

@@ -21,7 +21,7 @@ const READINGS_PRIORITY: i8 = 16;
 const LOG_PRIORITY: i8 = -16;
 /// A faster sensor would be all that the board does.
 const MIN_PERIOD_MILLIS: u32 = 5;
-const PIECE_BYTES: usize = 64;
+const PIECE_BYTES: usize = 32;
 
 /// Answers one stream until it ends.
 pub(crate) async fn serve(app: &App, stream: &Stream) {

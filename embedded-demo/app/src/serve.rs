@@ -10,15 +10,16 @@ use crate::{App, control, files, scenario, services};
 pub(crate) const BACKLOG: u32 = 2;
 
 /// What a stream is.
+#[derive(Clone, Copy)]
 pub(crate) enum Job {
     /// It asks for a service.
-    Service(Stream),
+    Service,
     /// A child of a `files` stream.
-    File(Stream),
+    File,
     /// A child of a `scenario` stream, and that one.
-    Order { child: Stream, service: Branch },
+    Order(Branch),
     /// A child of a `control` stream.
-    Switch(Stream),
+    Switch,
 }
 
 /// Takes every peer that dials.
@@ -45,13 +46,14 @@ async fn serve_session(app: &'static App, spawner: Spawner, session: Session) {
 }
 
 #[embassy_executor::task(pool_size = STREAM_TASKS)]
-async fn serve_stream(app: &'static App, spawner: Spawner, job: Job) {
+async fn serve_stream(app: &'static App, spawner: Spawner, stream: Stream, job: Job) {
     match job {
-        Job::Service(stream) => services::serve(app, spawner, stream).await,
-        Job::File(stream) => files::serve(app, spawner, &stream).await,
-        Job::Order { child, service } => scenario::obey(app, spawner, &child, service).await,
-        Job::Switch(stream) => control::serve_switch(app, &stream).await,
+        Job::Service => services::serve(app, spawner, &stream).await,
+        Job::File => files::serve(app, spawner, &stream).await,
+        Job::Order(service) => scenario::obey(app, spawner, &stream, service).await,
+        Job::Switch => control::serve_switch(app, &stream).await,
     }
+    drop(stream);
     app.free_tasks.set(app.free_tasks.get().saturating_add(1));
 }
 
@@ -61,7 +63,7 @@ pub(crate) async fn serve_children(
     spawner: Spawner,
     parent: &Branch,
     backlog: u32,
-    job: impl Fn(Stream) -> Job,
+    job: Job,
 ) {
     if !parent.listen(backlog) {
         return refuse(parent, StreamCode::NO_CAPACITY);
@@ -72,7 +74,7 @@ pub(crate) async fn serve_children(
             refuse(&stream, StreamCode::NO_CAPACITY);
             continue;
         }
-        if let Ok(task) = serve_stream(app, spawner, job(stream)) {
+        if let Ok(task) = serve_stream(app, spawner, stream, job) {
             app.free_tasks.set(free.saturating_sub(1));
             spawner.spawn(task);
         }

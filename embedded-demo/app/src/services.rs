@@ -1,7 +1,7 @@
 //! Which services there are, and who serves them (docs/PROTOCOL.md, Services).
 
 use embassy_executor::Spawner;
-use face::{ServiceRequest, Stream, StreamCode, WriteError};
+use face::{Record, ServiceRequest, Stream, StreamCode, WriteError};
 
 use crate::serve::refuse;
 use crate::{App, control, echo, files, scenario, sensor};
@@ -17,38 +17,63 @@ const OFFERS: [[&str; 3]; 5] = [
     ["sensor", "1", "readings now, the log as room allows"],
 ];
 
+/// A service, once it is known which.
+#[derive(Clone, Copy)]
+enum Service {
+    Control,
+    Echo,
+    Files,
+    List,
+    Scenario,
+    Sensor,
+}
+
 /// Serves a stream whose first record names a service.
-pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: Stream) {
+pub(crate) async fn serve(app: &'static App, spawner: Spawner, stream: &Stream) {
+    match read_request(stream).await {
+        Some(Service::Control) => control::serve(app, spawner, stream).await,
+        Some(Service::Echo) => echo::serve(app, stream).await,
+        Some(Service::Files) => files::serve(app, spawner, stream).await,
+        // A peer that does not want the answer any more has gone.
+        Some(Service::List) => list(stream).await.unwrap_or_default(),
+        Some(Service::Scenario) => scenario::serve(app, spawner, stream).await,
+        Some(Service::Sensor) => sensor::serve(app, stream).await,
+        None => {}
+    }
+}
+
+/// The service that the stream asks for. If there is none, it was told so. What was read is not
+/// kept: the task that serves has room for one thing at a time.
+async fn read_request(stream: &Stream) -> Option<Service> {
     if !stream.is_service() {
-        return refuse(&stream, StreamCode::REFUSED);
+        refuse(stream, StreamCode::REFUSED);
+        return None;
     }
     let mut request = [0; MAX_REQUEST_BYTES];
     let record = match stream.read_record(&mut request).await {
-        Ok(Some(record)) => record,
-        Ok(None) => return refuse(&stream, StreamCode::REFUSED),
-        Err(_) => return,
+        Ok(record) => record,
+        Err(_) => return None,
     };
-    if !record.is_whole {
-        return refuse(&stream, StreamCode::SERVICE_UNKNOWN);
-    }
-    let Ok(ServiceRequest { service, protocol }) =
-        ServiceRequest::parse(request.get(..record.len).unwrap_or_default())
-    else {
-        return refuse(&stream, StreamCode::REFUSED);
+    let service = match record {
+        Some(Record { len, is_whole: true }) => find(request.get(..len).unwrap_or_default()),
+        Some(_) => Err(StreamCode::SERVICE_UNKNOWN),
+        None => Err(StreamCode::REFUSED),
     };
-    match (service, protocol) {
-        ("control", "1") => control::serve(app, spawner, &stream).await,
-        ("echo", "1") => echo::serve(app, &stream).await,
-        ("files", "1") => files::serve(app, spawner, &stream).await,
-        ("scenario", "1") => scenario::serve(app, spawner, &stream).await,
-        ("sensor", "1") => sensor::serve(app, &stream).await,
-        // A peer that does not want the answer any more has gone.
-        ("sst", "list") => list(&stream).await.unwrap_or_default(),
-        ("control" | "echo" | "files" | "scenario" | "sensor", _) => {
-            refuse(&stream, StreamCode::PROTOCOL_UNKNOWN);
-        }
-        _ => refuse(&stream, StreamCode::SERVICE_UNKNOWN),
-    }
+    service.map_err(|code| refuse(stream, code)).ok()
+}
+
+fn find(request: &[u8]) -> Result<Service, StreamCode> {
+    let request = ServiceRequest::parse(request).map_err(|_| StreamCode::REFUSED)?;
+    let service = match request.service {
+        "control" => Service::Control,
+        "echo" => Service::Echo,
+        "files" => Service::Files,
+        "scenario" => Service::Scenario,
+        "sensor" => Service::Sensor,
+        "sst" if request.protocol == "list" => return Ok(Service::List),
+        _ => return Err(StreamCode::SERVICE_UNKNOWN),
+    };
+    if request.protocol == "1" { Ok(service) } else { Err(StreamCode::PROTOCOL_UNKNOWN) }
 }
 
 /// One record for each service: its name, its protocol, words for people.

@@ -8,8 +8,8 @@ pub(crate) const SESSIONS: usize = 4;
 const STREAMS: usize = 16;
 /// Streams served at one time. What is opened beyond is refused.
 pub(crate) const STREAM_TASKS: usize = 12;
-/// The pool for all that is written and not acknowledged, or arrived and not read: 6 KiB.
-const BLOCKS: usize = 48;
+/// The pool for all that is written and not acknowledged, or arrived and not read: 4 KiB.
+const BLOCKS: usize = 32;
 /// Packets in flight, to all peers together.
 const PACKETS: usize = 16;
 /// The largest packet sent or accepted, in bytes of UDP payload: what every path carries.

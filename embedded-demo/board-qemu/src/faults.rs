@@ -2,7 +2,7 @@
 
 use core::panic::PanicInfo;
 
-use crate::{semihosting, uart};
+use crate::{semihosting, stack, uart};
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
@@ -14,6 +14,10 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
 
 #[cortex_m_rt::exception]
 unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+    if stack::has_overflowed() {
+        uart::print("fault: stack overflow");
+        semihosting::exit(103)
+    }
     uart::print("hard fault");
     semihosting::exit(102)
 }

@@ -59,8 +59,9 @@ const MAX_LOOKS: u32 = 100_000;
 /// The interrupt's number.
 const INTERRUPT: u16 = 13;
 const CRC_BYTES: usize = 4;
-/// The longest frame, in bytes, without its CRC; and in words, with it.
-const MAX_FRAME_BYTES: usize = 1514;
+/// The longest frame, in bytes, without its CRC: a packet of 1,200 bytes with the headers of UDP,
+/// IPv4 and Ethernet; and in words, with it. There is no TCP, and longer ones are not for us.
+const MAX_FRAME_BYTES: usize = 1200 + 8 + 20 + 14;
 const FRAME_WORDS: usize = (MAX_FRAME_BYTES + CRC_BYTES).div_ceil(4);
 
 static WAKER: GenericAtomicWaker<CriticalSectionRawMutex> =

@@ -31,6 +31,7 @@ const ADDRESS: Address = Address::Dhcp;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
+    stack::guard();
     uart::start();
     systick::start();
     executor::run(|spawner| {
@@ -41,6 +42,8 @@ fn main() -> ! {
     })
 }
 
+/// Not inlined: what starting needs of the stack is not there ever after.
+#[inline(never)]
 fn start(spawner: Spawner) -> Result<(), &'static str> {
     static BUFFERS: StaticCell<Buffers> = StaticCell::new();
     static RESOURCES: Resources = Resources::new();

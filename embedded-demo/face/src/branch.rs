@@ -65,17 +65,19 @@ impl Branch {
     ///
     /// # Errors
     /// [`OpenError`], never `Blocked`.
-    pub async fn open_substream(&self, options: OpenOptions) -> Result<Stream, OpenError> {
-        let opened = poll_fn(|cx| {
-            self.poll(cx, Interest::Tree, |host, now, stream| {
+    pub fn open_substream(
+        &self,
+        options: OpenOptions,
+    ) -> impl Future<Output = Result<Stream, OpenError>> {
+        poll_fn(move |cx| {
+            let opened = self.poll(cx, Interest::Tree, |host, now, stream| {
                 match host.open_substream(now, stream.ok_or(OpenError::SessionClosed)?, options.0) {
                     Err(OpenError::Blocked) => Ok(None),
                     opened => opened.map(Some),
                 }
-            })
-        });
-        let stream = opened.await?;
-        Ok(Stream::new(Self::new(self.endpoint, self.session, Some(stream))))
+            });
+            opened.map_ok(|stream| self.child(stream))
+        })
     }
 
     /// Lets the peer open children here: `backlog` more than are accepted, at any time. False if
@@ -87,29 +89,28 @@ impl Branch {
     }
 
     /// The next child that the peer opened; `None` once the session is over or the stream gone.
-    pub async fn accept_substream(&self) -> Option<Stream> {
-        let accepted = poll_fn(|cx| {
-            self.poll(cx, Interest::Tree, |host, now, stream| {
+    pub fn accept_substream(&self) -> impl Future<Output = Option<Stream>> {
+        poll_fn(move |cx| {
+            let accepted = self.poll(cx, Interest::Tree, |host, now, stream| {
                 match stream.filter(|stream| host.stream_info(*stream).is_some()) {
                     Some(stream) => Ok(host.accept_substream(now, stream)),
                     None => Err(()),
                 }
-            })
-        });
-        let stream = accepted.await.ok()?;
-        Some(Stream::new(Self::new(self.endpoint, self.session, Some(stream))))
+            });
+            accepted.map(|accepted| Some(self.child(accepted.ok()?)))
+        })
     }
 
     /// Sends one datagram, of any size up to the peer's limit.
     ///
     /// # Errors
     /// [`DatagramError`], never `Blocked`.
-    pub async fn send_datagram(
+    pub fn send_datagram(
         &self,
         bytes: &[u8],
         lifetime: Option<Duration>,
-    ) -> Result<DatagramForm, DatagramError> {
-        poll_fn(|cx| self.poll_send_datagram(cx, bytes, lifetime)).await
+    ) -> impl Future<Output = Result<DatagramForm, DatagramError>> {
+        poll_fn(move |cx| self.poll_send_datagram(cx, bytes, lifetime))
     }
 
     /// [`send_datagram`](Self::send_datagram), for futures written by hand.
@@ -133,8 +134,11 @@ impl Branch {
     ///
     /// # Errors
     /// [`ReadError`]; `BufferTooSmall` leaves it where it is.
-    pub async fn recv_datagram(&self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        poll_fn(|cx| self.poll_recv_datagram(cx, buffer)).await
+    pub fn recv_datagram(
+        &self,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = Result<usize, ReadError>> {
+        poll_fn(move |cx| self.poll_recv_datagram(cx, buffer))
     }
 
     /// [`recv_datagram`](Self::recv_datagram), for futures written by hand.
@@ -213,6 +217,10 @@ impl Branch {
                 Poll::Pending
             }
         })
+    }
+
+    const fn child(&self, stream: StreamHandle) -> Stream {
+        Stream::new(Self::new(self.endpoint, self.session, Some(stream)))
     }
 
     pub(crate) fn info(&self) -> Option<sst_nostd::stream::StreamInfo> {

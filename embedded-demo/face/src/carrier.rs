@@ -73,7 +73,9 @@ impl Endpoint {
     }
 }
 
-/// Takes packets in; true if there may be more.
+/// Takes packets in; true if there may be more. Not inlined, as [`transmit`]: what the one needs of
+/// the stack is not there while the other runs.
+#[inline(never)]
 fn receive(
     inner: &mut Inner,
     cx: &mut Context<'_>,
@@ -95,6 +97,7 @@ fn receive(
     true
 }
 
+#[inline(never)]
 fn transmit(
     inner: &mut Inner,
     cx: &mut Context<'_>,

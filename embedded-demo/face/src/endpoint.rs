@@ -3,11 +3,11 @@
 use core::cell::{RefCell, RefMut};
 use core::future::poll_fn;
 use core::net::SocketAddr;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use embassy_sync::waitqueue::WakerRegistration;
+use provider::Provider;
 use sst_nostd::channel::Path;
-use sst_nostd::crypto::RustCrypto;
 use sst_nostd::host::{Config, ConfigError, ConnectError, Dial, Host, SessionHandle, Stats};
 use sst_nostd::id::HostId;
 use sst_nostd::session::SessionState;
@@ -42,7 +42,7 @@ impl Endpoint {
         entropy: Entropy,
         clock: fn() -> Instant,
     ) -> Result<Self, ConfigError> {
-        let host = Host::new(config, memory.lend(), RustCrypto::new(entropy), clock())?;
+        let host = Host::new(config, memory.lend(), Provider::new(entropy), clock())?;
         let (sessions, streams) = memory.waiters();
         let (carrier, accepting) = (WakerRegistration::new(), WakerRegistration::new());
         let inner = Inner { host, clock, carrier, accepting, streams, sessions };
@@ -62,22 +62,34 @@ impl Endpoint {
     }
 
     /// The next peer that dialled and has proved its identity.
-    pub async fn accept(self) -> Session {
-        poll_fn(|cx| self.poll_accept(cx)).await
+    pub fn accept(self) -> impl Future<Output = Session> {
+        poll_fn(move |cx| self.poll_accept(cx))
     }
 
     /// Dials a peer, and waits until it has proved itself.
     ///
     /// # Errors
     /// [`ConnectError`] if nobody was dialled; the session ends, with a reason, if nobody answered.
-    pub async fn connect(self, at: SocketAddr, id: HostId) -> Result<Session, ConnectError> {
-        let dial = Dial { path: Path { local: None, peer: at }, id: Some(id) };
-        let handle = self.act(|inner, now| inner.host.connect(now, dial))?;
+    pub fn connect(
+        self,
+        at: SocketAddr,
+        id: &HostId,
+    ) -> impl Future<Output = Result<Session, ConnectError>> {
+        let dial = Dial { path: Path { local: None, peer: at }, id: Some(*id) };
         // Made now, so that a caller who gives up lets go of it.
-        let mut session = Session::new(self, handle);
-        poll_fn(|cx| self.poll_connected(cx, handle)).await;
-        session.find_root();
-        Ok(session)
+        let mut dialled = self
+            .act(|inner, now| inner.host.connect(now, dial))
+            .map(|handle| Some((Session::new(self, handle), handle)));
+        poll_fn(move |cx| {
+            if let Ok(Some((_, handle))) = &dialled {
+                ready!(self.poll_connected(cx, *handle));
+            }
+            let session = dialled.as_mut().map_err(|error| *error)?.take();
+            session.map_or(Poll::Pending, |(mut session, _)| {
+                session.find_root();
+                Poll::Ready(Ok(session))
+            })
+        })
     }
 
     fn poll_accept(self, cx: &mut Context<'_>) -> Poll<Session> {
@@ -92,7 +104,7 @@ impl Endpoint {
 
     fn poll_connected(self, cx: &mut Context<'_>, session: SessionHandle) -> Poll<()> {
         let mut inner = self.lock();
-        let state = inner.host.session_info(session).map(|info| info.state);
+        let state = inner.host.session_state(session);
         if state == Some(SessionState::Connecting) {
             inner.wait_session(session, cx.waker());
             return Poll::Pending;

@@ -1,11 +1,11 @@
 //! [`Entropy`]: the board's random bytes, as the core's cryptography wants them.
 
+use provider::Provider;
 use rand_core::{TryCryptoRng, TryRng};
-use sst_nostd::crypto::RustCrypto;
 use sst_nostd::host::Host;
 
-/// The host as boards run it. A board with hardware for X25519 or an AEAD would change it here.
-pub(crate) type BoardHost = Host<'static, RustCrypto<Entropy>>;
+/// The host as boards run it.
+pub(crate) type BoardHost = Host<'static, Provider<Entropy>>;
 
 /// The board has no random bytes to give now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

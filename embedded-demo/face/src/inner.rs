@@ -43,7 +43,7 @@ impl Inner {
 
     /// The session is over for those who use it.
     pub(crate) fn is_closed(&self, session: SessionHandle) -> bool {
-        let state = self.host.session_info(session).map(|info| info.state);
+        let state = self.host.session_state(session);
         matches!(state, None | Some(SessionState::Closing | SessionState::Closed))
     }
 

@@ -11,6 +11,9 @@
 // One function, in `memory`, makes arrays in place.
 #![deny(unsafe_code)]
 
+// The core copies bytes to and from any address.
+use bulk_memory as _;
+
 mod branch;
 mod carrier;
 mod endpoint;
@@ -26,6 +29,7 @@ pub use carrier::Carrier;
 pub use endpoint::{Endpoint, Room};
 pub use entropy::{Entropy, NoEntropy};
 pub use memory::Memory;
+pub use provider::Provider;
 pub use session::Session;
 pub use stream::{Record, Stream};
 

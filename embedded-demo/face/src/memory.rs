@@ -1,7 +1,8 @@
 //! [`Memory`]: every row of an endpoint, in a static whose size the linker tells.
 
+use provider::Provider;
 use sst_nostd::channel::{SentPacket, SentReceipt};
-use sst_nostd::crypto::{Crypto, RustCrypto};
+use sst_nostd::crypto::Crypto;
 use sst_nostd::host::{ChannelRow, LentHost, NegotiationRow, Storage};
 use sst_nostd::session::Session;
 use sst_nostd::storage::{Row, TimerSlot};
@@ -15,6 +16,9 @@ use crate::waiters::{SessionWaiters, StreamWaiters};
 const BLOCK_BYTES: usize = 128;
 /// Negotiations at one time: a call and an answer. Others try again within a second.
 const NEGOTIATIONS: usize = 2;
+/// Streams that have marks, or miss something in the middle, at one time. Who writes a record on
+/// one more waits until the records of another have arrived.
+const GAPPED: usize = 12;
 /// Streams that miss something in the middle, at one time. What comes for others is not
 /// acknowledged and comes again.
 const RANGE_SETS: usize = 4;
@@ -30,7 +34,7 @@ pub struct Memory<
     const STREAMS: usize,
     const BLOCKS: usize,
     const PACKETS: usize,
-    C: Crypto = RustCrypto<Entropy>,
+    C: Crypto = Provider<Entropy>,
 > {
     sessions: StaticCell<[Row<Session>; SESSIONS]>,
     by_peer: StaticCell<[[u64; 2]; SESSIONS]>,
@@ -48,7 +52,7 @@ pub struct Memory<
     bytes: StaticCell<[[u8; BLOCK_BYTES]; BLOCKS]>,
     links: StaticCell<[u32; BLOCKS]>,
     nurseries: StaticCell<[[Row<Nursery>; 2]; SESSIONS]>,
-    gaps: StaticCell<[Row<Gaps>; STREAMS]>,
+    gaps: StaticCell<[Row<Gaps>; GAPPED]>,
     ranges: StaticCell<[Row<Ranges>; RANGE_SETS]>,
     lifetimes: StaticCell<[TimerSlot; STREAMS]>,
     session_waiters: StaticCell<[SessionWaiters; SESSIONS]>,

@@ -1,9 +1,12 @@
 //! [`Stream`]: bytes and records, each way.
+//!
+//! Futures are closures of [`poll_fn`]: an `async fn` keeps what it was given twice, and a board
+//! has one for each stream.
 
 use core::cell::Cell;
 use core::future::poll_fn;
 use core::ops::Deref;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use sst_nostd::stream::{ReadError, SendState, WriteError, WriteOptions};
 
@@ -38,25 +41,28 @@ impl Stream {
     ///
     /// # Errors
     /// [`ReadError`], never `Blocked`.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        poll_fn(|cx| self.poll_read(cx, buffer)).await
+    pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, ReadError>> {
+        poll_fn(move |cx| self.poll_read(cx, buffer))
     }
 
     /// Reads one record, or as much of it as fits. `None` is the end.
     ///
     /// # Errors
     /// [`ReadError`], never `Blocked`.
-    pub async fn read_record(&self, buffer: &mut [u8]) -> Result<Option<Record>, ReadError> {
+    pub fn read_record(
+        &self,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = Result<Option<Record>, ReadError>> {
         let mut len = 0;
-        poll_fn(|cx| self.poll_read_record(cx, buffer, &mut len)).await
+        poll_fn(move |cx| self.poll_read_record(cx, buffer, &mut len))
     }
 
     /// Writes all of `bytes`, waiting for credit.
     ///
     /// # Errors
     /// [`WriteError`], never `Blocked`.
-    pub async fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
-        self.write_all(bytes, WriteOptions { mark: false }).await
+    pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<(), WriteError>> {
+        self.write_all(bytes, WriteOptions { mark: false })
     }
 
     /// Writes a record: the bytes, and a mark after them. Bytes [written](Self::write) before it
@@ -64,11 +70,8 @@ impl Stream {
     ///
     /// # Errors
     /// [`WriteError`], never `Blocked`.
-    pub async fn write_record(&self, record: &[u8]) -> Result<(), WriteError> {
-        if self.is_torn.get() {
-            return Err(WriteError::Finished);
-        }
-        self.write_all(record, WriteOptions { mark: true }).await
+    pub fn write_record(&self, record: &[u8]) -> impl Future<Output = Result<(), WriteError>> {
+        self.write_all(record, WriteOptions { mark: true })
     }
 
     /// Ends this direction and waits until the peer has everything.
@@ -137,15 +140,34 @@ impl Stream {
         })
     }
 
-    async fn write_all(&self, bytes: &[u8], options: WriteOptions) -> Result<(), WriteError> {
-        let mut rest = bytes;
+    fn write_all(
+        &self,
+        mut rest: &[u8],
+        options: WriteOptions,
+    ) -> impl Future<Output = Result<(), WriteError>> {
+        let was_torn = options.mark && self.is_torn.get();
+        poll_fn(move |cx| {
+            if was_torn {
+                Poll::Ready(Err(WriteError::Finished))
+            } else {
+                self.poll_write_all(cx, &mut rest, options)
+            }
+        })
+    }
+
+    fn poll_write_all(
+        &self,
+        cx: &mut Context<'_>,
+        rest: &mut &[u8],
+        options: WriteOptions,
+    ) -> Poll<Result<(), WriteError>> {
         loop {
-            let taken = poll_fn(|cx| self.poll_write(cx, rest, options)).await?;
-            rest = rest.get(taken..).unwrap_or_default();
-            // If this future is dropped from here on, the record stays torn.
+            let taken = ready!(self.poll_write(cx, rest, options))?;
+            *rest = rest.get(taken..).unwrap_or_default();
+            // If the future is dropped from here on, the record stays torn.
             self.is_torn.set(options.mark && !rest.is_empty());
             if rest.is_empty() {
-                return Ok(());
+                return Poll::Ready(Ok(()));
             }
         }
     }

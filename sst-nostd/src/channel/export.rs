@@ -71,6 +71,9 @@ pub struct KeysTold {
 }
 
 impl KeysTold {
+    /// No key was told.
+    pub const NONE: Self = Self { next_receive_epoch: 0, next_send_epoch: 0 };
+
     /// Whether `channel` has come to an epoch that was not told.
     pub fn is_behind<C: Crypto>(&self, channel: &Channel<C>) -> bool {
         channel.receive_keys.epoch() >= self.next_receive_epoch

@@ -2,11 +2,8 @@
 
 use core::ops::RangeInclusive;
 
+use crate::limits::LOST_RUNS as MAX_RUNS;
 use crate::time::Instant;
-
-/// Runs of lost packets remembered. Reordering that declares packets lost too soon is seen in the
-/// newest few; older ones teach nothing more.
-const MAX_RUNS: usize = 4;
 
 /// The newest runs of lost packets whose numbers follow each other.
 #[derive(Clone, Copy, Debug)]

@@ -21,6 +21,7 @@ mod late;
 mod path;
 mod probes;
 mod receive;
+mod seed;
 mod sent;
 mod stats;
 #[cfg(all(test, feature = "rustcrypto"))]
@@ -35,14 +36,15 @@ pub use export::{KeyDirection, KeyEpoch, KeysTold};
 pub use keys::{ChannelSecrets, KeyLimits};
 pub use path::Path;
 pub use receive::{Arrival, Opened};
+pub use seed::ChannelSeed;
 pub use sent::{Fate, Receipt, Receipts, SentPacket, SentPackets, SentReceipt};
 pub use stats::{ChannelStats, Totals};
 pub use transmit::{BeginError, FinishError, MIN_ASKING_LEN, Permit, SentInfo};
 
 use crate::bytes::MAX_VARINT;
-use crate::crypto::kdf::mac16;
 use crate::crypto::{Crypto, Suite, TAG_LEN};
 use crate::id::ChannelId;
+use crate::limits::REPLAY_WORDS;
 use crate::recovery::congestion::Controller;
 use crate::recovery::loss::SkipPolicy;
 use crate::recovery::received::Received;
@@ -56,9 +58,6 @@ use late::LateWatch;
 use path::Paths;
 use probes::SpacedProbes;
 use sent::{Chain, List};
-
-/// Words of the replay window: 2048 numbers, more than any reordering worth accepting.
-const REPLAY_WORDS: usize = 32;
 
 /// Packets sent at once at a probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
 const MAX_PROBES: u8 = 2;
@@ -142,28 +141,30 @@ impl<C: Crypto> Channel<C> {
         now: Instant,
         start: ChannelStart,
     ) -> Result<Self, UnsupportedSuite> {
-        let suite = start.secrets.suite();
-        let unsupported = UnsupportedSuite(suite);
+        Ok(Self::grown(config, now, ChannelSeed::new(crypto, now, &start)?))
+    }
+
+    /// The channel of a seed.
+    pub fn grown(config: &ChannelConfig, now: Instant, seed: ChannelSeed<C>) -> Self {
         let mut replay = SlidingBits::new();
         // Packet 0 is FINISH, which is never sealed like this one's packets.
         replay.set(0);
-        let [a, b, c, d, ..] = mac16(&start.local_secret, &[b"first skip"]);
-        let max_packet_len = config.max_packet_len.min(start.peer_max_packet_len);
-        let initial_rtt = start.measured_rtt.unwrap_or(config.initial_rtt);
-        Ok(Self {
-            local_id: start.local_id,
-            remote_id: start.remote_id,
-            peer_max_ack_delay: start.peer_max_ack_delay,
+        let max_packet_len = config.max_packet_len.min(seed.peer_max_packet_len);
+        let initial_rtt = seed.measured_rtt.unwrap_or(config.initial_rtt);
+        Self {
+            local_id: seed.local_id,
+            remote_id: seed.remote_id,
+            peer_max_ack_delay: seed.peer_max_ack_delay,
             max_packet_len,
-            receive_keys: ReceiveKeys::new(crypto, &start.secrets).ok_or(unsupported)?,
+            receive_keys: seed.receive_keys,
             replay,
             received: Received::new(config.ack),
-            send_keys: SendKeys::new(crypto, &start.secrets, now).ok_or(unsupported)?,
+            send_keys: seed.send_keys,
             is_update_forced: false,
             first_number: 1,
             next_number: 1,
             largest_acked: None,
-            skip: SkipPolicy::new(u32::from_be_bytes([a, b, c, d])),
+            skip: SkipPolicy::new(seed.first_skip),
             in_flight: List::EMPTY,
             settled: List::EMPTY,
             late: LateWatch::new(),
@@ -174,8 +175,8 @@ impl<C: Crypto> Channel<C> {
             spaced_probes: None,
             ack_only_count: 0,
             is_heard: false,
-            paths: Paths::new(start.path, mac16(&start.local_secret, &[b"challenge"])),
-            local_secret: start.local_secret,
+            paths: Paths::new(seed.path, seed.challenge_secret),
+            local_secret: seed.local_secret,
             finish: Finish::Confirmed,
             finish_resends: 0,
             idle: Idle::new(config.idle_timeout, config.keep_alive_timeout, now),
@@ -184,7 +185,7 @@ impl<C: Crypto> Channel<C> {
             #[cfg(test)]
             rows_seen: 0,
             config: *config,
-        })
+        }
     }
 
     /// The initiator has sent FINISH of `len` bytes as packet 0, before any other packet.

@@ -99,6 +99,14 @@ impl<C: Crypto> Channel<C> {
             self.totals.key_updates = self.totals.key_updates.saturating_add(1);
         }
         // Only now that the tag was right may anything be believed.
+        let is_highest = highest.is_none_or(|highest| number > highest);
+        self.on_opened(now, number, len);
+        Ok(Opened { number, payload, is_highest })
+    }
+
+    /// Packet `number`, of `len` bytes in all, was opened; by this channel, or by one made alike
+    /// that was thrown away.
+    pub fn on_opened(&mut self, now: Instant, number: u64, len: usize) {
         self.replay.set(number);
         self.finish = Finish::Confirmed;
         if self.flight.pto.count() > 1 && !self.is_heard {
@@ -109,7 +117,5 @@ impl<C: Crypto> Channel<C> {
         self.idle.on_received(now);
         self.totals.received_packets = self.totals.received_packets.saturating_add(1);
         self.totals.received_bytes = self.totals.received_bytes.saturating_add(len as u64);
-        let is_highest = highest.is_none_or(|highest| number > highest);
-        Ok(Opened { number, payload, is_highest })
     }
 }

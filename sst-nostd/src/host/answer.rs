@@ -1,19 +1,18 @@
 //! Being dialled: from an INIT to a session that is ready.
 
-use crate::channel::{Arrival, Channel, Path};
-use crate::crypto::Crypto;
-use crate::id::{ChannelId, HostId};
-use crate::negotiation::{HalfOpen, Ready, Responder, Verdict, WriteReplyError};
+use crate::channel::{Arrival, Opened, Path};
+use crate::crypto::{Crypto, KEY_LEN};
+use crate::id::ChannelId;
+use crate::negotiation::{self, HalfOpen, Ready, Responder, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{Breach, CloseReason, ClosedBy, SessionState};
+use crate::session::Breach;
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
 
 use super::Host;
-use super::channels::{UNSETTLED, linger};
 use super::inbound::Ignored;
-use super::negotiations::{Kind, NegotiationRow, TurnedAway};
+use super::negotiations::{Kind, NegotiationRow};
 
 /// The largest FINISH payload that is read.
 const MAX_PAYLOAD_BYTES: usize = 1200;
@@ -75,27 +74,73 @@ impl<C: Crypto> Host<'_, C> {
         }
         let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
         let ephemeral = self.new_ephemeral().ok_or(Ignored::NoCapacity)?;
+        let index = self.add_negotiation(channel, path, now).ok_or(Ignored::NoCapacity)?;
+        let read = self.read_init(now, index, init, channel, ephemeral).map_err(Some);
+        let written = read.and_then(|()| self.write_reply(now, path, index, channel));
+        if let Err(ignored) = written {
+            self.remove_negotiation(index);
+            return ignored.map_or(Ok(()), Err);
+        }
+        if let Some(row) = self.negotiations.at_mut(index) {
+            self.turn = self.turn.saturating_add(1);
+            row.answered = self.turn;
+            row.init_hash = Some(hash);
+        }
+        if self.by_call.insert(hash, index).is_err() {
+            self.remove_negotiation(index);
+            return Err(Ignored::NoCapacity);
+        }
+        self.note_replayable(index, channel);
+        self.due.push_back(&mut self.negotiations, index);
+        Ok(())
+    }
+
+    /// Reads an INIT into row `index`. A function of its own, as the next: what they need on the
+    /// stack they do not need at the same time.
+    #[inline(never)]
+    fn read_init(
+        &mut self,
+        now: Instant,
+        index: u32,
+        init: &Init<'_>,
+        channel: ChannelId,
+        ephemeral: [u8; KEY_LEN],
+    ) -> Result<(), Ignored> {
+        let row = self.negotiations.at_mut(index).ok_or(Ignored::NoCapacity)?;
         let responder = Responder::new(&self.crypto, now, &self.statics, init, channel, ephemeral);
-        let mut responder = responder.map_err(Ignored::Negotiation)?;
+        row.kind = Kind::Answer(responder.map_err(Ignored::Negotiation)?);
+        self.renew_negotiation_timer(index);
+        Ok(())
+    }
+
+    /// Writes the REPLY of the negotiation in row `index`.
+    ///
+    /// # Errors
+    /// Nothing is to be kept of the negotiation, which was refused, or is ignored.
+    #[inline(never)]
+    fn write_reply(
+        &mut self,
+        now: Instant,
+        path: Path,
+        index: u32,
+        channel: ChannelId,
+    ) -> Result<(), Option<Ignored>> {
+        let Some(NegotiationRow { kind: Kind::Answer(responder), .. }) =
+            self.negotiations.at_mut(index)
+        else {
+            return Err(Some(Ignored::NoCapacity));
+        };
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(channel));
         let accepted = responder.accept(&self.crypto, now, &parameters).map(|_| ());
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(responder.curve_operations()));
         if let Err(WriteReplyError::Refuse(code)) = accepted {
-            // Nothing is kept of a negotiation that was refused.
             let refusal = Refusal { code, reason: "" };
             let reply = responder.refuse(&self.crypto, &refusal);
-            self.outbox.push(path, reply.map_err(|_| Ignored::NoCapacity)?);
-            return Ok(());
+            self.outbox.push(path, reply.map_err(|_| Some(Ignored::NoCapacity))?);
+            return Err(None);
         }
-        let mut row = NegotiationRow::new(Kind::Answer(responder), path, now);
-        row.init_hash = Some(hash);
-        self.turn = self.turn.saturating_add(1);
-        row.answered = self.turn;
-        let index = self.add_negotiation(row).ok_or(Ignored::NoCapacity)?;
-        self.note_replayable(index, channel);
-        self.due.push_back(&mut self.negotiations, index);
         Ok(())
     }
 
@@ -106,12 +151,38 @@ impl<C: Crypto> Host<'_, C> {
         now: Instant,
         path: Path,
         ecn: Codepoint,
-        packet: &[u8],
+        packet: &mut [u8],
     ) -> Result<(), Ignored> {
         let finish = Finish::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
-        let Some(index) = self.find_negotiation(finish.channel) else {
-            return self.on_finish_again(now, path, finish.channel);
+        let id = finish.channel;
+        let Some(index) = self.find_negotiation(id) else {
+            return self.on_finish_again(now, path, id);
         };
+        let Proved { ready, answered, len } = self.read_finish(now, index, packet)?;
+        let payload = packet.get(..len).unwrap_or_default();
+        if is_rejection(payload) {
+            self.remove_negotiation(index);
+            return Ok(());
+        }
+        let secret = self.new_channel_secret().ok_or(Ignored::NoCapacity)?;
+        let Some(session) = self.seat_call(now, path, index, &ready, answered)? else {
+            return Ok(());
+        };
+        let channel = self.make_channel(now, path, &ready, ready.rtt, secret);
+        self.welcome(now, session, channel, &ready, answered)?;
+        self.on_finish_payload(now, path, ecn, session, payload);
+        Ok(())
+    }
+
+    /// Opens a FINISH; its payload is then at the front of `packet`. A function of its own, because
+    /// what it needs on the stack is gone again before the channel is made.
+    #[inline(never)]
+    fn read_finish(
+        &mut self,
+        now: Instant,
+        index: u32,
+        packet: &mut [u8],
+    ) -> Result<Proved, Ignored> {
         let Some(row) = self.negotiations.at_mut(index) else {
             return Err(Ignored::UnknownChannel);
         };
@@ -129,18 +200,9 @@ impl<C: Crypto> Host<'_, C> {
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(operations));
         let (ready, len) = result.map_err(Ignored::Negotiation)?;
-        let answered = row.answered;
-        let payload = payload.get(..len).unwrap_or_default();
-        if is_rejection(payload) {
-            self.remove_negotiation(index);
-            return Ok(());
-        }
-        let mut channel = self.new_channel(now, path, &ready, ready.rtt);
-        let Some(session) = self.settle_call(now, index, &mut channel, &ready, answered)? else {
-            return Ok(());
-        };
-        self.on_finish_payload(now, path, ecn, session, payload);
-        Ok(())
+        let full = Ignored::Negotiation(negotiation::Dropped::Full);
+        packet.get_mut(..len).ok_or(full)?.copy_from_slice(payload.get(..len).ok_or(full)?);
+        Ok(Proved { ready, answered: row.answered, len })
     }
 
     /// A sealed packet for a negotiation: in IK the first one, which proves the peer, if it opens.
@@ -161,15 +223,14 @@ impl<C: Crypto> Host<'_, C> {
         // With the other patterns it has overtaken FINISH.
         let ready = responder.unconfirmed().ok_or(Ignored::UnknownChannel)?;
         let answered = *answered;
-        let mut channel = self.new_channel(now, path, &ready, None);
-        let made = channel.as_mut().ok_or(Ignored::NoCapacity)?;
-        let opened = made.open(&self.crypto, now, packet).map_err(Ignored::Channel)?;
+        let secret = self.new_channel_secret().ok_or(Ignored::NoCapacity)?;
+        let opened = self.open_first(now, path, &ready, secret, packet)?;
         let payload = packet.get(opened.payload).unwrap_or_default();
         if is_rejection(payload) {
             self.remove_negotiation(index);
             return Ok(());
         }
-        let Some(session) = self.settle_call(now, index, &mut channel, &ready, answered)? else {
+        let Some(session) = self.seat_call(now, path, index, &ready, answered)? else {
             if let Some(NegotiationRow { kind: Kind::Answer(responder), .. }) =
                 self.negotiations.at_mut(index)
             {
@@ -177,9 +238,12 @@ impl<C: Crypto> Host<'_, C> {
             }
             return Ok(());
         };
-        let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else {
-            return Ok(());
-        };
+        let channel = self.make_channel(now, path, &ready, None, secret);
+        self.welcome(now, session, channel, &ready, answered)?;
+        let Some(channel) = channel else { return Ok(()) };
+        if let Some(row) = self.channels.at_mut(channel) {
+            row.channel.on_opened(now, opened.number, packet.len());
+        }
         let arrival = Arrival {
             number: opened.number,
             is_highest: true,
@@ -193,47 +257,20 @@ impl<C: Crypto> Host<'_, C> {
         Ok(())
     }
 
-    /// A peer's call is complete: the session that it gets, with its channel; `None` if it gets
-    /// none because another call with the peer stays.
-    fn settle_call(
-        &mut self,
+    /// Opens the first sealed packet of a channel that has no row yet: there may be none before the
+    /// peer has its seat, and it has none before the packet has opened.
+    #[inline(never)]
+    fn open_first(
+        &self,
         now: Instant,
-        index: u32,
-        channel: &mut Option<Channel<C>>,
+        path: Path,
         ready: &Ready,
-        answered: u64,
-    ) -> Result<Option<u32>, Ignored> {
-        if channel.is_none() {
-            return Err(Ignored::NoCapacity);
-        }
-        let session = match self.seat(now, &ready.peer, answered) {
-            Seat::At(session) => session,
-            // The row stays for its time, so that the peer does not hear that its channel is
-            // LOST before it has our FINISH.
-            Seat::Late => return Ok(None),
-            Seat::Full => return Err(self.turn_away(now, index, channel)),
-        };
-        if self.channels.is_full() {
-            // A call of this host's own may have waited for this.
-            let code = TransportCode::NO_CAPACITY;
-            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
-            self.end_at_once(session, reason);
-            return Err(self.turn_away(now, index, channel));
-        }
-        self.remove_negotiation(index);
-        if !self.attach_channel(now, session, channel, ready) {
-            let code = TransportCode::NO_CAPACITY;
-            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for streams");
-            self.end_at_once(session, reason);
-            return Err(Ignored::NoCapacity);
-        }
-        if let Some(channel) = self.sessions.at(session).and_then(|row| row.channel)
-            && let Some(row) = self.channels.at_mut(channel)
-        {
-            row.settled = answered;
-        }
-        self.note_incoming(session);
-        Ok(Some(session))
+        secret: [u8; 16],
+        packet: &mut [u8],
+    ) -> Result<Opened, Ignored> {
+        let mut channel = self.new_channel(now, path, ready, None, secret);
+        let channel = channel.as_mut().map_err(|_| Ignored::NoCapacity)?;
+        channel.open(&self.crypto, now, packet).map_err(Ignored::Channel)
     }
 
     /// The frames that FINISH carried, which is packet 0.
@@ -279,88 +316,15 @@ impl<C: Crypto> Host<'_, C> {
         self.schedule_channel(index);
         Ok(())
     }
-
-    /// Tells a peer that has proved itself that there is no room for it.
-    fn turn_away(&mut self, now: Instant, index: u32, channel: &mut Option<Channel<C>>) -> Ignored {
-        let Some(channel) = channel else { return Ignored::NoCapacity };
-        let (id, path) = (channel.local_id(), channel.path());
-        let linger = linger(channel);
-        let close = self.write_only_close(now, channel, TransportCode::NO_CAPACITY);
-        match (close, self.negotiations.at_mut(index)) {
-            (Some(close), Some(row)) => {
-                let mut refused = TurnedAway { close, channel: id, linger, until: now };
-                refused.on_finish(now, row.begun_at);
-                row.kind = Kind::Refused(refused);
-                row.path = path;
-                self.due.push_back(&mut self.negotiations, index);
-                self.renew_negotiation_timer(index);
-            }
-            _ => self.remove_negotiation(index),
-        }
-        Ignored::NoCapacity
-    }
-
-    /// The session that a peer which has just proved itself gets. Both hosts may have dialled at
-    /// once; docs/PROTOCOL.md section 5.11 says who gives way.
-    fn seat(&mut self, now: Instant, peer: &HostId, answered: u64) -> Seat {
-        let Some(session) = self.find_session(peer) else { return self.new_seat(peer) };
-        let Some(row) = self.sessions.at_mut(session) else { return Seat::Full };
-        if row.state == SessionState::Connecting {
-            // Our call has not been answered: theirs was quicker.
-            let negotiation = row.negotiation.take();
-            row.events.ready = row.is_known;
-            if let Some(negotiation) = negotiation {
-                self.remove_negotiation(negotiation);
-            }
-            self.note_session_event(session);
-            return Seat::At(session);
-        }
-        let channel = row.channel;
-        let settled =
-            channel.and_then(|index| self.channels.at(index)).map_or(0, |row| row.settled);
-        match channel {
-            // Both have dialled, and neither knows which call the other takes.
-            Some(_) if settled == UNSETTLED && self.id < *peer => Seat::Late,
-            Some(channel) if settled == UNSETTLED => {
-                self.remove_channel(now, channel);
-                Seat::At(session)
-            }
-            // The peer has settled on the session since we answered this call of its.
-            Some(_) if settled > answered => Seat::Late,
-            _ => {
-                self.replace(now, session);
-                self.new_seat(peer)
-            }
-        }
-    }
-
-    fn new_seat(&mut self, peer: &HostId) -> Seat {
-        self.new_session(peer).map_or(Seat::Full, Seat::At)
-    }
-
-    /// The peer has started anew: what it knew of the old session is gone. If not, as with two
-    /// hosts that share an identity, the other one hears why.
-    fn replace(&mut self, now: Instant, session: u32) {
-        let code = TransportCode::REPLACED;
-        let reason = CloseReason::transport(ClosedBy::Peer, code, "the peer dialled anew");
-        let Some(row) = self.sessions.at_mut(session) else { return };
-        if row.channel.is_none() {
-            return self.end_at_once(session, reason);
-        }
-        row.begin_close(reason, false);
-        self.note_session_event(session);
-        self.after_begin_close(now, session);
-    }
 }
 
-/// Where a peer that has just proved itself belongs.
-enum Seat {
-    /// In this session.
-    At(u32),
-    /// There is no room for another session.
-    Full,
-    /// Nowhere: another negotiation with it stays.
-    Late,
+/// What a FINISH that opened leaves.
+struct Proved {
+    ready: Ready,
+    /// The host's turn when it answered the call.
+    answered: u64,
+    /// How long the frames are that it carried.
+    len: usize,
 }
 
 /// Whether a FINISH says that the initiator wants no session after all.

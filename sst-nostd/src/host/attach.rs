@@ -1,6 +1,8 @@
 //! What a negotiation leaves behind: a session gains a channel, and a tree if it has none.
 
-use crate::channel::{Channel, ChannelSecrets, ChannelStart, Path, Permit};
+use crate::channel::{
+    Channel, ChannelSecrets, ChannelSeed, ChannelStart, Path, Permit, UnsupportedSuite,
+};
 use crate::crypto::Crypto;
 use crate::id::{HostId, Side};
 use crate::negotiation::Ready;
@@ -11,7 +13,8 @@ use crate::time::{Duration, Instant};
 use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 use super::Host;
-use super::negotiations::MAX_FINISH_BYTES;
+use super::channels::{ChannelRow, linger};
+use super::negotiations::{MAX_FINISH_BYTES, TurnedAway};
 
 impl<C: Crypto> Host<'_, C> {
     pub(super) fn new_session(&mut self, peer: &HostId) -> Option<u32> {
@@ -30,35 +33,27 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         sample: Option<Duration>,
     ) -> bool {
-        let mut channel = self.new_channel(now, path, ready, sample);
-        self.attach_channel(now, session, &mut channel, ready)
+        let Some(secret) = self.new_channel_secret() else { return false };
+        let channel = self.make_channel(now, path, ready, sample, secret);
+        channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready))
     }
 
-    /// The same for a channel that was made already, and is taken from where it is: a board's stack
-    /// has no room for several of them.
+    /// Gives a session the channel that was made in row `channel`. If there is no room for its
+    /// streams, the row is free again.
     #[inline(never)]
     pub(super) fn attach_channel(
         &mut self,
         now: Instant,
         session: u32,
-        channel: &mut Option<Channel<C>>,
+        channel: u32,
         ready: &Ready,
     ) -> bool {
-        let Some(side) = Side::of(&self.id, &ready.peer) else { return false };
-        if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
-            let allowance = allowance(&ready.parameters);
-            let Some(tree) = self.streams.plant(session, side, allowance, now) else {
-                return false;
-            };
-            if let Some(row) = self.sessions.at_mut(session) {
-                row.tree = Some(tree);
-            }
-        }
-        let Some(channel) = channel.take() else { return false };
-        let channel = self.add_channel(session, channel, ready.split.hash, &ready.parameters);
-        let (Some(channel), Some(row)) = (channel, self.sessions.at_mut(session)) else {
+        if !self.plant_tree(now, session, ready) {
+            self.channels.discard_at(channel);
             return false;
-        };
+        }
+        self.add_channel(session, channel);
+        let Some(row) = self.sessions.at_mut(session) else { return false };
         row.channel = Some(channel);
         if row.state == SessionState::Connecting {
             row.state = SessionState::Ready;
@@ -69,17 +64,77 @@ impl<C: Crypto> Host<'_, C> {
         true
     }
 
-    /// The channel that a negotiation agreed on; `None` without randomness.
+    /// Gives a session its tree, if it has none. False if there is no room for it.
     #[inline(never)]
-    pub(super) fn new_channel(
+    fn plant_tree(&mut self, now: Instant, session: u32, ready: &Ready) -> bool {
+        let Some(side) = Side::of(&self.id, &ready.peer) else { return false };
+        if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
+            let allowance = allowance(&ready.parameters);
+            let Some(tree) = self.streams.plant(session, side, allowance, now) else {
+                return false;
+            };
+            if let Some(row) = self.sessions.at_mut(session) {
+                row.tree = Some(tree);
+            }
+        }
+        true
+    }
+
+    /// What makes the next channel's random choices; `None` without randomness.
+    pub(super) fn new_channel_secret(&mut self) -> Option<[u8; 16]> {
+        let mut secret = [0; 16];
+        self.crypto.random(&mut secret).ok()?;
+        Some(secret)
+    }
+
+    /// Makes the channel that a negotiation agreed on in a row of its own, nobody's yet and not to
+    /// be found: a board's stack has no room to hand it about. `None` if every row is taken.
+    #[inline(never)]
+    pub(super) fn make_channel(
         &mut self,
         now: Instant,
         path: Path,
         ready: &Ready,
         sample: Option<Duration>,
-    ) -> Option<Channel<C>> {
-        let mut local_secret = [0; 16];
-        self.crypto.random(&mut local_secret).ok()?;
+        secret: [u8; 16],
+    ) -> Option<u32> {
+        if self.channels.is_full() {
+            return None;
+        }
+        let seed = self.new_channel_seed(now, path, ready, sample, secret).ok()?;
+        self.grow_channel(now, ready, seed)
+    }
+
+    #[inline(never)]
+    fn grow_channel(&mut self, now: Instant, ready: &Ready, seed: ChannelSeed<C>) -> Option<u32> {
+        let config = self.config.channel(&ready.parameters);
+        let channel = Channel::grown(&config, now, seed);
+        let row = ChannelRow::new(channel, ready.split.hash, ready.parameters.reset_token);
+        Some(self.channels.insert(row).ok()?.index())
+    }
+
+    /// The channel that a negotiation agreed on, where it is needed without a row.
+    pub(super) fn new_channel(
+        &self,
+        now: Instant,
+        path: Path,
+        ready: &Ready,
+        sample: Option<Duration>,
+        local_secret: [u8; 16],
+    ) -> Result<Channel<C>, UnsupportedSuite> {
+        let seed = self.new_channel_seed(now, path, ready, sample, local_secret)?;
+        Ok(Channel::grown(&self.config.channel(&ready.parameters), now, seed))
+    }
+
+    #[inline(never)]
+    fn new_channel_seed(
+        &self,
+        now: Instant,
+        path: Path,
+        ready: &Ready,
+        sample: Option<Duration>,
+        local_secret: [u8; 16],
+    ) -> Result<ChannelSeed<C>, UnsupportedSuite> {
         let split = &ready.split;
         let (send, receive) = if ready.role == Role::Initiator {
             (&split.initiator_to_responder, &split.responder_to_initiator)
@@ -96,17 +151,20 @@ impl<C: Crypto> Host<'_, C> {
             peer_max_ack_delay: ready.parameters.max_ack_delay,
             peer_max_packet_len: usize::from(ready.parameters.max_packet_bytes),
         };
-        let config = self.config.channel(&ready.parameters);
-        Channel::new(&self.crypto, &config, now, start).ok()
+        ChannelSeed::new(&self.crypto, now, &start)
     }
 
-    /// The one packet of a channel that is not to be: CLOSE with `code`.
+    /// The one packet of a channel that is not to be, CLOSE with `code`; and how long it is kept.
     pub(super) fn write_only_close(
         &mut self,
         now: Instant,
-        channel: &mut Channel<C>,
+        path: Path,
+        ready: &Ready,
         code: TransportCode,
-    ) -> Option<heapless::Vec<u8, MAX_FINISH_BYTES>> {
+    ) -> Option<TurnedAway> {
+        let secret = self.new_channel_secret()?;
+        let mut channel = self.new_channel(now, path, ready, ready.rtt, secret);
+        let channel = channel.as_mut().ok()?;
         let mut buffer = [0; MAX_FINISH_BYTES];
         let permit = Permit::AckOnly;
         let mut builder =
@@ -117,7 +175,9 @@ impl<C: Crypto> Host<'_, C> {
             return None;
         }
         let info = channel.finish_packet(now, builder, &mut self.sent).ok()?;
-        heapless::Vec::from_slice(buffer.get(..info.len)?).ok()
+        let close = heapless::Vec::from_slice(buffer.get(..info.len)?).ok()?;
+        let linger = linger(channel);
+        Some(TurnedAway { close, channel: ready.channel, linger, until: now })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Dialling: from [`Host::connect`] to a session that is ready.
 
 use crate::channel::Path;
-use crate::crypto::Crypto;
+use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
@@ -24,6 +24,15 @@ pub struct Dial {
     /// Who it is. `None` asks whoever answers for its identity, which then must be compared
     /// with something: anyone could have answered.
     pub id: Option<HostId>,
+}
+
+/// What is new in a call of this host's.
+struct Wish<'a> {
+    pattern: Pattern,
+    peer: Option<HostId>,
+    channel: ChannelId,
+    ephemeral: [u8; KEY_LEN],
+    early: &'a [u8],
 }
 
 /// Why nobody was dialled.
@@ -74,6 +83,7 @@ impl<C: Crypto> Host<'_, C> {
         self.connect_by(now, dial, Pattern::Ik, early)
     }
 
+    #[inline(never)]
     fn connect_by(
         &mut self,
         now: Instant,
@@ -87,25 +97,19 @@ impl<C: Crypto> Host<'_, C> {
         }
         let channel = self.new_channel_id().map_err(|_| ConnectError::Random)?;
         let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
-        let mut parameters = self.config.parameters();
-        parameters.reset_token = Some(self.reset_key.token(channel));
-        let call = Call {
-            pattern,
-            statics: &self.statics,
-            peer: dial.id,
-            parameters: &parameters,
-            channel,
-            ephemeral: &ephemeral,
-        };
-        let initiator = Initiator::with_early(&self.crypto, now, &call, early);
-        let initiator = initiator.map_err(call_error)?;
         let session = Session::new(dial.id, SessionState::Connecting);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
-        let row = NegotiationRow::new(Kind::Call(initiator, session.index()), dial.path, now);
-        let Some(negotiation) = self.add_negotiation(row) else {
-            self.sessions.remove(session);
+        let Some(negotiation) = self.add_negotiation(channel, dial.path, now) else {
+            self.sessions.discard_at(session.index());
             return Err(ConnectError::NoCapacity);
         };
+        let wish = Wish { pattern, peer: dial.id, channel, ephemeral, early };
+        let begun = self.begin_call(now, negotiation, session.index(), &wish);
+        if let Err(error) = begun {
+            self.remove_negotiation(negotiation);
+            self.sessions.discard_at(session.index());
+            return Err(error);
+        }
         if let Some(row) = self.sessions.get_mut(session) {
             row.is_known = true;
             row.negotiation = Some(negotiation);
@@ -114,6 +118,33 @@ impl<C: Crypto> Host<'_, C> {
         self.due.push_back(&mut self.negotiations, negotiation);
         self.stats.dialled = self.stats.dialled.saturating_add(1);
         Ok(session)
+    }
+
+    /// Makes the first message of the call in row `index`. A function of its own: it needs much of
+    /// the stack.
+    #[inline(never)]
+    fn begin_call(
+        &mut self,
+        now: Instant,
+        index: u32,
+        session: u32,
+        wish: &Wish<'_>,
+    ) -> Result<(), ConnectError> {
+        let row = self.negotiations.at_mut(index).ok_or(ConnectError::NoCapacity)?;
+        let mut parameters = self.config.parameters();
+        parameters.reset_token = Some(self.reset_key.token(wish.channel));
+        let call = Call {
+            pattern: wish.pattern,
+            statics: &self.statics,
+            peer: wish.peer,
+            parameters: &parameters,
+            channel: wish.channel,
+            ephemeral: &wish.ephemeral,
+        };
+        let initiator = Initiator::with_early(&self.crypto, now, &call, wish.early);
+        row.kind = Kind::Call(initiator.map_err(call_error)?, session);
+        self.renew_negotiation_timer(index);
+        Ok(())
     }
 
     /// The session with `id`, if one is up or coming up.
@@ -166,18 +197,47 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let reply = Reply::parse(packet).map_err(malformed)?;
         let index = self.find_call(reply.channel)?;
-        let Some(row) = self.negotiations.at_mut(index) else {
+        let Some((session, sample)) = self.read_reply(now, path, index, packet)? else {
+            return Ok(());
+        };
+        let mut finish = [0; MAX_FINISH_BYTES];
+        let Some(NegotiationRow { kind: Kind::Call(initiator, _), .. }) =
+            self.negotiations.at_mut(index)
+        else {
             return Err(Ignored::UnknownChannel);
         };
-        let Kind::Call(initiator, session) = &mut row.kind else {
+        let Ok((ready, len)) = initiator.finish(&self.crypto, &[], &mut finish) else {
+            let code = TransportCode::INTERNAL;
+            self.end_at_once(session, CloseReason::transport(ClosedBy::Local, code, "no keys"));
+            return Ok(());
+        };
+        self.on_call_ready(now, path, session, index, &ready, sample);
+        self.keep_finish(now, index, session, finish.get(..len).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Opens the REPLY to the call in row `index`: its session, and the round trip if it was
+    /// measured; `None` if the call is over. A function of its own, because what it needs on the
+    /// stack is gone again before the channel is made.
+    #[inline(never)]
+    fn read_reply(
+        &mut self,
+        now: Instant,
+        path: Path,
+        index: u32,
+        packet: &[u8],
+    ) -> Result<Option<(u32, Option<Duration>)>, Ignored> {
+        let Some(NegotiationRow { kind: Kind::Call(initiator, session), .. }) =
+            self.negotiations.at_mut(index)
+        else {
             return Err(Ignored::UnknownChannel);
         };
         let session = *session;
         let answer = initiator.handle_reply(&self.crypto, now, packet);
         self.stats.curve_operations = self.stats.curve_operations.saturating_add(3);
-        let sample = match answer {
-            Ok(answer) => answer.rtt,
-            Err(ReplyError::Dropped(reason)) => return Err(Ignored::Negotiation(reason)),
+        match answer {
+            Ok(answer) => Ok(Some((session, answer.rtt))),
+            Err(ReplyError::Dropped(reason)) => Err(Ignored::Negotiation(reason)),
             Err(error) => {
                 let mut rejection = [0; MAX_FINISH_BYTES];
                 let len = initiator.write_rejection(&self.crypto, &mut rejection).unwrap_or(0);
@@ -185,29 +245,20 @@ impl<C: Crypto> Host<'_, C> {
                     self.outbox.push(path, rejection);
                 }
                 self.end_at_once(session, reply_reason(&error));
-                return Ok(());
+                Ok(None)
             }
-        };
-        let mut finish = [0; MAX_FINISH_BYTES];
-        let finished = initiator.finish(&self.crypto, &[], &mut finish);
-        let Ok((ready, len)) = finished else {
-            let code = TransportCode::INTERNAL;
-            self.end_at_once(session, CloseReason::transport(ClosedBy::Local, code, "no keys"));
-            return Ok(());
-        };
-        self.on_call_ready(now, path, session, index, ready, sample);
-        self.keep_finish(now, index, session, finish.get(..len).unwrap_or_default());
-        Ok(())
+        }
     }
 
     /// A call succeeded: its session is ready.
+    #[inline(never)]
     fn on_call_ready(
         &mut self,
         now: Instant,
         path: Path,
         session: u32,
         negotiation: u32,
-        ready: Ready,
+        ready: &Ready,
         sample: Option<Duration>,
     ) {
         let peer = ready.peer;
@@ -226,7 +277,7 @@ impl<C: Crypto> Host<'_, C> {
                 self.index_session(session);
             }
         }
-        if !self.attach(now, path, session, &ready, sample) {
+        if !self.attach(now, path, session, ready, sample) {
             let code = TransportCode::NO_CAPACITY;
             let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
             self.remove_negotiation(negotiation);

@@ -5,9 +5,8 @@ use crate::channel::{Channel, KeysTold};
 use crate::crypto::{Crypto, RandomError};
 use crate::id::ChannelId;
 use crate::session::{Session, SessionState};
-use crate::storage::{HasLink, Link};
+use crate::storage::{HasLink, Link, NONE};
 use crate::time::{Duration, Instant};
-use crate::wire::Parameters;
 
 use super::Host;
 
@@ -49,33 +48,38 @@ impl<C: Crypto> HasLink<READY> for ChannelRow<C> {
     }
 }
 
-impl<C: Crypto> Host<'_, C> {
-    /// Gives the channel that a negotiation agreed on its place. `None` if there is no room for it.
-    pub(super) fn add_channel(
-        &mut self,
-        session: u32,
+impl<C: Crypto> ChannelRow<C> {
+    /// A channel that is nobody's yet. `peer_token` is what the peer would put in a LOST packet.
+    #[inline]
+    pub(super) const fn new(
         channel: Channel<C>,
         hash: [u8; 32],
-        peer: &Parameters,
-    ) -> Option<u32> {
-        let (id, remote_id) = (channel.local_id(), channel.remote_id());
-        let row = ChannelRow {
+        peer_token: Option<[u8; 16]>,
+    ) -> Self {
+        Self {
             channel,
-            session,
+            session: NONE,
             hash,
-            peer_token: peer.reset_token,
+            peer_token,
             ends_at: None,
             settled: 0,
             negotiation: None,
-            keys_told: KeysTold::default(),
+            keys_told: KeysTold::NONE,
             link: Link::new(),
-        };
-        let index = self.channels.insert(row).ok()?.index();
+        }
+    }
+}
+
+impl<C: Crypto> Host<'_, C> {
+    /// Gives a channel that was made to a session: from now on it is found.
+    pub(super) fn add_channel(&mut self, session: u32, index: u32) {
+        let Some(row) = self.channels.at_mut(index) else { return };
+        row.session = session;
+        let (id, remote_id) = (row.channel.local_id(), row.channel.remote_id());
         // The indices have room for every row.
         let _ = self.by_channel.insert(self.hash.hash_u64(u64::from(id.as_u32())), index);
         let _ = self.by_remote.insert(self.hash.hash_u64(u64::from(remote_id.as_u32())), index);
         self.stats.channels_made = self.stats.channels_made.saturating_add(1);
-        Some(index)
     }
 
     /// The channel that packets with this id belong to.

@@ -116,6 +116,7 @@ impl Config {
     }
 
     /// Choices that suit a server or a desktop: windows that fill 10 Gbit/s at 10 ms.
+    #[cfg(feature = "large")]
     #[must_use]
     pub fn large(secret: [u8; 32]) -> Self {
         let mut config = Self::new(secret);

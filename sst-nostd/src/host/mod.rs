@@ -32,6 +32,7 @@ mod raw_peer;
 mod replayable;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod rules_tests;
+mod seat;
 mod sessions;
 mod stats;
 mod storage;

@@ -9,7 +9,7 @@ use crate::id::ChannelId;
 use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::negotiation::{Initiator, Responder, TimerVerdict};
 use crate::recovery::ecn::Codepoint;
-use crate::storage::{HasLink, Link};
+use crate::storage::{HasLink, Link, NONE};
 use crate::time::{Duration, Instant};
 
 use super::Host;
@@ -174,17 +174,23 @@ impl<C: Crypto> Host<'_, C> {
         self.renew_negotiation_timer(index);
     }
 
-    pub(super) fn add_negotiation(&mut self, row: NegotiationRow) -> Option<u32> {
-        let id_hash = self.hash.hash_u64(u64::from(row.channel().as_u32()));
-        let init_hash = row.init_hash;
+    /// A row for the negotiation of `channel`, with nothing to send yet: what it is comes next. So
+    /// the large values that it may be are made when nothing else is on the stack.
+    #[inline(never)]
+    pub(super) fn add_negotiation(
+        &mut self,
+        channel: ChannelId,
+        path: Path,
+        now: Instant,
+    ) -> Option<u32> {
+        let id_hash = self.hash.hash_u64(u64::from(channel.as_u32()));
+        let kind = Kind::Confirm(heapless::Vec::new(), NONE, channel);
+        let row = NegotiationRow::new(kind, path, now);
         let index = self.negotiations.insert(row).ok()?.index();
-        let is_indexed = self.by_call.insert(id_hash, index).is_ok()
-            && init_hash.is_none_or(|hash| self.by_call.insert(hash, index).is_ok());
-        if !is_indexed {
+        if self.by_call.insert(id_hash, index).is_err() {
             self.remove_negotiation(index);
             return None;
         }
-        self.renew_negotiation_timer(index);
         Some(index)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::channel::{Path, SentInfo};
 use crate::crypto::Crypto;
+use crate::limits::ANSWERS as MAX_ANSWERS;
 use crate::recovery::ecn::Codepoint;
 use crate::session::{Breach, Transmitted};
 use crate::time::Instant;
@@ -25,8 +26,6 @@ pub struct Transmit {
 
 /// The longest answer without state: a FINISH that only says why there will be no session.
 const MAX_ANSWER_BYTES: usize = 128;
-/// Answers that wait for the caller to send them. More are not made: who asked asks again.
-const MAX_ANSWERS: usize = 8;
 
 /// Answers that need no state.
 pub(super) struct Outbox {

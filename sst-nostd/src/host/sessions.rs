@@ -57,6 +57,12 @@ impl<C: Crypto> Host<'_, C> {
         })
     }
 
+    /// Where a session stands: what [`session_info`](Self::session_info) tells first.
+    #[must_use]
+    pub fn session_state(&self, session: SessionHandle) -> Option<SessionState> {
+        Some(self.sessions.get(session)?.state)
+    }
+
     /// Why a session is closing or closed.
     #[must_use]
     pub fn close_reason(&self, session: SessionHandle) -> Option<CloseReason> {

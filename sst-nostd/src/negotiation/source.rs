@@ -5,13 +5,10 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
 use crate::crypto::{Crypto, KEY_LEN, RandomError, kdf};
+use crate::limits::SOURCE_BUCKETS;
 use crate::negotiation::limits::{CALLS_BURST, CALLS_INTERVAL};
 use crate::negotiation::rate::Bucket;
 use crate::time::Instant;
-
-/// How many buckets the sources share. One that floods takes its own share from one in 64 others,
-/// and cannot know which.
-const SOURCE_BUCKETS: usize = 64;
 
 /// Counts the calls of sources: an IPv4 address, or an IPv6 network of 64 bits.
 pub(super) struct Sources {

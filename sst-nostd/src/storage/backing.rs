@@ -68,6 +68,26 @@ impl<'s, T> Backing<'s, T> {
         Ok(index)
     }
 
+    /// Brings one more row into use and tells its index: a lent one is made empty by `clear` where
+    /// it is, an owned one made by `make`. For rows that are too large to pass by value.
+    ///
+    /// # Errors
+    /// [`Full`] at the limit or at [`MAX_ROWS`].
+    #[inline]
+    #[cfg_attr(not(feature = "alloc"), expect(unused_variables, reason = "no row is made"))]
+    pub fn grow(&mut self, clear: impl FnOnce(&mut T), make: fn() -> T) -> Result<u32, Full> {
+        match &mut self.store {
+            Store::Lent { rows, used } => {
+                let index = u32::try_from(*used).ok().filter(|i| *i < MAX_ROWS).ok_or(Full)?;
+                clear(rows.get_mut(*used).ok_or(Full)?);
+                *used = used.saturating_add(1);
+                Ok(index)
+            }
+            #[cfg(feature = "alloc")]
+            Store::Owned { .. } => self.push(make()),
+        }
+    }
+
     /// The most rows that can be in use.
     #[inline]
     #[must_use]

@@ -37,6 +37,10 @@ impl<T> Row<T> {
     pub const fn empty() -> Self {
         Self(State::Vacant { generation: 0, next_free: NONE })
     }
+
+    fn clear(&mut self) {
+        self.0 = State::Vacant { generation: 0, next_free: NONE };
+    }
 }
 
 impl<'s, T> Table<'s, T> {
@@ -76,7 +80,7 @@ impl<'s, T> Table<'s, T> {
             let State::Vacant { next_free, .. } = row.0 else { return Err(Full) };
             return Ok(mem::replace(&mut self.first_free, next_free));
         }
-        if self.is_full() { Err(Full) } else { self.rows.push(Row::empty()) }
+        if self.is_full() { Err(Full) } else { self.rows.grow(Row::clear, Row::empty) }
     }
 
     /// Takes out the value that `handle` names; `None` if it is stale.

@@ -4,13 +4,11 @@ use core::ops::Range;
 
 use crate::storage::{NONE, RangeSet, Rope};
 
+pub use crate::limits::STREAM_RANGES as MAX_RANGES;
+
 use super::Streams;
 use super::flags::{Pending, State};
 use super::row::StreamHandle;
-
-/// The most separate ranges one stream keeps, in each of its uses. Beyond it a packet is not
-/// acknowledged, or bytes are sent twice: the peer cannot make this host hold more.
-pub const MAX_RANGES: usize = 32;
 
 /// What a row of gaps is wanted for. The last quarter of the rows is for what arrives: two hosts
 /// whose writers took all could not hear each other's acknowledgement of it.

@@ -1,6 +1,7 @@
 //! What one session keeps about its tree of streams: ids, credit, and who may send next.
 
 use crate::id::{Side, StreamId};
+use crate::limits::ID_WORDS;
 use crate::storage::{Heap, Queue, SlidingBits};
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
@@ -8,16 +9,14 @@ use crate::wire::StreamCode;
 use super::outcome::TRACKED;
 use super::row::{READY, STALE_PRIORITY, StreamHandle, WAITING};
 
-/// Words of each id window; the window a host may grant is `64 *` this.
-const ID_WORDS: usize = 16;
+pub(super) use crate::limits::REFUSALS as MAX_REFUSALS;
+
 /// The most streams a peer may open ahead of the lowest one not seen: what the record of ids
-/// spans. At 128 bytes a direction it lets 1,024 streams be opened in one round trip.
+/// spans.
 pub const MAX_ID_WINDOW: u64 = 64 * ID_WORDS as u64;
 /// The most children waiting for their parent's OPEN to arrive. Reordering across an open
 /// chain's first flight; more are not acknowledged and come again.
 pub(super) const MAX_AWAITING: usize = 8;
-/// The most refused streams awaiting the peer's reset. More are not acknowledged.
-pub(super) const MAX_REFUSALS: usize = 8;
 
 /// What the peer's parameters allow this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

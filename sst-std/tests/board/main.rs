@@ -4,6 +4,7 @@
 
 mod faults;
 mod limits;
+mod python;
 mod qemu;
 mod services;
 mod wire;

@@ -12,7 +12,7 @@ use crate::wire::Faults;
 use crate::{dial, endpoint, with_board};
 
 /// How deep the board's stack may ever have been: docs/BOARD.md says why so deep.
-const MAX_STACK_BYTES: u32 = 16 * 1024;
+const MAX_STACK_BYTES: u32 = 10 * 1024;
 
 /// The `sst` command, with a home of its own; what it said.
 fn sst(home: &Path, arguments: &[&str]) -> String {

@@ -1,9 +1,10 @@
 //! What the board in QEMU costs: measured, kept as a table in docs/BOARD.md, compared with it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{THUMB, cargo, image, sizes};
+use super::{THUMB, cargo, image, sizes, stack};
 use crate::call;
 use crate::elf::Firmware;
 use crate::report::{Outcome, StepResult};
@@ -75,6 +76,24 @@ fn parse(text: &str) -> BTreeMap<String, u64> {
     rows.collect()
 }
 
+/// Prints how deep the stack of an image can get, and by which calls.
+pub(crate) fn show_stack(image: Option<&str>) -> StepResult {
+    if image.is_none() {
+        cargo("board-qemu", "build --release").run()?;
+    }
+    let path = image.map_or_else(|| super::image(THUMB, "board-qemu"), PathBuf::from);
+    let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let bound = stack::bound(&Firmware::parse(&bytes)?)?;
+    for (name, bytes) in &bound.chain {
+        println!("{bytes:>7}  {name}");
+    }
+    println!("{:>7}  at most, if each function of a circle is on the stack once:", bound.bytes);
+    for circle in &bound.circles {
+        println!("         circle: {}", circle.join(", "));
+    }
+    Ok(Outcome::Passed)
+}
+
 fn measure() -> Result<Figures, String> {
     cargo("board-qemu", "build --release").run()?;
     let path = image(THUMB, "board-qemu");
@@ -89,9 +108,10 @@ fn measure() -> Result<Figures, String> {
     for (part, value) in sizes::by_part(&code) {
         figures.push((format!("flash of {part}, bytes"), value));
     }
-    for (part, value) in sizes::by_part(&variables) {
+    for (part, value) in sizes::by_purpose(&variables) {
         figures.push((format!("RAM of {part}, bytes"), value));
     }
+    figures.push(("stack at most, bytes".to_owned(), stack::bound(&firmware)?.bytes));
     let mut panics: BTreeMap<&str, u64> = BTreeMap::new();
     for (count, caller) in firmware.panic_calls() {
         *panics.entry(sizes::part_of(&caller)).or_default() += count as u64;
@@ -105,11 +125,9 @@ fn measure() -> Result<Figures, String> {
 
 /// Runs the image that counts.
 fn instructions() -> Result<Figures, String> {
-    let words = "-M mps2-an386 -display none -monitor none -serial stdio \
-                 -semihosting-config enable=on,target=native \
-                 -icount shift=6,align=off,sleep=off -kernel";
     let mut qemu = Command::new(super::QEMU);
-    qemu.args(words.split_whitespace()).arg(image(THUMB, "figures")).stdin(Stdio::null());
+    qemu.args(super::QEMU_WORDS.split_whitespace()).stdin(Stdio::null());
+    qemu.args(["-icount", "shift=6,align=off,sleep=off", "-kernel"]).arg(image(THUMB, "figures"));
     let output = qemu.output().map_err(|error| format!("{}: {error}", super::QEMU))?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {

@@ -20,6 +20,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "digest",
             "hmac",
             "poly1305",
+            "provider",
             "siphasher",
             "subtle",
             "universal_hash",
@@ -48,11 +49,32 @@ const PARTS: &[(&str, &[&str])] = &[
 ];
 const OTHER: &str = "constants and others";
 
+/// What variables are for, by how their names end: who declares them says little.
+const VARIABLES: &[(&str, &[&str])] = &[
+    ("rows", &["::MEMORY"]),
+    ("host", &["::ENDPOINT"]),
+    ("tasks", &["::POOL"]),
+    ("packets and frames", &["::RESOURCES", "::BUFFERS", "::PACKET"]),
+    ("application", &["::APP"]),
+];
+const OTHER_VARIABLES: &str = "all else";
+
 /// Bytes of each part.
 pub(crate) fn by_part(symbols: &[Named]) -> BTreeMap<&'static str, u64> {
     let mut sums = BTreeMap::new();
     for (name, bytes) in symbols {
         *sums.entry(part_of(name)).or_default() += bytes;
+    }
+    sums
+}
+
+/// Bytes of variables, by what they are for.
+pub(crate) fn by_purpose(variables: &[Named]) -> BTreeMap<&'static str, u64> {
+    let mut sums = BTreeMap::new();
+    for (name, bytes) in variables {
+        let ends = |endings: &&[&str]| endings.iter().any(|ending| name.ends_with(ending));
+        let part = VARIABLES.iter().find(|(_, endings)| ends(endings));
+        *sums.entry(part.map_or(OTHER_VARIABLES, |(part, _)| part)).or_default() += bytes;
     }
     sums
 }
@@ -81,5 +103,13 @@ mod tests {
         assert_eq!(part_of("sst_nostd::host::Host<C>::poll"), "sst-nostd");
         assert_eq!(part_of("<&face::Stream as core::ops::Drop>::drop"), "face and adapter");
         assert_eq!(part_of("memcpy"), OTHER);
+    }
+
+    #[test]
+    fn variables_are_for_something() {
+        let variables = [("app::serve::POOL", 5), ("app::sizes::MEMORY", 7), ("board::X", 1)];
+        let variables = variables.map(|(name, bytes)| (name.to_owned(), bytes));
+        let sums: Vec<(&str, u64)> = by_purpose(&variables).into_iter().collect();
+        assert_eq!(sums, [("all else", 1), ("rows", 7), ("tasks", 5)]);
     }
 }

@@ -9,9 +9,9 @@ use core::net::{Ipv4Addr, SocketAddr};
 
 use board_qemu::counter::Counter;
 use board_qemu::{semihosting, uart};
-use face::{Entropy, Memory, NoEntropy};
+use face::{Entropy, Memory, NoEntropy, Provider};
 use sst_nostd::channel::Path;
-use sst_nostd::crypto::{Aead, Crypto, RustCrypto, Suite};
+use sst_nostd::crypto::{Aead, Crypto, Suite};
 use sst_nostd::host::{Config, Dial, Host, SessionHandle};
 use sst_nostd::recovery::ecn::Codepoint;
 use sst_nostd::stream::{Open, StreamHandle};
@@ -19,7 +19,7 @@ use sst_nostd::time::{Duration, Instant};
 use sst_nostd::transcript::{self, Scripted};
 use static_cell::StaticCell;
 
-type FigureHost = Host<'static, RustCrypto<Entropy>>;
+type FigureHost = Host<'static, Provider<Entropy>>;
 type Rows = Memory<2, 8, 64, 32>;
 
 const PACKET_BYTES: usize = 1200;
@@ -49,11 +49,13 @@ fn main() -> ! {
     seal_alone();
     let has_talked = talk().is_some();
     let is_faithful = transcript();
+    let is_sound = memory_is_sound();
+    uart::print(if is_sound { "memory is sound" } else { "memory is copied wrongly" });
     uart::print_args(format_args!(
         "transcript {}",
         if is_faithful { "as foretold" } else { "differs" }
     ));
-    semihosting::exit(usize::from(!has_talked || !is_faithful))
+    semihosting::exit(usize::from(!has_talked || !is_faithful || !is_sound))
 }
 
 fn show(name: &str, value: u64) {
@@ -65,7 +67,7 @@ fn seal_alone() {
     static TEXT: StaticCell<[u8; PACKET_BYTES]> = StaticCell::new();
 
     let text = TEXT.init_with(|| [7; PACKET_BYTES]);
-    let crypto = RustCrypto::new(Entropy::new(random));
+    let crypto = Provider::new(Entropy::new(random));
     let Some(cipher) = crypto.aead(Suite::ChaCha20Poly1305, &[1; 32]) else { return };
     let counter = Counter::start();
     let tag = cipher.seal(&[2; 12], b"", black_box(text));
@@ -81,11 +83,11 @@ fn seal_alone() {
 
 /// Whether this build sends the packets that every build must send (docs/SCENARIOS.md).
 fn transcript() -> bool {
-    type Foretold = Scripted<RustCrypto<Entropy>>;
+    type Foretold = Scripted<Provider<Entropy>>;
     static CALLER: Memory<1, 16, 128, 32, Foretold> = Memory::new();
     static ANSWERER: Memory<1, 16, 128, 32, Foretold> = Memory::new();
 
-    let providers = [(); 2].map(|()| RustCrypto::new(Entropy::new(random)));
+    let providers = [(); 2].map(|()| Provider::new(Entropy::new(random)));
     match transcript::digest(providers, [CALLER.lend(), ANSWERER.lend()]) {
         Ok(digest) => digest == transcript::DIGEST,
         Err(stuck) => {
@@ -93,6 +95,34 @@ fn transcript() -> bool {
             false
         }
     }
+}
+
+/// Whether `bulk-memory` does what it should: every short length, at every alignment.
+fn memory_is_sound() -> bool {
+    const LEN: usize = 96;
+    let numbers = core::array::from_fn::<u8, LEN, _>(|at| at as u8);
+    (0..40).all(|len| {
+        (0..64).all(|place| {
+            let (from, to) = (8 + place / 8, 8 + place % 8);
+            let is_inside = |at: usize| (to..to + len).contains(&at);
+            let mut copied = [0xee; LEN];
+            let mut moved = numbers;
+            let mut filled = numbers;
+            if let (Some(to), Some(from)) =
+                (copied.get_mut(to..to + len), numbers.get(from..from + len))
+            {
+                black_box(to).copy_from_slice(black_box(from));
+            }
+            black_box(&mut moved).copy_within(from..from + len, to);
+            black_box(&mut filled).iter_mut().skip(to).take(len).for_each(|byte| *byte = 7);
+            (0..LEN).all(|at| {
+                let number = (at + from).wrapping_sub(to) as u8;
+                let wanted =
+                    if is_inside(at) { [number, number, 7] } else { [0xee, at as u8, at as u8] };
+                [copied.get(at), moved.get(at), filled.get(at)] == wanted.each_ref().map(Some)
+            })
+        })
+    })
 }
 
 fn talk() -> Option<()> {
@@ -118,7 +148,7 @@ impl Node {
         let mut config = Config::new([number; 32]);
         config.max_packet_bytes = PACKET_BYTES;
         config.streams.stream_window = 4096;
-        let crypto = RustCrypto::new(Entropy::new(random));
+        let crypto = Provider::new(Entropy::new(random));
         let host = Host::new(config, rows.lend(), crypto, now).ok()?;
         let peer = SocketAddr::from((Ipv4Addr::new(10, 0, 0, number), 8661));
         Some(Self { host, path: Path { local: None, peer }, used: 0 })

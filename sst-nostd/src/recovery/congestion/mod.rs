@@ -1,17 +1,21 @@
 //! How much may be in flight: NewReno (RFC 9002 section 7) and CUBIC (RFC 9438), with HyStart++
 //! (RFC 9406); and what tells random loss from congestion.
 
+#[cfg(feature = "large")]
 mod cubic;
 mod episode;
 mod hystart;
 mod new_reno;
-#[cfg(test)]
+#[cfg(all(test, feature = "large"))]
 mod tests;
+#[cfg(feature = "large")]
 mod tolerant;
 
+#[cfg(feature = "large")]
 pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use new_reno::NewReno;
+#[cfg(feature = "large")]
 pub use tolerant::Tolerant;
 
 use crate::recovery::rtt::Rtt;
@@ -121,12 +125,14 @@ pub trait Controller {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
     /// RFC 9438 with HyStart++: fills long fast paths.
+    #[cfg(feature = "large")]
     Cubic,
     /// RFC 9002 section 7: simple and small.
     #[default]
     NewReno,
     /// [`Cubic`](Self::Cubic), but losses on a path without a queue cost no more than a round
     /// trip's growth ([`struct@Tolerant`]): for links that lose packets with nobody to blame.
+    #[cfg(feature = "large")]
     Tolerant,
 }
 
@@ -134,10 +140,12 @@ pub enum Algorithm {
 #[derive(Clone, Copy, Debug)]
 pub enum AnyController {
     /// CUBIC.
+    #[cfg(feature = "large")]
     Cubic(Cubic),
     /// NewReno.
     NewReno(NewReno),
     /// CUBIC that tells random loss from congestion.
+    #[cfg(feature = "large")]
     Tolerant(Tolerant<Cubic>),
 }
 
@@ -146,8 +154,10 @@ impl AnyController {
     #[must_use]
     pub fn new(algorithm: Algorithm, mtu_bytes: u64) -> Self {
         match algorithm {
+            #[cfg(feature = "large")]
             Algorithm::Cubic => Self::Cubic(Cubic::new(mtu_bytes)),
             Algorithm::NewReno => Self::NewReno(NewReno::new(mtu_bytes)),
+            #[cfg(feature = "large")]
             Algorithm::Tolerant => Self::Tolerant(Tolerant::new(Cubic::new(mtu_bytes), mtu_bytes)),
         }
     }
@@ -157,8 +167,10 @@ impl AnyController {
 macro_rules! of_any {
     ($any:expr, $controller:ident => $call:expr) => {
         match $any {
+            #[cfg(feature = "large")]
             AnyController::Cubic($controller) => $call,
             AnyController::NewReno($controller) => $call,
+            #[cfg(feature = "large")]
             AnyController::Tolerant($controller) => $call,
         }
     };

@@ -2,9 +2,7 @@
 
 use core::ops::RangeInclusive;
 
-/// Ranges remembered. Each costs a few bytes in every acknowledgement; a path with more holes
-/// than this within a round trip loses packets, not order.
-pub const MAX_RANGES: usize = 16;
+pub use crate::limits::RECEIVED_RANGES as MAX_RANGES;
 
 /// First and last number of a range, both included.
 type Range = (u64, u64);

@@ -1,0 +1,145 @@
+//! The session of a peer whose call is complete: a new one, one that there is, or none.
+
+use crate::channel::Path;
+use crate::crypto::Crypto;
+use crate::id::HostId;
+use crate::negotiation::Ready;
+use crate::session::{CloseReason, ClosedBy, SessionState};
+use crate::time::Instant;
+use crate::wire::TransportCode;
+
+use super::Host;
+use super::channels::UNSETTLED;
+use super::inbound::Ignored;
+use super::negotiations::Kind;
+
+impl<C: Crypto> Host<'_, C> {
+    /// A peer's call is complete: the session that it gets, for which there is room for a channel;
+    /// `None` if it gets none because another call with the peer stays.
+    pub(super) fn seat_call(
+        &mut self,
+        now: Instant,
+        path: Path,
+        index: u32,
+        ready: &Ready,
+        answered: u64,
+    ) -> Result<Option<u32>, Ignored> {
+        let session = match self.seat(now, &ready.peer, answered) {
+            Seat::At(session) => session,
+            // The row stays for its time, so that the peer does not hear that its channel is
+            // LOST before it has our FINISH.
+            Seat::Late => return Ok(None),
+            Seat::Full => return Err(self.turn_away(now, path, index, ready)),
+        };
+        if self.channels.is_full() {
+            // A call of this host's own may have waited for this.
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
+            self.end_at_once(session, reason);
+            return Err(self.turn_away(now, path, index, ready));
+        }
+        self.remove_negotiation(index);
+        Ok(Some(session))
+    }
+
+    /// Gives the session of a peer whose call is complete its channel, and tells of it.
+    pub(super) fn welcome(
+        &mut self,
+        now: Instant,
+        session: u32,
+        channel: Option<u32>,
+        ready: &Ready,
+        answered: u64,
+    ) -> Result<(), Ignored> {
+        if !channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready)) {
+            let code = TransportCode::NO_CAPACITY;
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for streams");
+            self.end_at_once(session, reason);
+            return Err(Ignored::NoCapacity);
+        }
+        if let Some(row) = channel.and_then(|channel| self.channels.at_mut(channel)) {
+            row.settled = answered;
+        }
+        self.note_incoming(session);
+        Ok(())
+    }
+
+    /// Tells a peer that has proved itself that there is no room for it.
+    #[inline(never)]
+    fn turn_away(&mut self, now: Instant, path: Path, index: u32, ready: &Ready) -> Ignored {
+        let refused = self.write_only_close(now, path, ready, TransportCode::NO_CAPACITY);
+        match (refused, self.negotiations.at_mut(index)) {
+            (Some(mut refused), Some(row)) => {
+                refused.on_finish(now, row.begun_at);
+                row.kind = Kind::Refused(refused);
+                row.path = path;
+                self.due.push_back(&mut self.negotiations, index);
+                self.renew_negotiation_timer(index);
+            }
+            _ => self.remove_negotiation(index),
+        }
+        Ignored::NoCapacity
+    }
+
+    /// The session that a peer which has just proved itself gets. Both hosts may have dialled at
+    /// once; docs/PROTOCOL.md section 5.11 says who gives way.
+    fn seat(&mut self, now: Instant, peer: &HostId, answered: u64) -> Seat {
+        let Some(session) = self.find_session(peer) else { return self.new_seat(peer) };
+        let Some(row) = self.sessions.at_mut(session) else { return Seat::Full };
+        if row.state == SessionState::Connecting {
+            // Our call has not been answered: theirs was quicker.
+            let negotiation = row.negotiation.take();
+            row.events.ready = row.is_known;
+            if let Some(negotiation) = negotiation {
+                self.remove_negotiation(negotiation);
+            }
+            self.note_session_event(session);
+            return Seat::At(session);
+        }
+        let channel = row.channel;
+        let settled =
+            channel.and_then(|index| self.channels.at(index)).map_or(0, |row| row.settled);
+        match channel {
+            // Both have dialled, and neither knows which call the other takes.
+            Some(_) if settled == UNSETTLED && self.id < *peer => Seat::Late,
+            Some(channel) if settled == UNSETTLED => {
+                self.remove_channel(now, channel);
+                Seat::At(session)
+            }
+            // The peer has settled on the session since we answered this call of its.
+            Some(_) if settled > answered => Seat::Late,
+            _ => {
+                self.replace(now, session);
+                self.new_seat(peer)
+            }
+        }
+    }
+
+    fn new_seat(&mut self, peer: &HostId) -> Seat {
+        self.new_session(peer).map_or(Seat::Full, Seat::At)
+    }
+
+    /// The peer has started anew: what it knew of the old session is gone. If not, as with two
+    /// hosts that share an identity, the other one hears why.
+    fn replace(&mut self, now: Instant, session: u32) {
+        let code = TransportCode::REPLACED;
+        let reason = CloseReason::transport(ClosedBy::Peer, code, "the peer dialled anew");
+        let Some(row) = self.sessions.at_mut(session) else { return };
+        if row.channel.is_none() {
+            return self.end_at_once(session, reason);
+        }
+        row.begin_close(reason, false);
+        self.note_session_event(session);
+        self.after_begin_close(now, session);
+    }
+}
+
+/// Where a peer that has just proved itself belongs.
+enum Seat {
+    /// In this session.
+    At(u32),
+    /// There is no room for another session.
+    Full,
+    /// Nowhere: another negotiation with it stays.
+    Late,
+}
