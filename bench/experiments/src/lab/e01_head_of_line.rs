@@ -64,7 +64,7 @@ fn all(report: &mut Report, folder: &Path) -> Result<(), String> {
         found[way].add(&arrived, &delivered);
         if seed == SHOWN {
             let words = format!("arrival and delivery of five objects: {}", WAYS[way].0);
-            let name = ["lab-one", "lab-five", "lab-quic", "lab-tcp"][way];
+            let name = ["one", "five", "quic", "tcp"][way];
             report.plot(name, &words, picture(WAYS[way].0, &arrived, &delivered));
         }
     }

@@ -83,7 +83,7 @@ fn show(report: &mut Report, sizes: &[u64], taken: &[Vec<f64>]) {
         let points = points.map(|(size, time)| (*size as f64, time * 1e3)).collect();
         chart.add(name, Shape::Dotted, points);
     }
-    report.plot("lab-times", "time of a transaction by its size, each way", chart.svg());
+    report.plot("times", "time of a transaction by its size, each way", chart.svg());
     let heads: Vec<&str> = std::iter::once("bytes").chain(WAYS.map(|(name, _)| name)).collect();
     let row = |(place, size): (usize, &u64)| {
         let time = |times: &Vec<f64>| {

@@ -60,7 +60,7 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
             let off = (mean - 0.5).abs() * 100.0;
             report.at_most(&format!("{name}: off half"), off, 2.0, "points");
             let words = format!("rates over time, {name}");
-            report.plot(&format!("lab-{}", MATCHES[index].1), &words, picture(name, &of_it[0]));
+            report.plot(MATCHES[index].1, &words, picture(name, &of_it[0]));
         }
     }
     let heads = ["first beside second", "first's share, %", "by seed, %", "both, Mbit/s", "late"];

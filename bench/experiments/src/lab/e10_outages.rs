@@ -63,11 +63,7 @@ fn transfers(
         times[index % WHO.len()].1.push(seconds);
     }
     if words == BLACKOUT {
-        report.plot(
-            "lab-blackout",
-            "bytes received over time, with a blackout",
-            progress(&outcomes),
-        );
+        report.plot("blackout", "bytes received over time, with a blackout", progress(&outcomes));
     }
     Ok(times)
 }
@@ -129,7 +125,7 @@ fn handshakes(report: &mut Report) -> Result<(), String> {
     }
     report.text("Fifty connections one after the other, 30 % lost each way, at most 3 in a row:");
     report.table(&["who", "until", "median ms", "p90 ms", "max ms", "failed"], &rows);
-    report.plot("lab-handshakes", "share of handshakes done over time", chart.svg());
+    report.plot("handshakes", "share of handshakes done over time", chart.svg());
     report.at_most("50 handshakes: median", 1e3 * median(&connected[0]), 700.0, "ms");
     report.at_most("50 handshakes: p90", 1e3 * quantile(&connected[0], 0.9), 1_600.0, "ms");
     report.at_most("50 handshakes: failed", failed[0], 0.0, "");
