@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sst_std::{
-    Branch, By, Code, DatagramOutcome, Listener, OpenOptions, ReadError, Session, Stream, WriteError,
+    Branch, By, Code, DatagramOutcome, Listener, OpenOptions, ReadError, Session, Stream,
+    WriteError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
