@@ -144,9 +144,9 @@ export abstract class SstBranch {
     options: DatagramOptions & { track?: true } = {},
   ): Promise<DatagramReport> {
     const { lifetime = null, reliable = false, track, signal } = options;
-    const args: [Uint8Array, number | null, boolean] = [bytes, lifetime, reliable];
-    if (!track) return { mode: await this.call('sendDatagram', args, signal) };
-    const [mode, delivery] = await this.call('sendTrackedDatagram', args, signal);
+    const args: Calls['sendDatagram']['args'] = [bytes, lifetime, reliable, track ?? false];
+    const [mode, delivery] = await this.call('sendDatagram', args, signal);
+    if (!track) return { mode };
     const outcome = this.call('outcome', [delivery]);
     // Who does not look at it hears no complaint of it either.
     outcome.catch(() => {});

@@ -110,14 +110,10 @@ export interface Calls {
   writeRecord: { args: [bytes: Uint8Array]; answer: true };
   finish: { args: []; answer: true };
   sendDatagram: {
-    args: [bytes: Uint8Array, lifetime: number | null, reliable: boolean];
-    answer: SstDatagramMode;
-  };
-  sendTrackedDatagram: {
-    args: [bytes: Uint8Array, lifetime: number | null, reliable: boolean];
+    args: [bytes: Uint8Array, lifetime: number | null, reliable: boolean, track: boolean];
     answer: [mode: SstDatagramMode, delivery: number];
   };
-  /** Of a delivery of `sendTrackedDatagram`; asked for once. */
+  /** Of a delivery of `sendDatagram`; asked for once. */
   outcome: { args: [delivery: number]; answer: SstDatagramOutcome };
   recvDatagram: { args: []; answer: Uint8Array };
   openService: { args: [service: string, protocol: string]; answer: StreamFacts };

@@ -23,7 +23,6 @@ const INTERESTS = {
   open: 3,
   recvDatagram: 4,
   sendDatagram: 5,
-  sendTrackedDatagram: 5,
   closed: 6,
   acceptService: 7,
 } satisfies Partial<Record<CallName, number>>;
@@ -132,7 +131,10 @@ export class LocalCore implements Core {
   ): Promise<Calls[K]['answer']> {
     signal?.throwIfAborted();
     const interest = (INTERESTS as Record<string, number>)[name];
-    const ask = () => (this.#host as unknown as Asking)[name]!(handle, ...args);
+    // What became of a datagram is a call that was begun when it was sent.
+    const begun = name === 'outcome' ? args[0] as number : null;
+    const ask = () => (begun === null
+      ? (this.#host as unknown as Asking)[name]!(handle, ...args) : this.#host.resume(begun));
     let answer = this.#asked(ask);
     if (interest !== undefined) {
       const number = handle * INTERESTS_OF_HANDLE + interest;
@@ -141,7 +143,7 @@ export class LocalCore implements Core {
         answer = this.#asked(ask);
       }
     } else if (answer === undefined) {
-      answer = await this.#finished(this.#host.lastNumber(), signal);
+      answer = await this.#finished(begun ?? this.#host.lastNumber(), signal);
     }
     return this.#told(name, handle, answer);
   }

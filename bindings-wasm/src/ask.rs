@@ -6,7 +6,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use sst_std::{OpenOptions, ReadError, SessionClosed, WriteError};
+use sst_std::{DatagramOptions, OpenOptions, ReadError, SessionClosed, WriteError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -169,7 +169,8 @@ impl Host {
         answer(once(&waker, half.finish()).map_ok(|()| JsValue::TRUE))
     }
 
-    /// Takes a datagram; answers how it travels.
+    /// Takes a datagram; answers how it travels and, if it is to be tracked, the number under which
+    /// to resume for what became of it; else 0.
     #[wasm_bindgen(js_name = sendDatagram)]
     pub fn send_datagram(
         &mut self,
@@ -177,48 +178,27 @@ impl Host {
         bytes: &[u8],
         lifetime: Option<f64>,
         reliable: bool,
+        track: bool,
     ) -> Asked {
         let row = self.row(handle)?;
         let waker = row.waker(Interest::Send);
         let branch = row.branch.clone();
-        let sent = once(&waker, async {
-            match reliable {
-                true => branch.send_message(bytes).await,
-                false => branch.send_datagram(bytes, lifetime.map(from_millis)).await,
-            }
-        });
-        answer(sent.map_ok(|form| facts::mode(form).into()))
-    }
-
-    /// The same; answers how it travels, and the number of its delivery, to be asked for with
-    /// [`outcome`](Self::outcome).
-    #[wasm_bindgen(js_name = sendTrackedDatagram)]
-    pub fn send_tracked_datagram(
-        &mut self,
-        handle: u32,
-        bytes: &[u8],
-        lifetime: Option<f64>,
-        reliable: bool,
-    ) -> Asked {
-        let row = self.row(handle)?;
-        let waker = row.waker(Interest::Send);
-        let branch = row.branch.clone();
-        let sent = once(&waker, async {
-            match reliable {
-                true => branch.send_tracked_message(bytes).await,
-                false => branch.send_tracked_datagram(bytes, lifetime.map(from_millis)).await,
-            }
-        });
+        let mut options = DatagramOptions::new();
+        if let Some(lifetime) = lifetime {
+            options = options.lifetime(from_millis(lifetime));
+        }
+        if reliable {
+            options = options.reliable();
+        }
+        if track {
+            options = options.tracked();
+        }
+        let sent = once(&waker, branch.send_datagram_with(bytes, options));
         answer(sent.map_ok(|delivery| {
             let mode = facts::mode(delivery.form()).into();
-            array([mode, self.add_delivery(delivery).into()])
+            let number = if track { self.keep(delivery) } else { 0 };
+            array([mode, number.into()])
         }))
-    }
-
-    /// What became of a datagram, by the number of its delivery; told once. Long.
-    pub fn outcome(&mut self, _handle: u32, number: u32) -> Asked {
-        let delivery = self.deliveries.remove(&number).ok_or_else(ended)?;
-        self.begin(Operation::new(async move { Ok(Answer::Word(delivery.await.name())) }))
     }
 
     /// The next datagram that came.

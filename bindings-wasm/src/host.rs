@@ -32,8 +32,6 @@ pub struct Host {
     carrier: Carrier,
     pub(crate) rows: HashMap<u32, Row>,
     operations: HashMap<u32, Operation>,
-    /// Datagrams whose outcome will be asked for.
-    pub(crate) deliveries: HashMap<u32, Delivery>,
     last_number: u32,
     pub(crate) woken: Woken,
     /// Of those who wait for the endpoint itself.
@@ -87,7 +85,6 @@ impl Host {
             carrier,
             rows: HashMap::new(),
             operations: HashMap::new(),
-            deliveries: HashMap::new(),
             last_number: 0,
             wakers: Wakers::new(0, &woken),
             woken,
@@ -227,9 +224,11 @@ impl Host {
         told
     }
 
-    pub(crate) fn add_delivery(&mut self, delivery: Delivery) -> u32 {
+    /// Keeps a delivery until it is asked for, as an operation that comes to a word.
+    pub(crate) fn keep(&mut self, delivery: Delivery) -> u32 {
         let number = self.next_number();
-        self.deliveries.insert(number, delivery);
+        let told = Operation::new(async move { Ok(Answer::Word(delivery.await.name())) });
+        self.operations.insert(number, told);
         number
     }
 

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use sst_nostd::id::StreamId;
-use sst_nostd::stream::{self as core, DatagramOptions, StreamHandle};
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::stream::{self as core, StreamHandle};
+use sst_nostd::time::Duration;
 use sst_nostd::wire::StreamCode;
 
-use crate::delivery::Delivery;
+use crate::delivery::{DatagramOptions, Delivery};
 use crate::error::{DatagramError, OpenError};
 use crate::listener::Listener;
 use crate::session::SessionRef;
-use crate::shared::Inner;
 use crate::stream::Stream;
 use crate::waiters::Interest;
 
@@ -151,7 +150,8 @@ impl Branch {
         bytes: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<DatagramForm, DatagramError> {
-        self.send(bytes, DatagramOptions { lifetime, reliable: false }).await
+        let options = DatagramOptions { lifetime, ..DatagramOptions::new() };
+        Ok(self.send_datagram_with(bytes, options).await?.form())
     }
 
     /// [`send_datagram`](Self::send_datagram), and tells what becomes of it.
@@ -163,7 +163,8 @@ impl Branch {
         bytes: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<Delivery, DatagramError> {
-        self.send_tracked(bytes, DatagramOptions { lifetime, reliable: false }).await
+        let options = DatagramOptions { lifetime, ..DatagramOptions::new() };
+        self.send_datagram_with(bytes, options.tracked()).await
     }
 
     /// Sends a message that arrives whole, and arrives: a datagram that is sent again if lost.
@@ -172,7 +173,7 @@ impl Branch {
     /// # Errors
     /// [`DatagramError`].
     pub async fn send_message(&self, bytes: &[u8]) -> Result<DatagramForm, DatagramError> {
-        self.send(bytes, DatagramOptions { lifetime: None, reliable: true }).await
+        Ok(self.send_datagram_with(bytes, DatagramOptions::new().reliable()).await?.form())
     }
 
     /// [`send_message`](Self::send_message), and tells what becomes of it.
@@ -180,7 +181,36 @@ impl Branch {
     /// # Errors
     /// [`DatagramError`].
     pub async fn send_tracked_message(&self, bytes: &[u8]) -> Result<Delivery, DatagramError> {
-        self.send_tracked(bytes, DatagramOptions { lifetime: None, reliable: true }).await
+        self.send_datagram_with(bytes, DatagramOptions::new().reliable().tracked()).await
+    }
+
+    /// What the four calls above are made of: sends a datagram as `options` say.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub async fn send_datagram_with(
+        &self,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Result<Delivery, DatagramError> {
+        let StreamRef { session, handle, .. } = &*self.stream;
+        let sent = poll_fn(|cx| {
+            session.poll_stream(cx, *handle, Interest::Send, |inner, now| {
+                use core::DatagramError as Core;
+                let error = match inner.send_datagram(now, *handle, bytes, options) {
+                    Ok(sent) => return Poll::Ready(Ok(sent)),
+                    Err(Core::Blocked) => return Poll::Pending,
+                    Err(Core::NoCapacity) => DatagramError::NoCapacity,
+                    Err(Core::TooLarge(limit)) => DatagramError::TooLarge {
+                        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+                    },
+                    Err(Core::SessionClosed) => inner.closed(session.handle).into(),
+                    Err(_) => session.gone(inner),
+                };
+                Poll::Ready(Err(error))
+            })
+        });
+        Ok(Delivery::new(session.clone(), sent.await?))
     }
 
     /// The next datagram that arrived for this place in the tree.
@@ -293,55 +323,6 @@ impl Branch {
     #[must_use]
     pub fn stream_id(&self) -> Option<StreamId> {
         self.info().map(|info| info.id)
-    }
-
-    async fn send(
-        &self,
-        bytes: &[u8],
-        options: DatagramOptions,
-    ) -> Result<DatagramForm, DatagramError> {
-        self.try_send(|inner, now, stream| inner.host.send_datagram(now, stream, bytes, options))
-            .await
-    }
-
-    async fn send_tracked(
-        &self,
-        bytes: &[u8],
-        options: DatagramOptions,
-    ) -> Result<Delivery, DatagramError> {
-        let sent = self.try_send(|inner, now, stream| {
-            let sent = inner.host.send_tracked_datagram(now, stream, bytes, options)?;
-            if let Some(ticket) = sent.ticket {
-                inner.deliveries.add(ticket);
-            }
-            Ok(sent)
-        });
-        Ok(Delivery::new(self.stream.session.clone(), sent.await?))
-    }
-
-    /// Sends as `attempt` does, once there is room.
-    async fn try_send<T>(
-        &self,
-        attempt: impl Fn(&mut Inner, Instant, StreamHandle) -> Result<T, core::DatagramError>,
-    ) -> Result<T, DatagramError> {
-        let StreamRef { session, handle, .. } = &*self.stream;
-        poll_fn(|cx| {
-            session.poll_stream(cx, *handle, Interest::Send, |inner, now| {
-                use core::DatagramError as Core;
-                let error = match attempt(inner, now, *handle) {
-                    Ok(sent) => return Poll::Ready(Ok(sent)),
-                    Err(Core::Blocked) => return Poll::Pending,
-                    Err(Core::NoCapacity) => DatagramError::NoCapacity,
-                    Err(Core::TooLarge(limit)) => DatagramError::TooLarge {
-                        limit: usize::try_from(limit).unwrap_or(usize::MAX),
-                    },
-                    Err(Core::SessionClosed) => inner.closed(session.handle).into(),
-                    Err(_) => session.gone(inner),
-                };
-                Poll::Ready(Err(error))
-            })
-        })
-        .await
     }
 }
 

@@ -1,14 +1,53 @@
-//! [`Delivery`]: what becomes of one datagram, for a sender who wants to know.
+//! How a datagram is sent, and what becomes of it: [`DatagramOptions`], [`Delivery`].
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use sst_nostd::stream::{DatagramForm, DatagramOutcome, DatagramSent, DatagramTicket};
+use sst_nostd::stream::{
+    self as core, DatagramForm, DatagramOutcome, DatagramSent, DatagramTicket, StreamHandle,
+};
+use sst_nostd::time::Instant;
 
 use crate::session::SessionRef;
+use crate::shared::Inner;
+
+/// How to send a datagram, with [`Branch::send_datagram_with`](crate::Branch::send_datagram_with).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DatagramOptions {
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) is_reliable: bool,
+    pub(crate) is_tracked: bool,
+}
+
+impl DatagramOptions {
+    /// Best effort, for as long as it takes; nobody is told.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { lifetime: None, is_reliable: false, is_tracked: false }
+    }
+
+    /// Abandons it if it has not left, or has not arrived, after this long.
+    #[must_use]
+    pub const fn lifetime(self, lifetime: Duration) -> Self {
+        Self { lifetime: Some(lifetime), ..self }
+    }
+
+    /// It is sent again if lost.
+    #[must_use]
+    pub const fn reliable(self) -> Self {
+        Self { is_reliable: true, ..self }
+    }
+
+    /// The [`Delivery`] tells what becomes of it.
+    #[must_use]
+    pub const fn tracked(self) -> Self {
+        Self { is_tracked: true, ..self }
+    }
+}
 
 /// A datagram under way: how it travels, and, awaited, what became of it.
 ///
@@ -72,7 +111,8 @@ impl Delivery {
 }
 
 impl Future for Delivery {
-    /// [`DatagramOutcome::Unknown`] at once if the endpoint had no room to track another one.
+    /// [`DatagramOutcome::Unknown`] at once if it is not tracked: because nobody asked for that, or
+    /// because as many others are as there is room for.
     type Output = DatagramOutcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<DatagramOutcome> {
@@ -99,6 +139,24 @@ impl Drop for Delivery {
 impl fmt::Debug for Delivery {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Delivery").field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    pub(crate) fn send_datagram(
+        &mut self,
+        now: Instant,
+        parent: StreamHandle,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Result<DatagramSent, core::DatagramError> {
+        let DatagramOptions { lifetime, is_reliable: reliable, is_tracked } = options;
+        let options = core::DatagramOptions { lifetime, reliable };
+        let sent = self.host.send_datagram_with(now, parent, bytes, options, is_tracked)?;
+        if let Some(ticket) = sent.ticket {
+            self.deliveries.add(ticket);
+        }
+        Ok(sent)
     }
 }
 

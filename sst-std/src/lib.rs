@@ -69,7 +69,7 @@ pub use carrier::{Carrier, Surroundings};
 pub use config::{Algorithm, Config, CookieMode};
 #[cfg(feature = "net")]
 pub use crypto::{AwsLc, AwsLcAead};
-pub use delivery::Delivery;
+pub use delivery::{DatagramOptions, Delivery};
 pub use endpoint::{Endpoint, Stats};
 pub use error::{
     BindError, By, CODE_DROPPED, CODE_NO_CAPACITY, CODE_PROTOCOL_UNKNOWN, CODE_REFUSED,

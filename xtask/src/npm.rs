@@ -149,7 +149,11 @@ fn optimise(from: &Path, to: &Path) -> Result<(), String> {
     if to.exists() && fs::read(&done).ok() == fs::read(from).ok() {
         return Ok(());
     }
-    Call::new(tool("wasm-opt"), "-O1").arg(from).arg("-o").arg(to).run()?;
+    Call::new(tool("wasm-opt"), "-O1 --strip-producers --strip-target-features")
+        .arg(from)
+        .arg("-o")
+        .arg(to)
+        .run()?;
     copy(from, &done)
 }
 

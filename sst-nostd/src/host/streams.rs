@@ -234,6 +234,7 @@ impl<C: Crypto> Host<'_, C> {
     ///
     /// # Errors
     /// [`DatagramError`].
+    #[inline]
     pub fn send_datagram(
         &mut self,
         now: Instant,
@@ -241,18 +242,14 @@ impl<C: Crypto> Host<'_, C> {
         bytes: &[u8],
         options: DatagramOptions,
     ) -> Result<DatagramForm, DatagramError> {
-        let path = self.path_quality(parent);
-        self.with_tree(now, parent, |streams, tree, now, state| match state {
-            SessionState::Ready => streams.send_datagram(tree, now, parent, bytes, options, path),
-            _ => Err(DatagramError::SessionClosed),
-        })
-        .unwrap_or(Err(DatagramError::UnknownStream))
+        self.send_datagram_with(now, parent, bytes, options, false).map(|sent| sent.form)
     }
 
     /// The same, and tells its outcome by and by: see [`Event::Datagram`](super::Event::Datagram).
     ///
     /// # Errors
     /// [`DatagramError`]: then there is no outcome.
+    #[inline]
     pub fn send_tracked_datagram(
         &mut self,
         now: Instant,
@@ -260,10 +257,25 @@ impl<C: Crypto> Host<'_, C> {
         bytes: &[u8],
         options: DatagramOptions,
     ) -> Result<DatagramSent, DatagramError> {
+        self.send_datagram_with(now, parent, bytes, options, true)
+    }
+
+    /// Either of them.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub fn send_datagram_with(
+        &mut self,
+        now: Instant,
+        parent: StreamHandle,
+        bytes: &[u8],
+        options: DatagramOptions,
+        is_tracked: bool,
+    ) -> Result<DatagramSent, DatagramError> {
         let path = self.path_quality(parent);
         self.with_tree(now, parent, |streams, tree, now, state| match state {
             SessionState::Ready => {
-                streams.send_tracked_datagram(tree, now, parent, bytes, options, path)
+                streams.send_datagram_with(tree, now, parent, bytes, options, path, is_tracked)
             }
             _ => Err(DatagramError::SessionClosed),
         })

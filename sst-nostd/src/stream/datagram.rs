@@ -76,10 +76,35 @@ pub struct PathQuality {
 }
 
 impl Streams<'_> {
-    /// Sends one datagram under `parent`, in the form that suits its size and the path.
+    /// Sends one datagram under `parent`, in the form that suits its size and the path; its
+    /// outcome is told if `is_tracked`, and if there is room to remember it.
+    ///
+    /// # Errors
+    /// [`DatagramError`]: then there is no outcome.
+    #[expect(clippy::too_many_arguments)]
+    pub fn send_datagram_with(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        bytes: &[u8],
+        options: DatagramOptions,
+        path: PathQuality,
+        is_tracked: bool,
+    ) -> Result<DatagramSent, DatagramError> {
+        let ticket = if is_tracked { self.track_datagram(tree) } else { None };
+        let sent = self.send_with_ticket(tree, now, parent, bytes, options, path, ticket);
+        if let (Err(_), Some(ticket)) = (sent, ticket) {
+            self.forget_datagram(Some(tree), ticket);
+        }
+        sent.map(|form| DatagramSent { form, ticket })
+    }
+
+    /// The same without an outcome.
     ///
     /// # Errors
     /// [`DatagramError`].
+    #[inline]
     pub fn send_datagram(
         &mut self,
         tree: &mut Tree,
@@ -89,13 +114,15 @@ impl Streams<'_> {
         options: DatagramOptions,
         path: PathQuality,
     ) -> Result<DatagramForm, DatagramError> {
-        self.send_with_ticket(tree, now, parent, bytes, options, path, None)
+        let sent = self.send_datagram_with(tree, now, parent, bytes, options, path, false);
+        sent.map(|sent| sent.form)
     }
 
-    /// The same, and has its outcome told, if there is room to remember it.
+    /// The same with one.
     ///
     /// # Errors
-    /// [`DatagramError`]: then there is no outcome.
+    /// [`DatagramError`].
+    #[inline]
     pub fn send_tracked_datagram(
         &mut self,
         tree: &mut Tree,
@@ -105,12 +132,7 @@ impl Streams<'_> {
         options: DatagramOptions,
         path: PathQuality,
     ) -> Result<DatagramSent, DatagramError> {
-        let ticket = self.track_datagram(tree);
-        let sent = self.send_with_ticket(tree, now, parent, bytes, options, path, ticket);
-        if let (Err(_), Some(ticket)) = (sent, ticket) {
-            self.forget_datagram(Some(tree), ticket);
-        }
-        sent.map(|form| DatagramSent { form, ticket })
+        self.send_datagram_with(tree, now, parent, bytes, options, path, true)
     }
 
     #[expect(clippy::too_many_arguments)]
