@@ -5,9 +5,9 @@ use crate::time::Instant;
 use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::gaps::Kind;
-use super::outcome::DatagramOutcome;
 use super::receipt::{Fate, Receipt};
 use super::row::StreamHandle;
+use super::tracked::DatagramOutcome;
 use super::tree::Tree;
 
 impl Streams<'_> {

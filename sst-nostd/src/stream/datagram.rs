@@ -10,8 +10,8 @@ use crate::wire::DatagramHeader;
 use super::Streams;
 use super::flags::State;
 use super::open::{Open, OpenError};
-use super::outcome::DatagramTicket;
 use super::row::StreamHandle;
+use super::tracked::DatagramTicket;
 use super::tree::Tree;
 use super::write::WriteOptions;
 

@@ -9,9 +9,9 @@ use super::datagram::DatagramError;
 use super::fill::{Progress, Sink};
 use super::flags::{Events, State};
 use super::nursery::Nursery;
-use super::outcome::{self, DatagramOutcome, DatagramTicket};
 use super::receipt::Receipt;
 use super::row::StreamHandle;
+use super::tracked::{self, DatagramOutcome, DatagramTicket};
 use super::tree::Tree;
 use super::{Streams, copy_out};
 
@@ -94,7 +94,7 @@ impl Streams<'_> {
         let flag = if ticket.is_some() { HAS_TICKET } else { 0 };
         let len = (bytes.len() as u32 | flag).to_be_bytes();
         let expiry = expires_at.map_or(0, |at| at.as_micros().max(1)).to_be_bytes();
-        let packed = ticket.map_or(0, outcome::pack).to_be_bytes();
+        let packed = ticket.map_or(0, tracked::pack).to_be_bytes();
         let packed: &[u8] = if ticket.is_some() { &packed } else { &[] };
         let parts: [&[u8]; 4] = [&len, &expiry, packed, bytes];
         if !fits || !nursery.outgoing.append(&mut self.pool, 0, &parts) {
@@ -182,7 +182,7 @@ fn first_entry(nursery: &mut Nursery, pool: &BlockPool<'_>) -> Option<Entry> {
         let mut packed = [0; TICKET_BYTES as usize];
         let at = queue.head.saturating_add(HEAD_BYTES);
         copy_out(&mut queue.rope, pool, at, &mut packed);
-        entry.ticket = outcome::unpack(u64::from_be_bytes(packed));
+        entry.ticket = tracked::unpack(u64::from_be_bytes(packed));
         entry.head_bytes = HEAD_BYTES + TICKET_BYTES;
     }
     Some(entry)

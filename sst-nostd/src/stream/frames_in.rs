@@ -7,10 +7,10 @@ use crate::wire::{Frame, Open as WireOpen, ResetFrame, StreamCode, StreamFrame};
 use super::Streams;
 use super::children::Opened;
 use super::flags::{Events, Pending, State};
-use super::outcome::DatagramOutcome;
 use super::receive::Fault;
 use super::refuse::is_seen;
 use super::row::StreamHandle;
+use super::tracked::DatagramOutcome;
 use super::tree::Tree;
 
 /// A half of a stream, as this host sees it.

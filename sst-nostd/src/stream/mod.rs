@@ -32,6 +32,7 @@ mod service;
 mod storage;
 mod store;
 mod teardown;
+mod tracked;
 mod tree;
 mod write;
 
@@ -47,13 +48,13 @@ pub use gaps::{Gaps, MAX_RANGES, Ranges};
 pub use inspect::{ReceiveState, SendState, StreamInfo};
 pub use nursery::Nursery;
 pub use open::{Open, OpenError};
-pub use outcome::{DatagramOutcome, DatagramTicket, TrackedDatagram};
 pub use read::{ReadError, RecordRead};
 pub use receipt::{Fate, Receipt};
 pub use receive::Fault;
 pub use row::{Row, StreamHandle};
 pub use service::{MAX_SERVICE_REQUEST_BYTES, ServiceError, ServiceRequest};
 pub use storage::{LentStreams, ROOT_BYTES, STREAM_BYTES, StreamLimits, StreamStorage};
+pub use tracked::{DatagramOutcome, DatagramTicket, TrackedDatagram};
 pub use tree::{Allowance, MAX_ID_WINDOW, Tree};
 pub use write::{WriteError, WriteOptions};
 
@@ -61,8 +62,8 @@ use crate::id::StreamId;
 use crate::storage::{BlockPool, HashIndex, KeyedHash, Queue, Rope, Table, Timers};
 
 use self::flags::{Events, Pending, State};
-use self::outcome::TRACKED;
 use self::row::{EVENTS, WAITING};
+use self::tracked::TRACKED;
 
 /// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use crate::id::StreamId;
 
-use super::outcome::DatagramTicket;
 use super::row::StreamHandle;
+use super::tracked::DatagramTicket;
 
 /// What became of the packet that carried a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

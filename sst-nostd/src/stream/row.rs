@@ -8,7 +8,7 @@ use crate::id::StreamId;
 use crate::storage::{Handle, HasLink, HasNode, Link, NONE, Node, Rope};
 
 use super::flags::{Events, Pending, State};
-use super::outcome::{self, DatagramTicket};
+use super::tracked::{self, DatagramTicket, NO_TICKET};
 
 /// Names one stream of this host; stale once the stream is gone.
 pub type StreamHandle = Handle<Row>;
@@ -19,9 +19,6 @@ pub(super) const NOBODY: StreamHandle = Handle::from_parts(NONE, 0);
 /// From here on a row's `nursery` is no index: there is no ledger, and what it is above this is
 /// how many of the peer's children were refused for want of one.
 pub(super) const NO_NURSERY: u32 = 0xc000_0000;
-
-/// In place of a ticket: nobody asked. No ticket looks so, as no row has the index.
-pub(super) const NO_TICKET: u64 = u64::MAX;
 
 /// The stream has an event the application has not taken.
 pub(super) const EVENTS: usize = 0;
@@ -126,13 +123,13 @@ impl Row {
     /// asked.
     pub(super) fn ticket(&self) -> Option<DatagramTicket> {
         let is_ours = self.state.has(State::DATAGRAM.with(State::LOCAL));
-        if is_ours { outcome::unpack(self.receiving.limit) } else { None }
+        if is_ours { tracked::unpack(self.receiving.limit) } else { None }
     }
 
     /// Notes it.
     pub(super) fn set_ticket(&mut self, ticket: Option<DatagramTicket>) {
         if self.state.has(State::DATAGRAM.with(State::LOCAL)) {
-            self.receiving.limit = ticket.map_or(NO_TICKET, outcome::pack);
+            self.receiving.limit = ticket.map_or(NO_TICKET, tracked::pack);
         }
     }
 

@@ -10,8 +10,8 @@ use crate::time::Instant;
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
 use super::nursery::Nursery;
-use super::outcome::TrackedDatagram;
 use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending};
+use super::tracked::TrackedDatagram;
 use super::tree::{Allowance, Tree};
 use super::{StreamConfig, Streams};
 

@@ -6,8 +6,8 @@ use crate::storage::{Heap, Queue, SlidingBits};
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
-use super::outcome::TRACKED;
 use super::row::{READY, STALE_PRIORITY, StreamHandle, WAITING};
+use super::tracked::TRACKED;
 
 pub(super) use crate::limits::REFUSALS as MAX_REFUSALS;
 

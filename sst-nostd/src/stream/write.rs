@@ -6,8 +6,8 @@ use crate::wire::StreamCode;
 use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::gaps::Use;
-use super::outcome::DatagramOutcome;
 use super::row::StreamHandle;
+use super::tracked::DatagramOutcome;
 use super::tree::Tree;
 
 /// Why a stream takes no more.
