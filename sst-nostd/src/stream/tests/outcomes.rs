@@ -242,7 +242,7 @@ fn hear(pair: &mut Pair, arrived: &mut [bool], open: &mut BTreeMap<DatagramTicke
 
 #[test]
 fn who_does_not_ask_pays_nothing() {
-    assert_eq!(core::mem::size_of::<Receipt>(), 24);
+    assert_eq!(size_of::<Receipt>(), 24);
     let mut pair = Pair::new(1);
     let root = pair.ends[0].root();
     let mut queued = |is_tracked| {
