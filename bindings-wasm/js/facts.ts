@@ -48,6 +48,11 @@ function sessionStats(row: number[]): SstSessionStats {
   };
 }
 
+/** Twice the number of the delivery, and 1 for a substream. */
+function sent(packed: number): Calls['sendDatagram']['answer'] {
+  return [packed % 2 === 1 ? 'substream' : 'packet', Math.floor(packed / 2)];
+}
+
 /** Leaves `null`, the end of whatever it is, as it is. */
 function orNull<Row, Fact>(make: (row: Row) => Fact): (row: Row | null) => Fact | null {
   return (row) => (row === null ? null : make(row));
@@ -60,6 +65,7 @@ export const FACTS: { [K in CallName]?: (row: never) => Calls[K]['answer'] } = {
   closed,
   open: stream,
   acceptChild: orNull(stream),
+  sendDatagram: sent,
   openService: stream,
   listServices: offers,
   acceptService: orNull(service),

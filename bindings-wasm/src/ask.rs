@@ -6,7 +6,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use sst_std::{DatagramOptions, OpenOptions, ReadError, SessionClosed, WriteError};
+use sst_std::{DatagramForm, DatagramOptions, OpenOptions, ReadError, SessionClosed, WriteError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -169,8 +169,8 @@ impl Host {
         answer(once(&waker, half.finish()).map_ok(|()| JsValue::TRUE))
     }
 
-    /// Takes a datagram; answers how it travels and, if it is to be tracked, the number under which
-    /// to resume for what became of it; else 0.
+    /// Takes a datagram; answers twice the number under which to resume for what became of it, or 0
+    /// if it is not tracked; and 1 more if it travels as a substream.
     #[wasm_bindgen(js_name = sendDatagram)]
     pub fn send_datagram(
         &mut self,
@@ -195,9 +195,9 @@ impl Host {
         }
         let sent = once(&waker, branch.send_datagram_with(bytes, options));
         answer(sent.map_ok(|delivery| {
-            let mode = facts::mode(delivery.form()).into();
+            let is_substream = delivery.form() == DatagramForm::Substream;
             let number = if track { self.keep(delivery) } else { 0 };
-            array([mode, number.into()])
+            JsValue::from_f64(f64::from(number) * 2.0 + f64::from(u8::from(is_substream)))
         }))
     }
 

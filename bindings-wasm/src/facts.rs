@@ -1,6 +1,6 @@
 //! What is told about sessions and streams: arrays of facts, in the order that `js/facts.ts` reads.
 
-use sst_std::{Branch, DatagramForm, Offer, Session, SessionClosed};
+use sst_std::{Branch, Offer, Session, SessionClosed};
 use wasm_bindgen::JsValue;
 
 use crate::clock::to_millis;
@@ -61,14 +61,6 @@ pub(crate) fn offers(offers: &[Offer]) -> JsValue {
         rows.push(&one(offer));
     }
     rows.into()
-}
-
-/// How a datagram travels, in the words of `js/core.ts`.
-pub(crate) const fn mode(form: DatagramForm) -> &'static str {
-    match form {
-        DatagramForm::Stateless => "packet",
-        DatagramForm::Substream => "substream",
-    }
 }
 
 /// priority, written, acknowledged, received, read, limit; `null` once it is gone.

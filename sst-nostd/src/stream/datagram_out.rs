@@ -167,11 +167,12 @@ fn first_entry(nursery: &mut Nursery, pool: &BlockPool<'_>) -> Option<Entry> {
     if queue.is_empty() {
         return None;
     }
-    let mut head = [0; HEAD_BYTES as usize];
-    copy_out(&mut queue.rope, pool, queue.head, &mut head);
-    let (len, expiry) = head.split_first_chunk::<4>()?;
-    let len = u32::from_be_bytes(*len);
-    let expiry = u64::from_be_bytes(*expiry.first_chunk()?);
+    let mut head = [0; (HEAD_BYTES + TICKET_BYTES) as usize];
+    let held = usize::try_from(queue.len()).unwrap_or(usize::MAX).min(head.len());
+    copy_out(&mut queue.rope, pool, queue.head, head.get_mut(..held)?);
+    let (len, rest) = head.split_first_chunk::<4>()?;
+    let (expiry, packed) = rest.split_first_chunk::<8>()?;
+    let (len, expiry) = (u32::from_be_bytes(*len), u64::from_be_bytes(*expiry));
     let mut entry = Entry {
         len: usize::try_from(len & !HAS_TICKET).ok()?,
         expires_at: (expiry != 0).then(|| Instant::from_micros(expiry)),
@@ -179,10 +180,7 @@ fn first_entry(nursery: &mut Nursery, pool: &BlockPool<'_>) -> Option<Entry> {
         head_bytes: HEAD_BYTES,
     };
     if len & HAS_TICKET != 0 {
-        let mut packed = [0; TICKET_BYTES as usize];
-        let at = queue.head.saturating_add(HEAD_BYTES);
-        copy_out(&mut queue.rope, pool, at, &mut packed);
-        entry.ticket = tracked::unpack(u64::from_be_bytes(packed));
+        entry.ticket = tracked::unpack(u64::from_be_bytes(*packed.first_chunk()?));
         entry.head_bytes = HEAD_BYTES + TICKET_BYTES;
     }
     Some(entry)
