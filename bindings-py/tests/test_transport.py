@@ -99,7 +99,8 @@ def test_a_sender_learns_what_became_of_its_datagrams():
             await asyncio.sleep(0)
             waiting.cancel()
             mine.abort()
-            assert await open_one == "unknown"
+            # It may have arrived before.
+            assert await open_one in ("unknown", "acknowledged")
 
     run(main())
 

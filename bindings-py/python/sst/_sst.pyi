@@ -123,9 +123,7 @@ class Delivery:
     def form(self) -> Literal["datagram", "stream"]: ...
     def outcome(
         self,
-    ) -> _Maybe[
-        Literal["acknowledged", "discarded", "expired", "lost", "refused", "unknown"]
-    ]: ...
+    ) -> _Maybe[Literal["acknowledged", "discarded", "expired", "lost", "refused", "unknown"]]: ...
 
 @final
 class Listener:

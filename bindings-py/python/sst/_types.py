@@ -16,9 +16,7 @@ _T = TypeVar("_T")
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 DatagramForm = Literal["datagram", "stream"]
-DatagramOutcome = Literal[
-    "acknowledged", "discarded", "expired", "lost", "refused", "unknown"
-]
+DatagramOutcome = Literal["acknowledged", "discarded", "expired", "lost", "refused", "unknown"]
 
 
 @dataclass(frozen=True)

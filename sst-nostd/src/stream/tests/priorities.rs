@@ -236,7 +236,10 @@ fn datagrams_wait_with_the_priority_of_their_stream_and_take_turns_there() {
             let options = DatagramOptions::default();
             streams.send_datagram(tree, pair.now, root, &[2; 120], options, path).unwrap();
         }
-        (carried(&mut pair, 4), stream, root)
+        // The last packet may have room for more.
+        let mut carried = carried(&mut pair, 4);
+        carried.truncate(4);
+        (carried, stream, root)
     };
     let (carried, stream, root) = fill(None, Some(0));
     assert_eq!(carried, [stream, root, stream, root]);
