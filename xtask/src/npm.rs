@@ -149,11 +149,8 @@ fn optimise(from: &Path, to: &Path) -> Result<(), String> {
     if to.exists() && fs::read(&done).ok() == fs::read(from).ok() {
         return Ok(());
     }
-    Call::new(tool("wasm-opt"), "-O1 --dae-optimizing --strip-producers --strip-target-features")
-        .arg(from)
-        .arg("-o")
-        .arg(to)
-        .run()?;
+    let how = "--dae-optimizing --rse -O1 --vacuum --strip-producers --strip-target-features";
+    Call::new(tool("wasm-opt"), how).arg(from).arg("-o").arg(to).run()?;
     copy(from, &done)
 }
 
