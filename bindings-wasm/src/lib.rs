@@ -1,7 +1,7 @@
 //! Structured Stream Transport for JavaScript: a thin layer over `sst_std`, without sockets.
 //!
 //! [`Host`] is everything an endpoint has, named by numbers: JavaScript holds no Rust object but
-//! this. A call answers, throws an array of facts ([`error`]), or answers `undefined`: "later".
+//! this. A call answers, throws an array of facts (`error`), or answers `undefined`: "later".
 //! Whoever was told "later" finds his number in [`Host::take_woken`] when it is worth asking again.
 //! Nothing here calls JavaScript back except the clock and the source of randomness, so no call
 //! can come in while another is under way.
