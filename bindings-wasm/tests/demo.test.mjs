@@ -59,6 +59,6 @@ test('what is in view overtakes, and a chat does not wait', { skip: missing, tim
   await album.screenshot({ path: `${PICTURES}demo-album.png` });
   await album.close();
   await viewer.waitForFunction(
-    () => document.getElementById('lead').textContent.includes('gone'), null, { timeout: 30_000 },
+    () => document.getElementById('lead').textContent.includes('gone'), null, { timeout: 60_000 },
   );
 });
