@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::iter;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -76,7 +77,8 @@ pub struct Delivery {
     outcome: DatagramOutcome,
 }
 
-/// The deliveries of an endpoint that someone holds, by the index of their ticket.
+/// The deliveries of an endpoint that someone holds: each at the index of its ticket, or, where one
+/// that is settled but not taken yet has that place still, anywhere else.
 #[derive(Default)]
 pub(crate) struct Deliveries {
     rows: Vec<Option<Row>>,
@@ -167,7 +169,12 @@ impl Deliveries {
         if self.rows.len() <= index {
             self.rows.resize_with(index + 1, || None);
         }
-        self.rows[index] = Some(Row { ticket, outcome: None, waker: None });
+        let row = Some(Row { ticket, outcome: None, waker: None });
+        let is_free = |at: &usize| self.rows[*at].is_none();
+        match iter::once(index).chain(0..self.rows.len()).find(is_free) {
+            Some(free) => self.rows[free] = row,
+            None => self.rows.push(row),
+        }
     }
 
     /// The host knows.
@@ -194,12 +201,50 @@ impl Deliveries {
     }
 
     fn take(&mut self, ticket: DatagramTicket) -> Option<DatagramOutcome> {
-        let place = self.rows.get_mut(ticket.index() as usize)?;
-        place.take_if(|row| row.ticket == ticket)?.outcome
+        self.place(ticket)?.take()?.outcome
     }
 
     fn row(&mut self, ticket: DatagramTicket) -> Option<&mut Row> {
-        let row = self.rows.get_mut(ticket.index() as usize)?.as_mut()?;
-        (row.ticket == ticket).then_some(row)
+        self.place(ticket)?.as_mut()
+    }
+
+    fn place(&mut self, ticket: DatagramTicket) -> Option<&mut Option<Row>> {
+        let is_it = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.ticket == ticket);
+        let index = ticket.index() as usize;
+        let index = if self.rows.get(index).is_some_and(is_it) {
+            index
+        } else {
+            self.rows.iter().position(is_it)?
+        };
+        self.rows.get_mut(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_that_nobody_took_yet_outlives_the_next_use_of_its_index() {
+        let mut deliveries = Deliveries::default();
+        let tickets: Vec<_> =
+            (0..100).map(|use_no| DatagramTicket::from_parts(2, use_no)).collect();
+        let woken = &mut Vec::new();
+        for &ticket in &tickets[..3] {
+            deliveries.add(ticket);
+            deliveries.settle(ticket, DatagramOutcome::Lost, woken);
+        }
+        for &ticket in &tickets[3..] {
+            deliveries.add(ticket);
+            assert_eq!(deliveries.poll(ticket, Waker::noop()), None);
+            deliveries.settle(ticket, DatagramOutcome::Acknowledged, woken);
+            let told = deliveries.poll(ticket, Waker::noop());
+            assert_eq!(told, Some(DatagramOutcome::Acknowledged));
+        }
+        for &ticket in &tickets[..3] {
+            assert_eq!(deliveries.poll(ticket, Waker::noop()), Some(DatagramOutcome::Lost));
+            assert_eq!(deliveries.poll(ticket, Waker::noop()), Some(DatagramOutcome::Unknown));
+        }
+        assert!(deliveries.rows.len() <= 4, "places are used again");
     }
 }
