@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::iter;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -77,8 +76,8 @@ pub struct Delivery {
     outcome: DatagramOutcome,
 }
 
-/// The deliveries of an endpoint that someone holds: each at the index of its ticket, or, where one
-/// that is settled but not taken yet has that place still, anywhere else.
+/// The deliveries of an endpoint that someone holds, wherever there was a place: the index of a
+/// ticket is used again while the outcome of the one before still waits to be taken.
 #[derive(Default)]
 pub(crate) struct Deliveries {
     rows: Vec<Option<Row>>,
@@ -165,14 +164,9 @@ impl Inner {
 impl Deliveries {
     /// Someone is about to hold this one.
     pub(crate) fn add(&mut self, ticket: DatagramTicket) {
-        let index = ticket.index() as usize;
-        if self.rows.len() <= index {
-            self.rows.resize_with(index + 1, || None);
-        }
         let row = Some(Row { ticket, outcome: None, waker: None });
-        let is_free = |at: &usize| self.rows[*at].is_none();
-        match iter::once(index).chain(0..self.rows.len()).find(is_free) {
-            Some(free) => self.rows[free] = row,
+        match self.rows.iter_mut().find(|row| row.is_none()) {
+            Some(free) => *free = row,
             None => self.rows.push(row),
         }
     }
@@ -209,14 +203,8 @@ impl Deliveries {
     }
 
     fn place(&mut self, ticket: DatagramTicket) -> Option<&mut Option<Row>> {
-        let is_it = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.ticket == ticket);
-        let index = ticket.index() as usize;
-        let index = if self.rows.get(index).is_some_and(is_it) {
-            index
-        } else {
-            self.rows.iter().position(is_it)?
-        };
-        self.rows.get_mut(index)
+        let mut rows = self.rows.iter_mut();
+        rows.find(|row| row.as_ref().is_some_and(|row| row.ticket == ticket))
     }
 }
 
