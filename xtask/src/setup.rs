@@ -13,7 +13,7 @@ const TARGETS: &[&str] =
 const COMPONENTS: &[&str] = &["clippy", "rust-src", "rustfmt"];
 
 /// Debian packages that steps need.
-const DEBIAN_PACKAGES: &[&str] = &["chromium", "qemu-system-arm"];
+const DEBIAN_PACKAGES: &[&str] = &["chromium", "qemu-system-arm", "valgrind"];
 
 /// Python packages that steps need besides what pip fetches to build.
 const PYTHON_PACKAGES: &[&str] = &["aioquic", "anyio", "maturin", "mypy", "pytest", "ruff"];

@@ -1,6 +1,7 @@
 //! The steps of `check` and `test`, in order.
 
 use crate::bare;
+use crate::bench;
 use crate::board;
 use crate::call::{self, Call};
 use crate::experiment;
@@ -84,6 +85,7 @@ pub(crate) fn test(report: &mut Report) {
     report.step("boards: a Python script", || on_target(THUMB, |_| board::python()));
     report.step("gateway and its page", || on_target(WASM, |_| gateway::tests()));
     report.step("laboratory", lab::test);
+    report.step("hot paths in instructions", || bench::paths::run(&["--check"]));
     report.step("simulator seeds", sim_seeds);
 }
 
