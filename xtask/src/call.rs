@@ -1,7 +1,9 @@
 //! Calling other programs, and saying so.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::report::{Outcome, StepResult};
 
@@ -23,6 +25,33 @@ pub(crate) fn has_program(name: &str) -> bool {
     let mut command = Command::new(name);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// How long one call may take, if the environment says so: what hangs is then named, and the steps
+/// after it are still run. Not so by hand: a group of its own would not hear Ctrl-C.
+fn limit() -> Option<Duration> {
+    let seconds = std::env::var("XTASK_CALL_SECONDS").ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Waits for the end of a child that leads a process group; kills all of it if that takes too long.
+#[expect(clippy::disallowed_methods, reason = "the ban is for the core; this tool has a clock")]
+fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus, String> {
+    let started_at = Instant::now();
+    while started_at.elapsed() < limit {
+        if let Some(status) = child.try_wait().map_err(|error| format!("{error}"))? {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The shell's own `kill`: not everybody has the program.
+    let kill = format!("kill -KILL -{}", child.id());
+    let killed = Command::new("sh").args(["-c", &kill]).status();
+    if !killed.is_ok_and(|status| status.success()) {
+        let _ = child.kill();
+    }
+    let _ = child.wait();
+    Err(format!("did not end within {} s: what it said last is what hung", limit.as_secs()))
 }
 
 /// One call of a program, from the repository's root unless told otherwise.
@@ -76,10 +105,20 @@ impl Call {
     /// Runs it, its output shown as it comes.
     pub(crate) fn run(mut self) -> Result<(), String> {
         println!("$ {}", self.shown);
-        match self.command.stdin(Stdio::null()).status() {
+        let command = self.command.stdin(Stdio::null());
+        let ended = match limit() {
+            None => command.status().map_err(|error| format!("{error}")),
+            // A group of its own, so that what it has started ends with it.
+            Some(limit) => command
+                .process_group(0)
+                .spawn()
+                .map_err(|error| format!("{error}"))
+                .and_then(|child| wait(child, limit)),
+        };
+        match ended {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(format!("`{}`: {status}", self.shown)),
-            Err(error) => Err(format!("`{}`: {error}", self.shown)),
+            Err(why) => Err(format!("`{}`: {why}", self.shown)),
         }
     }
 
@@ -106,5 +145,26 @@ impl Call {
             }
             Err(error) => Err(format!("`{}`: {error}", self.shown)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(script: &str) -> Child {
+        Command::new("sh").args(["-c", script]).process_group(0).spawn().expect("there is a shell")
+    }
+
+    #[test]
+    fn what_ends_in_time_tells_how_and_what_does_not_is_killed_with_its_children() {
+        let ended = wait(start("exit 3"), Duration::from_secs(60)).map(|status| status.code());
+        assert_eq!(ended, Ok(Some(3)));
+        let late = std::env::temp_dir().join(format!("xtask-late-{}", std::process::id()));
+        let child = start(&format!("(sleep 1; : > {}) & sleep 600", late.display()));
+        let why = wait(child, Duration::from_millis(200)).map(|status| status.code());
+        assert!(why.is_err_and(|why| why.contains("within 0 s")));
+        std::thread::sleep(Duration::from_millis(1_500));
+        assert!(!late.exists(), "a child of the killed one lived on");
     }
 }
