@@ -58,7 +58,7 @@ pub(crate) fn tests() -> StepResult {
         return Ok(Outcome::Skipped("no npm".into()));
     }
     // The native host that the package talks to.
-    Call::cargo("build --bin sst").run()?;
+    Call::cargo("build -p sst-std --bin sst --features gateway").run()?;
     let mut test = Call::new("node", "--test --test-timeout=120000 --test-concurrency=1")
         .env("SST_PACKAGE", &npm("package").to_string_lossy())
         .env("SST_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())

@@ -15,7 +15,7 @@ pub(crate) fn wheel() -> StepResult {
         let folder = folder();
         // One wheel, not one of each day.
         let _ = fs::remove_dir_all(&folder);
-        let words = "-m maturin build --release -q -m bindings-py/Cargo.toml --out";
+        let words = "-m maturin build --profile dist -q -m bindings-py/Cargo.toml --out";
         Call::new(python, words).arg(&folder).run()?;
         println!("{}", built()?.display());
         Ok(Outcome::Passed)
@@ -26,7 +26,7 @@ pub(crate) fn wheel() -> StepResult {
 pub(crate) fn tests() -> StepResult {
     with_venv(|python| {
         install(python)?;
-        Call::cargo("build -p sst-std --bin sst").run()?;
+        Call::cargo("build -p sst-std --bin sst --features gateway").run()?;
         let command = call::target_dir().join("debug/sst");
         Call::new(python, "-m pytest -q -c bindings-py/pyproject.toml bindings-py/tests")
             .env("SST_COMMAND", &command.to_string_lossy())

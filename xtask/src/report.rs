@@ -19,6 +19,8 @@ struct Row {
     name: &'static str,
     result: StepResult,
     took: Duration,
+    /// What its programs computed: unlike the time it took, no matter of what else ran meanwhile.
+    cpu: Duration,
 }
 
 /// The steps so far.
@@ -47,15 +49,15 @@ impl Report {
             return;
         }
         println!("\n==> {name}");
-        let started_at = Instant::now();
+        let (started_at, before) = (Instant::now(), children_cpu());
         let result = run();
-        let took = started_at.elapsed();
+        let (took, cpu) = (started_at.elapsed(), children_cpu().saturating_sub(before));
         match &result {
             Ok(Outcome::Passed) => {}
             Ok(Outcome::Skipped(reason)) => println!("SKIPPED {name}: {reason}"),
             Err(why) => println!("FAILED {name}: {why}"),
         }
-        self.rows.push(Row { name, result, took });
+        self.rows.push(Row { name, result, took, cpu });
     }
 
     /// Prints the summary; the code says whether any step failed.
@@ -66,10 +68,11 @@ impl Report {
     }
 
     fn summary(&self) -> String {
-        let mut text = format!("ran in {:.1} s:\n", self.started_at.elapsed().as_secs_f64());
+        let elapsed = self.started_at.elapsed().as_secs_f64();
+        let mut text = format!("ran in {elapsed:.1} s (in brackets: of processor time):\n");
         let (mut passed, mut failed) = (0, 0);
         let mut loud = String::new();
-        for Row { name, result, took } in &self.rows {
+        for Row { name, result, took, cpu } in &self.rows {
             let word = match result {
                 Ok(Outcome::Passed) => {
                     passed += 1;
@@ -85,15 +88,38 @@ impl Report {
                     "FAILED"
                 }
             };
-            text += &format!("  {word:<8} {:>7.1} s  {name}\n", took.as_secs_f64());
+            let [took, cpu] = [took, cpu].map(Duration::as_secs_f64);
+            text += &format!("  {word:<8} {took:>7.1} s ({cpu:>7.1})  {name}\n");
         }
         format!("{text}{loud}{passed} passed, {failed} failed")
     }
 }
 
+/// Processor time of all programs called so far that have ended, and of those that they waited for
+/// (proc_pid_stat(5): the 16th and 17th field, in hundredths of a second). Nothing elsewhere.
+fn children_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is a name in brackets, and may hold blanks.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields = after_name.split_whitespace().skip(13).take(2);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks.saturating_mul(10))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_a_program_computed_is_counted() {
+        let before = children_cpu();
+        let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let ended = std::process::Command::new("sh").args(["-c", count]).status();
+        assert!(ended.is_ok_and(|status| status.success()));
+        let cpu = children_cpu().saturating_sub(before);
+        assert!(cpu >= Duration::from_millis(20), "{cpu:?}");
+    }
 
     #[test]
     fn summary_counts_each_kind_and_names_what_was_skipped() {

@@ -13,7 +13,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
     let is_ready = matches!(setup::packages(DEBIAN_PACKAGES), Ok(Outcome::Passed));
     let apart = call::target_dir().join("bench");
     let build = |features: &str| {
-        let words = format!("build --release -p peers {features} --target-dir");
+        let words = format!("build --profile dist -p peers {features} --target-dir");
         Call::cargo(&words).arg(&apart).in_folder("bench").run()
     };
     // One peer that cannot be built here is no reason to go without the others.
@@ -21,7 +21,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
         println!("without quiche");
         build("")?;
     }
-    let mut call = Call::new(apart.join("release/peers"), "run --out");
+    let mut call = Call::new(apart.join("dist/peers"), "run --out");
     call = call.arg(call::target_dir().join("bench-run"));
     for word in words {
         call = call.arg(word);

@@ -19,7 +19,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
     python::wheel()?;
     let ours = setup::venv_python();
     python::install(&ours)?;
-    Call::cargo("build --release -p sst-std --bin sst").run()?;
+    Call::cargo("build --profile dist -p sst-std --bin sst").run()?;
     let folder = call::target_dir().join("venv-aioquic");
     let theirs = folder.join("bin/python");
     if !theirs.exists() {
@@ -28,7 +28,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
         Call::new(&theirs, pip).arg(AIOQUIC).run()?;
     }
     Call::new(ours, &format!("bindings-py/bench/run.py --rounds {rounds} --sst"))
-        .arg(call::target_dir().join("release/sst"))
+        .arg(call::target_dir().join("dist/sst"))
         .arg("--aioquic")
         .arg(theirs)
         .arg("--work")
