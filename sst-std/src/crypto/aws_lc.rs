@@ -4,12 +4,13 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{aead, agreement};
 use sst_nostd::crypto::{
     Aead, AgreeError, Crypto, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, Suite,
     TAG_LEN,
 };
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Randomness from the operating system; X25519, ChaCha20-Poly1305 and AES-256-GCM from aws-lc.
 ///
@@ -20,15 +21,37 @@ use zeroize::Zeroize;
 /// let crypto = sst_std::AwsLc::new();
 /// assert!(crypto.supports(Suite::ChaCha20Poly1305) && crypto.supports(Suite::Aes256Gcm));
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct AwsLc;
+#[derive(Debug, Default)]
+pub struct AwsLc {
+    kept: Option<KeptKey>,
+}
 
 impl AwsLc {
-    /// The provider. It has no state.
+    /// The provider.
     #[must_use]
     pub const fn new() -> Self {
-        Self
+        Self { kept: None }
+    }
+
+    /// The provider of a host whose identity has this secret key. It keeps the key loaded: aws-lc
+    /// computes the public key of every secret that it loads, at the price of half an agreement,
+    /// and each handshake agrees twice with the identity's.
+    #[must_use]
+    pub fn keeping(secret: &[u8; KEY_LEN]) -> Self {
+        let kept = load(secret).ok().map(|key| KeptKey { secret: Zeroizing::new(*secret), key });
+        Self { kept }
+    }
+}
+
+/// A loaded key, and how to know it.
+struct KeptKey {
+    secret: Zeroizing<[u8; KEY_LEN]>,
+    key: agreement::PrivateKey,
+}
+
+impl fmt::Debug for KeptKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("KeptKey(..)")
     }
 }
 
@@ -43,9 +66,7 @@ impl Crypto for AwsLc {
 
     fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
         let mut public = [0; KEY_LEN];
-        let computed = agreement::PrivateKey::from_private_key(&agreement::X25519, secret)
-            .ok()
-            .and_then(|key| key.compute_public_key().ok());
+        let computed = load(secret).ok().and_then(|key| key.compute_public_key().ok());
         // Every 32 bytes are an X25519 secret. If aws-lc should ever say no, the zero key it
         // leaves here is one no peer accepts.
         if let Some(key) = computed {
@@ -59,12 +80,19 @@ impl Crypto for AwsLc {
         secret: &[u8; KEY_LEN],
         public: &[u8; KEY_LEN],
     ) -> Result<SharedSecret, AgreeError> {
-        let key = agreement::PrivateKey::from_private_key(&agreement::X25519, secret)
-            .map_err(|_| AgreeError)?;
+        let is_it = |kept: &&KeptKey| verify_slices_are_equal(&*kept.secret, secret).is_ok();
+        let loaded;
+        let key = match self.kept.as_ref().filter(is_it) {
+            Some(kept) => &kept.key,
+            None => {
+                loaded = load(secret)?;
+                &loaded
+            }
+        };
         let peer = agreement::UnparsedPublicKey::new(&agreement::X25519, public);
         let mut output = [0; KEY_LEN];
         // aws-lc refuses a zero output too; `SharedSecret::new` makes sure.
-        agreement::agree(&key, peer, AgreeError, |shared| {
+        agreement::agree(key, peer, AgreeError, |shared| {
             copy(&mut output, shared);
             Ok(())
         })?;
@@ -131,6 +159,10 @@ impl fmt::Debug for AwsLcAead {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("AwsLcAead(..)")
     }
+}
+
+fn load(secret: &[u8; KEY_LEN]) -> Result<agreement::PrivateKey, AgreeError> {
+    agreement::PrivateKey::from_private_key(&agreement::X25519, secret).map_err(|_| AgreeError)
 }
 
 fn copy(to: &mut [u8; KEY_LEN], from: &[u8]) {
@@ -239,6 +271,19 @@ mod tests {
             let other = theirs.agree(&b, &public_a).unwrap();
             assert_eq!(one.as_bytes(), other.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_kept_key_agrees_as_it_does_anew_and_others_beside_it() {
+        let (kept, other) = (random(), random());
+        let (keeping, plain) = (AwsLc::keeping(&kept), AwsLc::new());
+        for secret in [kept, other] {
+            let public = plain.public_key(&random());
+            let [one, two] = [&keeping, &plain].map(|crypto| crypto.agree(&secret, &public));
+            assert_eq!(one.unwrap().as_bytes(), two.unwrap().as_bytes());
+        }
+        assert!(keeping.agree(&kept, &[0; 32]).is_err());
+        assert_eq!(format!("{keeping:?}"), "AwsLc { kept: Some(KeptKey(..)) }");
     }
 
     #[test]

@@ -22,6 +22,12 @@ pub(crate) const fn primitives() -> Primitives {
     Primitives::new(AwsLc::new())
 }
 
+/// The same, of a host whose identity has this secret key.
+#[cfg(feature = "net")]
+pub(crate) fn primitives_of(secret: &[u8; sst_nostd::crypto::KEY_LEN]) -> Primitives {
+    Primitives::new(AwsLc::keeping(secret))
+}
+
 /// With the system's randomness.
 #[cfg(not(feature = "net"))]
 pub(crate) const fn primitives() -> Primitives {
