@@ -31,6 +31,9 @@ const MAX_ACK_ONLY: u32 = 32;
 /// after a second: without this, a NAT that changes its port each 85 ms is not survived.
 const MAX_ACK_ONLY_IDLE: u32 = 4;
 
+/// The number of the first packet that is sealed: FINISH has 0.
+pub(super) const FIRST_SEALED: u64 = 1;
+
 /// How far a packet's number may be ahead of the largest acknowledged one: beyond it, the four
 /// bytes that a header has for it do not tell the peer which number is meant.
 const MAX_DISTANCE: u64 = (1 << 31) - 1;
@@ -395,6 +398,12 @@ impl<C: Crypto> Channel<C> {
         let random = self.random(self.next_number);
         self.skip.on_skip(self.next_number, window_packets, random);
         self.next_number = self.next_number.saturating_add(1);
+    }
+
+    /// Whether any packet but FINISH was sent.
+    #[must_use]
+    pub const fn has_sealed(&self) -> bool {
+        self.next_number > FIRST_SEALED
     }
 
     /// A number that the peer cannot predict.

@@ -307,7 +307,7 @@ impl<C: Crypto> Host<'_, C> {
             return self.end_at_once(session, reason);
         }
         row.negotiation = Some(negotiation);
-        row.settled = UNSETTLED;
+        row.settled = UNSETTLED | self.turn;
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(finish, channel, id);

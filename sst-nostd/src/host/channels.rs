@@ -13,8 +13,9 @@ use super::Host;
 /// The list of channels that may have something to send.
 pub(super) const READY: usize = 0;
 
-/// No word has come from the peer of a call of this host's.
-pub(super) const UNSETTLED: u64 = u64::MAX;
+/// No word has come from the peer of a call of this host's. Beside it stands the turn at which
+/// FINISH went out.
+pub(super) const UNSETTLED: u64 = 1 << 63;
 
 /// A channel and whose it is.
 pub struct ChannelRow<C: Crypto> {
@@ -29,7 +30,7 @@ pub struct ChannelRow<C: Crypto> {
     pub(super) ends_at: Option<Instant>,
     /// The turn at which the peer was known to have settled on this channel: where it dialled,
     /// that of the answer; where this host did, that of the first packet from the peer, and
-    /// [`UNSETTLED`] before.
+    /// marked [`UNSETTLED`] before.
     pub(super) settled: u64,
     /// Index of the negotiation that keeps FINISH until the peer has it.
     pub(super) negotiation: Option<u32>,

@@ -97,22 +97,39 @@ impl<C: Crypto> Host<'_, C> {
             return Seat::At(session);
         }
         let channel = row.channel;
-        let settled =
-            channel.and_then(|index| self.channels.at(index)).map_or(0, |row| row.settled);
-        match channel {
-            // Both have dialled, and neither knows which call the other takes.
-            Some(_) if settled == UNSETTLED && self.id < *peer => Seat::Late,
-            Some(channel) if settled == UNSETTLED => {
+        match self.rival(channel, peer, answered) {
+            Rival::Stays => Seat::Late,
+            Rival::GivesWay(channel) => {
                 self.remove_channel(now, channel);
                 Seat::At(session)
             }
-            // The peer has settled on the session since we answered this call of its.
-            Some(_) if settled > answered => Seat::Late,
-            _ => {
+            Rival::IsOld => {
                 self.replace(now, session);
                 self.new_seat(peer)
             }
         }
+    }
+
+    /// What becomes of the channel that the session with `peer` has, now that a call of the peer's
+    /// is complete which this host `answered` at that turn.
+    fn rival(&self, channel: Option<u32>, peer: &HostId, answered: u64) -> Rival {
+        let Some(channel) = channel else { return Rival::IsOld };
+        let Some(row) = self.channels.at(channel) else { return Rival::IsOld };
+        if row.settled & UNSETTLED == 0 {
+            // The peer may have settled on the session since we answered this call of its.
+            return if row.settled > answered { Rival::Stays } else { Rival::IsOld };
+        }
+        // Both have dialled, and neither knows which call the other takes.
+        if self.id < *peer {
+            return Rival::Stays;
+        }
+        // A peer that dialled when our FINISH was on its way may have had a session by it that is
+        // over: what its application read of that must not come again.
+        let finish_at = row.settled & !UNSETTLED;
+        if answered > finish_at && row.channel.has_sealed() {
+            return Rival::IsOld;
+        }
+        Rival::GivesWay(channel)
     }
 
     fn new_seat(&mut self, peer: &HostId) -> Seat {
@@ -132,6 +149,16 @@ impl<C: Crypto> Host<'_, C> {
         self.note_session_event(session);
         self.after_begin_close(now, session);
     }
+}
+
+/// The channel that a session had before another call of its peer was complete.
+enum Rival {
+    /// It stays, and the call counts for nothing.
+    Stays,
+    /// The session moves from it to that of the call.
+    GivesWay(u32),
+    /// Its session is over.
+    IsOld,
 }
 
 /// Where a peer that has just proved itself belongs.
