@@ -58,7 +58,8 @@ pub struct ChannelStart {
     pub path: Path,
     /// Random bytes that stay secret from everyone, the peer included.
     pub local_secret: [u8; 16],
-    /// The round trip of the negotiation, if it was measured.
+    /// The round trip of the negotiation, as far as it showed; more than
+    /// [`ChannelConfig::initial_rtt`] is not believed, since packets may have been lost meanwhile.
     pub measured_rtt: Option<Duration>,
     /// The longest the peer waits before it acknowledges (parameter 0x04).
     pub peer_max_ack_delay: Duration,

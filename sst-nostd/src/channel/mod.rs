@@ -151,7 +151,7 @@ impl<C: Crypto> Channel<C> {
         // Packet 0 is FINISH, which is never sealed like this one's packets.
         replay.set(0);
         let max_packet_len = config.max_packet_len.min(seed.peer_max_packet_len);
-        let initial_rtt = seed.measured_rtt.unwrap_or(config.initial_rtt);
+        let initial_rtt = seed.measured_rtt.unwrap_or(config.initial_rtt).min(config.initial_rtt);
         Self {
             local_id: seed.local_id,
             remote_id: seed.remote_id,

@@ -236,7 +236,7 @@ impl<C: Crypto> Host<'_, C> {
         let answer = initiator.handle_reply(&self.crypto, now, packet);
         self.stats.curve_operations = self.stats.curve_operations.saturating_add(3);
         match answer {
-            Ok(answer) => Ok(Some((session, answer.rtt))),
+            Ok(answer) => Ok(Some((session, Some(answer.rtt)))),
             Err(ReplyError::Dropped(reason)) => Err(Ignored::Negotiation(reason)),
             Err(error) => {
                 let mut rejection = [0; MAX_FINISH_BYTES];

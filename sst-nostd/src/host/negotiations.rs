@@ -116,7 +116,7 @@ impl<C: Crypto> Host<'_, C> {
             let path = row.path;
             let len = match &mut row.kind {
                 Kind::Call(initiator, _) => initiator.write_init(now, buffer).ok(),
-                Kind::Answer(responder) if row.sends > 0 => copy(responder.repeat(), buffer),
+                Kind::Answer(responder) if row.sends > 0 => copy(responder.repeat(now), buffer),
                 Kind::Answer(responder) => copy(responder.reply(), buffer),
                 Kind::Refused(refused) => copy(&refused.close, buffer),
                 Kind::Confirm(finish, channel, _) => {

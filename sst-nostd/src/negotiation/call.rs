@@ -51,8 +51,8 @@ pub struct Answer {
     pub parameters: Parameters,
     /// The cipher suite of the channel.
     pub suite: Suite,
-    /// The time from INIT to REPLY, if only one INIT can have been its cause.
-    pub rtt: Option<Duration>,
+    /// The time from INIT to REPLY; where INIT was repeated, a guess that may be too low.
+    pub rtt: Duration,
 }
 
 /// Why a packet did not bring the call forward.

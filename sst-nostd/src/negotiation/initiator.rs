@@ -12,7 +12,7 @@ use crate::negotiation::limits::{
     MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN, MAX_RESEND_TIMEOUT, VERSION_PATIENCE,
 };
 use crate::negotiation::suite::{accepted_suite, offered_suites};
-use crate::negotiation::{Dropped, Ready, is_same, number};
+use crate::negotiation::{Dropped, Ready, first_rtt, is_same, number};
 use crate::noise::{Handshake, Pattern, Role};
 use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{
@@ -220,7 +220,7 @@ impl Initiator {
         let list_len = handshake.read_message(crypto, reply.noise, &mut list)?;
         let list = list.get(..list_len).unwrap_or_default();
         let peer = handshake.remote_static().map(HostId::new);
-        let rtt = Some(now.since(self.called_at)).filter(|_| !self.has_resent);
+        let rtt = first_rtt(now, self.called_at, self.has_resent);
         let Phase::Calling(handshake) = core::mem::replace(&mut self.phase, Phase::Over) else {
             return Err(Dropped::State.into());
         };
@@ -275,7 +275,7 @@ impl Initiator {
             channel: self.channel,
             peer_channel: answer.peer_channel,
             role: Role::Initiator,
-            rtt: answer.rtt,
+            rtt: Some(answer.rtt),
             confirm_by: self.give_up_at,
             is_confirmed: true,
         };
@@ -370,7 +370,7 @@ impl Initiator {
         &self,
         crypto: &impl Crypto,
         peer: HostId,
-        rtt: Option<Duration>,
+        rtt: Duration,
         list: &[u8],
     ) -> Result<Answer, ReplyError> {
         let parsed = Parameters::parse(list, Carrier::Reply).map_err(ReplyError::Parameters)?;

@@ -30,6 +30,10 @@ pub const FIRST_RESEND_TIMEOUT: Duration = Duration::from_millis(250);
 /// The longest pause between two INITs: a path that loses every third packet is crossed within
 /// four seconds. One small packet each half second burdens nobody.
 pub const MAX_RESEND_TIMEOUT: Duration = Duration::from_millis(500);
+/// The least round trip guessed where several packets went out and one was answered: if it was an
+/// earlier one, the path is slower than that. On a path below a second, a guess too low then costs
+/// at most two FINISHes that were not needed.
+pub const MIN_GUESSED_RTT: Duration = Duration::from_millis(50);
 /// How long a negotiation may take, at either end: the patience of the one who waits for it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -57,7 +57,8 @@ pub struct Ready {
     pub peer_channel: ChannelId,
     /// Which end we were.
     pub role: Role,
-    /// The time from our packet to the peer's answer, if it is known which answered which.
+    /// The time from our packet to the peer's answer; where our packet was repeated, a guess that
+    /// may be too low. At the responder it includes whatever kept FINISH. `None` before FINISH.
     pub rtt: Option<Duration>,
     /// When the negotiation fails, unless a sealed packet of the peer has opened: at the initiator,
     /// and at the responder of an IK one.
@@ -145,6 +146,13 @@ impl fmt::Debug for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Refused({}, {:?})", self.code, self.reason())
     }
+}
+
+/// The round trip, as far as an answer at `now` tells: that of the packet sent last, at `sent_at`.
+/// If it `was_repeated`, an earlier one may have been answered, and the round trip is longer.
+fn first_rtt(now: Instant, sent_at: Instant, was_repeated: bool) -> Duration {
+    let least = if was_repeated { limits::MIN_GUESSED_RTT } else { Duration::ZERO };
+    now.since(sent_at).max(least)
 }
 
 /// Compares static keys in constant time.

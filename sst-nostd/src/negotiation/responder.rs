@@ -7,7 +7,7 @@ use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_REPLY_LEN};
 use crate::negotiation::suite::choose_suite;
-use crate::negotiation::{Dropped, Ready, is_same, pattern};
+use crate::negotiation::{Dropped, Ready, first_rtt, is_same, pattern};
 use crate::noise::{Handshake, NoiseError, Role};
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
@@ -51,6 +51,8 @@ pub struct Responder {
     reply: [u8; MAX_REPLY_LEN],
     reply_len: usize,
     replied_at: Option<Instant>,
+    /// A FINISH does not say which REPLY it answers.
+    has_repeated: bool,
     expires_at: Instant,
     agreements: u32,
 }
@@ -99,6 +101,7 @@ impl Responder {
             reply: [0; MAX_REPLY_LEN],
             reply_len: 0,
             replied_at: None,
+            has_repeated: false,
             expires_at: now.after(HANDSHAKE_TIMEOUT),
         })
     }
@@ -138,9 +141,9 @@ impl Responder {
     }
 
     /// The REPLY once more, for a repeated INIT.
-    pub fn repeat(&mut self) -> &[u8] {
-        // From now on a FINISH does not say which REPLY it answers.
-        self.replied_at = None;
+    pub fn repeat(&mut self, now: Instant) -> &[u8] {
+        self.replied_at = Some(now);
+        self.has_repeated = true;
         self.reply()
     }
 
@@ -184,7 +187,7 @@ impl Responder {
         let handshake = self.handshake.take().ok_or(Dropped::State)?;
         let peer = handshake.remote_static().map(HostId::new);
         let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(Dropped::OwnIdentity)?;
-        let rtt = self.replied_at.map(|replied_at| now.since(replied_at));
+        let rtt = self.replied_at.map(|sent_at| first_rtt(now, sent_at, self.has_repeated));
         let ready = Ready { rtt, is_confirmed: true, ..self.ready(&handshake, peer)? };
         Ok((ready, payload_len))
     }

@@ -211,35 +211,50 @@ fn a_reply_that_will_not_do_is_answered_with_the_reason() {
 
 // Spec: R-5.10-3.
 #[test]
-fn the_round_trip_is_measured_if_nothing_was_sent_twice() {
+fn the_round_trip_is_measured_from_the_packet_sent_last() {
     let mut pair = Pair::new(Pattern::Xk);
     let init = pair.write_init();
     let mut responder = pair.respond(&init).unwrap();
     let reply = responder.accept(&pair.crypto, at(1), &parameters(2)).unwrap().to_vec();
     let answer = pair.initiator.handle_reply(&pair.crypto, at(2), &reply).unwrap();
-    assert_eq!(answer.rtt, Some(Duration::from_secs(2)));
+    assert_eq!(answer.rtt, Duration::from_secs(2));
     let mut finish = [0; 1200];
     let (ours, len) = pair.initiator.finish(&pair.crypto, &[], &mut finish).unwrap();
     let finish = &finish[..len];
     let finished = responder.handle_finish(&pair.crypto, at(4), finish, &mut [0; 1200]);
     let (theirs, _) = finished.unwrap();
-    assert_eq!((ours.rtt, theirs.rtt), (answer.rtt, Some(Duration::from_secs(3))));
+    assert_eq!((ours.rtt, theirs.rtt), (Some(answer.rtt), Some(Duration::from_secs(3))));
     assert_eq!((ours.confirm_by, theirs.confirm_by), (at(10), at(10)));
+}
 
+/// What both guess where an INIT at 0 s and one at 1 s were answered, each REPLY was sent at once,
+/// and answers came that long after the later ones.
+fn guesses_after(pause: Duration) -> (Duration, Option<Duration>) {
     let mut pair = Pair::new(Pattern::Xk);
-    pair.write_init();
-    assert_eq!(pair.initiator.handle_timeout(at(1)), TimerVerdict::Resend);
     let init = pair.write_init();
     let mut responder = pair.respond(&init).unwrap();
-    responder.accept(&pair.crypto, at(1), &parameters(2)).unwrap();
-    let reply = responder.repeat().to_vec();
-    let answer = pair.initiator.handle_reply(&pair.crypto, at(2), &reply).unwrap();
-    assert_eq!(answer.rtt, None);
+    responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap();
+    assert_eq!(pair.initiator.handle_timeout(at(1)), TimerVerdict::Resend);
+    pair.initiator.write_init(at(1), &mut [0; 1200]).unwrap();
+    let reply = responder.repeat(at(1)).to_vec();
+    let answered_at = at(1).after(pause);
+    let answer = pair.initiator.handle_reply(&pair.crypto, answered_at, &reply).unwrap();
     let mut finish = [0; 1200];
-    let (_, len) = pair.initiator.finish(&pair.crypto, &[], &mut finish).unwrap();
+    let (ours, len) = pair.initiator.finish(&pair.crypto, &[], &mut finish).unwrap();
+    assert_eq!(ours.rtt, Some(answer.rtt));
     let finish = &finish[..len];
-    let finished = responder.handle_finish(&pair.crypto, at(4), finish, &mut [0; 1200]);
-    assert_eq!(finished.unwrap().0.rtt, None);
+    let finished = responder.handle_finish(&pair.crypto, answered_at, finish, &mut [0; 1200]);
+    (answer.rtt, finished.unwrap().0.rtt)
+}
+
+// Spec: R-5.10-3.
+#[test]
+fn where_the_question_was_repeated_its_last_copy_counts_but_no_less_than_a_minimum() {
+    for (millis, guessed) in [(100, 100), (3, 50)] {
+        let guessed = Duration::from_millis(guessed);
+        let found = guesses_after(Duration::from_millis(millis));
+        assert_eq!(found, (guessed, Some(guessed)));
+    }
 }
 
 // Spec: R-5.6-6, R-5.7-9, R-13.2-1, R-13.12-2, R-13.17-1.

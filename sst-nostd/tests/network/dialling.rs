@@ -10,6 +10,7 @@ use sst_nostd::stream::{Open, StreamEvent};
 
 use crate::pair::{MS, Pair, SECOND, Transfer, millis, usual_link};
 
+// Spec: R-5.10-3.
 #[test]
 fn thirty_percent_loss_each_way_delays_little() {
     let mut link = usual_link();
@@ -34,6 +35,7 @@ fn thirty_percent_loss_each_way_delays_little() {
     println!("  with 1 KiB: {:?} {:?} {:?}", at(&wholes, 50), at(&wholes, 90), at(&wholes, 100));
     assert!(median <= 700 * MS && p90 <= 1600 * MS);
     assert!(max <= 4 * SECOND);
+    assert!(at(&wholes, 90) <= 1400 * MS);
 }
 
 // Spec: R-5.7-3, R-5.10-1.
@@ -58,7 +60,7 @@ fn any_one_or_two_of_the_first_packets_may_be_lost() {
         }
     }
     println!("worst of all single and double drops: {worst:?}");
-    assert!(worst.0 <= 3 * SECOND);
+    assert!(worst.0 <= SECOND);
 }
 
 // Spec: R-5.5-4.

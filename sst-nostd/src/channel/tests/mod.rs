@@ -221,6 +221,21 @@ fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
     assert_eq!(side.fates.get(&77), Some(&(1, 0)));
 }
 
+// Spec: R-5.10-3, R-6.6-2.
+#[test]
+fn the_first_timeout_follows_the_negotiation_but_never_a_wait_for_lost_packets() {
+    let crypto = crate::crypto::RustCrypto::new(pair::NoRandom);
+    let first_timeout = |measured: Option<u64>| {
+        let measured = measured.map(Duration::from_millis);
+        let channel = pair::channel_after(&crypto, &ChannelConfig::default(), false, measured);
+        channel.pto_base().as_millis()
+    };
+    // The round trip three times, and 25 ms that the peer may wait.
+    assert_eq!(first_timeout(Some(40)), 145);
+    assert_eq!(first_timeout(None), 1024);
+    assert_eq!(first_timeout(Some(2000)), first_timeout(None));
+}
+
 // Spec: R-6.11-3, R-6.11-4.
 #[test]
 fn silence_expires_the_channel_and_keep_alives_prevent_it() {

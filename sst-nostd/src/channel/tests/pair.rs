@@ -136,6 +136,15 @@ pub(super) fn channel(
     config: &ChannelConfig,
     is_initiator: bool,
 ) -> Channel<Crypto> {
+    channel_after(crypto, config, is_initiator, None)
+}
+
+pub(super) fn channel_after(
+    crypto: &Crypto,
+    config: &ChannelConfig,
+    is_initiator: bool,
+    measured_rtt: Option<Duration>,
+) -> Channel<Crypto> {
     let (a, b) = ([1; 32], [2; 32]);
     let (send, receive) = if is_initiator { (a, b) } else { (b, a) };
     let ids = [ChannelId::new(0x0102_0304).unwrap(), ChannelId::new(0xfffe_fdfc).unwrap()];
@@ -146,7 +155,7 @@ pub(super) fn channel(
         remote_id: ids[usize::from(is_initiator)],
         path: Path { local: None, peer },
         local_secret: [if is_initiator { 5 } else { 6 }; 16],
-        measured_rtt: None,
+        measured_rtt,
         peer_max_ack_delay: Duration::from_millis(25),
         peer_max_packet_len: 65_507,
     };

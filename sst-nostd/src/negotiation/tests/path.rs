@@ -120,7 +120,7 @@ fn a_repeated_init_gets_the_same_reply_wherever_it_comes_from() {
     let parsed = Init::parse(&again).unwrap();
     assert!(responder.is_repeat(&parsed));
     assert!(responder.is_repeat(&Init { cookie: [7; 16], ..parsed }));
-    assert_eq!(responder.repeat(), reply);
+    assert_eq!(responder.repeat(at(0)), reply);
     assert_eq!(pair.crypto.operations.get(), before);
     let channel = ChannelId::new(9).unwrap();
     assert!(!responder.is_repeat(&Init { channel, ..parsed }));
