@@ -13,6 +13,10 @@ use super::Host;
 /// The list of channels that may have something to send.
 pub(super) const READY: usize = 0;
 
+/// So many channels that their peers named alike are found by that name. Names are random: that two
+/// are alike is rare, and a third means that peers mean to make the search for it long.
+const MAX_NAMED_ALIKE: u32 = 8;
+
 /// No word has come from the peer of a call of this host's. Beside it stands the turn at which
 /// FINISH went out.
 pub(super) const UNSETTLED: u64 = 1 << 63;
@@ -79,7 +83,15 @@ impl<C: Crypto> Host<'_, C> {
         let (id, remote_id) = (row.channel.local_id(), row.channel.remote_id());
         // The indices have room for every row.
         let _ = self.by_channel.insert(self.hash.hash_u64(u64::from(id.as_u32())), index);
-        let _ = self.by_remote.insert(self.hash.hash_u64(u64::from(remote_id.as_u32())), index);
+        let remote_hash = self.hash.hash_u64(u64::from(remote_id.as_u32()));
+        let mut alike = 0u32;
+        let are_many = |_| {
+            alike = alike.saturating_add(1);
+            alike >= MAX_NAMED_ALIKE
+        };
+        if self.by_remote.find(remote_hash, are_many).is_none() {
+            let _ = self.by_remote.insert(remote_hash, index);
+        }
         self.stats.channels_made = self.stats.channels_made.saturating_add(1);
     }
 

@@ -4,13 +4,16 @@ use core::net::{Ipv4Addr, SocketAddr};
 use std::vec;
 use std::vec::Vec;
 
+use super::raw_peer::{RawPeer, payload};
 use super::*;
 use crate::channel::Path;
 use crate::crypto::{InsecureFixedRng, RustCrypto};
+use crate::noise::Pattern;
 use crate::recovery::ecn::Codepoint;
 use crate::session::SessionEvent;
 use crate::stream::Open;
 use crate::time::Duration;
+use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 pub(super) type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
 
@@ -213,4 +216,29 @@ fn a_host_that_was_closed_says_nothing_more_and_keeps_the_name_for_a_while() {
     two.handle_timeout(at(60_000));
     assert!(next(&mut two, at(60_000)).is_none());
     assert_eq!(two.stats().channels, 0);
+}
+
+// Spec: R-13.7-4.
+#[test]
+fn peers_that_name_their_channels_alike_are_served_and_cost_no_long_search() {
+    let mut host = host_with(1, Config::new([1; 32]), &Limits::of(32, 64, 1 << 20));
+    let mut peers = vec![];
+    for secret in 2..30 {
+        let mut peer = RawPeer::new(secret, host.id(), Pattern::Xk, &Parameters::default());
+        hand(&mut host, at(0), u16::from(secret), &peer.init()).unwrap();
+        let reply = next(&mut host, at(0)).unwrap();
+        let finish = peer.finish(&reply, b"");
+        hand(&mut host, at(0), u16::from(secret), &finish).unwrap();
+        assert_eq!(peer.open(&next(&mut host, at(0)).unwrap())[0], 2, "an acknowledgement");
+        peers.push(peer);
+    }
+    assert_eq!((host.stats().channels, host.by_remote.len()), (28, 8));
+    let close = CloseFrame { cause: CloseCause::Transport(TransportCode::NONE), reason: "" };
+    for (peer, secret) in peers.iter_mut().zip(2..) {
+        let packet = peer.seal(&payload(&[Frame::Close(close)]));
+        hand(&mut host, at(1), secret, &packet).unwrap();
+    }
+    while next(&mut host, at(1)).is_some() {}
+    host.handle_timeout(at(30_000));
+    assert_eq!((host.stats().channels, host.by_remote.len()), (0, 0));
 }
