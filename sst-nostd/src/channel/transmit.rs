@@ -11,6 +11,7 @@ use crate::crypto::{Crypto, TAG_LEN};
 use crate::recovery::congestion::Controller;
 use crate::recovery::ecn::Codepoint;
 use crate::recovery::mtu::BASE_BYTES;
+use crate::recovery::rtt::GRANULARITY;
 use crate::time::{Instant, micros};
 use crate::wire::{AckEncoder, EcnCounts, Frame, SealedHeader};
 
@@ -33,6 +34,11 @@ const MAX_ACK_ONLY_IDLE: u32 = 4;
 
 /// The number of the first packet that is sealed: FINISH has 0.
 pub(super) const FIRST_SEALED: u64 = 1;
+
+/// An MTU probe goes when nothing was sent for so many eighths of a round trip: long enough for an
+/// application that writes in pieces, and well before an answer can be here. Where that is below a
+/// millisecond, no probe takes long enough to matter.
+const PROBE_PAUSE_EIGHTHS: u32 = 2;
 
 /// How far a packet's number may be ahead of the largest acknowledged one: beyond it, the four
 /// bytes that a header has for it do not tell the peer which number is meant.
@@ -106,7 +112,8 @@ pub struct SentInfo {
 
 impl<C: Crypto> Channel<C> {
     /// What may be sent now. While the table is full, nothing that it would have to remember.
-    pub fn send_permit(&mut self, now: Instant, sent: &SentPackets<'_>) -> Permit {
+    /// `has_data`: whether data wait to be sent, or to be sent again.
+    pub fn send_permit(&mut self, now: Instant, sent: &SentPackets<'_>, has_data: bool) -> Permit {
         self.paced_until = None;
         if self.finish == Finish::Owed {
             return Permit::Finish;
@@ -119,7 +126,7 @@ impl<C: Crypto> Channel<C> {
         }
         match self.flight.room(now) {
             Room::Bytes(_) if !sent.has_room(1) => {}
-            Room::Bytes(bytes) => match self.mtu_probe(now, bytes) {
+            Room::Bytes(bytes) => match self.mtu_probe(now, bytes, has_data) {
                 Some(len) => return Permit::MtuProbe { len },
                 None => return Permit::Data { bytes },
             },
@@ -240,13 +247,30 @@ impl<C: Crypto> Channel<C> {
         })
     }
 
-    /// The size to probe, while the path is in use and in good order.
-    fn mtu_probe(&mut self, now: Instant, bytes: u64) -> Option<usize> {
+    /// The size to probe, while the path is in use and in good order. Data go first: those that
+    /// wait, and those that the application may be about to write. But after a round trip of
+    /// sending without a pause, the probe goes whatever waits.
+    fn mtu_probe(&mut self, now: Instant, bytes: u64, has_data: bool) -> Option<usize> {
         let is_steady = self.flight.packets() > 0 && self.flight.pto.count() == 0;
         if !is_steady || self.largest_acked.is_none() {
+            self.mtu_probe_after = None;
             return None;
         }
-        self.flight.mtu.next_probe(now).filter(|len| *len as u64 <= bytes)
+        let len = self.flight.mtu.next_probe(now).filter(|len| *len as u64 <= bytes)?;
+        let after = *self.mtu_probe_after.get_or_insert(self.next_number);
+        if self.largest_acked >= Some(after) {
+            return Some(len);
+        }
+        if has_data {
+            return None;
+        }
+        let pause = self.flight.rtt.loss_delay_eighths(PROBE_PAUSE_EIGHTHS);
+        let quiet_at = self.flight.pto_from().after(pause);
+        if pause > GRANULARITY && now < quiet_at {
+            self.paced_until = Some(quiet_at);
+            return None;
+        }
+        Some(len)
     }
 
     /// Begins the next epoch if this one is worn, or if the peer has begun it.

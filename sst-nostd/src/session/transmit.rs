@@ -44,12 +44,13 @@ impl Session {
         if !matches!(self.state, SessionState::Ready | SessionState::Draining) {
             return Transmitted::Nothing;
         }
-        let permit = channel.send_permit(now, sent);
+        let has_work = self.has_work(streams);
+        let permit = channel.send_permit(now, sent, has_work);
         match permit {
             Permit::Nothing => return Transmitted::Nothing,
             Permit::Finish => return Transmitted::Finish,
             Permit::Probe => self.owe_probe(now, channel, sent, streams),
-            Permit::Data { .. } if !self.has_work(streams) => {
+            Permit::Data { .. } if !has_work => {
                 channel.on_app_limited();
                 if !channel.is_ack_due(now) {
                     return Transmitted::Nothing;

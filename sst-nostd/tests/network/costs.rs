@@ -38,6 +38,49 @@ fn a_full_packet_spends_at_most_24_bytes_on_headers() {
     assert!(worst <= 24);
 }
 
+// Spec: R-6.9-6.
+#[test]
+fn what_is_written_in_pieces_is_not_delayed_by_the_search_for_larger_packets() {
+    // A packet of 1280 bytes takes 7 ms.
+    let link = LinkConfig::limited(27_500 * MS / 1000, 1_500_000, 25);
+    let mut pair = Pair::connected(1, &link);
+    pair.net.run_for(SECOND);
+    let session = pair.session.expect("a session");
+    let mtu_bytes = |pair: &Pair| {
+        let info = pair.net.node(0).host.session_info(session);
+        info.and_then(|info| info.channel).expect("a channel").mtu_bytes
+    };
+    assert_eq!(mtu_bytes(&pair), 1200);
+    let begun = pair.net.now();
+    let (host, now) = pair.net.host(0);
+    let root = host.root(session).expect("a root");
+    let stream = host.open_substream(now, root, Open::default()).expect("opens");
+    assert_eq!(host.write(now, stream, &[7; 16]), Ok(16));
+    pair.net.run_for(MS);
+    let (host, now) = pair.net.host(0);
+    assert_eq!(host.write(now, stream, &[7; 1000]), Ok(1000));
+    host.finish(now, stream).expect("ends");
+    let mut child = None;
+    let mut received = 0;
+    while received < 1016 {
+        let event = pair.net.next_event(begun.after(SECOND)).expect("all arrives");
+        let (host, now) = pair.net.host(1);
+        if let (1, Event::Stream(_, parent, StreamEvent::Child)) = event {
+            child = host.accept_substream(now, parent);
+        }
+        while let Some(stream) = child
+            && let Ok(len @ 1..) = host.read(now, stream, &mut [0; 2000])
+        {
+            received += len;
+        }
+    }
+    let took = pair.net.now().since(begun);
+    println!("1 KiB in two pieces: {took:?}");
+    assert!(took <= 36 * MS, "{took:?}");
+    pair.net.run_for(SECOND);
+    assert!(mtu_bytes(&pair) > 1200, "no probe went");
+}
+
 #[test]
 fn a_hundred_thousand_substreams_one_after_the_other_leave_nothing() {
     let mut pair = Pair::connected(1, &LinkConfig::clean(MS));

@@ -79,7 +79,7 @@ fn a_path_that_shrinks_carries_on_with_small_packets() {
     let mut pair = Pair::new(5, CLEAN);
     pair.enqueue(0, 0..20_000);
     pair.sides[0].item_len = 100;
-    pair.run_until(30, |pair| pair.sides[0].waiting.len() < 15_000);
+    pair.run_until(30, |pair| pair.sides[0].waiting.len() < 12_000);
     assert_eq!(pair.sides[0].channel.mtu_bytes(), 1472);
     pair.faults.max_len = 1280;
     let began = pair.now;
@@ -87,6 +87,19 @@ fn a_path_that_shrinks_carries_on_with_small_packets() {
     assert_all_arrived(&pair, [20_000, 0], 5);
     assert!(pair.now.since(began) < Duration::from_secs(5), "{:?}", pair.now.since(began));
     assert!(pair.sides[0].channel.mtu_bytes() <= 1280);
+}
+
+// Spec: R-6.9-6.
+#[test]
+fn a_sender_that_never_pauses_looks_for_larger_packets_all_the_same() {
+    let mut pair = Pair::new(7, CLEAN);
+    pair.sides[0].item_len = 100;
+    pair.enqueue(0, 0..20_000);
+    let began = pair.now;
+    pair.run_until(10, |pair| pair.sides[0].channel.mtu_bytes() == 1472);
+    let round_trips = pair.now.since(began).as_millis() / 30;
+    assert!(round_trips <= 7, "{round_trips}");
+    assert!(!pair.sides[0].waiting.is_empty(), "it paused");
 }
 
 #[test]

@@ -351,7 +351,7 @@ impl Side {
         crypto: &Crypto,
         now: Instant,
     ) -> Option<(SentInfo, Vec<u8>)> {
-        let mut permit = self.channel.send_permit(now, &self.sent);
+        let mut permit = self.channel.send_permit(now, &self.sent, !self.waiting.is_empty());
         let mut probe = Vec::new();
         match permit {
             Permit::Nothing | Permit::Finish => return None,
