@@ -100,7 +100,8 @@ pub struct Channel<C: Crypto> {
     /// Until then the pacer holds data back, or the silence is too short for an MTU probe.
     paced_until: Option<Instant>,
     /// An MTU probe waits, at most until a packet with this number or a later one was acknowledged.
-    mtu_probe_after: Option<u64>,
+    /// `u64::MAX` if none waits.
+    mtu_probe_after: u64,
     /// The probes of the last timeout that are still to come.
     spaced_probes: Option<SpacedProbes>,
     ack_only_count: u32,
@@ -176,7 +177,7 @@ impl<C: Crypto> Channel<C> {
             loss_at: None,
             probes_owed: 0,
             paced_until: None,
-            mtu_probe_after: None,
+            mtu_probe_after: u64::MAX,
             spaced_probes: None,
             ack_only_count: 0,
             is_heard: false,

@@ -11,7 +11,6 @@ use crate::crypto::{Crypto, TAG_LEN};
 use crate::recovery::congestion::Controller;
 use crate::recovery::ecn::Codepoint;
 use crate::recovery::mtu::BASE_BYTES;
-use crate::recovery::rtt::GRANULARITY;
 use crate::time::{Instant, micros};
 use crate::wire::{AckEncoder, EcnCounts, Frame, SealedHeader};
 
@@ -35,10 +34,10 @@ const MAX_ACK_ONLY_IDLE: u32 = 4;
 /// The number of the first packet that is sealed: FINISH has 0.
 pub(super) const FIRST_SEALED: u64 = 1;
 
-/// An MTU probe goes when nothing was sent for so many eighths of a round trip: long enough for an
-/// application that writes in pieces, and well before an answer can be here. Where that is below a
-/// millisecond, no probe takes long enough to matter.
-const PROBE_PAUSE_EIGHTHS: u32 = 2;
+/// An MTU probe goes when nothing was sent for a quarter of the round trip: long enough for an
+/// application that writes in pieces, and well before an answer can be here. Where that is less
+/// than this, no probe takes long enough to matter.
+const LEAST_PROBE_PAUSE_MICROS: u64 = 1000;
 
 /// How far a packet's number may be ahead of the largest acknowledged one: beyond it, the four
 /// bytes that a header has for it do not tell the peer which number is meant.
@@ -252,25 +251,22 @@ impl<C: Crypto> Channel<C> {
     /// sending without a pause, the probe goes whatever waits.
     fn mtu_probe(&mut self, now: Instant, bytes: u64, has_data: bool) -> Option<usize> {
         let is_steady = self.flight.packets() > 0 && self.flight.pto.count() == 0;
-        if !is_steady || self.largest_acked.is_none() {
-            self.mtu_probe_after = None;
+        let Some(acked) = self.largest_acked.filter(|_| is_steady) else {
+            self.mtu_probe_after = u64::MAX;
             return None;
-        }
+        };
         let len = self.flight.mtu.next_probe(now).filter(|len| *len as u64 <= bytes)?;
-        let after = *self.mtu_probe_after.get_or_insert(self.next_number);
-        if self.largest_acked >= Some(after) {
+        self.mtu_probe_after = self.mtu_probe_after.min(self.next_number);
+        if acked >= self.mtu_probe_after {
             return Some(len);
         }
-        if has_data {
-            return None;
+        let pause_micros = self.flight.rtt.quarter_micros();
+        let quiet_micros = self.flight.pto_from().as_micros().saturating_add(pause_micros);
+        let is_early = pause_micros > LEAST_PROBE_PAUSE_MICROS && now.as_micros() < quiet_micros;
+        if is_early && !has_data {
+            self.paced_until = Some(Instant::from_micros(quiet_micros));
         }
-        let pause = self.flight.rtt.loss_delay_eighths(PROBE_PAUSE_EIGHTHS);
-        let quiet_at = self.flight.pto_from().after(pause);
-        if pause > GRANULARITY && now < quiet_at {
-            self.paced_until = Some(quiet_at);
-            return None;
-        }
-        Some(len)
+        (!is_early && !has_data).then_some(len)
     }
 
     /// Begins the next epoch if this one is worn, or if the peer has begun it.

@@ -151,8 +151,9 @@ impl fmt::Debug for Refused {
 /// The round trip, as far as an answer at `now` tells: that of the packet sent last, at `sent_at`.
 /// If it `was_repeated`, an earlier one may have been answered, and the round trip is longer.
 fn first_rtt(now: Instant, sent_at: Instant, was_repeated: bool) -> Duration {
-    let least = if was_repeated { limits::MIN_GUESSED_RTT } else { Duration::ZERO };
-    now.since(sent_at).max(least)
+    let least_micros = if was_repeated { limits::MIN_GUESSED_RTT_MICROS } else { 0 };
+    let passed_micros = now.as_micros().saturating_sub(sent_at.as_micros());
+    Duration::from_micros(passed_micros.max(least_micros))
 }
 
 /// Compares static keys in constant time.

@@ -82,6 +82,12 @@ impl Rtt {
         Duration::from_micros(self.smoothed_micros)
     }
 
+    /// A quarter of the smoothed round-trip time, in microseconds.
+    #[must_use]
+    pub const fn quarter_micros(&self) -> u64 {
+        self.smoothed_micros / 4
+    }
+
     /// The mean deviation of samples from the smoothed round-trip time.
     #[must_use]
     pub fn variation(&self) -> Duration {
