@@ -2,12 +2,10 @@
 //! ones are then simply called again, the long ones resumed by their number.
 
 use std::future::Future;
-use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use sst_std::{DatagramForm, DatagramOptions, OpenOptions, ReadError, SessionClosed, WriteError};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use sst_std::{DatagramForm, DatagramOptions, OpenOptions};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -114,14 +112,12 @@ impl Host {
         if self.buffer.len() < room {
             self.buffer.resize(room, 0);
         }
-        let mut buffer = ReadBuf::new(self.buffer.get_mut(..room).unwrap_or_default());
-        let mut cx = Context::from_waker(&waker);
-        match Pin::new(half).poll_read(&mut cx, &mut buffer) {
-            Poll::Pending => Ok(JsValue::UNDEFINED),
-            Poll::Ready(Err(error)) => Err(read_fault(error).into()),
-            Poll::Ready(Ok(())) if buffer.filled().is_empty() => Ok(JsValue::NULL),
-            Poll::Ready(Ok(())) => Ok(js_sys::Uint8Array::from(buffer.filled()).into()),
-        }
+        let buffer = self.buffer.get_mut(..room).unwrap_or_default();
+        let read = half.poll_bytes(&mut Context::from_waker(&waker), buffer);
+        answer(read.map_ok(|len| match buffer.get(..len) {
+            None | Some([]) => JsValue::NULL,
+            Some(read) => bytes(read),
+        }))
     }
 
     /// The next record; `null` at the end.
@@ -140,12 +136,8 @@ impl Host {
         let waker = row.waker(Interest::Write);
         let half = row.write.as_ref().ok_or_else(ended)?;
         let Ok(mut half) = half.try_borrow_mut() else { return Err(busy()) };
-        let mut cx = Context::from_waker(&waker);
-        match Pin::new(&mut *half).poll_write(&mut cx, bytes) {
-            Poll::Pending => Ok(JsValue::UNDEFINED),
-            Poll::Ready(Err(error)) => Err(write_fault(error).into()),
-            Poll::Ready(Ok(taken)) => Ok(facts::count(taken as u64)),
-        }
+        let taken = half.poll_bytes(&mut Context::from_waker(&waker), bytes);
+        answer(taken.map_ok(|taken| facts::count(taken as u64)))
     }
 
     /// Writes a record. Long.
@@ -295,33 +287,4 @@ fn busy_fault() -> Fault {
 
 fn busy() -> JsValue {
     busy_fault().into()
-}
-
-/// What a byte stream's error was before tokio's traits made it one of input and output.
-fn read_fault(error: io::Error) -> Fault {
-    match downcast::<ReadError>(error) {
-        Ok(error) => error.into(),
-        Err(fault) => fault,
-    }
-}
-
-fn write_fault(error: io::Error) -> Fault {
-    match downcast::<WriteError>(error) {
-        Ok(error) => error.into(),
-        Err(fault) => fault,
-    }
-}
-
-fn downcast<E: std::error::Error + Send + Sync + 'static>(error: io::Error) -> Result<E, Fault> {
-    let message = error.to_string();
-    let Some(inner) = error.into_inner() else {
-        return Err(Fault::local("ended", "stream", message));
-    };
-    match inner.downcast::<E>() {
-        Ok(error) => Ok(*error),
-        Err(inner) => Err(match inner.downcast::<SessionClosed>() {
-            Ok(closed) => (*closed).into(),
-            Err(_) => Fault::local("ended", "stream", message),
-        }),
-    }
 }

@@ -55,6 +55,34 @@ impl ReadHalf {
         &self.branch
     }
 
+    /// Reads at most as many bytes as `buffer` has room for: what [`AsyncRead`] does, with errors
+    /// that say what happened. 0 at the end, or if there is no room.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn poll_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<usize, ReadError>> {
+        let held = self.partial.get(self.taken..).unwrap_or_default();
+        if !held.is_empty() {
+            let len = held.len().min(buffer.len());
+            buffer[..len].copy_from_slice(&held[..len]);
+            self.taken += len;
+            return Poll::Ready(Ok(len));
+        }
+        self.take_partial();
+        if self.is_at_end || buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let len = ready!(poll(&self.branch, cx, |inner, now, handle| {
+            inner.host.read(now, handle, buffer)
+        }))?;
+        self.is_at_end = len == 0;
+        Poll::Ready(Ok(len))
+    }
+
     fn poll_record(
         &mut self,
         cx: &mut Context<'_>,
@@ -116,23 +144,7 @@ impl AsyncRead for ReadHalf {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let half = &mut *self;
-        let held = &half.partial[half.taken..];
-        if !held.is_empty() {
-            let len = held.len().min(buffer.remaining());
-            buffer.put_slice(&held[..len]);
-            half.taken += len;
-            return Poll::Ready(Ok(()));
-        }
-        half.take_partial();
-        if half.is_at_end || buffer.remaining() == 0 {
-            return Poll::Ready(Ok(()));
-        }
-        let room = buffer.initialize_unfilled();
-        let len = ready!(poll(&half.branch, cx, |inner, now, handle| {
-            inner.host.read(now, handle, room)
-        }))?;
-        half.is_at_end = len == 0;
+        let len = ready!(self.poll_bytes(cx, buffer.initialize_unfilled()))?;
         buffer.advance(len);
         Poll::Ready(Ok(()))
     }

@@ -99,6 +99,23 @@ impl WriteHalf {
         &self.branch
     }
 
+    /// Takes bytes to write, as many as there is credit for, and says how many: what [`AsyncWrite`]
+    /// does, with errors that say what happened.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn poll_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, WriteError>> {
+        self.check_whole()?;
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        poll(&self.branch, cx, |inner, now, handle| inner.host.write(now, handle, bytes))
+    }
+
     fn check_whole(&self) -> Result<(), WriteError> {
         if self.record == Record::Open { Err(WriteError::RecordTorn) } else { Ok(()) }
     }
@@ -126,17 +143,11 @@ impl WriteHalf {
 
 impl AsyncWrite for WriteHalf {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check_whole()?;
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let written =
-            poll(&self.branch, cx, |inner, now, handle| inner.host.write(now, handle, bytes));
-        Poll::Ready(Ok(ready!(written)?))
+        Poll::Ready(Ok(ready!(self.poll_bytes(cx, bytes))?))
     }
 
     /// Nothing to do: what is written leaves by itself, as fast as it may.
