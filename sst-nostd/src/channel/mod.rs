@@ -58,7 +58,6 @@ use late::LateWatch;
 use path::Paths;
 use probes::SpacedProbes;
 use sent::{Chain, List};
-use transmit::FIRST_SEALED;
 
 /// Packets sent at once at a probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
 const MAX_PROBES: u8 = 2;
@@ -167,7 +166,7 @@ impl<C: Crypto> Channel<C> {
             send_keys: seed.send_keys,
             is_update_forced: false,
             first_number: 1,
-            next_number: FIRST_SEALED,
+            next_number: 1,
             largest_acked: None,
             skip: SkipPolicy::new(seed.first_skip),
             in_flight: List::EMPTY,

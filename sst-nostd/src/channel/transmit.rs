@@ -31,9 +31,6 @@ const MAX_ACK_ONLY: u32 = 32;
 /// after a second: without this, a NAT that changes its port each 85 ms is not survived.
 const MAX_ACK_ONLY_IDLE: u32 = 4;
 
-/// The number of the first packet that is sealed: FINISH has 0.
-pub(super) const FIRST_SEALED: u64 = 1;
-
 /// An MTU probe goes when nothing was sent for a quarter of the round trip: long enough for an
 /// application that writes in pieces, and well before an answer can be here. Where that is less
 /// than this, no probe takes long enough to matter.
@@ -418,12 +415,6 @@ impl<C: Crypto> Channel<C> {
         let random = self.random(self.next_number);
         self.skip.on_skip(self.next_number, window_packets, random);
         self.next_number = self.next_number.saturating_add(1);
-    }
-
-    /// Whether any packet but FINISH was sent.
-    #[must_use]
-    pub const fn has_sealed(&self) -> bool {
-        self.next_number > FIRST_SEALED
     }
 
     /// A number that the peer cannot predict.

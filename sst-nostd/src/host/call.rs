@@ -3,6 +3,7 @@
 use crate::channel::Path;
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::{ChannelId, HostId};
+use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
 use crate::session::{CloseReason, ClosedBy, Session, SessionState};
@@ -133,6 +134,8 @@ impl<C: Crypto> Host<'_, C> {
         let row = self.negotiations.at_mut(index).ok_or(ConnectError::NoCapacity)?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(wish.channel));
+        parameters.took_call =
+            self.took_call_at.is_some_and(|at| now.since(at) <= HANDSHAKE_TIMEOUT);
         let call = Call {
             pattern: wish.pattern,
             statics: &self.statics,

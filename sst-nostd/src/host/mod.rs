@@ -79,6 +79,8 @@ pub struct Host<'s, C: Crypto> {
     now: Instant,
     /// Calls answered and confirmed so far: what came first, even while the clock stands still.
     turn: u64,
+    /// When a peer's call was taken last.
+    took_call_at: Option<Instant>,
     hash: KeyedHash,
 
     sessions: Table<'s, Session>,
@@ -143,6 +145,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             id,
             now,
             turn: 0,
+            took_call_at: None,
             hash,
             sessions: storage.sessions,
             by_peer: storage.by_peer,

@@ -24,7 +24,7 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         answered: u64,
     ) -> Result<Option<u32>, Ignored> {
-        let session = match self.seat(now, &ready.peer, answered) {
+        let session = match self.seat(now, ready, answered) {
             Seat::At(session) => session,
             // The row stays for its time, so that the peer does not hear that its channel is
             // LOST before it has our FINISH.
@@ -60,6 +60,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = channel.and_then(|channel| self.channels.at_mut(channel)) {
             row.settled = answered;
         }
+        self.took_call_at = Some(now);
         self.note_incoming(session);
         Ok(())
     }
@@ -83,7 +84,8 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The session that a peer which has just proved itself gets. Both hosts may have dialled at
     /// once; docs/PROTOCOL.md section 5.11 says who gives way.
-    fn seat(&mut self, now: Instant, peer: &HostId, answered: u64) -> Seat {
+    fn seat(&mut self, now: Instant, ready: &Ready, answered: u64) -> Seat {
+        let peer = &ready.peer;
         let Some(session) = self.find_session(peer) else { return self.new_seat(peer) };
         let Some(row) = self.sessions.at_mut(session) else { return Seat::Full };
         if row.state == SessionState::Connecting {
@@ -97,7 +99,7 @@ impl<C: Crypto> Host<'_, C> {
             return Seat::At(session);
         }
         let channel = row.channel;
-        match self.rival(channel, peer, answered) {
+        match self.rival(channel, ready, answered) {
             Rival::Stays => Seat::Late,
             Rival::GivesWay(channel) => {
                 self.remove_channel(now, channel);
@@ -110,9 +112,9 @@ impl<C: Crypto> Host<'_, C> {
         }
     }
 
-    /// What becomes of the channel that the session with `peer` has, now that a call of the peer's
+    /// What becomes of the channel that the session with a peer has, now that a call of the peer's
     /// is complete which this host `answered` at that turn.
-    fn rival(&self, channel: Option<u32>, peer: &HostId, answered: u64) -> Rival {
+    fn rival(&self, channel: Option<u32>, ready: &Ready, answered: u64) -> Rival {
         let Some(channel) = channel else { return Rival::IsOld };
         let Some(row) = self.channels.at(channel) else { return Rival::IsOld };
         if row.settled & UNSETTLED == 0 {
@@ -120,13 +122,13 @@ impl<C: Crypto> Host<'_, C> {
             return if row.settled > answered { Rival::Stays } else { Rival::IsOld };
         }
         // Both have dialled, and neither knows which call the other takes.
-        if self.id < *peer {
+        if self.id < ready.peer {
             return Rival::Stays;
         }
-        // A peer that dialled when our FINISH was on its way may have had a session by it that is
-        // over: what its application read of that must not come again.
+        // A peer that dialled when our FINISH was on its way, and says that it took a call, may have
+        // had a session by it: what its application read there must not come again.
         let finish_at = row.settled & !UNSETTLED;
-        if answered > finish_at && row.channel.has_sealed() {
+        if answered > finish_at && ready.parameters.took_call {
             return Rival::IsOld;
         }
         Rival::GivesWay(channel)

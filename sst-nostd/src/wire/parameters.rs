@@ -38,6 +38,7 @@ const SUITE: u64 = 0x13;
 const ID_WINDOW: u64 = 0x14;
 const RESET_TOKEN: u64 = 0x16;
 const REFUSAL: u64 = 0x17;
+const TOOK_CALL: u64 = 0x1c;
 
 /// Which message a list travels in: some entries belong to one only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub struct Parameters {
     pub id_window: u64,
     /// Proof, in a LOST packet, that this host sent it.
     pub reset_token: Option<[u8; 16]>,
+    /// The initiator took a peer's call shortly before. In an INIT only.
+    pub took_call: bool,
 }
 
 impl Default for Parameters {
@@ -96,6 +99,7 @@ impl Default for Parameters {
             suite: None,
             id_window: 64,
             reset_token: None,
+            took_call: false,
         }
     }
 }
@@ -182,7 +186,7 @@ impl Parameters {
     }
 
     /// The entries that are one number each.
-    fn numbers(&self) -> [(u64, u64); 9] {
+    fn numbers(&self) -> [(u64, u64); 10] {
         let idle_millis = self.idle_timeout.map_or(0, millis);
         [
             (IDLE_TIMEOUT, idle_millis),
@@ -194,6 +198,7 @@ impl Parameters {
             (PACKET, u64::from(self.max_packet_bytes)),
             (DATAGRAM, self.max_datagram_bytes),
             (ID_WINDOW, self.id_window),
+            (TOOK_CALL, u64::from(self.took_call)),
         ]
     }
 }
@@ -207,7 +212,7 @@ impl<'a> Parsed<'a> {
     ) -> Result<(), ParametersError> {
         let parameters = &mut self.parameters;
         match (kind, carrier) {
-            (CHANNEL | SUITE | REFUSAL, Carrier::Init) | (SUITES, Carrier::Reply) => {
+            (CHANNEL | SUITE | REFUSAL, Carrier::Init) | (SUITES | TOOK_CALL, Carrier::Reply) => {
                 return Err(ParametersError::Misplaced);
             }
             (CHANNEL, _) => {
@@ -244,6 +249,13 @@ impl Parameters {
             }
             DATAGRAM => self.max_datagram_bytes = number(value)?,
             ID_WINDOW => self.id_window = number(value)?,
+            TOOK_CALL => {
+                self.took_call = match number(value)? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(ParametersError::Illegal),
+                }
+            }
             _ if kind.is_multiple_of(2) => {}
             _ => return Err(ParametersError::Mandatory),
         }

@@ -20,6 +20,7 @@ fn largest() -> Parameters {
         suite: Some(2),
         id_window: MAX_VARINT,
         reset_token: Some([7; 16]),
+        took_call: false,
     }
 }
 
@@ -42,13 +43,13 @@ fn lists_round_trip_and_stay_within_their_length() {
     assert_eq!((parsed.parameters, parsed.refusal), (reply, None));
 
     let suites = Suites::new(&[2, 1, 3, 4, 5, 6, 7, 8]).unwrap();
-    let offer = Parameters { channel: None, suite: None, suites, ..reply };
+    let offer = Parameters { channel: None, suite: None, suites, took_call: true, ..reply };
     let idle_timeout = Some(Duration::from_millis(MAX_VARINT / 1000));
     for idle_timeout in [None, Some(Duration::from_millis(1)), idle_timeout] {
         let offer = Parameters { idle_timeout, ..offer };
         assert_eq!(init(&encoded(&offer)), Ok(offer));
     }
-    let both = Parameters { suites, ..reply };
+    let both = Parameters { suites, took_call: true, ..reply };
     assert!(encoded(&both).len() + 8 <= MAX_PARAMETERS_LEN);
 }
 
