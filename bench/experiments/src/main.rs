@@ -5,6 +5,7 @@ mod lab;
 mod page;
 mod report;
 mod simulated;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

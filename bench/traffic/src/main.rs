@@ -1,5 +1,5 @@
 //! `traffic`: what the hosts of a laboratory say to each other, over SST and over what else there
-//! is: TCP, TLS 1.3 on TCP, QUIC (quinn) and plain UDP.
+//! is: TCP, TLS 1.3 on TCP, QUIC (quinn), HTTP/2, HTTP/3 and plain UDP.
 //!
 //! `serve` answers all of them; each of the others asks, by one of them, and says what it saw as
 //! one line of JSON. Nothing here knows what it is measured for.
@@ -11,15 +11,18 @@ mod connect;
 mod exchange;
 mod handshakes;
 mod objects;
+mod pages;
 mod serve;
 mod transactions;
 
 use std::io;
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use address::{Far, Protocol};
 use clap::{Parser, ValueEnum};
+use pages::{Page, Way};
 use sst_std::Algorithm;
 
 #[derive(Parser)]
@@ -78,6 +81,20 @@ enum Verb {
         #[arg(long)]
         streams: bool,
     },
+    /// Web pages, one after the other.
+    Pages {
+        way: Way,
+        far: Far,
+        /// The sizes of their objects, each page's HTML first: `1200+300+400,700`.
+        #[arg(long, value_delimiter = ',')]
+        list: Vec<Page>,
+        /// New connections for each page. Else they are made before the first.
+        #[arg(long)]
+        cold: bool,
+        /// Pages that have not begun by then have failed.
+        #[arg(long, default_value_t = 120)]
+        seconds: u64,
+    },
 }
 
 /// SST's congestion controls, as words.
@@ -116,6 +133,9 @@ async fn run(verb: Verb) -> io::Result<String> {
         }
         Verb::Objects { protocol, far, count, bytes, streams } => {
             objects::run(protocol, &far, count, bytes, streams).await
+        }
+        Verb::Pages { way, far, list, cold, seconds } => {
+            pages::run(way, &far, &list, cold, Duration::from_secs(seconds)).await
         }
     }
 }

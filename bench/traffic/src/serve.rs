@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::address::{Far, Protocol};
 use crate::certificate;
 use crate::exchange::{HEADER_LEN, answer, parse};
+use crate::pages;
 
 /// Children a session may open before they are accepted.
 const BACKLOG: u32 = 256;
@@ -28,6 +29,7 @@ pub(crate) async fn run(address: IpAddr, algorithm: Algorithm) -> io::Result<Str
     let far = Far { address, id: endpoint.id(), certificate };
     let tcp = TcpListener::bind(at(Protocol::Tcp)).await?;
     let tls_tcp = TcpListener::bind(at(Protocol::Tls)).await?;
+    let web = pages::serve(address, tls.clone(), quic.clone());
     let quic = quinn::Endpoint::server(quic, at(Protocol::Quic))?;
     let udp = UdpSocket::bind(at(Protocol::Udp)).await?;
     println!("{far}");
@@ -39,6 +41,7 @@ pub(crate) async fn run(address: IpAddr, algorithm: Algorithm) -> io::Result<Str
         connections(tls_tcp, Some(acceptor)),
         quic_connections(quic),
         datagrams(udp),
+        web,
     )?;
     Ok(String::new())
 }

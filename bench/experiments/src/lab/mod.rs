@@ -2,6 +2,8 @@
 
 mod e01_head_of_line;
 mod e03_transactions;
+mod e04_loads;
+mod e04_web_pages;
 mod e06_fairness;
 mod e06_goodput;
 mod e08_bytes;
@@ -15,6 +17,7 @@ use crate::report::Report;
 pub(crate) const ALL: &[Experiment] = &[
     beside("e01-lab", "01-head-of-line", "head-of-line blocking", e01_head_of_line::run),
     beside("e03-lab", "03-transactions", "small transactions", e03_transactions::run),
+    beside("e04-lab", "04-web-pages", "web pages, seven ways", e04_web_pages::run),
     beside("e06-lab", "06-fairness", "fairness beside kernel TCP", e06_fairness::run),
     part("e06-goodput", "06-fairness", "goodput", "goodput alone", e06_goodput::run),
     beside("e08", "08-bytes-on-the-wire", "bytes on the wire", e08_bytes::run),

@@ -117,8 +117,13 @@ impl Outcome {
     }
 }
 
-/// Runs all of them, so many at once: on slow wires they mostly wait.
+/// Runs all of them, so many at once; the first that failed fails them all.
 pub(crate) fn run_all(trials: &[Trial], at_once: usize) -> Result<Vec<Outcome>, String> {
+    run_each(trials, at_once).into_iter().collect()
+}
+
+/// Runs all of them, so many at once: on slow wires they mostly wait.
+pub(crate) fn run_each(trials: &[Trial], at_once: usize) -> Vec<Result<Outcome, String>> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..at_once.min(trials.len()) {

@@ -82,7 +82,7 @@ fn fetch_time(world: &mut World, size: usize) -> Result<f64, String> {
 }
 
 /// What a datagram each way takes, or as many full packets back to back as the reply needs.
-fn least_time(size: usize) -> f64 {
+pub(super) fn least_time(size: usize) -> f64 {
     let bytes = size + size.div_ceil(1_472) * HEADER_BYTES + HEADER_BYTES;
     2.0 * ONE_WAY.as_secs_f64() + bytes as f64 * 8.0 / BITS_PER_SECOND as f64
 }

@@ -3,6 +3,7 @@
 mod e01_head_of_line;
 mod e02_interleaving;
 mod e03_transactions;
+mod e04_web_pages;
 mod e05_priorities;
 mod e06_fairness;
 mod e07_datagrams;
@@ -17,6 +18,7 @@ pub(crate) const ALL: &[Experiment] = &[
     quick("e01", "01-head-of-line", "head-of-line blocking", e01_head_of_line::run),
     quick("e02", "02-interleaving", "object interleaving", e02_interleaving::run),
     quick("e03", "03-transactions", "small transactions", e03_transactions::run),
+    quick("e04", "04-web-pages", "web pages", e04_web_pages::run),
     quick("e05", "05-priorities", "priorities changed live", e05_priorities::run),
     slow("e06", "06-fairness", "fairness among ten", e06_fairness::run),
     quick("e07", "07-datagrams", "large datagrams", e07_datagrams::run),

@@ -11,8 +11,10 @@ use sst_nostd::time::Instant;
 
 pub(crate) const CLIENT: usize = 0;
 pub(crate) const SERVER: usize = 1;
-/// A request: the bytes wanted, and their priority.
+/// What a request must have: the bytes wanted, and their priority.
 const REQUEST_BYTES: usize = 5;
+/// What the server reads of one at once.
+const PIECE_BYTES: usize = 128;
 /// What the server writes at once.
 const CHUNK_BYTES: usize = 16_384;
 
@@ -54,6 +56,8 @@ pub(crate) struct World {
     pub(crate) net: Network,
     /// The client takes bytes as they come, in order or not.
     pub(crate) takes_unordered: bool,
+    /// How long requests are, if that is more than they need.
+    pub(crate) request_bytes: usize,
     pub(crate) fetches: Vec<Fetch>,
     serves: Vec<Serve>,
 }
@@ -104,7 +108,8 @@ impl World {
         if !is_ready {
             return Err("the hosts did not meet".into());
         }
-        Ok(Self { net, takes_unordered: false, fetches: vec![], serves: vec![] })
+        let (fetches, serves) = (vec![], vec![]);
+        Ok(Self { net, takes_unordered: false, request_bytes: REQUEST_BYTES, fetches, serves })
     }
 
     /// The root of the session at one of the two.
@@ -123,6 +128,7 @@ impl World {
         let stream = host.open_substream(now, root, open).map_err(|e| format!("{e:?}"))?;
         let mut request = (bytes as u32).to_be_bytes().to_vec();
         request.push(priority.cast_unsigned());
+        request.resize(self.request_bytes.max(REQUEST_BYTES), 0);
         host.write(now, stream, &request).map_err(|error| format!("{error:?}"))?;
         host.finish(now, stream).map_err(|error| format!("{error:?}"))?;
         if self.takes_unordered {
@@ -250,15 +256,19 @@ impl Serve {
         Self { stream, about, request: vec![], left: 0, is_writable: false }
     }
 
-    /// Takes what there is of a request or of a message, and does what it says.
+    /// Takes what there is of a request or of a message, and does what it says once it is whole.
     fn read(&mut self, host: &mut SimHost, now: Instant) {
-        let mut buffer = [0; REQUEST_BYTES];
-        while let Ok(len @ 1..) = host.read(now, self.stream, &mut buffer) {
-            self.request.extend_from_slice(&buffer[..len]);
+        let mut buffer = [0; PIECE_BYTES];
+        loop {
+            match host.read(now, self.stream, &mut buffer) {
+                Ok(0) => break,
+                Ok(len) => self.request.extend_from_slice(&buffer[..len]),
+                Err(_) => return,
+            }
         }
         let (of, priority) = match (self.about, self.request.as_slice()) {
             (Some(about), &[priority]) => (about, priority),
-            (None, &[a, b, c, d, priority]) => {
+            (None, &[a, b, c, d, priority, ..]) => {
                 self.left = u32::from_be_bytes([a, b, c, d]) as usize;
                 self.is_writable = true;
                 self.request.clear();
