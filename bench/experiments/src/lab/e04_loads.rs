@@ -62,8 +62,7 @@ impl Loads {
 
 /// Pages as `traffic pages` reads them.
 pub(crate) fn listed(pages: &[WebPage]) -> String {
-    let sizes =
-        |page: &WebPage| page.0.iter().map(u64::to_string).collect::<Vec<_>>().join("+");
+    let sizes = |page: &WebPage| page.0.iter().map(u64::to_string).collect::<Vec<_>>().join("+");
     pages.iter().map(sizes).collect::<Vec<_>>().join(",")
 }
 
@@ -83,7 +82,10 @@ mod tests {
         loads.add_said(&pages, &said);
         assert_eq!([0, 4].map(|group| loads.median(group)), [100.0, 500.0]);
         assert_eq!(loads.points(4), [(9.0, 500.0)]);
-        assert_eq!((loads.missing(), loads.faults.as_slice()), (1, &["page 3: a reset".into()][..]));
+        assert_eq!(
+            (loads.missing(), loads.faults.as_slice()),
+            (1, &["page 3: a reset".into()][..])
+        );
     }
 
     #[test]
