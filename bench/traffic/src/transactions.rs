@@ -44,7 +44,9 @@ pub(crate) async fn run(
             };
             transact(connection, size).await?;
             taken.push((size, Some(began.elapsed())));
-            fresh.map(Connection::end);
+            if let Some(fresh) = fresh {
+                fresh.end();
+            }
         }
     }
     let line = |(size, took): &(u64, Option<Duration>)| {

@@ -47,6 +47,8 @@ impl Substreams {
 
     /// Says goodbye.
     pub(crate) fn end(self) {
-        self.session.map(Connection::end);
+        if let Some(session) = self.session {
+            session.end();
+        }
     }
 }
