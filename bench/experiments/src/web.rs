@@ -135,8 +135,8 @@ mod tests {
             let drawn: Vec<f64> = (0..4_000).map(|_| sizes.draw(&mut random) as f64).collect();
             quantile(&drawn, 0.5)
         };
-        // exp(8.35) is 4,200; a sixth of the embedded ones is cut off below, so that exp(6.17), 478,
-        // becomes 800.
+        // exp(8.35) is 4,200; a sixth of the embedded ones is cut off below, so that exp(6.17),
+        // 478, becomes 800.
         assert!((3_800.0..4_800.0).contains(&middle(&HTML)));
         assert!((650.0..950.0).contains(&middle(&EMBEDDED)));
     }
