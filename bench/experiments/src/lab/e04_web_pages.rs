@@ -112,7 +112,7 @@ fn keep(
 fn tell(report: &mut Report, case: &Case, loads: &[Loads]) {
     report.text(&format!("Load times, {}:", case.name));
     let names: Vec<&str> = WAYS.map(|(name, _)| name).to_vec();
-    let title = format!("Load times of web pages, {}", case.name);
+    let title = format!("Load times by the requests of a page, {}", case.name);
     let mut bars = Bars::new(&title, "median load time (ms)", &names).scale(Scale::Logarithmic);
     for (group, (name, _)) in GROUPS.iter().enumerate() {
         bars.add(name, loads.iter().map(|way| way.median(group)).collect());
