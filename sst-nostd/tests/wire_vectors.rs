@@ -245,6 +245,7 @@ fn parameters_of(fields: &Value) -> Parsed<'_> {
         suite: fields["suite"].as_u64().map(|suite| suite as u8),
         id_window: number_of(fields, "id_window"),
         reset_token: fields["reset_token"].as_str().map(|_| array_of(fields, "reset_token")),
+        took_call: fields["took_call"].as_bool().unwrap_or_default(),
     };
     let refusal = &fields["refusal"];
     let refusal = refusal.as_object().map(|_| Refusal {
