@@ -94,8 +94,8 @@ fn a_dial_that_gave_way_may_be_closing_already() {
 }
 
 /// Two hosts of which the larger has dialled the smaller and told it something; the smaller took
-/// both, ended the session, and dialled anew when its clock showed `millis`, before the larger heard
-/// a word: L, what S sends to end its own negotiation, and the session at L.
+/// both, ended the session, and dialled anew when its clock showed `millis`, before the larger
+/// heard a word: L, what S sends to end its own negotiation, and the session at L.
 fn ended_unheard(millis: u64) -> (TestHost, Vec<u8>, SessionHandle) {
     let (one, two) = (host(1), host(2));
     let (mut small, mut large) = if one.id() < two.id() { (one, two) } else { (two, one) };

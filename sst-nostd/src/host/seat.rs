@@ -125,8 +125,8 @@ impl<C: Crypto> Host<'_, C> {
         if self.id < ready.peer {
             return Rival::Stays;
         }
-        // A peer that dialled when our FINISH was on its way, and says that it took a call, may have
-        // had a session by it: what its application read there must not come again.
+        // A peer that dialled when our FINISH was on its way, and says that it took a call, may
+        // have had a session by it: what its application read there must not come again.
         let finish_at = row.settled & !UNSETTLED;
         if answered > finish_at && ready.parameters.took_call {
             return Rival::IsOld;

@@ -116,9 +116,9 @@ fn judge(report: &mut Report, pages: &[WebPage], times: &[f64]) {
     let more: Vec<f64> = pages.iter().zip(times).map(more).collect();
     let many: Vec<f64> = of_group(pages, &more, MANY).into_iter().map(|more| more / 1e3).collect();
     let words = "round trips beyond the wire";
-    let (many, worst) = (quantile(&many, 0.5), quantile(&more, 1.0));
+    let (many, most) = (quantile(&many, 0.5), quantile(&more, 0.95));
     report.at_most(&format!("{words}, 9 requests and more, median"), many, 0.5, "");
-    report.at_most(&format!("{words}, any page, at worst"), worst, 1.0, "");
+    report.at_most(&format!("{words}, 19 of 20 pages"), most, 0.5, "");
 }
 
 #[cfg(test)]
