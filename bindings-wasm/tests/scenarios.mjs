@@ -7,7 +7,6 @@ const MAX_SENDS = 20;
 const BACKLOG = 16;
 const CHUNK = 10_000;
 const UNKNOWN_ORDER = 400;
-const TIMES_TOLD = 3;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -322,7 +321,7 @@ const ORDERS = {
     };
     const { streamErrorCode } = await failure(write());
     const told = encoder.encode(`stopped ${streamErrorCode}`);
-    for (let times = 0; times < TIMES_TOLD; times += 1) await stream.sendDatagram(told);
+    await stream.sendDatagram(told, { reliable: true });
     return 'is over';
   },
   async reset(_, child, [code]) {

@@ -337,8 +337,7 @@ class _Orders:
             while True:
                 await child.write(piece)
         except sst.StreamStopped as error:
-            for _ in range(3):
-                await self._service.send_datagram(f"stopped {error.code}".encode())
+            await self._service.send_message(f"stopped {error.code}".encode())
 
     async def _do_reset(self, child: sst.Stream, rest: str) -> None:
         child.reset(int(rest))

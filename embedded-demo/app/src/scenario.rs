@@ -188,9 +188,7 @@ async fn flood(child: &Stream, service: Branch) {
     };
     let mut words: String<MAX_ANSWER_BYTES> = String::new();
     let _ = write!(words, "stopped {}", code.as_application().map_or(code.as_u64(), u64::from));
-    for _ in 0..3 {
-        let _ = service.send_datagram(words.as_bytes(), None).await;
-    }
+    let _ = service.send_message(words.as_bytes()).await;
 }
 
 async fn open(child: &Stream, count: u64) -> Result<(), WriteError> {

@@ -113,6 +113,18 @@ impl Branch {
         poll_fn(move |cx| self.poll_send_datagram(cx, bytes, lifetime))
     }
 
+    /// Sends a datagram that is sent again if it is lost. The order is not kept.
+    ///
+    /// # Errors
+    /// As [`send_datagram`](Self::send_datagram).
+    pub fn send_message(
+        &self,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<DatagramForm, DatagramError>> {
+        let options = DatagramOptions { lifetime: None, reliable: true };
+        poll_fn(move |cx| self.poll_send(cx, bytes, options))
+    }
+
     /// [`send_datagram`](Self::send_datagram), for futures written by hand.
     pub fn poll_send_datagram(
         &self,
@@ -120,9 +132,17 @@ impl Branch {
         bytes: &[u8],
         lifetime: Option<Duration>,
     ) -> Poll<Result<DatagramForm, DatagramError>> {
+        self.poll_send(cx, bytes, DatagramOptions { lifetime, reliable: false })
+    }
+
+    fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Poll<Result<DatagramForm, DatagramError>> {
         self.poll(cx, Interest::Tree, |host, now, stream| {
             let stream = stream.ok_or(DatagramError::SessionClosed)?;
-            let options = DatagramOptions { lifetime, reliable: false };
             match host.send_datagram(now, stream, bytes, options) {
                 Err(DatagramError::Blocked) => Ok(None),
                 sent => sent.map(Some),

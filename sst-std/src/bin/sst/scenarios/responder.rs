@@ -16,8 +16,6 @@ const MAX_RECORD_BYTES: usize = 1 << 20;
 const CHUNK_LEN: usize = 4_096;
 /// The stream code for an order nobody knows.
 const UNKNOWN_ORDER: u64 = 400;
-/// A datagram may be lost; all of them hardly.
-const TIMES_TOLD: usize = 3;
 
 /// A service stream, as its children need it.
 #[derive(Clone)]
@@ -187,9 +185,7 @@ async fn flood(service: &Branch, child: &mut Stream) -> Result<(), Failure> {
         }
     };
     if let Ok(WriteError::Stopped(code)) = error.downcast::<WriteError>() {
-        for _ in 0..TIMES_TOLD {
-            service.send_datagram(format!("stopped {code}").as_bytes(), None).await?;
-        }
+        service.send_message(format!("stopped {code}").as_bytes()).await?;
     }
     Ok(())
 }
