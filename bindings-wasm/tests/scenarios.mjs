@@ -338,8 +338,8 @@ const ORDERS = {
     for (let number = 0; number < Number(count); number += 1) {
       const stream = await child.openSubstream();
       await say(stream, `child ${number}`);
+      await stream.finish();
       const end = async () => {
-        await stream.finish();
         while (await stream.read() !== null);
       };
       end().catch(() => {}).finally(() => stream.release());

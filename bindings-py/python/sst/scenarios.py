@@ -352,12 +352,10 @@ class _Orders:
         for number in range(int(rest)):
             stream = await child.open_substream()
             await stream.write_record(f"child {number}".encode())
-            await stream.start_finish()
+            await stream.finish()
             opened.append(stream)
         await child.write_record(f"opened {rest}".encode())
         await child.finish()
-        for stream in opened:
-            await stream.finish()
 
     async def _do_serve(self, child: sst.Stream, rest: str) -> None:
         await child.write_record(b"serving")

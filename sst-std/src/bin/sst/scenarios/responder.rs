@@ -194,8 +194,8 @@ async fn open(child: &mut Stream, count: u32) -> Result<(), Failure> {
     for number in 0..count {
         let mut stream = child.open_substream(OpenOptions::new()).await?;
         stream.write_record(format!("child {number}").as_bytes()).await?;
-        // Not waiting for anyone to read it; the other direction is of no interest.
-        stream.start_finish()?;
+        // It is there before the next one; the other direction is of no interest.
+        stream.finish().await?;
         tokio::spawn(async move { read_on(&mut stream).await });
     }
     child.write_record(format!("opened {count}").as_bytes()).await?;
