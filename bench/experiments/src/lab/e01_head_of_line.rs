@@ -61,7 +61,7 @@ fn all(report: &mut Report, folder: &Path) -> Result<(), String> {
         let arrived = arrived(&packets::read(&path)?);
         let delivered = delivered(outcome);
         report.row(outcome.row("objects", WAYS[way].0, trial));
-        found[way].add(&arrived, &delivered);
+        found[way].add(began(outcome), &arrived, &delivered);
         if seed == SHOWN {
             let words = format!("arrival and delivery of five objects: {}", WAYS[way].0);
             let name = ["one", "five", "quic", "tcp"][way];
@@ -69,7 +69,7 @@ fn all(report: &mut Report, folder: &Path) -> Result<(), String> {
         }
     }
     let rows: Vec<_> = WAYS.iter().zip(&found).map(|((name, _), found)| found.row(name)).collect();
-    let heads = ["way", "objects done after, mean s", "all done, s", "a byte waits, s"];
+    let heads = ["way", "an object is there after, mean s", "all are, s", "a byte waits, s"];
     report.text(&format!("Medians of {SEEDS} seeds:"));
     report.table(&heads, &rows);
     let waits: Vec<f64> = found.iter().map(|found| median(&found.waits)).collect();
@@ -94,13 +94,13 @@ struct Found {
 type Piece = (f64, usize, f64);
 
 impl Found {
-    fn add(&mut self, arrived: &[(f64, f64)], delivered: &[Piece]) {
+    fn add(&mut self, began: f64, arrived: &[(f64, f64)], delivered: &[Piece]) {
         let mut ends = [0.0; OBJECTS];
         for (at, object, bytes) in delivered {
             if *bytes >= OBJECT_LEN
                 && let Some(end) = ends.get_mut(*object)
             {
-                *end = *at;
+                *end = *at - began;
             }
         }
         self.object_ends.push(ends.iter().sum::<f64>() / OBJECTS as f64);
@@ -130,10 +130,14 @@ fn arrived(packets: &[Packet]) -> Vec<(f64, f64)> {
     points
 }
 
+/// When the client asked, in seconds since 1970.
+fn began(outcome: &Outcome) -> f64 {
+    outcome.said.first().and_then(|said| said["began"].as_f64()).unwrap_or(0.0)
+}
+
 fn delivered(outcome: &Outcome) -> Vec<Piece> {
-    let said = outcome.said.first();
-    let began = said.and_then(|said| said["began"].as_f64()).unwrap_or(0.0);
-    let pieces = said.and_then(|said| said["pieces"].as_array());
+    let began = began(outcome);
+    let pieces = outcome.said.first().and_then(|said| said["pieces"].as_array());
     let piece = |piece: &Value| {
         let (at, object) = (piece[0].as_f64()?, piece[1].as_u64()?);
         Some((began + at, object as usize, piece[2].as_f64()?))
