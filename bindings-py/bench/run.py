@@ -1,6 +1,6 @@
 """Side by side: this package, the Rust command, and aioquic, interleaved, two processes each.
 
-    cargo xtask bench python [ROUNDS]
+    cargo xtask bench python [ROUNDS] [--write]
 
 It prints a table and writes target/bench-run/python.{md,jsonl}. A figure is the median of the
 rounds; ratios are of figures of one round, since the machine's state changes between them.
@@ -132,7 +132,7 @@ class Bench:
             for pair in (("rust", "rust"), ("python", "python"), ("python", "rust"),
                          ("aioquic", "aioquic")):  # fmt: skip
                 figures = self.of(what, *pair)
-                show = "{:.2f}" if what == "bulk" else "{:.0f}"
+                show = "{:.2f}" if what == "bulk" else "{:,.0f}"
                 ratios = [
                     statistics.median(
                         mine / other for mine, other in zip(figures, others, strict=True)
@@ -142,7 +142,7 @@ class Bench:
                 lines.append(
                     f"| {what} | {', '.join(pair)} | {show.format(statistics.median(figures))} "
                     f"{unit} | {show.format(min(figures))} to {show.format(max(figures))} "
-                    f"| {ratios[0]:.0%} | {ratios[1]:.1f} x |"
+                    f"| {ratios[0] * 100:.0f} % | {ratios[1]:.1f} × |"
                 )
         return "\n".join(lines) + "\n"
 
@@ -165,7 +165,7 @@ def main() -> None:
         bench.end()
     table = bench.table()
     print(f"\n{table}")
-    (bench.work / "python.md").write_text(table)
+    (bench.work / "python.md").write_text(table, encoding="utf-8")
     lines = "".join(json.dumps(run) + "\n" for run in bench.runs)
     (bench.work / "python.jsonl").write_text(lines)
 

@@ -1,6 +1,7 @@
 //! Benchmarks. `cargo xtask bench tree`: a whole tree by `sst get`, and a TLS connection per file.
 
 mod contest;
+mod kept;
 pub(crate) mod paths;
 pub(crate) mod peers;
 pub(crate) mod python;

@@ -8,8 +8,11 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
     call_with("--features lab", words)
 }
 
-/// Those on the simulator that are quick, for their bars alone.
+/// Their own tests, and those on the simulator that are quick, for their bars alone.
 pub(crate) fn check() -> StepResult {
+    let apart = call::target_dir().join("bench");
+    let test = "test --release -p plot -p experiments --features experiments/lab --target-dir";
+    Call::cargo(test).arg(apart).in_folder("bench").run()?;
     call_with("", &["--quick", "--check"])
 }
 

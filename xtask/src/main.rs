@@ -45,7 +45,7 @@ usage: cargo xtask COMMAND
            name, everything: bulk (with its processor time), requests, sessions, memory,
            datagrams, pingpong. --rounds N (5), --quick, --only PEER,PEER; --write: the tables into
            docs/BENCHMARKS.md, otherwise into target/bench-run only
-  bench python [ROUNDS]
+  bench python [ROUNDS] [--write]
            the Python package beside `sst perf` and aioquic, two processes each
   bench tree [OPTION VALUE]...
            a tree of files by `sst get`, and by a TLS connection each; over a lossy wire if root.

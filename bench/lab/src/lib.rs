@@ -22,6 +22,7 @@ mod nature;
 mod profile;
 mod tun;
 
+pub use capture::{Captured, read_capture};
 pub use carried::Carried;
 pub use enclosure::enclose;
 pub use host::{FAR, Host, near_address};

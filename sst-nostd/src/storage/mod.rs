@@ -12,6 +12,7 @@ mod index;
 mod queue;
 #[cfg(test)]
 mod random;
+mod range_chains;
 mod ranges;
 mod rope;
 mod rope_bits;
@@ -25,6 +26,8 @@ pub use hash::KeyedHash;
 pub use heap::{HasNode, Heap, Heaped, Node};
 pub use index::HashIndex;
 pub use queue::{HasLink, Link, Linked, Queue};
+pub(crate) use range_chains::RangeChains;
+pub use range_chains::RangeRow;
 pub use ranges::RangeSet;
 pub use rope::Rope;
 pub use sliding::{Sighting, SlidingBits};

@@ -153,6 +153,28 @@ impl<const N: usize> RangeSet<N> {
         self.ranges.iter().map(length).fold(0, u64::saturating_add)
     }
 
+    /// The lowest range that ends after `number`.
+    #[inline]
+    #[must_use]
+    pub fn ending_after(&self, number: u64) -> Option<Range<u64>> {
+        self.range_ending_after(number).cloned()
+    }
+
+    /// Takes out and answers with the upper half of the ranges, or with nothing if `start` is
+    /// above them all: then what comes is likely to be higher still.
+    pub(super) fn split_off_half(&mut self, start: u64) -> Self {
+        let mut upper = Self::new();
+        if self.last().is_none_or(|last| last.end <= start) {
+            return upper;
+        }
+        let half = self.ranges.len() / 2;
+        for range in self.ranges.get(half..).unwrap_or_default() {
+            let _ = upper.ranges.push(range.clone());
+        }
+        self.ranges.truncate(half);
+        upper
+    }
+
     #[inline]
     fn range_ending_after(&self, number: u64) -> Option<&Range<u64>> {
         self.ranges.get(self.ranges.partition_point(|r| r.end <= number))

@@ -101,13 +101,13 @@ impl Streams<'_> {
     /// Moves `acked` over ranges acknowledged before, and frees what lies below it.
     fn absorb_acked(&mut self, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
-        let gaps = self.gaps.at_mut(row.gaps);
-        if let Some(ranges) =
-            gaps.as_ref().and_then(|gaps| self.ranges.at_mut(gaps.set(Kind::Acked)))
-        {
-            while let Some(first) = ranges.first().filter(|r| r.start <= row.sending.acked) {
+        let mut gaps = self.gaps.at_mut(row.gaps);
+        if let Some(acked) = gaps.as_mut().map(|gaps| gaps.set_mut(Kind::Acked)) {
+            while let Some(first) =
+                self.ranges.first(*acked).filter(|first| first.start <= row.sending.acked)
+            {
                 row.sending.acked = row.sending.acked.max(first.end);
-                ranges.pop_first();
+                self.ranges.pop_first(acked);
             }
         }
         let acked = row.sending.acked;
@@ -163,8 +163,8 @@ impl Streams<'_> {
         }
         let lost = start.max(row.sending.acked)..start.saturating_add(len);
         if lost.start < lost.end {
-            self.owe_positions(stream, lost);
-            self.forget_acked_of_lost(stream);
+            let owed = self.owe_positions(stream, lost);
+            self.forget_acked_of_lost(stream, owed);
         }
         self.schedule(tree, stream);
     }

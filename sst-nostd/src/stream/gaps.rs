@@ -2,9 +2,8 @@
 
 use core::ops::Range;
 
-use crate::storage::{NONE, RangeSet, Rope};
-
-pub use crate::limits::STREAM_RANGES as MAX_RANGES;
+use crate::limits::RANGES_PER_ROW;
+use crate::storage::{NONE, RangeRow, Rope};
 
 use super::Streams;
 use super::flags::{Pending, State};
@@ -20,8 +19,8 @@ pub(super) enum Use {
     Optional,
 }
 
-/// Ranges of positions.
-pub type Ranges = RangeSet<MAX_RANGES>;
+/// Ranges of positions: a row of them.
+pub type Ranges = RangeRow<RANGES_PER_ROW>;
 
 /// In place of the first gap's position: there is none.
 pub(super) const NO_GAP: u64 = u64::MAX;
@@ -48,7 +47,7 @@ pub struct Gaps {
     pub(super) received_marks: Rope,
     /// Everything below has been received, and not what comes next; or [`NO_GAP`].
     pub(super) contiguous: u64,
-    /// Indices of rows of ranges, by [`Kind`].
+    /// Sets of ranges, by [`Kind`].
     sets: [u32; 4],
 }
 
@@ -67,7 +66,7 @@ impl Gaps {
         self.contiguous != NO_GAP
     }
 
-    /// The index of the set of this kind.
+    /// The set of this kind.
     pub(super) const fn set(&self, kind: Kind) -> u32 {
         let [received, acked, lost, taken] = self.sets;
         match kind {
@@ -78,7 +77,7 @@ impl Gaps {
         }
     }
 
-    const fn set_mut(&mut self, kind: Kind) -> &mut u32 {
+    pub(super) const fn set_mut(&mut self, kind: Kind) -> &mut u32 {
         let [received, acked, lost, taken] = &mut self.sets;
         match kind {
             Kind::Received => received,
@@ -90,9 +89,14 @@ impl Gaps {
 }
 
 impl Streams<'_> {
-    /// A stream's set of ranges of one kind, if it has any.
-    pub(super) fn ranges_of(&self, gaps: u32, kind: Kind) -> Option<&Ranges> {
-        self.ranges.at(self.gaps.at(gaps)?.set(kind))
+    /// A stream's set of ranges of one kind.
+    pub(super) fn set_of(&self, gaps: u32, kind: Kind) -> u32 {
+        self.gaps.at(gaps).map_or(NONE, |gaps| gaps.set(kind))
+    }
+
+    /// A stream's ranges of one kind, lowest first.
+    pub(super) fn ranges_of(&self, gaps: u32, kind: Kind) -> impl Iterator<Item = Range<u64>> {
+        self.ranges.iter(self.set_of(gaps, kind))
     }
 
     /// The index of a stream's row of gaps, fetched if it has none; `None` if there is no room.
@@ -122,50 +126,44 @@ impl Streams<'_> {
         let for_use = if kind == Kind::Received { Use::Needed } else { Use::Optional };
         let Some(gaps) = self.fetch_gaps(stream, for_use) else { return false };
         let Some(gaps) = self.gaps.at_mut(gaps) else { return false };
-        let slot = gaps.set_mut(kind);
-        if *slot == NONE {
-            let Ok(set) = self.ranges.insert(Ranges::new()) else { return false };
-            *slot = set.index();
-        }
-        self.ranges.at_mut(*slot).is_some_and(|ranges| ranges.insert(range).is_ok())
+        self.ranges.insert(gaps.set_mut(kind), range).is_ok()
     }
 
     /// Takes from one of a stream's sets. Where that would split a range and there is no room,
     /// the range stays: all that follows from it is waste.
     pub(super) fn drop_range(&mut self, stream: StreamHandle, kind: Kind, range: Range<u64>) {
-        let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at(row.gaps)) else {
-            return;
-        };
-        if let Some(ranges) = self.ranges.at_mut(gaps.set(kind)) {
-            let _ = ranges.remove(range);
+        if let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps)) {
+            let _ = self.ranges.remove(gaps.set_mut(kind), range);
         }
     }
 
     /// Notes positions to send again. Never fails: without room to note them exactly, more is
-    /// sent again than was lost.
-    pub(super) fn owe_positions(&mut self, stream: StreamHandle, range: Range<u64>) {
+    /// sent again than was lost. Answers with what is noted.
+    pub(super) fn owe_positions(&mut self, stream: StreamHandle, range: Range<u64>) -> Range<u64> {
         if self.add_range(stream, Kind::Lost, range.clone()) {
-            return;
+            return range;
         }
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let lost = self.gaps.at(row.gaps).map(|gaps| gaps.set(Kind::Lost));
-        if let Some(ranges) = lost.and_then(|set| self.ranges.at_mut(set)) {
-            let start = ranges.first().map_or(range.start, |first| first.start.min(range.start));
-            let end = ranges.last().map_or(range.end, |last| last.end.max(range.end));
-            ranges.clear();
-            let _ = ranges.insert(start..end);
-            return;
+        let Some(row) = self.rows.get_mut(stream) else { return range };
+        if let Some(lost) = self.gaps.at_mut(row.gaps).map(|gaps| gaps.set_mut(Kind::Lost))
+            && let (Some(first), Some(last)) = (self.ranges.first(*lost), self.ranges.last(*lost))
+        {
+            let all = first.start.min(range.start)..last.end.max(range.end);
+            self.ranges.clear(lost);
+            // It finds the room that the others left.
+            let _ = self.ranges.insert(lost, all.clone());
+            return all;
         }
         // Not even a row: everything from the loss on is sent again.
         row.sending.next = row.sending.next.min(range.start);
         if row.state.has(State::FIN_SENT) && !row.state.has(State::FIN_ACKED) {
             row.pending.set(Pending::FIN);
         }
+        range
     }
 
     /// The first positions to send again.
     pub(super) fn first_lost(&self, stream: StreamHandle) -> Option<Range<u64>> {
-        self.ranges_of(self.rows.get(stream)?.gaps, Kind::Lost)?.first()
+        self.ranges.first(self.set_of(self.rows.get(stream)?.gaps, Kind::Lost))
     }
 
     /// Positions need not be sent again.
@@ -173,13 +171,13 @@ impl Streams<'_> {
         self.drop_range(stream, Kind::Lost, range);
     }
 
-    /// What is acknowledged need not be sent again, even if another copy of it was lost.
-    pub(super) fn forget_acked_of_lost(&mut self, stream: StreamHandle) {
+    /// What is acknowledged of `owed` need not be sent again, even if another copy of it was lost.
+    pub(super) fn forget_acked_of_lost(&mut self, stream: StreamHandle, owed: Range<u64>) {
         let Some(gaps) = self.rows.get(stream).map(|row| row.gaps) else { return };
-        let mut from = 0;
-        while let Some(range) = self
-            .ranges_of(gaps, Kind::Acked)
-            .and_then(|acked| acked.iter().find(|range| range.start >= from))
+        let acked = self.set_of(gaps, Kind::Acked);
+        let mut from = owed.start;
+        while let Some(range) = self.ranges.ending_after(acked, from)
+            && range.start < owed.end
         {
             from = range.end;
             self.drop_range(stream, Kind::Lost, range);
@@ -191,18 +189,7 @@ impl Streams<'_> {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
         let has_marks = gaps.sent_marks.len_blocks() > 0 || gaps.received_marks.len_blocks() > 0;
-        let mut is_idle = !has_marks && !gaps.has_gap();
-        for set in &mut gaps.sets {
-            match self.ranges.at(*set) {
-                Some(ranges) if ranges.is_empty() => {
-                    self.ranges.discard_at(*set);
-                    *set = NONE;
-                }
-                Some(_) => is_idle = false,
-                None => {}
-            }
-        }
-        if is_idle {
+        if !has_marks && !gaps.has_gap() && gaps.sets == [NONE; 4] {
             let index = core::mem::replace(&mut row.gaps, NONE);
             self.free_gaps(index);
             self.feed_starved();
@@ -214,8 +201,8 @@ impl Streams<'_> {
         let Some(mut gaps) = self.gaps.remove_at(gaps) else { return };
         gaps.sent_marks.clear_to(&mut self.pool, 0);
         gaps.received_marks.clear_to(&mut self.pool, 0);
-        for set in gaps.sets {
-            self.ranges.discard_at(set);
+        for set in &mut gaps.sets {
+            self.ranges.clear(set);
         }
     }
 }

@@ -44,7 +44,7 @@ pub use datagram::{
 };
 pub use events::StreamEvent;
 pub use fill::Filled;
-pub use gaps::{Gaps, MAX_RANGES, Ranges};
+pub use gaps::{Gaps, Ranges};
 pub use inspect::{ReceiveState, SendState, StreamInfo};
 pub use nursery::Nursery;
 pub use open::{Open, OpenError};
@@ -59,7 +59,8 @@ pub use tree::{Allowance, MAX_ID_WINDOW, Tree};
 pub use write::{WriteError, WriteOptions};
 
 use crate::id::StreamId;
-use crate::storage::{BlockPool, HashIndex, KeyedHash, Queue, Rope, Table, Timers};
+use crate::limits::RANGES_PER_ROW;
+use crate::storage::{BlockPool, HashIndex, KeyedHash, Queue, RangeChains, Rope, Table, Timers};
 
 use self::flags::{Events, Pending, State};
 use self::row::{EVENTS, WAITING};
@@ -102,7 +103,7 @@ pub struct Streams<'s> {
     pool: BlockPool<'s>,
     nurseries: Table<'s, Nursery>,
     gaps: Table<'s, Gaps>,
-    ranges: Table<'s, Ranges>,
+    ranges: RangeChains<'s, RANGES_PER_ROW>,
     lifetimes: Timers<'s>,
     tracked: Table<'s, TrackedDatagram>,
     /// Tracked datagrams whose outcome is to be told.

@@ -189,9 +189,9 @@ impl Streams<'_> {
         let read = row.receiving.read;
         let is_unordered = row.state.has(State::UNORDERED);
         let mut contiguous = self.contiguous(stream);
-        if is_unordered && let Some(taken) = self.ranges_of(row.gaps, Kind::Taken) {
+        if is_unordered && let Some(first) = self.ranges.first(self.set_of(row.gaps, Kind::Taken)) {
             // What was taken out of order is not taken again.
-            contiguous = taken.first().map_or(contiguous, |first| first.start.min(contiguous));
+            contiguous = contiguous.min(first.start);
         }
         let mark = self.next_received_mark(stream, read, contiguous);
         let available = mark.unwrap_or(contiguous).saturating_sub(read);
@@ -240,11 +240,9 @@ impl Streams<'_> {
     fn first_untaken(&self, stream: StreamHandle) -> Option<Range<u64>> {
         let row = self.rows.get(stream)?;
         let here = row.receiving.read..self.contiguous(stream);
-        let taken = self.ranges_of(row.gaps, Kind::Taken);
-        let received = self.ranges_of(row.gaps, Kind::Received);
         core::iter::once(here)
-            .chain(received.into_iter().flat_map(|ranges| ranges.iter()))
-            .find_map(|range| first_outside(range, taken))
+            .chain(self.ranges_of(row.gaps, Kind::Received))
+            .find_map(|range| self.first_outside(range, self.set_of(row.gaps, Kind::Taken)))
     }
 
     /// Notes positions taken, in order or not. They count as taken at once; their memory comes
@@ -274,13 +272,28 @@ impl Streams<'_> {
     /// Moves `read` over positions that were taken before.
     fn absorb_taken(&mut self, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
-        let set = self.gaps.at(row.gaps).map(|gaps| gaps.set(Kind::Taken));
-        if let Some(taken) = set.and_then(|set| self.ranges.at_mut(set)) {
-            while let Some(first) = taken.first().filter(|r| r.start <= row.receiving.read) {
+        if let Some(taken) = self.gaps.at_mut(row.gaps).map(|gaps| gaps.set_mut(Kind::Taken)) {
+            while let Some(first) =
+                self.ranges.first(*taken).filter(|first| first.start <= row.receiving.read)
+            {
                 row.receiving.read = row.receiving.read.max(first.end);
-                taken.pop_first();
+                self.ranges.pop_first(taken);
             }
         }
+    }
+
+    /// The first part of `range` that is not in the set `taken`.
+    fn first_outside(&self, range: Range<u64>, taken: u32) -> Option<Range<u64>> {
+        let mut start = range.start;
+        while let Some(done) = self.ranges.ending_after(taken, start)
+            && start < range.end
+        {
+            if done.start > start {
+                return Some(start..range.end.min(done.start));
+            }
+            start = done.end;
+        }
+        (start < range.end).then_some(start..range.end)
     }
 }
 
@@ -296,21 +309,6 @@ impl Step {
     const fn positions(&self) -> u64 {
         (self.len as u64).saturating_add(self.mark as u64)
     }
-}
-
-/// The first part of `range` outside `taken`.
-fn first_outside(range: Range<u64>, taken: Option<&super::gaps::Ranges>) -> Option<Range<u64>> {
-    let mut start = range.start;
-    for done in taken.into_iter().flat_map(|ranges| ranges.iter()) {
-        if done.end <= start {
-            continue;
-        }
-        if done.start > start {
-            return (start < range.end).then(|| start..range.end.min(done.start));
-        }
-        start = done.end;
-    }
-    (start < range.end).then_some(start..range.end)
 }
 
 fn release(

@@ -219,7 +219,7 @@ impl Streams<'_> {
 
     fn ranges_of_total(&self, stream: StreamHandle, kind: Kind) -> u64 {
         let row = self.rows.get(stream);
-        row.and_then(|row| self.ranges_of(row.gaps, kind)).map_or(0, super::gaps::Ranges::total)
+        row.map_or(0, |row| self.ranges.total(self.set_of(row.gaps, kind)))
     }
 
     /// The application took `positions`: renew the credit of the stream and of the session.

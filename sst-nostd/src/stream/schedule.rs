@@ -1,5 +1,7 @@
 //! Who has something to send: keeps the tree's two heaps true.
 
+use crate::storage::NONE;
+
 use super::Streams;
 use super::flags::{Pending, State};
 use super::gaps::Kind;
@@ -170,6 +172,6 @@ impl Streams<'_> {
 
     /// Whether positions of the row are to be sent again.
     pub(super) fn has_lost(&self, row: &Row) -> bool {
-        self.ranges_of(row.gaps, Kind::Lost).is_some_and(|lost| !lost.is_empty())
+        self.set_of(row.gaps, Kind::Lost) != NONE
     }
 }

@@ -1,9 +1,10 @@
 //! The memory of all streams: lent by a board, or owned where there is an allocator.
 
 use crate::id::{Side, StreamId};
+use crate::limits::STREAM_RANGES;
 use crate::storage::{
-    BlockPool, HashIndex, KeyedHash, Link, NONE, Node, Queue, Rope, Row as TableRow, Table,
-    TimerSlot, Timers,
+    BlockPool, HashIndex, KeyedHash, Link, NONE, Node, Queue, RangeChains, Rope, Row as TableRow,
+    Table, TimerSlot, Timers,
 };
 use crate::time::Instant;
 
@@ -24,7 +25,7 @@ pub struct StreamLimits {
     pub parents: u32,
     /// Streams that have marks or gaps at one time; at least 2, or no record can be written.
     pub gapped: u32,
-    /// Sets of ranges, up to four for each such stream.
+    /// Rows of ranges, up to four for each such stream, and more where a queue overflowed.
     pub range_sets: u32,
     /// Blocks of the pool; at least 4, or two hosts that both write could wait for each other.
     pub blocks: u32,
@@ -68,7 +69,7 @@ pub struct LentStreams<'s> {
     pub nurseries: &'s mut [TableRow<Nursery>],
     /// Streams with marks or gaps.
     pub gaps: &'s mut [TableRow<Gaps>],
-    /// Sets of ranges.
+    /// Rows of ranges.
     pub ranges: &'s mut [TableRow<Ranges>],
     /// One timer for each row.
     pub lifetimes: &'s mut [TimerSlot],
@@ -121,7 +122,7 @@ impl<'s> Streams<'s> {
             pool: storage.pool,
             nurseries: storage.nurseries,
             gaps: storage.gaps,
-            ranges: storage.ranges,
+            ranges: RangeChains::new(storage.ranges, STREAM_RANGES),
             lifetimes: storage.lifetimes,
             tracked: storage.tracked,
             outcomes: Queue::new(),

@@ -137,11 +137,10 @@ impl Streams<'_> {
         let Some(row) = self.rows.get(stream) else { return };
         let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
         let highest = row.receiving.highest.max(to);
-        if let Some(ranges) = self.ranges.at_mut(gaps.set(Kind::Received)) {
-            while let Some(first) = ranges.first().filter(|range| range.start <= to) {
-                to = to.max(first.end);
-                ranges.pop_first();
-            }
+        let received = gaps.set_mut(Kind::Received);
+        while let Some(first) = self.ranges.first(*received).filter(|first| first.start <= to) {
+            to = to.max(first.end);
+            self.ranges.pop_first(received);
         }
         gaps.contiguous = if to < highest { to } else { NO_GAP };
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::kept;
 use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
 
@@ -16,8 +17,7 @@ const WORKS: &[(&str, u32)] = &[
 ];
 /// A count may be so much higher than the table says, in percent.
 const TOLERANCE_PERCENT: u64 = 3;
-const BEGIN: &str = "<!-- paths: begin -->\n";
-const END: &str = "<!-- paths: end -->\n";
+const NAME: &str = "paths";
 
 /// Counts; with `--check`, compares with the table; with `--write`, replaces it.
 pub(crate) fn run(words: &[&str]) -> StepResult {
@@ -34,17 +34,9 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
     }
     let table = markdown(&counts);
     print!("{table}");
-    let path = call::root().join("docs/BENCHMARKS.md");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{error}"))?;
-    let (before, rest) = text.split_once(BEGIN).ok_or("BENCHMARKS.md has no place for paths")?;
-    let (kept, after) = rest.split_once(END).ok_or("BENCHMARKS.md has no end of paths")?;
     match words {
-        ["--write"] => {
-            let text = [before, BEGIN, &table, END, after].concat();
-            std::fs::write(&path, text).map_err(|error| format!("{error}"))?;
-            Ok(Outcome::Passed)
-        }
-        ["--check"] => compare(&counts, &parse(kept)),
+        ["--write"] => kept::replace(NAME, &table).map(|()| Outcome::Passed),
+        ["--check"] => compare(&counts, &parse(&kept::read(NAME)?)),
         [] => Ok(Outcome::Passed),
         _ => Err(format!("bench paths: what is {}?", words.join(" "))),
     }

@@ -1,17 +1,25 @@
 //! `cargo xtask bench python`: the Python package beside the Rust command and aioquic.
 
+use super::kept;
 use crate::call::{self, Call};
 use crate::python;
-use crate::report::StepResult;
+use crate::report::{Outcome, StepResult};
 use crate::setup;
 
 /// In an environment of its own: nothing else needs it.
 const AIOQUIC: &str = "aioquic==1.3.0";
 
-/// Runs it. `words` may hold how many rounds.
+/// How many rounds, by default.
+const ROUNDS: u32 = 5;
+
+/// Runs it. `words` may hold how many rounds; with `--write`, the table is replaced.
 pub(crate) fn run(words: &[&str]) -> StepResult {
+    let (is_kept, words) = match words {
+        [rest @ .., "--write"] => (true, rest),
+        _ => (false, words),
+    };
     let rounds = match words {
-        [] => 5,
+        [] => ROUNDS,
         [word] => word.parse().map_err(|_| format!("{word}: not a number"))?,
         _ => return Err("bench python: what is more than a number of rounds?".into()),
     };
@@ -27,11 +35,17 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
         let pip = "-m pip install -q --disable-pip-version-check";
         Call::new(&theirs, pip).arg(AIOQUIC).run()?;
     }
+    let work = call::target_dir().join("bench-run");
     Call::new(ours, &format!("bindings-py/bench/run.py --rounds {rounds} --sst"))
         .arg(call::target_dir().join("dist/sst"))
         .arg("--aioquic")
         .arg(theirs)
         .arg("--work")
-        .arg(call::target_dir().join("bench-run"))
-        .step()
+        .arg(&work)
+        .run()?;
+    if is_kept {
+        let table = std::fs::read_to_string(work.join("python.md"));
+        kept::replace("python", &table.map_err(|error| error.to_string())?)?;
+    }
+    Ok(Outcome::Passed)
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::kept;
 use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
 
@@ -16,8 +17,6 @@ const FEW: u32 = 100;
 const MANY: u32 = 100_000;
 /// What counts as equal, in thousandths: places in hash tables differ from run to run.
 const NOISE_PER_MILLE: u64 = 30;
-const BEGIN: &str = "<!-- scaling: begin -->\n";
-const END: &str = "<!-- scaling: end -->\n";
 
 /// Counts, and fails where many cost more than a few; with `--write`, replaces the table.
 pub(crate) fn run(words: &[&str]) -> StepResult {
@@ -50,7 +49,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
         }
     }
     if is_kept {
-        keep(&table)?;
+        kept::replace("scaling", &table)?;
     }
     if dearer.is_empty() { Ok(Outcome::Passed) } else { Err(format!("dearer: {dearer:?}")) }
 }
@@ -68,13 +67,4 @@ fn one_more(program: &Path, thing: &str, beside: u32) -> Result<u64, String> {
         Some(number) if is_done => Ok(number / UNITS),
         _ => Err(format!("valgrind: {text}")),
     }
-}
-
-fn keep(table: &str) -> Result<(), String> {
-    let path = call::root().join("docs/BENCHMARKS.md");
-    let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
-    let (before, rest) = text.split_once(BEGIN).ok_or("BENCHMARKS.md has no place for scaling")?;
-    let (_, after) = rest.split_once(END).ok_or("BENCHMARKS.md has no end of scaling")?;
-    let text = [before, BEGIN, table, END, after].concat();
-    std::fs::write(&path, text).map_err(|error| error.to_string())
 }

@@ -14,27 +14,13 @@ pub(crate) struct Packet {
     pub(crate) sequence: u32,
 }
 
-const FILE_HEADER_LEN: usize = 24;
-const RECORD_HEADER_LEN: usize = 16;
 const TCP: u8 = 6;
 const UDP_HEADER_LEN: usize = 8;
 
 /// Every packet of a capture the laboratory wrote.
 pub(crate) fn read(path: &Path) -> Result<Vec<Packet>, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut rest = bytes.get(FILE_HEADER_LEN..).ok_or("no capture")?;
-    let mut packets = Vec::new();
-    while let Some((header, after)) = rest.split_first_chunk::<RECORD_HEADER_LEN>() {
-        let number = |at: usize| {
-            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let len = number(8) as usize;
-        let (packet, after) = after.split_at_checked(len).ok_or("a capture cut short")?;
-        let at = f64::from(number(0)) + f64::from(number(4)) * 1e-9;
-        packets.extend(parse(at, packet));
-        rest = after;
-    }
-    Ok(packets)
+    let all = lab::read_capture(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(all.iter().filter_map(|one| parse(one.at.as_secs_f64(), &one.packet)).collect())
 }
 
 fn parse(at: f64, packet: &[u8]) -> Option<Packet> {

@@ -22,7 +22,7 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
     assert_eq!(counts.blocks, streams.pool.used_blocks(), "blocks");
     assert_eq!(counts.nurseries, streams.nurseries.len(), "nurseries");
     assert_eq!(counts.gaps, streams.gaps.len(), "gaps");
-    assert_eq!(counts.sets, streams.ranges.len(), "ranges");
+    assert_eq!(counts.range_rows, streams.ranges.len(), "ranges");
     assert_eq!(streams.index.len(), tree.live, "index");
 }
 
@@ -34,7 +34,7 @@ struct Counts {
     blocks: u32,
     nurseries: u32,
     gaps: u32,
-    sets: u32,
+    range_rows: u32,
 }
 
 impl Counts {
@@ -46,7 +46,7 @@ impl Counts {
         assert!(row.sending.acked <= row.sending.written);
         assert!(row.receiving.read <= row.receiving.highest);
         if !row.is_datagram_in() {
-            let taken = streams.ranges_of(row.gaps, Kind::Taken).map_or(0, Ranges::total);
+            let taken = streams.ranges.total(streams.set_of(row.gaps, Kind::Taken));
             self.unread += row.receiving.highest - row.receiving.read - taken;
         }
         if let Some(nursery) = streams.nurseries.at(row.nursery) {
@@ -61,8 +61,8 @@ impl Counts {
             self.gaps += 1;
             self.blocks += gaps.sent_marks.len_blocks() + gaps.received_marks.len_blocks();
             let kinds = [Kind::Received, Kind::Acked, Kind::Lost, Kind::Taken];
-            let sets = kinds.iter().filter(|kind| streams.ranges.at(gaps.set(**kind)).is_some());
-            self.sets += sets.count() as u32;
+            let rows = kinds.iter().flat_map(|kind| streams.ranges.rows_of(gaps.set(*kind)));
+            self.range_rows += rows.count() as u32;
         }
     }
 }

@@ -97,3 +97,36 @@ fn a_writer_is_woken_when_there_is_room_again() {
         panic!("asleep after {written}, {read}");
     });
 }
+
+/// A queue that overflows drops every other packet of a round trip.
+// Spec: R-6.6-4, R-7.6-6.
+#[test]
+fn hundreds_of_gaps_cost_what_was_lost_and_no_more() {
+    let config = StreamConfig {
+        stream_window: 60_000,
+        session_window: 60_000,
+        send_buffer: 60_000,
+        ..CONFIG
+    };
+    let mut pair = Pair::with(1, config, &ROOMY);
+    (pair.least_bytes, pair.most_bytes) = (100, 100);
+    let (from, to) = pair.join();
+    assert_eq!(pair.ends[0].write(from, &[7; 60_000]), 60_000);
+    while pair.send(0) {}
+    let sent = pair.air.len();
+    assert!(sent > 600);
+    for packet in (0..sent).rev().step_by(2) {
+        let lost = pair.air.remove(packet);
+        pair.fates.push((0, lost.receipts.unwrap(), Fate::Lost));
+    }
+    while pair.deliver() {}
+    while pair.report() {}
+    assert_eq!(pair.turned_down, 0);
+    let mut again = 0;
+    while pair.send(0) {
+        again += 1;
+    }
+    assert!(again <= sent.div_ceil(2) + 1, "{again} of {sent}");
+    pair.run();
+    assert_eq!(pair.read(1, to, 60_000).map(|bytes| bytes.len()), Ok(60_000));
+}

@@ -262,7 +262,8 @@ impl Pair {
                 std::eprintln!("    {:?}", gaps.at(row.gaps));
                 if let Some(gaps) = gaps.at(row.gaps) {
                     for kind in [Kind::Received, Kind::Acked, Kind::Lost, Kind::Taken] {
-                        std::eprintln!("    {kind:?} {:?}", sets.at(gaps.set(kind)));
+                        let ranges: Vec<_> = sets.iter(gaps.set(kind)).collect();
+                        std::eprintln!("    {kind:?} {ranges:?}");
                     }
                 }
             }

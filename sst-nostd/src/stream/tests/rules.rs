@@ -303,12 +303,13 @@ fn a_child_of_a_stream_that_is_gone_is_refused() {
 // Spec: R-7.6-6.
 #[test]
 fn so_many_gaps_are_kept_and_no_more() {
-    let mut end = one();
+    let config = StreamConfig { stream_window: 4000, ..CONFIG };
+    let mut end = End::new(Side::Small, config, &ROOMY, &CONFIG);
     end.hear_stream(opening(theirs(1), ROOT)).unwrap();
-    for gap in 1..=32 {
+    for gap in 1..=1024 {
         assert_eq!(end.hear_stream(data(theirs(1), gap * 2, b"x")), Ok(()), "{gap}");
     }
-    assert_eq!(end.hear_stream(data(theirs(1), 66, b"x")), Err(Fault::NoCapacity));
-    assert_eq!(end.hear_stream(data(theirs(1), 0, &ZEROS[..66])), Ok(()));
-    assert_eq!(end.hear_stream(data(theirs(1), 68, b"x")), Ok(()));
+    assert_eq!(end.hear_stream(data(theirs(1), 2050, b"x")), Err(Fault::NoCapacity));
+    assert_eq!(end.hear_stream(data(theirs(1), 0, &ZEROS[..2050])), Ok(()));
+    assert_eq!(end.hear_stream(data(theirs(1), 2052, b"x")), Ok(()));
 }
