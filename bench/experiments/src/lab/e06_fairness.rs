@@ -41,9 +41,9 @@ const BARRED: [usize; 2] = [0, 2];
 pub(crate) fn run(report: &mut Report) -> Result<(), String> {
     report.text(
         "Two downloads at one bottleneck of the laboratory for a minute: 10 Mbit/s, 30 ms there \
-         and back, a queue of 37,500 bytes, up to 5 ms of jitter. Shares are of the bytes received from \
-         the fifth second on. SST is as it comes unless said (CUBIC that tells random loss from a \
-         full queue).",
+         and back, a queue of 37,500 bytes, up to 5 ms of jitter, or 1 ms where it says so. Shares \
+         are of the bytes received from the fifth second on. SST is as it comes unless said \
+         (CUBIC that tells random loss from a full queue).",
     );
     let mut trials = Vec::new();
     for (_, wire, tcp, algorithm, who) in MATCHES {
