@@ -32,7 +32,7 @@ pub const TINY: Limits = Limits {
         streams: 14,
         parents: 6,
         gapped: 5,
-        range_sets: 7,
+        range_rows: 7,
         blocks: 40,
         block_bytes: 64,
         tracked_datagrams: 3,

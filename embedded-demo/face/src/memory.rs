@@ -21,7 +21,7 @@ const NEGOTIATIONS: usize = 2;
 const GAPPED: usize = 12;
 /// Streams that miss something in the middle, at one time. What comes for others is not
 /// acknowledged and comes again.
-const RANGE_SETS: usize = 4;
+const RANGE_ROWS: usize = 4;
 
 /// Room for an endpoint with `SESSIONS` sessions and `STREAMS` streams (the root of each session is
 /// one of them), a pool of `BLOCKS` blocks for all data held, and `PACKETS` packets in flight.
@@ -53,7 +53,7 @@ pub struct Memory<
     links: StaticCell<[u32; BLOCKS]>,
     nurseries: StaticCell<[[Row<Nursery>; 2]; SESSIONS]>,
     gaps: StaticCell<[Row<Gaps>; GAPPED]>,
-    ranges: StaticCell<[Row<Ranges>; RANGE_SETS]>,
+    ranges: StaticCell<[Row<Ranges>; RANGE_ROWS]>,
     lifetimes: StaticCell<[TimerSlot; STREAMS]>,
     session_waiters: StaticCell<[SessionWaiters; SESSIONS]>,
     stream_waiters: StaticCell<[StreamWaiters; STREAMS]>,

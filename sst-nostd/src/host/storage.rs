@@ -45,7 +45,8 @@ impl Limits {
                 streams: streams.saturating_add(sessions),
                 parents: streams.saturating_add(sessions),
                 gapped: streams.saturating_add(sessions),
-                range_sets: streams.saturating_mul(2).saturating_add(64),
+                // Half of them are for streams with few gaps, two for each stream.
+                range_rows: streams.saturating_mul(4).saturating_add(128),
                 blocks,
                 block_bytes: BLOCK_BYTES,
                 // Each of them is queued or in flight.

@@ -15,17 +15,18 @@ pub struct RangeRow<const N: usize> {
 /// Many sets of ranges in one table, each named by the index of its first row; [`NONE`] is the
 /// empty set. A name changes with what is in the set, so it is lent for that.
 ///
-/// Where a set has more than one row, none of them is empty. Finding a place is linear in the rows
-/// of the set and logarithmic in the ranges of one.
+/// No row of a set is empty. Finding a place is linear in the rows of the set and logarithmic in the
+/// ranges of one.
 pub(crate) struct RangeChains<'s, const N: usize> {
     rows: Table<'s, RangeRow<N>>,
-    /// The most rows of one set. Beyond the first, a set has only rows of the table's first half:
-    /// those with many ranges leave room for those with few.
+    /// The most rows of one set. It gets another one only while fewer than half of all rows are in
+    /// use: sets with many ranges leave room for those with few.
     max_chain: usize,
 }
 
 impl<'s, const N: usize> RangeChains<'s, N> {
-    /// No sets yet. Each will have at most `max_ranges`, in rows of `N`.
+    /// No sets yet. Each will have at most `max_ranges`, in rows of `N`, which is at least 2; about
+    /// half as many where they come from the highest down, as rows that were split stay so.
     pub(crate) fn new(rows: Table<'s, RangeRow<N>>, max_ranges: usize) -> Self {
         Self { rows, max_chain: max_ranges.checked_div(N).unwrap_or(0).max(1) }
     }

@@ -88,7 +88,8 @@ impl Streams<'_> {
         if start > row.sending.acked {
             if !self.add_range(stream, Kind::Acked, start..end) {
                 // No room to remember it: send it again, which is only waste.
-                self.owe_positions(stream, start..end);
+                let owed = self.owe_positions(stream, start..end);
+                self.forget_acked_of_lost(stream, owed);
                 self.schedule(tree, stream);
             }
             return;
@@ -102,13 +103,17 @@ impl Streams<'_> {
     fn absorb_acked(&mut self, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let mut gaps = self.gaps.at_mut(row.gaps);
-        if let Some(acked) = gaps.as_mut().map(|gaps| gaps.set_mut(Kind::Acked)) {
+        if let Some(gaps) = &mut gaps {
+            let acked = gaps.set_mut(Kind::Acked);
             while let Some(first) =
                 self.ranges.first(*acked).filter(|first| first.start <= row.sending.acked)
             {
                 row.sending.acked = row.sending.acked.max(first.end);
                 self.ranges.pop_first(acked);
             }
+            // What was owed for want of room may be acknowledged by now, and is let go below. From
+            // the beginning on, nothing is split.
+            let _ = self.ranges.remove(gaps.set_mut(Kind::Lost), 0..row.sending.acked);
         }
         let acked = row.sending.acked;
         row.sending.next = row.sending.next.max(acked);

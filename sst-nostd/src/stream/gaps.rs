@@ -130,11 +130,15 @@ impl Streams<'_> {
     }
 
     /// Takes from one of a stream's sets. Where that would split a range and there is no room,
-    /// the range stays: all that follows from it is waste.
-    pub(super) fn drop_range(&mut self, stream: StreamHandle, kind: Kind, range: Range<u64>) {
-        if let Some(gaps) = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps)) {
-            let _ = self.ranges.remove(gaps.set_mut(kind), range);
-        }
+    /// the range stays, and the answer is `false`: all that follows from it is waste.
+    pub(super) fn drop_range(
+        &mut self,
+        stream: StreamHandle,
+        kind: Kind,
+        range: Range<u64>,
+    ) -> bool {
+        let gaps = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps));
+        gaps.is_none_or(|gaps| self.ranges.remove(gaps.set_mut(kind), range).is_ok())
     }
 
     /// Notes positions to send again. Never fails: without room to note them exactly, more is
@@ -168,7 +172,7 @@ impl Streams<'_> {
 
     /// Positions need not be sent again.
     pub(super) fn forget_lost(&mut self, stream: StreamHandle, range: Range<u64>) {
-        self.drop_range(stream, Kind::Lost, range);
+        let _ = self.drop_range(stream, Kind::Lost, range);
     }
 
     /// What is acknowledged of `owed` need not be sent again, even if another copy of it was lost.
@@ -180,7 +184,9 @@ impl Streams<'_> {
             && range.start < owed.end
         {
             from = range.end;
-            self.drop_range(stream, Kind::Lost, range);
+            if !self.drop_range(stream, Kind::Lost, range) {
+                return;
+            }
         }
     }
 

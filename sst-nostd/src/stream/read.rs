@@ -240,9 +240,15 @@ impl Streams<'_> {
     fn first_untaken(&self, stream: StreamHandle) -> Option<Range<u64>> {
         let row = self.rows.get(stream)?;
         let here = row.receiving.read..self.contiguous(stream);
-        core::iter::once(here)
-            .chain(self.ranges_of(row.gaps, Kind::Received))
-            .find_map(|range| self.first_outside(range, self.set_of(row.gaps, Kind::Taken)))
+        let mut taken = self.ranges_of(row.gaps, Kind::Taken).peekable();
+        core::iter::once(here).chain(self.ranges_of(row.gaps, Kind::Received)).find_map(|range| {
+            let mut start = range.start;
+            while let Some(done) = taken.next_if(|done| done.start <= start) {
+                start = start.max(done.end);
+            }
+            let end = taken.peek().map_or(range.end, |next| next.start.min(range.end));
+            (start < end).then_some(start..end)
+        })
     }
 
     /// Notes positions taken, in order or not. They count as taken at once; their memory comes
@@ -280,20 +286,6 @@ impl Streams<'_> {
                 self.ranges.pop_first(taken);
             }
         }
-    }
-
-    /// The first part of `range` that is not in the set `taken`.
-    fn first_outside(&self, range: Range<u64>, taken: u32) -> Option<Range<u64>> {
-        let mut start = range.start;
-        while let Some(done) = self.ranges.ending_after(taken, start)
-            && start < range.end
-        {
-            if done.start > start {
-                return Some(start..range.end.min(done.start));
-            }
-            start = done.end;
-        }
-        (start < range.end).then_some(start..range.end)
     }
 }
 

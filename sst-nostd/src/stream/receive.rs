@@ -210,8 +210,8 @@ impl Streams<'_> {
             row.pending.clear(Pending::STOP);
         }
         let taken = self.ranges_of_total(stream, Kind::Taken);
-        self.drop_range(stream, Kind::Taken, 0..u64::MAX);
-        self.drop_range(stream, Kind::Received, 0..u64::MAX);
+        let _ = self.drop_range(stream, Kind::Taken, 0..u64::MAX);
+        let _ = self.drop_range(stream, Kind::Received, 0..u64::MAX);
         let consumed = if is_counted { 0 } else { rest.saturating_sub(taken) };
         tree.on_consumed(now, consumed, self.config.max_session_window);
         self.feed_starved();

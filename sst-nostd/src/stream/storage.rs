@@ -26,7 +26,7 @@ pub struct StreamLimits {
     /// Streams that have marks or gaps at one time; at least 2, or no record can be written.
     pub gapped: u32,
     /// Rows of ranges, up to four for each such stream, and more where a queue overflowed.
-    pub range_sets: u32,
+    pub range_rows: u32,
     /// Blocks of the pool; at least 4, or two hosts that both write could wait for each other.
     pub blocks: u32,
     /// Bytes of one block: a power of two, at least 64.
@@ -103,7 +103,7 @@ impl<'s> StreamStorage<'s> {
             pool: BlockPool::owned(limits.blocks, limits.block_bytes),
             nurseries: Table::owned(limits.parents),
             gaps: Table::owned(limits.gapped),
-            ranges: Table::owned(limits.range_sets),
+            ranges: Table::owned(limits.range_rows),
             lifetimes: Timers::owned(limits.streams),
             tracked: Table::owned(limits.tracked_datagrams),
         }

@@ -102,8 +102,8 @@ impl Streams<'_> {
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
             gaps.sent_marks.clear_to(&mut self.pool, sent / 8);
         }
-        self.drop_range(stream, super::gaps::Kind::Lost, 0..u64::MAX);
-        self.drop_range(stream, super::gaps::Kind::Acked, 0..u64::MAX);
+        let _ = self.drop_range(stream, super::gaps::Kind::Lost, 0..u64::MAX);
+        let _ = self.drop_range(stream, super::gaps::Kind::Acked, 0..u64::MAX);
         self.feed_starved();
         self.owe(tree, stream, Pending::RESET);
         self.settle(tree, stream);

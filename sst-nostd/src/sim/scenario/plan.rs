@@ -103,7 +103,7 @@ fn limits(random: &mut Random) -> Limits {
                 streams: random.within(6, 24) as u32,
                 parents: random.within(6, 12) as u32,
                 gapped: random.within(4, 12) as u32,
-                range_sets: random.within(8, 24) as u32,
+                range_rows: random.within(8, 24) as u32,
                 blocks: random.within(64, 256) as u32,
                 block_bytes: random.pick(&[256, 512]),
                 tracked_datagrams: 8,

@@ -60,6 +60,14 @@ impl Counts {
         if let Some(gaps) = streams.gaps.at(row.gaps) {
             self.gaps += 1;
             self.blocks += gaps.sent_marks.len_blocks() + gaps.received_marks.len_blocks();
+            let lowest = |kind| streams.ranges.first(gaps.set(kind)).map(|range| range.start);
+            let is_above = |kind, bound| lowest(kind).is_none_or(|lowest| lowest > bound);
+            let contiguous = streams.contiguous(stream);
+            assert!(is_above(Kind::Received, contiguous), "{contiguous} {gaps:?}");
+            assert!(is_above(Kind::Taken, row.receiving.read), "{gaps:?} of {row:?}");
+            assert!(is_above(Kind::Acked, row.sending.acked), "{gaps:?} of {row:?}");
+            // What is acknowledged may have been let go: it must not be sent again.
+            assert!(lowest(Kind::Lost).is_none_or(|lowest| lowest >= row.sending.acked));
             let kinds = [Kind::Received, Kind::Acked, Kind::Lost, Kind::Taken];
             let rows = kinds.iter().flat_map(|kind| streams.ranges.rows_of(gaps.set(*kind)));
             self.range_rows += rows.count() as u32;

@@ -80,7 +80,7 @@ fn a_limit_that_got_lost_is_told_again_to_who_asks() {
 fn retransmission_needs_no_new_credit() {
     // No rows for ranges: a loss moves the sender back. The session's credit is used up.
     let config = StreamConfig { stream_window: 600, session_window: 600, ..CONFIG };
-    let limits = StreamLimits { gapped: 1, range_sets: 0, ..ROOMY };
+    let limits = StreamLimits { gapped: 1, range_rows: 0, ..ROOMY };
     for_seeds(100, |seed| {
         let mut pair = Pair::with(seed, config, &limits);
         let (one, two) = pair.join();
@@ -101,7 +101,7 @@ fn retransmission_needs_no_new_credit() {
 #[test]
 fn session_credit_survives_ten_thousand_streams_that_end_in_every_way() {
     let config = StreamConfig { max_session_window: 6000, ..CONFIG };
-    let limits = StreamLimits { streams: 12, blocks: 100, gapped: 6, range_sets: 8, ..ROOMY };
+    let limits = StreamLimits { streams: 12, blocks: 100, gapped: 6, range_rows: 8, ..ROOMY };
     let mut pair = Pair::of(11, [config; 2], [&ROOMY, &limits]);
     pair.weather = Weather { loss: 100, copies: 50, reorder: 300 };
     let (mut opened, mut refused) = (0, 0);

@@ -14,48 +14,64 @@ fn bytes(range: core::ops::Range<usize>) -> Vec<u8> {
 // Spec: R-7.6-1, R-7.7-3, R-10.1-5, R-10.2-1.
 #[test]
 fn bytes_arrive_whole_and_in_order_through_a_storm() {
+    for_seeds(300, |seed| arrive(Pair::new(seed)));
+}
+
+/// Every set of ranges of both hosts is full most of the time.
+// Spec: R-7.6-1, R-7.6-6.
+#[test]
+fn bytes_arrive_whole_with_little_room_for_gaps() {
+    let config =
+        StreamConfig { stream_window: 8000, session_window: 8000, send_buffer: 8000, ..CONFIG };
     for_seeds(300, |seed| {
-        let mut pair = Pair::new(seed);
-        pair.weather = STORM;
-        let (one, two) = pair.join();
-        let len = pair.random.below(20_000) as usize;
-        let (mut written, mut read, mut ended) = (0, 0, false);
-        for _ in 0..200_000 {
-            let end = (written + pair.random.below(4000) as usize).min(len);
-            let End { streams, tree } = &mut pair.ends[0];
-            if written < len {
-                match streams.write(tree, one, &bytes(written..end), WriteOptions::default()) {
-                    Ok(taken) => written += taken,
-                    Err(error) => assert_eq!(error, WriteError::Blocked),
-                }
-                if written == len {
-                    pair.ends[0].finish(one);
-                }
-            } else if len == 0 && pair.ends[0].info(one).send_state == SendState::Open {
+        let limits = StreamLimits { range_rows: 2 + (seed % 8) as u32, ..ROOMY };
+        let mut pair = Pair::with(seed, config, &limits);
+        (pair.least_bytes, pair.most_bytes) = (20, 20 + (seed % 3) * 30);
+        arrive(pair);
+    });
+}
+
+/// Bytes are written, carried through a storm, and read.
+fn arrive(mut pair: Pair) {
+    pair.weather = STORM;
+    let (one, two) = pair.join();
+    let len = pair.random.below(20_000) as usize;
+    let (mut written, mut read, mut ended) = (0, 0, false);
+    for _ in 0..200_000 {
+        let end = (written + pair.random.below(4000) as usize).min(len);
+        let End { streams, tree } = &mut pair.ends[0];
+        if written < len {
+            match streams.write(tree, one, &bytes(written..end), WriteOptions::default()) {
+                Ok(taken) => written += taken,
+                Err(error) => assert_eq!(error, WriteError::Blocked),
+            }
+            if written == len {
                 pair.ends[0].finish(one);
             }
-            for _ in 0..pair.random.below(8) {
-                pair.step();
-            }
-            let room = 1 + pair.random.below(3000) as usize;
-            match pair.read(1, two, room) {
-                Ok(got) if got.is_empty() => ended = true,
-                Ok(got) => {
-                    assert_eq!(got, bytes(read..read + got.len()));
-                    read += got.len();
-                }
-                Err(error) => assert_eq!(error, ReadError::Blocked),
-            }
-            if ended {
-                break;
-            }
+        } else if len == 0 && pair.ends[0].info(one).send_state == SendState::Open {
+            pair.ends[0].finish(one);
         }
-        assert!(ended && read == len, "{read} of {len}");
-        pair.release(0, one);
-        pair.release(1, two);
-        pair.run();
-        pair.assert_clean();
-    });
+        for _ in 0..pair.random.below(8) {
+            pair.step();
+        }
+        let room = 1 + pair.random.below(3000) as usize;
+        match pair.read(1, two, room) {
+            Ok(got) if got.is_empty() => ended = true,
+            Ok(got) => {
+                assert_eq!(got, bytes(read..read + got.len()));
+                read += got.len();
+            }
+            Err(error) => assert_eq!(error, ReadError::Blocked),
+        }
+        if ended {
+            break;
+        }
+    }
+    assert!(ended && read == len, "{read} of {len}");
+    pair.release(0, one);
+    pair.release(1, two);
+    pair.run();
+    pair.assert_clean();
 }
 
 // Spec: R-7.5-4.
@@ -129,4 +145,53 @@ fn hundreds_of_gaps_cost_what_was_lost_and_no_more() {
     assert!(again <= sent.div_ceil(2) + 1, "{again} of {sent}");
     pair.run();
     assert_eq!(pair.read(1, to, 60_000).map(|bytes| bytes.len()), Ok(60_000));
+}
+
+/// Without room to note what need not be sent again, some of it is sent again; but what is
+/// acknowledged meanwhile is let go, and zeros must not go in its place.
+// Spec: R-6.6-4, R-7.6-3.
+#[test]
+fn what_was_acknowledged_while_it_was_owed_is_not_sent_again() {
+    let config = StreamConfig {
+        stream_window: 12_000,
+        session_window: 12_000,
+        send_buffer: 12_000,
+        ..CONFIG
+    };
+    // A row of ranges for each set, and no more.
+    let limits = StreamLimits { range_rows: 4, block_bytes: 64, ..ROOMY };
+    let mut pair = Pair::with(1, config, &limits);
+    (pair.least_bytes, pair.most_bytes) = (100, 100);
+    let (from, to) = pair.join();
+    let written = pair.ends[0].write(from, &bytes(0..11_500));
+    while pair.send(0) {}
+    assert!(pair.air.len() >= 110, "{} of {written}", pair.air.len());
+    let (odd, even) = split_in_turn(core::mem::take(&mut pair.air));
+    pair.air = odd;
+    while pair.deliver() {}
+    for lost in even {
+        pair.fates.push((0, lost.receipts.unwrap(), Fate::Lost));
+    }
+    while pair.report() {}
+    let mut read = vec![];
+    while read.len() < written {
+        pair.send(0);
+        pair.deliver();
+        pair.report();
+        pair.audit();
+        if let Ok(got) = pair.read(1, to, 12_000) {
+            read.extend(got);
+        }
+    }
+    assert_eq!(read, bytes(0..written));
+}
+
+/// The second, fourth and so on, and the first, third and so on.
+fn split_in_turn(packets: Vec<pair::Packet>) -> (Vec<pair::Packet>, Vec<pair::Packet>) {
+    let mut both = (vec![], vec![]);
+    for (index, packet) in packets.into_iter().enumerate() {
+        let half = if index % 2 == 1 { &mut both.0 } else { &mut both.1 };
+        half.push(packet);
+    }
+    both
 }

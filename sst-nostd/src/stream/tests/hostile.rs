@@ -79,7 +79,7 @@ fn arbitrary_frames_never_panic_and_faults_change_nothing() {
             streams: 1 + random.below(8) as u32,
             parents: 1 + random.below(3) as u32,
             gapped: random.below(3) as u32,
-            range_sets: random.below(3) as u32,
+            range_rows: random.below(3) as u32,
             blocks: random.below(8) as u32,
             block_bytes: 64,
             tracked_datagrams: 1,

@@ -87,7 +87,7 @@ pub(super) const ROOMY: StreamLimits = StreamLimits {
     streams: 300,
     parents: 100,
     gapped: 100,
-    range_sets: 200,
+    range_rows: 200,
     blocks: 2000,
     block_bytes: 128,
     tracked_datagrams: 4,

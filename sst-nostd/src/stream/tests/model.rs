@@ -57,7 +57,7 @@ pub(super) fn profile(seed: u64) -> (StreamConfig, StreamLimits) {
         limits.streams = 2 + random.below(6) as u32;
         limits.parents = 1 + random.below(4) as u32;
         limits.gapped = 2 + random.below(3) as u32;
-        limits.range_sets = 1 + random.below(4) as u32;
+        limits.range_rows = 1 + random.below(4) as u32;
         limits.blocks = 4 + random.below(8) as u32;
         limits.block_bytes = 64;
     }
