@@ -13,14 +13,17 @@ const MAX_PACKET_LEN: u32 = 65_535;
 const FILE_HEADER_LEN: usize = 24;
 const RECORD_HEADER_LEN: usize = 16;
 
+/// One moment by two clocks: all captures of a laboratory reckon from the same.
+pub(crate) type Moment = (Instant, SystemTime);
+
 /// Where packets are written to.
 pub(crate) struct Capture {
     file: BufWriter<File>,
-    began: (Instant, SystemTime),
+    began: Moment,
 }
 
 impl Capture {
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, began: Moment) -> io::Result<Self> {
         let mut file = BufWriter::new(File::create(path)?);
         file.write_all(&MAGIC.to_le_bytes())?;
         file.write_all(&[2, 0, 4, 0])?;
@@ -28,7 +31,7 @@ impl Capture {
         file.write_all(&[0; 8])?;
         file.write_all(&MAX_PACKET_LEN.to_le_bytes())?;
         file.write_all(&RAW.to_le_bytes())?;
-        Ok(Self { file, began: (Instant::now(), SystemTime::now()) })
+        Ok(Self { file, began })
     }
 
     pub(crate) fn write(&mut self, at: Instant, packet: &[u8]) -> io::Result<()> {
@@ -86,8 +89,8 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_half_a_packet_is_an_error() {
         let path = std::env::temp_dir().join(format!("lab-capture-{}", std::process::id()));
-        let mut capture = Capture::create(&path).unwrap();
-        let began = capture.began.0;
+        let began = Instant::now();
+        let mut capture = Capture::create(&path, (began, SystemTime::now())).unwrap();
         let later = began + Duration::from_micros(1_500);
         capture.write(began, b"one").unwrap();
         capture.write(later, b"another").unwrap();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::setpriority_process;
 
-use crate::capture::Capture;
+use crate::capture::{Capture, Moment};
 use crate::carried::Carried;
 use crate::link::Link;
 
@@ -114,9 +114,13 @@ impl Carrier {
 }
 
 /// A capture beside the others of the same run, if there is to be one.
-pub(crate) fn capture(path: Option<&Path>, suffix: &str) -> io::Result<Option<Capture>> {
+pub(crate) fn capture(
+    path: Option<&Path>,
+    suffix: &str,
+    began: Moment,
+) -> io::Result<Option<Capture>> {
     let Some(path) = path else { return Ok(None) };
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
-    Capture::create(Path::new(&name)).map(Some)
+    Capture::create(Path::new(&name), began).map(Some)
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::carried::Carried;
 use crate::carrier::{Carrier, Course, capture};
@@ -117,10 +117,12 @@ impl Laboratory {
             ("down", setup.down, vec![far_tun.clone()], tuns, 2 * setup.seed),
             ("up", setup.up, near_tuns, vec![(2, far_tun)], 2 * setup.seed + 1),
         ];
+        let captured_from = (Instant::now(), SystemTime::now());
         let (mut carriers, mut shown) = (Vec::new(), [(); 2].map(|()| Arc::default()));
         for ((name, nature, from, to, seed), shown) in ways.into_iter().zip(&mut shown) {
-            let file =
-                |end: &str| capture(setup.capture.as_deref(), &format!(".{name}.{end}.pcap"));
+            let file = |end: &str| {
+                capture(setup.capture.as_deref(), &format!(".{name}.{end}.pcap"), captured_from)
+            };
             let (sent, arrived) = (file("sent")?, file("arrived")?);
             let (link, shown) = (Link::new(nature, seed), Arc::clone(shown));
             let course = course.clone();

@@ -17,8 +17,14 @@ const PACKET_LEN: usize = HEADERS_LEN + PAYLOAD_LEN;
 /// At most so many are sent at intervals, and then so many at once.
 const SPACED: u64 = 800;
 const BURST: u64 = 200;
-/// A burst that took longer to come found places that had become free meanwhile.
-const AT_ONCE: Duration = Duration::from_millis(2);
+/// What a burst finds room for, one after the other: one leaves, and so many wait.
+const PLACES: u64 = 1 + 50;
+/// A burst that took longer to come found more places, which had become free meanwhile.
+const AT_ONCE: Duration = Duration::from_millis(4);
+/// A full packet's time at the bottleneck and the way: none is faster.
+const LEAST: Duration = Duration::from_millis(21);
+/// Most take little longer.
+const USUAL: Duration = Duration::from_millis(24);
 
 fn setup(down: &str, up: &str) -> Setup {
     let (mut there, mut back) = (Nature::default(), Nature::default());
@@ -94,16 +100,18 @@ impl Run {
         for way in ["down.sent", "down.arrived", "up.sent", "up.arrived"] {
             let _ = std::fs::remove_file(format!("{}.{way}.pcap", path.display()));
         }
-        assert!(came.iter().map(|(number, _)| *number).eq(0..SPACED + BURST));
         Self { carried, came: came.into_iter().map(|(_, at)| at).collect(), left, delays }
     }
 
     /// Why it says more about this machine than about the wire.
     fn excuse(&self) -> Option<String> {
-        let took = self.came[self.came.len() - 1] - self.came[SPACED as usize];
-        if self.carried.late > 0 {
+        if self.came.len() as u64 != SPACED + BURST || self.delays.len() != self.left.len() {
+            return Some("a host's own queue overflowed".into());
+        }
+        if self.carried.is_late() {
             return Some(self.carried.to_string());
         }
+        let took = self.came[self.came.len() - 1] - self.came[SPACED as usize];
         (took > AT_ONCE).then(|| format!("the burst took {took:?} to come"))
     }
 
@@ -115,22 +123,38 @@ impl Run {
         let mut delays: Vec<_> =
             spaced.iter().map(|(number, left)| *left - self.came[*number as usize]).collect();
         delays.sort_unstable();
-        let (least, median) = (delays[0], delays[delays.len() / 2]);
-        assert!(least >= Duration::from_millis(21), "{least:?}");
-        assert!(median < Duration::from_millis(24), "{median:?}");
-        // No reader has it sooner than that.
-        assert!(*self.delays.iter().min().unwrap() >= Duration::from_millis(21));
-        // Of a burst, those that found a place, a place after the other.
-        assert!((38..=55).contains(&burst.len()), "{}", burst.len());
-        let (first, last) = (burst[0], burst[burst.len() - 1]);
-        let bits = (last.0 - first.0) as f64 * PACKET_LEN as f64 * 8.0;
-        let rate = bits / (last.1 - first.1).as_secs_f64();
+        assert!(delays[0] >= LEAST, "{:?}", delays[0]);
+        assert!(delays[delays.len() / 2] < USUAL, "{:?}", delays[delays.len() / 2]);
+        // A reader runs when it may, but some of them soon.
+        let mut read = self.delays.clone();
+        read.sort_unstable();
+        assert!(read[0] >= LEAST && read[read.len() / 10] < USUAL, "{:?}", &read[..80]);
+        // Of a burst, those that found a place and were not lost.
+        let places = SPACED + PLACES;
+        let first: Vec<_> = burst.iter().filter(|one| one.0 < places).copied().collect();
+        assert!((38..=PLACES as usize).contains(&first.len()), "{}", first.len());
+        let rate = rate(&first);
         assert!((7.2e6..8.8e6).contains(&rate), "{rate}");
         assert_eq!(self.carried.came, SPACED + BURST);
-        assert!(self.carried.overflowed >= BURST - 55, "{}", self.carried);
+        assert!(self.carried.overflowed >= BURST - PLACES - 4, "{}", self.carried);
         assert_eq!(self.carried.delivered, self.left.len() as u64);
-        assert_eq!(self.delays.len(), self.left.len());
     }
+}
+
+/// Bits a second of packets that stood in a queue, a place after the other: the median over pairs,
+/// which one that left late does not move.
+fn rate(packets: &[(u64, Duration)]) -> f64 {
+    let half = packets.len() / 2;
+    let mut rates: Vec<f64> = packets
+        .iter()
+        .zip(&packets[half..])
+        .map(|(one, other)| {
+            let bits = (other.0 - one.0) as f64 * PACKET_LEN as f64 * 8.0;
+            bits / (other.1 - one.1).as_secs_f64()
+        })
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
 }
 
 #[test]
