@@ -15,8 +15,8 @@ pub struct RangeRow<const N: usize> {
 /// Many sets of ranges in one table, each named by the index of its first row; [`NONE`] is the
 /// empty set. A name changes with what is in the set, so it is lent for that.
 ///
-/// No row of a set is empty. Finding a place is linear in the rows of the set and logarithmic in the
-/// ranges of one.
+/// No row of a set is empty. Finding a place is linear in the rows of the set and logarithmic in
+/// the ranges of one.
 pub(crate) struct RangeChains<'s, const N: usize> {
     rows: Table<'s, RangeRow<N>>,
     /// The most rows of one set. It gets another one only while fewer than half of all rows are in
