@@ -125,7 +125,7 @@ class Bench:
         ]
 
     def table(self) -> str:
-        lines = ["| work | client, server | median | range | of Rust | of aioquic |",
+        lines = ["| work | client, server | median | range | of Rust | times aioquic |",
                  "|---|---|---|---|---|---|"]  # fmt: skip
         for what, unit in (("bulk", "Gbit/s"), ("streams", "a second")):
             rust, quic = self.of(what, "rust", "rust"), self.of(what, "aioquic", "aioquic")
@@ -142,7 +142,7 @@ class Bench:
                 lines.append(
                     f"| {what} | {', '.join(pair)} | {show.format(statistics.median(figures))} "
                     f"{unit} | {show.format(min(figures))} to {show.format(max(figures))} "
-                    f"| {ratios[0] * 100:.0f} % | {ratios[1]:.1f} × |"
+                    f"| {ratios[0] * 100:.0f} % | {ratios[1]:.1f} |"
                 )
         return "\n".join(lines) + "\n"
 
