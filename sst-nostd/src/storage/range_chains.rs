@@ -217,20 +217,8 @@ mod tests {
 
     use super::super::Row as TableRow;
     use super::super::random::Random;
+    use super::super::ranges::tests::ranges_of;
     use super::*;
-
-    /// The ranges that cover the true places of `model`.
-    fn ranges_of(model: &[bool]) -> Vec<Range<u64>> {
-        let mut ranges: Vec<Range<u64>> = Vec::new();
-        for (number, _) in model.iter().enumerate().filter(|(_, covered)| **covered) {
-            let number = number as u64;
-            match ranges.last_mut() {
-                Some(last) if last.end == number => last.end += 1,
-                _ => ranges.push(number..number + 1),
-            }
-        }
-        ranges
-    }
 
     fn agrees(chains: &RangeChains<'_, 4>, set: u32, model: &[bool]) {
         let expected = ranges_of(model);

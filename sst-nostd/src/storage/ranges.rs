@@ -203,14 +203,14 @@ const fn length(range: &Range<u64>) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::vec::Vec as StdVec;
 
     use super::super::random::Random;
     use super::*;
 
     /// The ranges that cover the true places of `model`.
-    fn ranges_of(model: &[bool]) -> StdVec<Range<u64>> {
+    pub(in super::super) fn ranges_of(model: &[bool]) -> StdVec<Range<u64>> {
         let mut ranges: StdVec<Range<u64>> = StdVec::new();
         for (number, _) in model.iter().enumerate().filter(|(_, covered)| **covered) {
             let number = number as u64;
