@@ -21,19 +21,28 @@ const AT_ONCE: usize = 3;
 /// All of them once take some 13 minutes; no run is done again after this.
 const LIMIT: Duration = Duration::from_secs(18 * 60);
 
-/// Who meets whom: a name, the wire, TCP's congestion control, SST's, and what the two ask for.
-type Match = (&'static str, &'static str, &'static str, &'static str, [&'static str; 2]);
+/// Who meets whom.
+struct Match {
+    name: &'static str,
+    wire: &'static str,
+    /// TCP's congestion control.
+    tcp: &'static str,
+    /// SST's.
+    algorithm: &'static str,
+    /// What the two ask for.
+    who: [&'static str; 2],
+}
 
 const MATCHES: [Match; 9] = [
-    ("SST beside cubic", WIRE, "cubic", "tolerant", ["sst", "tcp"]),
-    ("SST as CUBIC beside cubic", WIRE, "cubic", "cubic", ["sst", "tcp"]),
-    ("SST beside reno", WIRE, "reno", "tolerant", ["sst", "tcp"]),
-    ("SST as NewReno beside reno", WIRE, "reno", "reno", ["sst", "tcp"]),
-    ("SST beside bbr", WIRE, "bbr", "tolerant", ["sst", "tcp"]),
-    ("cubic beside cubic", WIRE, "cubic", "tolerant", ["tcp", "tcp"]),
-    ("QUIC beside cubic", WIRE, "cubic", "tolerant", ["quic", "tcp"]),
-    ("SST beside cubic, 1 ms", STEADY_WIRE, "cubic", "tolerant", ["sst", "tcp"]),
-    ("cubic beside cubic, 1 ms", STEADY_WIRE, "cubic", "tolerant", ["tcp", "tcp"]),
+    Match::of("SST beside cubic", WIRE, "cubic", "tolerant", ["sst", "tcp"]),
+    Match::of("SST as CUBIC beside cubic", WIRE, "cubic", "cubic", ["sst", "tcp"]),
+    Match::of("SST beside reno", WIRE, "reno", "tolerant", ["sst", "tcp"]),
+    Match::of("SST as NewReno beside reno", WIRE, "reno", "reno", ["sst", "tcp"]),
+    Match::of("SST beside bbr", WIRE, "bbr", "tolerant", ["sst", "tcp"]),
+    Match::of("cubic beside cubic", WIRE, "cubic", "tolerant", ["tcp", "tcp"]),
+    Match::of("QUIC beside cubic", WIRE, "cubic", "tolerant", ["quic", "tcp"]),
+    Match::of("SST beside cubic, 1 ms", STEADY_WIRE, "cubic", "tolerant", ["sst", "tcp"]),
+    Match::of("cubic beside cubic, 1 ms", STEADY_WIRE, "cubic", "tolerant", ["tcp", "tcp"]),
 ];
 /// These must be fair.
 const BARRED: [usize; 2] = [0, 2];
@@ -46,21 +55,21 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
          (CUBIC that tells random loss from a full queue).",
     );
     let mut trials = Vec::new();
-    for (_, wire, tcp, algorithm, who) in MATCHES {
+    for Match { wire, tcp, algorithm, who, .. } in &MATCHES {
         for seed in 1..=SEEDS {
-            trials.push(trial(wire, tcp, algorithm, &who)?.seed(seed));
+            trials.push(trial(wire, tcp, algorithm, who)?.seed(seed));
         }
     }
     let outcomes = run_within(&trials, AT_ONCE, LIMIT);
     let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::new();
-    for (index, (name, ..)) in MATCHES.iter().enumerate() {
+    for (index, Match { name, tcp, who, .. }) in MATCHES.iter().enumerate() {
         let from = index * SEEDS as usize;
         let of_it = &outcomes[from..from + SEEDS as usize];
         let shares: Vec<f64> = of_it.iter().map(|outcome| share(outcome, 0)).collect();
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
         for (trial, outcome) in trials[from..].iter().zip(of_it) {
-            report.row(outcome.row(name, &format!("{:?}", MATCHES[index].4), trial));
+            report.row(outcome.row(name, &format!("{who:?}"), trial));
         }
         let each = shares.iter().map(|share| percent(*share)).collect::<Vec<_>>().join(", ");
         let sum: Vec<f64> = of_it.iter().map(megabits).collect();
@@ -70,12 +79,24 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
             let off = (mean - 0.5).abs() * 100.0;
             report.at_most(&format!("{name}: off half"), off, 2.0, "points");
             let words = format!("rates over time, {name}");
-            report.plot(MATCHES[index].2, &words, picture(name, &of_it[0]));
+            report.plot(tcp, &words, picture(name, &of_it[0]));
         }
     }
     let heads = ["first beside second", "first's share, %", "by seed, %", "both, Mbit/s", "late"];
     report.table(&heads, &rows);
     ten(report)
+}
+
+impl Match {
+    const fn of(
+        name: &'static str,
+        wire: &'static str,
+        tcp: &'static str,
+        algorithm: &'static str,
+        who: [&'static str; 2],
+    ) -> Self {
+        Self { name, wire, tcp, algorithm, who }
+    }
 }
 
 /// Ten downloads of a kind at the same bottleneck.
