@@ -14,15 +14,16 @@ const ROUNDS: u32 = 5;
 
 /// Runs it. `words` may hold how many rounds; with `--write`, the table is replaced.
 pub(crate) fn run(words: &[&str]) -> StepResult {
-    let (is_kept, words) = match words {
-        [rest @ .., "--write"] => (true, rest),
-        _ => (false, words),
-    };
-    let rounds = match words {
-        [] => ROUNDS,
-        [word] => word.parse().map_err(|_| format!("{word}: not a number"))?,
-        _ => return Err("bench python: what is more than a number of rounds?".into()),
-    };
+    let (mut rounds, mut is_kept) = (ROUNDS, false);
+    for word in words {
+        match word.parse() {
+            Ok(number) => rounds = number,
+            Err(_) if *word == "--write" => is_kept = true,
+            Err(_) => {
+                return Err(format!("bench python: {word}? A number of rounds, or --write"));
+            }
+        }
+    }
     setup::python()?;
     python::wheel()?;
     let ours = setup::venv_python();
