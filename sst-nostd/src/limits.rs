@@ -39,6 +39,10 @@ pub(crate) const REFUSALS: usize = if IS_LARGE { 8 } else { 4 };
 /// again.
 pub(crate) const ANSWERS: usize = if IS_LARGE { 8 } else { 2 };
 
+/// The longest FINISH that a host sends, frames included, since it is kept whole until the peer has
+/// it: as long as any packet; or so long that no row of a board grows for it.
+pub(crate) const FINISH_BYTES: usize = if IS_LARGE { 1200 } else { 512 };
+
 /// How many buckets the sources of calls share: one that floods takes its own share from one in so
 /// many others, and cannot know which.
 pub(crate) const SOURCE_BUCKETS: usize = if IS_LARGE { 64 } else { 16 };

@@ -14,7 +14,7 @@ use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 use super::Host;
 use super::channels::{ChannelRow, linger};
-use super::negotiations::{MAX_FINISH_BYTES, TurnedAway};
+use super::negotiations::{BARE_FINISH_BYTES, TurnedAway};
 
 impl<C: Crypto> Host<'_, C> {
     pub(super) fn new_session(&mut self, peer: &HostId) -> Option<u32> {
@@ -165,7 +165,7 @@ impl<C: Crypto> Host<'_, C> {
         let secret = self.new_channel_secret()?;
         let mut channel = self.new_channel(now, path, ready, ready.rtt, secret);
         let channel = channel.as_mut().ok()?;
-        let mut buffer = [0; MAX_FINISH_BYTES];
+        let mut buffer = [0; BARE_FINISH_BYTES];
         let permit = Permit::AckOnly;
         let mut builder =
             channel.begin_packet(&self.crypto, now, permit, &mut buffer, &self.sent).ok()?;

@@ -14,7 +14,7 @@ use crate::wire::{CloseCause, PacketError, TransportCode};
 use super::Host;
 use super::channels::UNSETTLED;
 use super::inbound::Ignored;
-use super::negotiations::{Kind, MAX_FINISH_BYTES, NegotiationRow};
+use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow};
 use super::sessions::SessionHandle;
 
 /// Whom to dial.
@@ -203,7 +203,7 @@ impl<C: Crypto> Host<'_, C> {
         let Some((session, sample)) = self.read_reply(now, path, index, packet)? else {
             return Ok(());
         };
-        let mut finish = [0; MAX_FINISH_BYTES];
+        let mut finish = [0; BARE_FINISH_BYTES];
         let Some(NegotiationRow { kind: Kind::Call(initiator, _), .. }) =
             self.negotiations.at_mut(index)
         else {
@@ -242,7 +242,7 @@ impl<C: Crypto> Host<'_, C> {
             Ok(answer) => Ok(Some((session, Some(answer.rtt)))),
             Err(ReplyError::Dropped(reason)) => Err(Ignored::Negotiation(reason)),
             Err(error) => {
-                let mut rejection = [0; MAX_FINISH_BYTES];
+                let mut rejection = [0; BARE_FINISH_BYTES];
                 let len = initiator.write_rejection(&self.crypto, &mut rejection).unwrap_or(0);
                 if let Some(rejection) = rejection.get(..len).filter(|bytes| !bytes.is_empty()) {
                     self.outbox.push(path, rejection);
@@ -313,7 +313,7 @@ impl<C: Crypto> Host<'_, C> {
         row.settled = UNSETTLED | self.turn;
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
-            row.kind = Kind::Confirm(finish, channel, id);
+            row.kind = Kind::Confirm(Confirm { finish, channel, id });
             // The REPLY may have come from elsewhere than the INIT went to.
             row.path = path;
             row.sends = 0;

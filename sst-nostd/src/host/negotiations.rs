@@ -6,6 +6,7 @@ use core::fmt;
 use crate::channel::Path;
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::ChannelId;
+use crate::limits::FINISH_BYTES as MAX_FINISH_BYTES;
 use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::negotiation::{Initiator, Responder, TimerVerdict};
 use crate::recovery::ecn::Codepoint;
@@ -18,7 +19,7 @@ use super::outbound::Transmit;
 /// The list of negotiations with something to send.
 pub(super) const DUE: usize = 0;
 /// A FINISH without frames: its header, two encrypted keys and their tags.
-pub(super) const MAX_FINISH_BYTES: usize = 96;
+pub(super) const BARE_FINISH_BYTES: usize = 96;
 
 /// One negotiation.
 pub struct NegotiationRow {
@@ -39,16 +40,27 @@ pub(super) enum Kind {
     Call(Initiator, u32),
     /// A peer dials.
     Answer(Responder),
-    /// FINISH, until the peer has it, for the channel with this index.
-    Confirm(heapless::Vec<u8, MAX_FINISH_BYTES>, u32, ChannelId),
+    /// FINISH, until the peer has it.
+    Confirm(Confirm),
     /// The peer proved itself, and there was no room for it.
     Refused(TurnedAway),
+}
+
+/// A FINISH, and whose it is.
+pub(super) struct Confirm {
+    /// Empty where there is none, as in IK. Kept whole: to make a second one would be to use a key
+    /// twice.
+    pub(super) finish: heapless::Vec<u8, MAX_FINISH_BYTES>,
+    /// Index of the channel.
+    pub(super) channel: u32,
+    /// The channel as this host named it.
+    pub(super) id: ChannelId,
 }
 
 /// What is kept of a peer that was turned away, so that it hears so even if packets are lost.
 pub(super) struct TurnedAway {
     /// The CLOSE that says so to it, and to its FINISH if that comes again.
-    pub(super) close: heapless::Vec<u8, MAX_FINISH_BYTES>,
+    pub(super) close: heapless::Vec<u8, BARE_FINISH_BYTES>,
     pub(super) channel: ChannelId,
     /// How long after a FINISH the row is kept: as long as a closed channel.
     pub(super) linger: Duration,
@@ -88,7 +100,7 @@ impl NegotiationRow {
         match &self.kind {
             Kind::Call(initiator, _) => initiator.channel(),
             Kind::Answer(responder) => responder.channel(),
-            Kind::Confirm(_, _, id) => *id,
+            Kind::Confirm(confirm) => confirm.id,
             Kind::Refused(refused) => refused.channel,
         }
     }
@@ -119,11 +131,11 @@ impl<C: Crypto> Host<'_, C> {
                 Kind::Answer(responder) if row.sends > 0 => copy(responder.repeat(now), buffer),
                 Kind::Answer(responder) => copy(responder.reply(), buffer),
                 Kind::Refused(refused) => copy(&refused.close, buffer),
-                Kind::Confirm(finish, channel, _) => {
-                    let len = copy(finish, buffer);
-                    let index_of_channel = *channel;
+                Kind::Confirm(confirm) => {
+                    let len = copy(&confirm.finish, buffer);
+                    let index_of_channel = confirm.channel;
                     if row.sends > 0
-                        && let Some(channel) = self.channels.at_mut(*channel)
+                        && let Some(channel) = self.channels.at_mut(index_of_channel)
                     {
                         channel.channel.on_finish_resent(now, &mut self.sent);
                         self.ready.push_back(&mut self.channels, index_of_channel);
@@ -158,8 +170,8 @@ impl<C: Crypto> Host<'_, C> {
                 self.remove_negotiation(index);
                 return;
             }
-            Kind::Confirm(_, channel, _) => {
-                let channel = *channel;
+            Kind::Confirm(confirm) => {
+                let channel = confirm.channel;
                 if row.begun_at.after(HANDSHAKE_TIMEOUT) <= now {
                     self.on_never_confirmed(now, channel);
                     return;
@@ -184,7 +196,8 @@ impl<C: Crypto> Host<'_, C> {
         now: Instant,
     ) -> Option<u32> {
         let id_hash = self.hash.hash_u64(u64::from(channel.as_u32()));
-        let kind = Kind::Confirm(heapless::Vec::new(), NONE, channel);
+        let finish = heapless::Vec::new();
+        let kind = Kind::Confirm(Confirm { finish, channel: NONE, id: channel });
         let row = NegotiationRow::new(kind, path, now);
         let index = self.negotiations.insert(row).ok()?.index();
         if self.by_call.insert(id_hash, index).is_err() {
@@ -230,4 +243,23 @@ impl<C: Crypto> Host<'_, C> {
 fn copy(bytes: &[u8], to: &mut [u8]) -> Option<usize> {
     to.get_mut(..bytes.len())?.copy_from_slice(bytes);
     Some(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Spec: R-5.7-5.
+    #[test]
+    fn a_finish_with_frames_is_kept_whole_and_makes_no_board_s_row_longer() {
+        let largest = [7; MAX_FINISH_BYTES];
+        let finish = heapless::Vec::from_slice(&largest).unwrap();
+        let id = ChannelId::new(1).unwrap();
+        let confirm = Confirm { finish, channel: NONE, id };
+        let mut out = [0; MAX_FINISH_BYTES];
+        assert_eq!(copy(&confirm.finish, &mut out), Some(MAX_FINISH_BYTES));
+        assert_eq!(out, largest);
+        let grown = size_of::<Confirm>().saturating_sub(size_of::<Initiator>());
+        assert!(grown <= if cfg!(feature = "large") { 128 } else { 0 }, "{grown}");
+    }
 }

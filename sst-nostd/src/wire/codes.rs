@@ -49,6 +49,10 @@ impl TransportCode {
     pub const REPLACED: Self = Self(18);
     /// The host shuts down.
     pub const SHUTDOWN: Self = Self(19);
+    /// The session that a negotiation was to resume is not here. For a later version.
+    pub const RESUME_GONE: Self = Self(20);
+    /// The peer goes on taking more than its share of this host.
+    pub const OVERUSE: Self = Self(21);
 
     /// The code with this number.
     #[must_use]
@@ -86,6 +90,8 @@ impl TransportCode {
             Self::STREAM_ID => "STREAM_ID",
             Self::REPLACED => "REPLACED",
             Self::SHUTDOWN => "SHUTDOWN",
+            Self::RESUME_GONE => "RESUME_GONE",
+            Self::OVERUSE => "OVERUSE",
             _ => return None,
         })
     }
@@ -203,13 +209,13 @@ mod tests {
 
     // Spec: R-9.2-2.
     #[test]
-    fn transport_codes_0_to_19_have_names_of_their_own() {
+    fn transport_codes_0_to_21_have_names_of_their_own() {
         let names: std::collections::BTreeSet<_> =
-            (0..20).map(|code| TransportCode::new(code).name().unwrap()).collect();
-        assert_eq!(names.len(), 20);
-        assert_eq!(TransportCode::new(20).name(), None);
-        let text = format!("{} {}", TransportCode::SHUTDOWN, TransportCode::new(20));
-        assert_eq!(text, "SHUTDOWN code 20");
+            (0..22).map(|code| TransportCode::new(code).name().unwrap()).collect();
+        assert_eq!(names.len(), 22);
+        assert_eq!(TransportCode::new(22).name(), None);
+        let text = format!("{} {}", TransportCode::SHUTDOWN, TransportCode::new(22));
+        assert_eq!(text, "SHUTDOWN code 22");
     }
 
     // Spec: R-11.2-2.

@@ -18,8 +18,9 @@ pub const MAX_ENTRIES: usize = 32;
 pub const MAX_SUITES: usize = 8;
 /// The longest reason of a refusal, in bytes, so that a REPLY stays below its INIT.
 pub const MAX_REFUSAL_LEN: usize = 64;
-/// The longest encoded list: every known entry at its longest, without a refusal.
-pub const MAX_PARAMETERS_LEN: usize = 128;
+/// The longest encoded list: every known entry at its longest, without a refusal; and what is left
+/// of an INIT of the smallest size that carries early data.
+pub const MAX_PARAMETERS_LEN: usize = 160;
 /// The longest time a host may hold back an acknowledgement. More would be no acknowledgement.
 pub const MAX_ACK_DELAY: Duration = Duration::from_secs(16);
 
