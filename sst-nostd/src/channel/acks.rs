@@ -88,6 +88,7 @@ impl<C: Crypto> Channel<C> {
         if walk.newly.packets > 0 {
             self.probes_owed = 0;
             self.spaced_probes = None;
+            self.is_asking = false;
         }
         let acked_packets = walk.newly.packets;
         self.totals.acked_packets =
@@ -109,7 +110,8 @@ impl<C: Crypto> Channel<C> {
                 break;
             }
             let start = self.in_flight.start();
-            let settled = sent.settle(&mut self.in_flight, start, &mut self.settled, Fate::Lost);
+            let (from, to) = (&mut self.in_flight, &mut self.settled);
+            let settled = sent.settle(&mut self.on_record, from, start, to, Fate::Lost);
             let Some((packet, _)) = settled else { break };
             self.flight.on_packet_lost(now, &packet, &mut batch);
             self.late.on_lost(number, sent_at, largest);
@@ -163,7 +165,8 @@ impl<C: Crypto> Channel<C> {
         sent: &mut SentPackets<'_>,
         walk: &mut Walk,
     ) -> Place {
-        let settled = sent.settle(&mut self.in_flight, place, &mut self.settled, Fate::Acked);
+        let (from, to) = (&mut self.in_flight, &mut self.settled);
+        let settled = sent.settle(&mut self.on_record, from, place, to, Fate::Acked);
         let Some((packet, next)) = settled else { return sent.after(place) };
         if packet.number == largest && self.is_sample(&packet) {
             walk.sample = Some(now.since(packet.sent_at));

@@ -23,6 +23,8 @@ pub struct PacketBuilder<'b> {
     pub(super) kind: Kind,
     pub(super) path: Path,
     pub(super) chain: Chain,
+    /// How many receipts the packet may have.
+    pub(super) receipt_room: u32,
     pub(super) is_ack_eliciting: bool,
     /// The largest packet number acknowledged in it.
     pub(super) told: Option<u64>,
@@ -60,7 +62,7 @@ impl PacketBuilder<'_> {
     where
         W: FnOnce(&mut Writer<'_>) -> Result<Receipt, Full>,
     {
-        if !sent.has_room(1) {
+        if self.chain.len() >= self.receipt_room {
             return Err(Full);
         }
         let (position, receipt) = self.written(write)?;
@@ -98,8 +100,9 @@ impl PacketBuilder<'_> {
         let Some(space) = self.bytes.get_mut(self.position..self.end) else { return };
         let mut writer = Writer::new(space);
         let (chain, is_ack_eliciting) = (&mut self.chain, &mut self.is_ack_eliciting);
+        let receipt_room = self.receipt_room;
         let is_last = write(&mut writer, &mut |receipt| {
-            let is_noted = sent.has_room(1) && sent.push_receipt(chain, receipt);
+            let is_noted = chain.len() < receipt_room && sent.push_receipt(chain, receipt);
             *is_ack_eliciting |= is_noted;
             is_noted
         });

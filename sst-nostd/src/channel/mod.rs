@@ -57,7 +57,7 @@ use keys::{ReceiveKeys, SendKeys};
 use late::LateWatch;
 use path::Paths;
 use probes::SpacedProbes;
-use sent::{Chain, List};
+use sent::{Chain, List, OnRecord};
 
 /// Packets sent at once at a probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
 const MAX_PROBES: u8 = 2;
@@ -92,6 +92,8 @@ pub struct Channel<C: Crypto> {
 
     in_flight: List,
     settled: List,
+    /// What the two lists take of the host's table.
+    on_record: OnRecord,
     late: LateWatch,
     flight: Flight,
     loss_at: Option<Instant>,
@@ -104,6 +106,8 @@ pub struct Channel<C: Crypto> {
     /// The probes of the last timeout that are still to come.
     spaced_probes: Option<SpacedProbes>,
     ack_only_count: u32,
+    /// The last PING that went with nothing but an acknowledgement is unanswered.
+    is_asking: bool,
     /// A packet was opened since the last probe timeout.
     is_heard: bool,
 
@@ -171,6 +175,7 @@ impl<C: Crypto> Channel<C> {
             skip: SkipPolicy::new(seed.first_skip),
             in_flight: List::EMPTY,
             settled: List::EMPTY,
+            on_record: OnRecord::default(),
             late: LateWatch::new(),
             flight: Flight::new(config, max_packet_len, initial_rtt, 0, now),
             loss_at: None,
@@ -179,6 +184,7 @@ impl<C: Crypto> Channel<C> {
             mtu_probe_after: u64::MAX,
             spaced_probes: None,
             ack_only_count: 0,
+            is_asking: false,
             is_heard: false,
             paths: Paths::new(seed.path, seed.challenge_secret),
             local_secret: seed.local_secret,
@@ -195,7 +201,7 @@ impl<C: Crypto> Channel<C> {
 
     /// The initiator has sent FINISH of `len` bytes as packet 0, before any other packet.
     ///
-    /// Returns false, with nothing recorded, if the table is full.
+    /// Returns false, with nothing recorded, if the channel's share of the table is used up.
     pub fn on_finish_sent(
         &mut self,
         now: Instant,
@@ -211,7 +217,7 @@ impl<C: Crypto> Channel<C> {
             }
         }
         let packet = SentPacket::new(0, now, u16::try_from(len).unwrap_or(u16::MAX), 0);
-        if !sent.push(&mut self.in_flight, packet, chain) {
+        if !sent.push(&mut self.on_record, &mut self.in_flight, packet, chain) {
             return false;
         }
         self.first_number = 0;
@@ -291,7 +297,7 @@ impl<C: Crypto> Channel<C> {
     /// A packet is told once: acknowledged or lost. One that was lost and is acknowledged later is
     /// only counted ([`Totals::spurious_losses`]).
     pub fn take_settled(&mut self, sent: &mut SentPackets<'_>) -> Option<(Receipt, Fate)> {
-        sent.take_receipt(&mut self.settled)
+        sent.take_receipt(&mut self.on_record, &mut self.settled)
     }
 
     /// Gives up everything in flight as lost, because the channel is closed or replaced. Take the
@@ -300,7 +306,8 @@ impl<C: Crypto> Channel<C> {
     pub fn retire(&mut self, sent: &mut SentPackets<'_>) {
         loop {
             let start = self.in_flight.start();
-            if sent.settle(&mut self.in_flight, start, &mut self.settled, Fate::Lost).is_none() {
+            let (from, to) = (&mut self.in_flight, &mut self.settled);
+            if sent.settle(&mut self.on_record, from, start, to, Fate::Lost).is_none() {
                 break;
             }
         }

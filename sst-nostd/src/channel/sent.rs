@@ -1,9 +1,10 @@
 //! What is in flight: one table of packets for all channels of a host, and what each carried.
 //!
 //! Each channel threads its packets through the table in two lists: those in flight, in order of
-//! number, and those whose fate is known but not yet told to the layer above.
+//! number, and those whose fate is known but not yet told to the layer above. Each has its share of
+//! the table: a peer that acknowledges nothing keeps its own channel from sending, and no other.
 
-use crate::storage::{NONE, Row, Table};
+use crate::storage::{Account, NONE, Row, Shares, Table};
 use crate::time::Instant;
 
 /// How many packets are looked at for what a probe could say again: those of a long outage have
@@ -80,28 +81,49 @@ pub struct SentReceipt {
 
 /// All packets in flight, of all channels of a host.
 ///
-/// A full table is not an error: no more packets that want an acknowledgement can be sent until
-/// some of those in flight are settled.
+/// A used-up share is not an error: the channel sends no more packets that must be recorded until
+/// some of its own in flight are settled.
 pub struct SentPackets<'s> {
     packets: Table<'s, SentPacket>,
     receipts: Table<'s, SentReceipt>,
+    packet_shares: Shares,
+    receipt_shares: Shares,
+}
+
+/// What one channel has on record.
+#[derive(Debug, Default)]
+pub(super) struct OnRecord {
+    packets: Account,
+    receipts: Account,
 }
 
 impl<'s> SentPackets<'s> {
-    /// Keeps the records in rows lent by the caller.
+    /// Keeps the records of up to `channels` channels in rows lent by the caller.
     #[must_use]
-    pub const fn lent(
+    pub fn lent(
         packets: &'s mut [Row<SentPacket>],
         receipts: &'s mut [Row<SentReceipt>],
+        channels: u32,
     ) -> Self {
-        Self { packets: Table::lent(packets), receipts: Table::lent(receipts) }
+        Self::shared(Table::lent(packets), Table::lent(receipts), channels)
     }
 
-    /// Keeps at most `packets` records of packets and `receipts` records of receipts.
+    /// Keeps at most `packets` records of packets and `receipts` records of receipts, of up to
+    /// `channels` channels.
     #[cfg(feature = "alloc")]
     #[must_use]
-    pub fn owned(packets: u32, receipts: u32) -> Self {
-        Self { packets: Table::owned(packets), receipts: Table::owned(receipts) }
+    pub fn owned(packets: u32, receipts: u32, channels: u32) -> Self {
+        Self::shared(Table::owned(packets), Table::owned(receipts), channels)
+    }
+
+    fn shared(
+        packets: Table<'s, SentPacket>,
+        receipts: Table<'s, SentReceipt>,
+        channels: u32,
+    ) -> Self {
+        let packet_shares = Shares::new(packets.limit(), channels);
+        let receipt_shares = Shares::new(receipts.limit(), channels);
+        Self { packets, receipts, packet_shares, receipt_shares }
     }
 
     /// Packets on record.
@@ -116,11 +138,14 @@ impl<'s> SentPackets<'s> {
         self.receipts.len()
     }
 
-    /// Whether one more packet with `receipts` receipts can be recorded.
-    #[must_use]
-    pub fn has_room(&self, receipts: u32) -> bool {
-        let free = self.receipts.limit().saturating_sub(self.receipts.len());
-        !self.packets.is_full() && free >= receipts
+    /// Whether the channel may have one more packet on record.
+    pub(super) const fn has_room(&self, channel: &OnRecord) -> bool {
+        self.packet_shares.room(&channel.packets) > 0
+    }
+
+    /// How many receipts the channel's next packet may have; none if it must not be recorded.
+    pub(super) const fn receipt_room(&self, channel: &OnRecord) -> u32 {
+        if self.has_room(channel) { self.receipt_shares.room(&channel.receipts) } else { 0 }
     }
 
     /// Adds a receipt to the end of `chain`. Returns false, unchanged, if the table is full.
@@ -134,6 +159,7 @@ impl<'s> SentPackets<'s> {
             None => chain.head = index,
         }
         chain.tail = index;
+        chain.len = chain.len.saturating_add(1);
         true
     }
 
@@ -145,18 +171,28 @@ impl<'s> SentPackets<'s> {
         }
     }
 
-    /// Puts `packet` with its receipts at the end of `list`. If the table is full the receipts are
-    /// freed and false is returned.
-    pub(super) fn push(&mut self, list: &mut List, mut packet: SentPacket, chain: Chain) -> bool {
+    /// Puts `packet` with its receipts at the end of `list`. If the channel has no room for it, or
+    /// for its receipts, those are freed and false is returned.
+    pub(super) fn push(
+        &mut self,
+        channel: &mut OnRecord,
+        list: &mut List,
+        mut packet: SentPacket,
+        chain: Chain,
+    ) -> bool {
         packet.first_receipt = chain.head;
         packet.next = NONE;
         if list.ends_acked {
             packet.flags |= SentPacket::AFTER_ACKED;
         }
-        let Ok(handle) = self.packets.insert(packet) else {
+        let has_room = self.has_room(channel) && self.receipt_room(channel) >= chain.len;
+        let Some(handle) = has_room.then(|| self.packets.insert(packet).ok()).flatten() else {
             self.drop_chain(chain);
             return false;
         };
+        // There is room for both, as was just seen.
+        let _ = self.packet_shares.take(&mut channel.packets, 1);
+        let _ = self.receipt_shares.take(&mut channel.receipts, chain.len);
         self.link(list, handle.index());
         list.ends_acked = false;
         true
@@ -187,6 +223,7 @@ impl<'s> SentPackets<'s> {
     /// the place of the one that followed it.
     pub(super) fn settle(
         &mut self,
+        channel: &mut OnRecord,
         from: &mut List,
         place: Place,
         to: &mut List,
@@ -213,7 +250,7 @@ impl<'s> SentPackets<'s> {
             }
         }
         if copy.first_receipt == NONE {
-            self.packets.discard_at(place.index);
+            self.discard(channel, place.index);
         } else {
             self.link(to, place.index);
         }
@@ -221,21 +258,31 @@ impl<'s> SentPackets<'s> {
     }
 
     /// Takes one receipt off the first packet of `settled`, and the packet with its last one.
-    pub(super) fn take_receipt(&mut self, settled: &mut List) -> Option<(Receipt, Fate)> {
+    pub(super) fn take_receipt(
+        &mut self,
+        channel: &mut OnRecord,
+        settled: &mut List,
+    ) -> Option<(Receipt, Fate)> {
         let index = settled.head;
         let packet = self.packets.at_mut(index)?;
         let fate = if packet.has(SentPacket::LOST) { Fate::Lost } else { Fate::Acked };
         let row = self.receipts.remove_at(packet.first_receipt)?;
         packet.first_receipt = row.next;
+        self.receipt_shares.give_back(&mut channel.receipts, 1);
         if row.next == NONE {
             settled.head = packet.next;
             if settled.head == NONE {
                 settled.tail = NONE;
             }
             settled.len = settled.len.saturating_sub(1);
-            self.packets.discard_at(index);
+            self.discard(channel, index);
         }
         Some((row.receipt, fate))
+    }
+
+    fn discard(&mut self, channel: &mut OnRecord, index: u32) {
+        self.packets.discard_at(index);
+        self.packet_shares.give_back(&mut channel.packets, 1);
     }
 
     /// The receipts of the packet that is `nth` among those in `list` that have any, or of the last
@@ -288,10 +335,15 @@ impl Iterator for Receipts<'_, '_> {
 pub(super) struct Chain {
     head: u32,
     tail: u32,
+    len: u32,
 }
 
 impl Chain {
-    pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE };
+    pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE, len: 0 };
+
+    pub(super) const fn len(&self) -> u32 {
+        self.len
+    }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.head == NONE
@@ -315,7 +367,6 @@ impl List {
         self.len == 0
     }
 
-    #[cfg(test)]
     pub(super) const fn len(&self) -> u32 {
         self.len
     }
@@ -342,7 +393,13 @@ mod tests {
         Receipt { start, ..Receipt::default() }
     }
 
-    fn push(sent: &mut SentPackets<'_>, list: &mut List, number: u64, receipts: u64) -> bool {
+    fn push(
+        sent: &mut SentPackets<'_>,
+        channel: &mut OnRecord,
+        list: &mut List,
+        number: u64,
+        receipts: u64,
+    ) -> bool {
         let mut chain = Chain::EMPTY;
         for i in 0..receipts {
             if !sent.push_receipt(&mut chain, receipt(number * 10 + i)) {
@@ -350,7 +407,7 @@ mod tests {
                 return false;
             }
         }
-        sent.push(list, SentPacket::new(number, Instant::ZERO, 100, 0), chain)
+        sent.push(channel, list, SentPacket::new(number, Instant::ZERO, 100, 0), chain)
     }
 
     fn numbers(sent: &SentPackets<'_>, list: &List) -> Vec<u64> {
@@ -367,26 +424,29 @@ mod tests {
     fn packets_settle_from_any_place_and_give_their_receipts_back_once() {
         let (mut packets, mut receipts) =
             ([const { Row::empty() }; 4], [const { Row::empty() }; 8]);
-        let mut sent = SentPackets::lent(&mut packets, &mut receipts);
+        let mut sent = SentPackets::lent(&mut packets, &mut receipts, 1);
+        let mut channel = OnRecord::default();
         let (mut list, mut settled) = (List::EMPTY, List::EMPTY);
         for number in 0..4 {
-            assert!(push(&mut sent, &mut list, number, 2));
+            assert!(push(&mut sent, &mut channel, &mut list, number, 2));
         }
-        assert!(!push(&mut sent, &mut list, 4, 0));
+        assert!(!push(&mut sent, &mut channel, &mut list, 4, 0));
         let second = sent.after(list.start());
-        let (packet, third) = sent.settle(&mut list, second, &mut settled, Fate::Lost).unwrap();
+        let (packet, third) =
+            sent.settle(&mut channel, &mut list, second, &mut settled, Fate::Lost).unwrap();
         assert_eq!((packet.number, sent.at(third).unwrap().number), (1, 2));
         let last = sent.after(third);
-        sent.settle(&mut list, last, &mut settled, Fate::Acked).unwrap();
+        sent.settle(&mut channel, &mut list, last, &mut settled, Fate::Acked).unwrap();
         assert_eq!(
             (numbers(&sent, &list), numbers(&sent, &settled)),
             ([0, 2].into(), [1, 3].into())
         );
-        let told: Vec<_> = core::iter::from_fn(|| sent.take_receipt(&mut settled)).collect();
+        let told: Vec<_> =
+            core::iter::from_fn(|| sent.take_receipt(&mut channel, &mut settled)).collect();
         let (lost, acked) = (Fate::Lost, Fate::Acked);
         let expected = [(10, lost), (11, lost), (30, acked), (31, acked)];
         assert_eq!(told, expected.map(|(start, fate)| (receipt(start), fate)));
-        assert!(push(&mut sent, &mut list, 5, 1));
+        assert!(push(&mut sent, &mut channel, &mut list, 5, 1));
         assert_eq!(numbers(&sent, &list), [0, 2, 5]);
         assert_eq!((sent.packet_count(), sent.receipt_count()), (3, 5));
         assert_eq!(sent.receipts_of(&list, 1).map(|r| r.start).collect::<Vec<_>>(), [20, 21]);
@@ -397,24 +457,51 @@ mod tests {
     fn full_receipts_leave_nothing_behind() {
         let (mut packets, mut receipts) =
             ([const { Row::empty() }; 4], [const { Row::empty() }; 2]);
-        let mut sent = SentPackets::lent(&mut packets, &mut receipts);
+        let mut sent = SentPackets::lent(&mut packets, &mut receipts, 1);
+        let mut channel = OnRecord::default();
         let mut list = List::EMPTY;
-        assert!(!push(&mut sent, &mut list, 0, 3));
+        assert!(!push(&mut sent, &mut channel, &mut list, 0, 3));
         assert_eq!((sent.packet_count(), sent.receipt_count()), (0, 0));
-        assert!(sent.has_room(2) && !sent.has_room(3));
+        assert_eq!(sent.receipt_room(&channel), 2);
     }
 
     #[test]
     fn a_packet_without_receipts_is_freed_when_it_settles() {
         let (mut packets, mut receipts) =
             ([const { Row::empty() }; 1], [const { Row::empty() }; 1]);
-        let mut sent = SentPackets::lent(&mut packets, &mut receipts);
+        let mut sent = SentPackets::lent(&mut packets, &mut receipts, 1);
+        let mut channel = OnRecord::default();
         let (mut list, mut settled) = (List::EMPTY, List::EMPTY);
         for number in 0..3 {
-            assert!(push(&mut sent, &mut list, number, 0));
+            assert!(push(&mut sent, &mut channel, &mut list, number, 0));
             let start = list.start();
-            sent.settle(&mut list, start, &mut settled, Fate::Acked).unwrap();
+            sent.settle(&mut channel, &mut list, start, &mut settled, Fate::Acked).unwrap();
             assert!(list.is_empty() && settled.is_empty() && sent.packet_count() == 0);
         }
+    }
+
+    // Spec: R-13.7-5.
+    #[test]
+    fn a_channel_that_is_never_acknowledged_leaves_room_for_the_others() {
+        let mut packets = (0..400).map(|_| Row::empty()).collect::<Vec<_>>();
+        let mut receipts = (0..800).map(|_| Row::empty()).collect::<Vec<_>>();
+        let mut sent = SentPackets::lent(&mut packets, &mut receipts, 10);
+        let (mut silent, mut other) = (OnRecord::default(), OnRecord::default());
+        let (mut list, mut others, mut settled) = (List::EMPTY, List::EMPTY, List::EMPTY);
+        let mut number = 0;
+        while push(&mut sent, &mut silent, &mut list, number, 2) {
+            number += 1;
+        }
+        // Its least of ten, and half of the three hundred that are set aside for nobody.
+        assert_eq!((number, list.len()), (160, 160));
+        assert_eq!((sent.has_room(&silent), sent.receipt_room(&silent)), (false, 0));
+        for number in 0..80 {
+            assert!(push(&mut sent, &mut other, &mut others, number, 2));
+        }
+        let start = list.start();
+        sent.settle(&mut silent, &mut list, start, &mut settled, Fate::Acked).unwrap();
+        assert!(!push(&mut sent, &mut silent, &mut list, number, 1), "its receipts are not taken");
+        while sent.take_receipt(&mut silent, &mut settled).is_some() {}
+        assert_eq!((sent.packet_count(), sent.receipt_count()), (239, 478));
     }
 }

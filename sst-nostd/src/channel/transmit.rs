@@ -31,6 +31,11 @@ const MAX_ACK_ONLY: u32 = 32;
 /// after a second: without this, a NAT that changes its port each 85 ms is not survived.
 const MAX_ACK_ONLY_IDLE: u32 = 4;
 
+/// Packets about a path are recorded only while fewer packets than this are in flight: enough to
+/// notice that nothing is answered. A peer that asks about its path for ever and acknowledges
+/// nothing makes this host keep no more records than that. Each question is answered all the same.
+const MAX_PATH_RECORDS: u32 = 8;
+
 /// An MTU probe goes when nothing was sent for a quarter of the round trip: long enough for an
 /// application that writes in pieces, and well before an answer can be here. Where that is less
 /// than this, no probe takes long enough to matter.
@@ -76,7 +81,7 @@ pub enum Permit {
 pub enum BeginError {
     /// The key has sealed all that it may: close the channel.
     KeyLimit,
-    /// The table of sent packets is full.
+    /// The channel's share of the table of sent packets is used up.
     NoRoom,
     /// The permit was for something else, or no packet number can be told to the peer.
     NotPermitted,
@@ -89,7 +94,7 @@ pub enum BeginError {
 pub enum FinishError {
     /// The key has sealed all that it may: close the channel.
     KeyLimit,
-    /// The table of sent packets became full since the packet was begun.
+    /// The channel's share of the table of sent packets was used up since the packet was begun.
     NoRoom,
 }
 
@@ -107,7 +112,8 @@ pub struct SentInfo {
 }
 
 impl<C: Crypto> Channel<C> {
-    /// What may be sent now. While the table is full, nothing that it would have to remember.
+    /// What may be sent now. While the channel's share of the table is used up, nothing that it
+    /// would have to remember.
     /// `has_data`: whether data wait to be sent, or to be sent again.
     pub fn send_permit(&mut self, now: Instant, sent: &SentPackets<'_>, has_data: bool) -> Permit {
         self.paced_until = None;
@@ -121,7 +127,7 @@ impl<C: Crypto> Channel<C> {
             return Permit::Probe;
         }
         match self.flight.room(now) {
-            Room::Bytes(_) if !sent.has_room(1) => {}
+            Room::Bytes(_) if sent.receipt_room(&self.on_record) == 0 => {}
             Room::Bytes(bytes) => match self.mtu_probe(now, bytes, has_data) {
                 Some(len) => return Permit::MtuProbe { len },
                 None => return Permit::Data { bytes },
@@ -146,7 +152,7 @@ impl<C: Crypto> Channel<C> {
         sent: &SentPackets<'_>,
     ) -> Result<PacketBuilder<'b>, BeginError> {
         let (kind, path, max_len) = self.plan(permit).ok_or(BeginError::NotPermitted)?;
-        if kind.must_be_recorded() && !sent.has_room(0) {
+        if kind.must_be_recorded() && !sent.has_room(&self.on_record) {
             return Err(BeginError::NoRoom);
         }
         let is_short = buffer.len() < max_len;
@@ -179,6 +185,7 @@ impl<C: Crypto> Channel<C> {
             kind,
             path,
             chain: Chain::EMPTY,
+            receipt_room: sent.receipt_room(&self.on_record),
             is_ack_eliciting: false,
             told: None,
         };
@@ -200,9 +207,9 @@ impl<C: Crypto> Channel<C> {
         mut builder: PacketBuilder<'_>,
         sent: &mut SentPackets<'_>,
     ) -> Result<SentInfo, FinishError> {
-        self.complete(&mut builder, sent.has_room(0));
+        self.complete(&mut builder, sent.has_room(&self.on_record));
         let must_be_recorded = builder.kind.must_be_recorded() || !builder.chain.is_empty();
-        if builder.is_ack_eliciting && must_be_recorded && !sent.has_room(0) {
+        if builder.is_ack_eliciting && must_be_recorded && !sent.has_room(&self.on_record) {
             builder.abandon(sent);
             return Err(FinishError::NoRoom);
         }
@@ -325,8 +332,10 @@ impl<C: Crypto> Channel<C> {
                 self.ack_only_count = self.ack_only_count.saturating_add(1);
                 let is_idle = self.in_flight.is_empty();
                 let most = if is_idle { MAX_ACK_ONLY_IDLE } else { MAX_ACK_ONLY };
-                if self.ack_only_count >= most {
+                let is_asking = self.is_asking && !is_idle;
+                if self.ack_only_count >= most && !is_asking {
                     let _ = builder.add_frame(&Frame::Ping);
+                    self.is_asking = true;
                 }
             }
             _ => {}
@@ -373,8 +382,10 @@ impl<C: Crypto> Channel<C> {
         if builder.kind == Kind::Data && builder.is_ack_eliciting {
             self.flight.set_app_limited(false);
         }
+        let is_path = matches!(builder.kind, Kind::Path { .. });
+        let are_enough = is_path && self.in_flight.len() >= MAX_PATH_RECORDS;
         // Packets that are not recorded are not marked: their marks could not be accounted for.
-        if !builder.is_ack_eliciting || !sent.has_room(0) {
+        if !builder.is_ack_eliciting || are_enough || !sent.has_room(&self.on_record) {
             return false;
         }
         let is_elsewhere = matches!(builder.kind, Kind::Path { is_elsewhere: true, .. });
@@ -390,7 +401,7 @@ impl<C: Crypto> Channel<C> {
         let len = u16::try_from(len).unwrap_or(u16::MAX);
         let mut packet = SentPacket::new(builder.number, now, len, flags);
         packet.told = builder.told;
-        if sent.push(&mut self.in_flight, packet, builder.chain) {
+        if sent.push(&mut self.on_record, &mut self.in_flight, packet, builder.chain) {
             let pto_from = self.flight.pto_from();
             self.flight.on_sent(now, &packet);
             if builder.kind == Kind::Probe && self.flight.pto.count() > 0 {

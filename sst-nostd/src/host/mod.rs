@@ -40,6 +40,8 @@ mod streams;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod tests;
 mod timers;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod unacknowledged_tests;
 
 pub use call::{ConnectError, Dial};
 pub use channels::ChannelRow;

@@ -14,6 +14,7 @@ use crate::wire::{Frame, Parameters, SealedHeader};
 pub(super) struct RawPeer {
     crypto: RustCrypto<InsecureFixedRng>,
     statics: KeyPair,
+    peer: HostId,
     initiator: Initiator,
     ready: Option<Ready>,
     pub(super) number: u64,
@@ -33,11 +34,16 @@ impl RawPeer {
             ephemeral: &[secret ^ 0x55; 32],
         };
         let initiator = Initiator::new(&crypto, Instant::ZERO, &call).unwrap();
-        Self { crypto, statics, initiator, ready: None, number: 1 }
+        Self { crypto, statics, peer, initiator, ready: None, number: 1 }
     }
 
     pub(super) fn id(&self) -> HostId {
         HostId::new(*self.statics.public())
+    }
+
+    /// The host that it dials.
+    pub(super) const fn peer(&self) -> HostId {
+        self.peer
     }
 
     pub(super) fn init(&mut self) -> Vec<u8> {

@@ -116,6 +116,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
     /// Memory that the caller lends.
     #[must_use]
     pub fn lent(lent: LentHost<'s, C>) -> Self {
+        let channels = u32::try_from(lent.channels.len()).unwrap_or(u32::MAX);
         Self {
             sessions: Table::lent(lent.sessions),
             by_peer: HashIndex::lent(lent.by_peer),
@@ -126,7 +127,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
             negotiations: Table::lent(lent.negotiations),
             by_call: HashIndex::lent(lent.by_call),
             negotiation_timers: Timers::lent(lent.negotiation_timers),
-            sent: SentPackets::lent(lent.sent_packets, lent.sent_receipts),
+            sent: SentPackets::lent(lent.sent_packets, lent.sent_receipts, channels),
             streams: StreamStorage::lent(lent.streams),
         }
     }
@@ -145,7 +146,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
             negotiations: Table::owned(limits.negotiations),
             by_call: HashIndex::owned(limits.negotiations.saturating_mul(2)),
             negotiation_timers: Timers::owned(limits.negotiations),
-            sent: SentPackets::owned(limits.sent_packets, limits.sent_receipts),
+            sent: SentPackets::owned(limits.sent_packets, limits.sent_receipts, limits.channels),
             streams: StreamStorage::owned(&limits.streams),
         }
     }

@@ -128,7 +128,7 @@ pub(super) fn address(host: u8, port: u16) -> SocketAddr {
 pub(super) fn sent_packets(packets: usize) -> SentPackets<'static> {
     let rows = Box::leak((0..packets).map(|_| Row::empty()).collect::<Box<[_]>>());
     let receipts = Box::leak((0..packets * 2).map(|_| Row::empty()).collect::<Box<[_]>>());
-    SentPackets::lent(rows, receipts)
+    SentPackets::lent(rows, receipts, 1)
 }
 
 pub(super) fn channel(
