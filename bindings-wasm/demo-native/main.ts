@@ -23,6 +23,9 @@ let endpoint: SstEndpoint | null = null;
 let session: SstSession | null = null;
 let way: Way | null = null;
 
+/** How far the fetching is, in words: on the page again once a broken way is replaced. */
+let progress = '';
+
 /** What tests look at. */
 const demo = { phase: 'starting', tree: null as Tree | null, figures };
 Object.assign(window, { demo });
@@ -76,7 +79,7 @@ async function connect(from: SstEndpoint, id: string, target: string): Promise<v
 async function fetchAll(from: SstSession): Promise<void> {
   demo.phase = 'fetching';
   setButtons(true, false);
-  tell('The host has proved who it is. Fetching what it shares …');
+  tellProgress('The host has proved who it is. Fetching what it shares …');
   const begun = performance.now();
   const tree: Tree = new Tree({
     found: (file) => cards.add(file),
@@ -90,15 +93,22 @@ async function fetchAll(from: SstSession): Promise<void> {
     if (demo.phase !== 'ended') explain(thrown, from.peerId);
     return;
   }
-  if (demo.phase === 'ended') return;
   const milliseconds = performance.now() - begun;
   const bytes = tree.files.reduce((sum, file) => sum + file.received, 0);
   figures.megabitsAverage = bytes * 8 / 1_000 / milliseconds;
+  // Whoever reads that it is done, reads figures of all of it.
+  await refresh();
+  if (session !== from || demo.tree !== tree) return;
   const failed = tree.files.filter((file) => file.failure).length;
   const rest = failed > 0 ? `; ${failed} failed` : ', each with the hash that the host sent';
-  tell(`${tree.files.length - failed} files in ${(milliseconds / 1_000).toFixed(2)} s${rest}.`);
+  tellProgress(`${tree.files.length - failed} files in ${(milliseconds / 1_000).toFixed(2)} s${rest}.`);
   demo.phase = failed > 0 ? 'incomplete' : 'done';
   setButtons(true, true);
+}
+
+function tellProgress(words: string): void {
+  progress = words;
+  tell(words);
 }
 
 /** A way that breaks is replaced; the session and its streams go on. */
@@ -108,7 +118,6 @@ function keepWay(of: SstSession, first: Way, target: string): void {
       if (demo.phase === 'ended' || session !== of) return;
       current.end();
       showPath('good', 'bad', 'busy', 'out of reach');
-      const before = at('state').textContent ?? '';
       tell('The connection broke. Looking for another way; the session waits …');
       const next = await another(of, target);
       if (!next || session !== of) return;
@@ -116,7 +125,7 @@ function keepWay(of: SstSession, first: Way, target: string): void {
       of.replaceCarrier(next.channel);
       figures.paths += 1;
       showPath('good', 'good', 'good', '✓ identity proved');
-      tell(before);
+      tell(progress);
       watch(next);
     }, { once: true });
   };
@@ -234,16 +243,21 @@ at('wrong').addEventListener('click', async () => {
 window.addEventListener('hashchange', () => location.reload());
 window.addEventListener('pagehide', () => { session?.abort(); way?.leave(); });
 
+/** Brings the figures on the page up to date. */
+async function refresh(): Promise<void> {
+  figures.stats = await session?.getStats().catch(() => null) ?? figures.stats;
+  showFigures(figures);
+}
+
 let lastBytes = 0;
 let lastAt = performance.now();
-setInterval(async () => {
-  figures.stats = await session?.getStats().catch(() => null) ?? figures.stats;
+setInterval(() => {
   const now = performance.now();
   const bytes = figures.tree?.files.reduce((sum, file) => sum + file.received, 0) ?? 0;
   figures.megabitsNow = Math.max(0, bytes - lastBytes) * 8 / 1_000 / (now - lastAt);
   showFlow(bytes !== lastBytes);
   [lastBytes, lastAt] = [bytes, now];
-  showFigures(figures);
+  void refresh();
 }, FIGURES_MILLISECONDS);
 
 start().catch((thrown) => explain(thrown, identityInLink()));

@@ -71,12 +71,16 @@ export async function startGateway(targets, listen = '127.0.0.1:0', files = page
   return start('gateway', ...to, '--listen', listen, '--serve', files);
 }
 
-/** Opens a page in a context of its own; what goes wrong in it fails the test that leaves it. */
-export async function visit(link) {
+/**
+ * Opens a page in a context of its own; what goes wrong in it fails the test that leaves it.
+ * `prepare` has the tab before the page.
+ */
+export async function visit(link, prepare = async () => {}) {
   const context = await browser.newContext({ viewport: { width: 1180, height: 900 } });
   const tab = await context.newPage();
   const complaints = [];
   tab.on('pageerror', (error) => complaints.push(String(error)));
+  await prepare(tab);
   await tab.goto(link);
   const until = (...phases) => tab.waitForFunction(
     (wanted) => wanted.includes(globalThis.demo?.phase), phases, { timeout: 90_000 },
