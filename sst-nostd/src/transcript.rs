@@ -116,9 +116,8 @@ fn host<C: Crypto>(
     provider: C,
     storage: Storage<'_, Scripted<C>>,
 ) -> Result<Host<'_, Scripted<C>>, Stuck> {
-    let mut config = Config::new([number; KEY_LEN]);
+    let config = Config::new([number; KEY_LEN]);
     let suite = Suite::ChaCha20Poly1305;
-    config.suite = Some(suite);
     let scripted = Rehearsed::new(provider).foretold(number.into()).only(suite);
     Host::new(config, storage, scripted, Instant::ZERO).map_err(|_| Stuck("the host"))
 }

@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::primitives_of;
+use crate::crypto::{liking, primitives_of};
 use crate::driver::Driver;
 use crate::endpoint::{Endpoint, host_config, limits, open_key_log};
 use crate::error::BindError;
@@ -38,7 +38,7 @@ impl Endpoint {
         let clock = Clock::system();
         let storage = Storage::owned(&limits(&config));
         let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
-        let primitives = primitives_of(config.identity.secret());
+        let primitives = liking(primitives_of(config.identity.secret()), config.suite);
         let host = Host::new(host_config(&config), storage, primitives, clock.now())
             .map_err(BindError::Config)?;
         info!(id = ?host.id(), ?local, "endpoint started");

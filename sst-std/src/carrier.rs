@@ -13,7 +13,7 @@ use tracing::trace;
 
 use crate::clock::{Clock, Since};
 use crate::config::Config;
-use crate::crypto::primitives;
+use crate::crypto::{liking, primitives};
 use crate::endpoint::{Endpoint, host_config, limits, open_key_log};
 use crate::error::BindError;
 use crate::shared::{Acted, Lifeline, Phase, Shared};
@@ -70,7 +70,7 @@ impl Endpoint {
         surroundings: Surroundings,
     ) -> Result<(Self, Carrier), BindError> {
         let clock = Clock::given(surroundings.clock);
-        let mut primitives = primitives();
+        let mut primitives = liking(primitives(), config.suite);
         if let Some(seed) = surroundings.seed {
             primitives = primitives.foretold(seed);
         }

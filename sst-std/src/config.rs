@@ -38,7 +38,8 @@ pub struct Config {
     pub allow: Option<Vec<HostId>>,
     /// Whether a peer must first prove that it receives at its address. Default: under load.
     pub cookies: CookieMode,
-    /// The packet cipher; `None`: AES where the hardware of both does it, else ChaCha20.
+    /// The packet cipher liked best; `None`: AES where the hardware does it, else ChaCha20. AES is
+    /// taken where both hosts like it best.
     pub suite: Option<Suite>,
     /// Congestion control. Default: CUBIC that tells random loss from a full queue
     /// ([`Algorithm::Tolerant`]).

@@ -234,7 +234,6 @@ pub(crate) fn host_config(config: &Config) -> host::Config {
     to.is_accepting = config.accept;
     to.answers_unknown = true;
     to.cookies = config.cookies;
-    to.suite = config.suite;
     to.algorithm = config.algorithm;
     to.has_ecn = true;
     to.idle_timeout = config.idle_timeout;

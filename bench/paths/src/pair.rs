@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use sst_nostd::channel::Path;
-use sst_nostd::crypto::{Crypto, Suite};
+use sst_nostd::crypto::{Crypto, Rehearsed, Suite};
 use sst_nostd::host::{Config, Dial, Event, Host, Limits, SessionHandle, Storage};
 use sst_nostd::recovery::ecn::Codepoint;
 use sst_nostd::stream::{DatagramOptions, Open, ReadError, StreamHandle};
@@ -18,7 +18,7 @@ const MAX_SEGMENTS: usize = 44;
 const FLIGHT: Duration = Duration::from_micros(100);
 
 pub struct Pair<C: Crypto + 'static> {
-    hosts: [Host<'static, C>; 2],
+    hosts: [Host<'static, Rehearsed<C>>; 2],
     now: Instant,
     batch: Vec<u8>,
     buffer: Vec<u8>,
@@ -33,9 +33,9 @@ impl<C: Crypto + 'static> Pair<C> {
         let hosts = crypto.map(|crypto| {
             number += 1;
             let mut config = Config::large([number; 32]);
-            config.suite = Some(suite);
             config.cookies = sst_nostd::negotiation::CookieMode::Never;
             let storage = Storage::owned(&Limits::of(64, 4_096, 64 << 20));
+            let crypto = Rehearsed::new(crypto).preferring(suite);
             Host::new(config, storage, crypto, Instant::ZERO).expect("a legal configuration")
         });
         let (batch, buffer) = (vec![0; BATCH_LEN], vec![0; 256 * 1024]);

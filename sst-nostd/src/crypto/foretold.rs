@@ -45,7 +45,8 @@ impl Foretold {
     }
 }
 
-/// A provider as it is, or one whose random bytes are foretold and whose ciphers are one.
+/// A provider as it is, or one that likes another cipher best, or one whose random bytes are
+/// foretold and whose ciphers are one.
 ///
 /// DANGER: with a seed, as [`Foretold`]. For tests only.
 #[derive(Debug)]
@@ -53,13 +54,14 @@ pub struct Rehearsed<C> {
     provider: C,
     foretold: Option<Foretold>,
     only: Option<Suite>,
+    preferred: Option<Suite>,
 }
 
 impl<C> Rehearsed<C> {
     /// The provider as it is.
     #[must_use]
     pub const fn new(provider: C) -> Self {
-        Self { provider, foretold: None, only: None }
+        Self { provider, foretold: None, only: None, preferred: None }
     }
 
     /// With the random bytes of `seed`.
@@ -72,6 +74,13 @@ impl<C> Rehearsed<C> {
     #[must_use]
     pub fn only(self, suite: Suite) -> Self {
         Self { only: Some(suite), ..self }
+    }
+
+    /// Liking this suite best, whatever the hardware does faster. Not for tests alone: a user may
+    /// have reasons.
+    #[must_use]
+    pub fn preferring(self, suite: Suite) -> Self {
+        Self { preferred: Some(suite), ..self }
     }
 
     fn has(&self, suite: Suite) -> bool {
@@ -110,7 +119,11 @@ impl<C: Crypto> Crypto for Rehearsed<C> {
     }
 
     fn prefers_aes(&self) -> bool {
-        self.has(Suite::Aes256Gcm) && self.provider.prefers_aes()
+        let prefers_aes = match self.preferred {
+            Some(suite) => suite == Suite::Aes256Gcm && self.provider.supports(suite),
+            None => self.provider.prefers_aes(),
+        };
+        self.has(Suite::Aes256Gcm) && prefers_aes
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a host is told when it is made, and the legal ranges of it.
 
 use crate::channel::{ChannelConfig, KeyLimits};
-use crate::crypto::Suite;
 use crate::negotiation::limits::INITS_PER_SECOND;
 use crate::negotiation::{CookieMode, FrontConfig};
 use crate::recovery::congestion::Algorithm;
@@ -34,8 +33,6 @@ pub struct Config {
     pub cookies: CookieMode,
     /// With [`CookieMode::Auto`]: how many calls a second need no cookie.
     pub inits_per_second: u32,
-    /// The suite wanted, if both sides have it; `None` lets the hardware decide.
-    pub suite: Option<Suite>,
     /// Congestion control.
     pub algorithm: Algorithm,
     /// Sockets can mark packets for ECN and tell marks.
@@ -89,7 +86,6 @@ impl Config {
             takes_replayable: false,
             cookies: CookieMode::Auto,
             inits_per_second: INITS_PER_SECOND,
-            suite: None,
             algorithm: Algorithm::NewReno,
             has_ecn: false,
             idle_timeout: Some(Duration::from_secs(30)),

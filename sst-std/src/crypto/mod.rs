@@ -6,7 +6,7 @@ mod aws_lc;
 
 #[cfg(feature = "net")]
 pub use aws_lc::{AwsLc, AwsLcAead};
-use sst_nostd::crypto::Rehearsed;
+use sst_nostd::crypto::{Rehearsed, Suite};
 
 #[cfg(feature = "net")]
 type Provider = AwsLc;
@@ -34,6 +34,14 @@ pub(crate) const fn primitives() -> Primitives {
     Primitives::new(sst_nostd::crypto::RustCrypto::new(getrandom::SysRng))
 }
 
+/// Liking best the suite that the configuration names, if it does.
+pub(crate) fn liking(primitives: Primitives, suite: Option<Suite>) -> Primitives {
+    match suite {
+        Some(suite) => primitives.preferring(suite),
+        None => primitives,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sst_nostd::crypto::Crypto;
@@ -55,6 +63,15 @@ mod tests {
         assert_ne!(draw(primitives(), 32), draw(primitives(), 32));
         let drawn = draw(primitives().foretold(1), 80);
         assert_ne!(drawn[..40], drawn[40..], "the same bytes twice");
+    }
+
+    /// Spec: R-5.9-6.
+    #[test]
+    fn a_configuration_that_names_a_suite_likes_it_best() {
+        let likes_aes = |suite| liking(primitives(), suite).prefers_aes();
+        assert!(!likes_aes(Some(Suite::ChaCha20Poly1305)));
+        assert_eq!(likes_aes(Some(Suite::Aes256Gcm)), primitives().supports(Suite::Aes256Gcm));
+        assert_eq!(likes_aes(None), primitives().prefers_aes());
     }
 
     #[test]
