@@ -4,7 +4,7 @@
 //! secret from the one before, so that a stolen key does not open what was sealed before it. One
 //! bit of the header, the key phase, is the epoch's lowest bit.
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, zeroize_stack};
 
 use super::Dropped;
 use crate::crypto::kdf::expand_label;
@@ -37,6 +37,9 @@ impl KeyLimits {
         Self { sealed_packets, age_timeout: Duration::from_secs(120), failed_opens: 1 << 36 }
     }
 }
+
+/// How deep on the stack the derivation of a key goes, in bytes.
+const DERIVATION_BYTES: usize = 2 << 10;
 
 /// What a negotiation leaves for its channel: one secret for each direction. Erased when dropped.
 pub struct ChannelSecrets {
@@ -109,15 +112,27 @@ impl<A: Aead> SendKeys<A> {
     where
         C: Crypto<Aead = A>,
     {
-        let secret = self.secret.next();
-        let Some(key) = secret.key(crypto, self.suite) else { return false };
-        self.secret = secret;
-        self.current = key;
+        if !self.derive_next(crypto) {
+            return false;
+        }
+        zeroize_stack::<DERIVATION_BYTES>();
         self.epoch = self.epoch.saturating_add(1);
         self.sealed_packets = 0;
         self.first_number = number;
         self.is_acked = false;
         self.begun_at = now;
+        true
+    }
+
+    #[inline(never)]
+    fn derive_next<C>(&mut self, crypto: &C) -> bool
+    where
+        C: Crypto<Aead = A>,
+    {
+        let secret = self.secret.next();
+        let Some(key) = secret.key(crypto, self.suite) else { return false };
+        self.secret = secret;
+        self.current = key;
         true
     }
 
@@ -246,7 +261,8 @@ impl<A: Aead> ReceiveKeys<A> {
         }
         let candidate = self.candidate(packet);
         if candidate == Candidate::Next && self.next.is_none() {
-            self.next = self.secret.next().key(crypto, self.suite);
+            self.derive_next(crypto);
+            zeroize_stack::<DERIVATION_BYTES>();
         }
         let key = match candidate {
             Candidate::Current => Some(&self.current),
@@ -311,12 +327,33 @@ impl<A: Aead> ReceiveKeys<A> {
         }
     }
 
+    #[inline(never)]
+    fn derive_next<C>(&mut self, crypto: &C)
+    where
+        C: Crypto<Aead = A>,
+    {
+        self.next = self.secret.next().key(crypto, self.suite);
+    }
+
     fn advance(&mut self, number: u64) {
-        let Some(next) = self.next.take() else { return };
-        self.secret = self.secret.next();
-        self.previous = Some(core::mem::replace(&mut self.current, next));
+        if !self.take_next() {
+            return;
+        }
+        zeroize_stack::<DERIVATION_BYTES>();
         self.epoch = self.epoch.saturating_add(1);
         self.lowest = Some(number);
+    }
+
+    /// Makes the next key this epoch's, and this epoch's the one before. They change places, and
+    /// what was before is erased where it lies: to take a key out would leave a copy behind.
+    #[inline(never)]
+    fn take_next(&mut self) -> bool {
+        let Some(next) = &mut self.next else { return false };
+        core::mem::swap(&mut self.current, next);
+        core::mem::swap(&mut self.previous, &mut self.next);
+        self.next = None;
+        self.secret = self.secret.next();
+        true
     }
 }
 

@@ -13,6 +13,7 @@ use crate::wire::{Frame, Frames, Refusal, TransportCode};
 use super::Host;
 use super::inbound::Ignored;
 use super::negotiations::{Kind, NegotiationRow};
+use super::wiping::wipe_stack;
 
 /// The largest FINISH payload that is read.
 const MAX_PAYLOAD_BYTES: usize = 1200;
@@ -73,10 +74,13 @@ impl<C: Crypto> Host<'_, C> {
             return Err(Ignored::NoCapacity);
         }
         let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
+        self.note_secrets();
         let ephemeral = self.new_ephemeral().ok_or(Ignored::NoCapacity)?;
         let index = self.add_negotiation(channel, path, now).ok_or(Ignored::NoCapacity)?;
         let read = self.read_init(now, index, init, channel, ephemeral).map_err(Some);
+        wipe_stack();
         let written = read.and_then(|()| self.write_reply(now, path, index, channel));
+        wipe_stack();
         if let Err(ignored) = written {
             self.remove_negotiation(index);
             return ignored.map_or(Ok(()), Err);
@@ -158,7 +162,10 @@ impl<C: Crypto> Host<'_, C> {
         let Some(index) = self.find_negotiation(id) else {
             return self.on_finish_again(now, path, id);
         };
-        let Proved { ready, answered, len } = self.read_finish(now, index, packet)?;
+        self.note_secrets();
+        let read = self.read_finish(now, index, packet);
+        wipe_stack();
+        let Proved { ready, answered, len } = read?;
         let payload = packet.get(..len).unwrap_or_default();
         if is_rejection(payload) {
             self.remove_negotiation(index);
@@ -169,6 +176,7 @@ impl<C: Crypto> Host<'_, C> {
             return Ok(());
         };
         let channel = self.make_channel(now, path, &ready, ready.rtt, secret);
+        wipe_stack();
         self.welcome(now, session, channel, &ready, answered)?;
         self.on_finish_payload(now, path, ecn, session, payload);
         Ok(())
@@ -224,7 +232,9 @@ impl<C: Crypto> Host<'_, C> {
         let ready = responder.unconfirmed().ok_or(Ignored::UnknownChannel)?;
         let answered = *answered;
         let secret = self.new_channel_secret().ok_or(Ignored::NoCapacity)?;
-        let opened = self.open_first(now, path, &ready, secret, packet)?;
+        let opened = self.open_first(now, path, &ready, secret, packet);
+        wipe_stack();
+        let opened = opened?;
         let payload = packet.get(opened.payload).unwrap_or_default();
         if is_rejection(payload) {
             self.remove_negotiation(index);
@@ -239,6 +249,7 @@ impl<C: Crypto> Host<'_, C> {
             return Ok(());
         };
         let channel = self.make_channel(now, path, &ready, None, secret);
+        wipe_stack();
         self.welcome(now, session, channel, &ready, answered)?;
         let Some(channel) = channel else { return Ok(()) };
         if let Some(row) = self.channels.at_mut(channel) {

@@ -15,6 +15,7 @@ use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 use super::Host;
 use super::channels::{ChannelRow, linger};
 use super::negotiations::{BARE_FINISH_BYTES, TurnedAway};
+use super::wiping::wipe_stack;
 
 impl<C: Crypto> Host<'_, C> {
     pub(super) fn new_session(&mut self, peer: &HostId) -> Option<u32> {
@@ -35,6 +36,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> bool {
         let Some(secret) = self.new_channel_secret() else { return false };
         let channel = self.make_channel(now, path, ready, sample, secret);
+        wipe_stack();
         channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready))
     }
 
@@ -102,6 +104,7 @@ impl<C: Crypto> Host<'_, C> {
             return None;
         }
         let seed = self.new_channel_seed(now, path, ready, sample, secret).ok()?;
+        wipe_stack();
         self.grow_channel(now, ready, seed)
     }
 

@@ -16,6 +16,7 @@ use super::channels::UNSETTLED;
 use super::inbound::Ignored;
 use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow};
 use super::sessions::SessionHandle;
+use super::wiping::wipe_stack;
 
 /// Whom to dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,9 @@ impl<C: Crypto> Host<'_, C> {
     /// [`ConnectError`].
     pub fn connect(&mut self, now: Instant, dial: Dial) -> Result<SessionHandle, ConnectError> {
         let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
-        self.connect_by(now, dial, pattern, b"")
+        let session = self.connect_by(now, dial, pattern, b"");
+        self.wipe_after_verb();
+        session
     }
 
     /// Dials a peer with a first packet that can be replayed and has no forward secrecy (IK): who
@@ -81,7 +84,9 @@ impl<C: Crypto> Host<'_, C> {
         if dial.id.is_none() {
             return Err(ConnectError::Parameters);
         }
-        self.connect_by(now, dial, Pattern::Ik, early)
+        let session = self.connect_by(now, dial, Pattern::Ik, early);
+        self.wipe_after_verb();
+        session
     }
 
     #[inline(never)]
@@ -96,6 +101,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(session) = dial.id.and_then(|id| self.reuse(&id)) {
             return Ok(session);
         }
+        self.note_secrets();
         let channel = self.new_channel_id().map_err(|_| ConnectError::Random)?;
         let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
         let session = Session::new(dial.id, SessionState::Connecting);
@@ -106,6 +112,7 @@ impl<C: Crypto> Host<'_, C> {
         };
         let wish = Wish { pattern, peer: dial.id, channel, ephemeral, early };
         let begun = self.begin_call(now, negotiation, session.index(), &wish);
+        wipe_stack();
         if let Err(error) = begun {
             self.remove_negotiation(negotiation);
             self.sessions.discard_at(session.index());
@@ -200,16 +207,19 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let reply = Reply::parse(packet).map_err(malformed)?;
         let index = self.find_call(reply.channel)?;
-        let Some((session, sample)) = self.read_reply(now, path, index, packet)? else {
-            return Ok(());
-        };
+        self.note_secrets();
+        let read = self.read_reply(now, path, index, packet);
+        wipe_stack();
+        let Some((session, sample)) = read? else { return Ok(()) };
         let mut finish = [0; BARE_FINISH_BYTES];
         let Some(NegotiationRow { kind: Kind::Call(initiator, _), .. }) =
             self.negotiations.at_mut(index)
         else {
             return Err(Ignored::UnknownChannel);
         };
-        let Ok((ready, len)) = initiator.finish(&self.crypto, &[], &mut finish) else {
+        let finished = initiator.finish(&self.crypto, &[], &mut finish);
+        wipe_stack();
+        let Ok((ready, len)) = finished else {
             let code = TransportCode::INTERNAL;
             self.end_at_once(session, CloseReason::transport(ClosedBy::Local, code, "no keys"));
             return Ok(());

@@ -156,6 +156,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Frees a channel; what was in flight is given back to the streams as lost.
     pub(super) fn remove_channel(&mut self, now: Instant, index: u32) {
+        self.note_secrets();
         let Some(row) = self.channels.at_mut(index) else { return };
         row.channel.retire(&mut self.sent);
         if let Some(session) = self.sessions.at_mut(row.session) {

@@ -47,6 +47,19 @@ impl<C: Crypto> Host<'_, C> {
         ecn: Codepoint,
         packet: &mut [u8],
     ) -> Result<(), Ignored> {
+        let result = self.take_packet(now, path, ecn, packet);
+        self.wipe_after_verb();
+        result
+    }
+
+    #[inline(never)]
+    fn take_packet(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Codepoint,
+        packet: &mut [u8],
+    ) -> Result<(), Ignored> {
         let now = self.clock(now);
         self.stats.on_received(packet.len());
         // What belongs to negotiations is never inlined: it has large values on the stack, and most
@@ -75,6 +88,7 @@ impl<C: Crypto> Host<'_, C> {
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
         let Some(index) = self.find_channel(header.channel) else {
             if let Some(negotiation) = self.find_negotiation(header.channel) {
+                self.note_secrets();
                 return self.on_first_sealed(now, path, ecn, negotiation, packet);
             }
             self.answer_unknown(now, path, packet);

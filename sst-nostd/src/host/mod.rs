@@ -42,6 +42,7 @@ mod tests;
 mod timers;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod unacknowledged_tests;
+mod wiping;
 
 pub use call::{ConnectError, Dial};
 pub use channels::ChannelRow;
@@ -111,6 +112,8 @@ pub struct Host<'s, C: Crypto> {
     front: Front,
     reset_key: ResetKey,
     outbox: Outbox,
+    /// This verb has computed with secrets.
+    has_secrets_on_stack: bool,
 
     streams: Streams<'s>,
     sent: SentPackets<'s>,
@@ -166,6 +169,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             replayable: None,
             front,
             outbox: Outbox::new(),
+            has_secrets_on_stack: false,
             sent: storage.sent,
             stats: Stats::default(),
         })

@@ -61,6 +61,18 @@ impl<C: Crypto> Host<'_, C> {
         buffer: &mut [u8],
         max_packets: usize,
     ) -> Option<Transmit> {
+        let transmit = self.next_transmit(now, buffer, max_packets);
+        self.wipe_after_verb();
+        transmit
+    }
+
+    #[inline(never)]
+    fn next_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        max_packets: usize,
+    ) -> Option<Transmit> {
         let now = self.clock(now);
         let transmit = self
             .outbox

@@ -10,6 +10,12 @@ use super::Host;
 impl<C: Crypto> Host<'_, C> {
     /// Does what is due at `now`. Then poll for packets and events.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.let_time_pass(now);
+        self.wipe_after_verb();
+    }
+
+    #[inline(never)]
+    fn let_time_pass(&mut self, now: Instant) {
         let now = self.clock(now);
         while let Some(index) = self.channel_timers.pop_due(now) {
             self.on_channel_timeout(now, index);

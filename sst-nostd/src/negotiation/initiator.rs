@@ -31,11 +31,11 @@ const MAX_BARE_CLOSE_LEN: usize = 2 + MAX_VARINT_LEN;
 #[derive(Debug)]
 enum Phase {
     /// INITs go out.
-    Calling(Handshake),
+    Calling,
     /// A REPLY came in.
-    Answered(Handshake, Answer),
+    Answered(Answer),
     /// A REPLY came in that will not do, and the responder can be told why.
-    Rejected(Handshake, ChannelId, TransportCode),
+    Rejected(ChannelId, TransportCode),
     /// Finished, or failed.
     Over,
 }
@@ -44,6 +44,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct Initiator {
     phase: Phase,
+    /// Never moved out of here, which would leave a copy of its secrets: dropped where it is.
+    handshake: Option<Handshake>,
     pattern: Pattern,
     own: HostId,
     channel: ChannelId,
@@ -110,7 +112,8 @@ impl Initiator {
         let mut noise = [0; MAX_INIT_NOISE_LEN];
         let noise_len = handshake.write_message(crypto, list, &mut noise)?;
         Ok(Self {
-            phase: Phase::Calling(handshake),
+            phase: Phase::Calling,
+            handshake: Some(handshake),
             pattern,
             own,
             channel,
@@ -212,7 +215,7 @@ impl Initiator {
         if reply.channel != self.channel {
             return Err(Dropped::Channel.into());
         }
-        let Phase::Calling(handshake) = &mut self.phase else {
+        let (Phase::Calling, Some(handshake)) = (&self.phase, &mut self.handshake) else {
             return Err(Dropped::State.into());
         };
         // However many false ones came: whoever sees the INIT could else stop the call with them.
@@ -221,21 +224,21 @@ impl Initiator {
         let list = list.get(..list_len).unwrap_or_default();
         let peer = handshake.remote_static().map(HostId::new);
         let rtt = first_rtt(now, self.called_at, self.has_resent);
-        let Phase::Calling(handshake) = core::mem::replace(&mut self.phase, Phase::Over) else {
-            return Err(Dropped::State.into());
+        let Some(peer) = peer.filter(|peer| !is_same(peer, &self.own)) else {
+            self.end();
+            return Err(ReplyError::OwnIdentity);
         };
-        let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(ReplyError::OwnIdentity)?;
         let answer = self.read_answer(crypto, peer, rtt, list);
-        self.phase = match (&answer, channel_in(list)) {
-            (Ok(answer), _) => Phase::Answered(handshake, *answer),
+        match (&answer, channel_in(list)) {
+            (Ok(answer), _) => self.phase = Phase::Answered(*answer),
             (Err(ReplyError::Parameters(error)), Some(channel)) => {
-                Phase::Rejected(handshake, channel, error.code())
+                self.phase = Phase::Rejected(channel, error.code());
             }
             (Err(ReplyError::Suite), Some(channel)) => {
-                Phase::Rejected(handshake, channel, TransportCode::SUITE)
+                self.phase = Phase::Rejected(channel, TransportCode::SUITE);
             }
-            (Err(_), _) => Phase::Over,
-        };
+            (Err(_), _) => self.end(),
+        }
         answer
     }
 
@@ -253,7 +256,7 @@ impl Initiator {
         payload: &[u8],
         out: &mut [u8],
     ) -> Result<(Ready, usize), FinishError> {
-        let Phase::Answered(handshake, answer) = &mut self.phase else {
+        let (Phase::Answered(answer), Some(handshake)) = (&self.phase, &mut self.handshake) else {
             return Err(FinishError::NotAnswered);
         };
         let len = match (handshake.is_finished(), payload.len()) {
@@ -262,10 +265,6 @@ impl Initiator {
                 write_finish(handshake, crypto, answer.peer_channel, payload, out)?
             }
             _ => return Err(FinishError::Payload),
-        };
-        let answered = core::mem::replace(&mut self.phase, Phase::Over);
-        let Phase::Answered(handshake, answer) = answered else {
-            return Err(FinishError::NotAnswered);
         };
         let ready = Ready {
             split: handshake.split()?,
@@ -279,6 +278,7 @@ impl Initiator {
             confirm_by: self.give_up_at,
             is_confirmed: true,
         };
+        self.end();
         Ok((ready, len))
     }
 
@@ -293,7 +293,8 @@ impl Initiator {
         crypto: &impl Crypto,
         out: &mut [u8],
     ) -> Result<usize, FinishError> {
-        let Phase::Rejected(handshake, channel, code) = &mut self.phase else {
+        let (Phase::Rejected(channel, code), Some(handshake)) = (&self.phase, &mut self.handshake)
+        else {
             return Ok(0);
         };
         let mut len = 0;
@@ -304,7 +305,7 @@ impl Initiator {
             Frame::Close(close).encode(&mut writer)?;
             len = write_finish(handshake, crypto, *channel, writer.written(), out)?;
         }
-        self.phase = Phase::Over;
+        self.end();
         Ok(len)
     }
 
@@ -312,7 +313,7 @@ impl Initiator {
     pub fn handle_timeout(&mut self, now: Instant) -> TimerVerdict {
         match self.deadline() {
             Some(_) if now >= self.give_up_at => {
-                self.phase = Phase::Over;
+                self.end();
                 TimerVerdict::GiveUp
             }
             Some(deadline) if now >= deadline => {
@@ -333,7 +334,7 @@ impl Initiator {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Calling(_) => Some(self.resend_at.min(self.give_up_at)),
+            Phase::Calling => Some(self.resend_at.min(self.give_up_at)),
             Phase::Answered(..) | Phase::Rejected(..) | Phase::Over => None,
         }
     }
@@ -356,12 +357,17 @@ impl Initiator {
         matches!(self.phase, Phase::Over | Phase::Rejected(..))
     }
 
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.handshake = None;
+    }
+
     fn init_check_for(&self, channel: ChannelId) -> Result<[u8; CHECK_LEN], Dropped> {
         if channel != self.channel {
             return Err(Dropped::Channel);
         }
         match self.phase {
-            Phase::Calling(_) => self.init_check.ok_or(Dropped::State),
+            Phase::Calling => self.init_check.ok_or(Dropped::State),
             Phase::Answered(..) | Phase::Rejected(..) | Phase::Over => Err(Dropped::State),
         }
     }

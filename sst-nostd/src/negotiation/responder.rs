@@ -41,6 +41,7 @@ pub enum WriteReplyError {
 /// One answer to a call. A row of the caller's table: below 2 KiB.
 #[derive(Debug)]
 pub struct Responder {
+    /// Never moved out of here, which would leave a copy of its secrets: dropped where it is.
     handshake: Option<Handshake>,
     own: HostId,
     channel: ChannelId,
@@ -184,12 +185,9 @@ impl Responder {
         let read = handshake.read_message(crypto, finish.noise, payload_out);
         self.agreements = handshake.agreements();
         let payload_len = read?;
-        let handshake = self.handshake.take().ok_or(Dropped::State)?;
-        let peer = handshake.remote_static().map(HostId::new);
-        let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(Dropped::OwnIdentity)?;
-        let rtt = self.replied_at.map(|sent_at| first_rtt(now, sent_at, self.has_repeated));
-        let ready = Ready { rtt, is_confirmed: true, ..self.ready(&handshake, peer)? };
-        Ok((ready, payload_len))
+        let ready = self.proved(now);
+        self.handshake = None;
+        Ok((ready?, payload_len))
     }
 
     /// What the INIT asked for; or why it must be refused.
@@ -258,6 +256,15 @@ impl Responder {
         self.agreements = handshake.agreements();
         self.reply_len = len.saturating_add(REPLY_OVERHEAD);
         Ok(self.reply())
+    }
+
+    /// What a FINISH that was read leaves.
+    fn proved(&self, now: Instant) -> Result<Ready, Dropped> {
+        let handshake = self.handshake.as_ref().ok_or(Dropped::State)?;
+        let peer = handshake.remote_static().map(HostId::new);
+        let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(Dropped::OwnIdentity)?;
+        let rtt = self.replied_at.map(|sent_at| first_rtt(now, sent_at, self.has_repeated));
+        Ok(Ready { rtt, is_confirmed: true, ..self.ready(handshake, peer)? })
     }
 
     /// Without a round trip time, and unconfirmed.
