@@ -9,8 +9,8 @@ from typing import Any
 
 import sst
 
-#: No test on this machine takes longer, or it hangs.
-PATIENCE = 30.0
+#: No test takes longer, on the busiest machine, or it hangs.
+PATIENCE = 200.0
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
@@ -20,6 +20,12 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
         return await asyncio.wait_for(main, PATIENCE)
 
     return asyncio.run(bounded())
+
+
+def is_ever_within(limit: float, measure: Callable[[], float]) -> bool:
+    """Whether `measure()` is ever less than `limit` seconds: a busy machine only adds to what
+    something takes, and not the same each time."""
+    return any(measure() < limit for _ in range(20))
 
 
 @asynccontextmanager

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import threading
-import time
 
 import pytest
 
 import sst
 import sst.blocking
-from conftest import run
+from conftest import PATIENCE, run
 
 
 def test_the_words_are_the_same():
@@ -48,8 +47,8 @@ def test_a_conversation_of_two_threads():
         with here.connect(there.url()) as session:
             with session.open_substream() as stream:
                 stream.write_record(b"hello")
-                assert stream.read_record(timeout=5) == b"HELLO"
-            thread.join(5)
+                assert stream.read_record(timeout=PATIENCE) == b"HELLO"
+            thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -63,7 +62,7 @@ def test_a_timeout_takes_nothing():
         with pytest.raises(TimeoutError):
             session.recv_datagram(timeout=0.05)
         theirs.send_message(b"late")
-        assert session.recv_datagram(timeout=5) == b"late"
+        assert session.recv_datagram(timeout=PATIENCE) == b"late"
 
 
 def test_a_delivery_is_waited_for():
@@ -74,8 +73,8 @@ def test_a_delivery_is_waited_for():
         session = here.connect(there.url())
         delivery = session.send_tracked_datagram(b"x")
         assert delivery.form == "datagram"
-        assert delivery.outcome(timeout=5) == delivery.outcome() == "acknowledged"
-        assert session.send_tracked_message(b"y").outcome(timeout=5) == "acknowledged"
+        assert delivery.outcome(timeout=PATIENCE) == delivery.outcome() == "acknowledged"
+        assert session.send_tracked_message(b"y").outcome(timeout=PATIENCE) == "acknowledged"
         session.abort()
 
 
@@ -96,14 +95,11 @@ def test_what_is_written_leaves_although_the_loop_is_blocked():
             for _ in range(50):
                 await stream.write_record(b"more")
             await stream.write_record(b"last")
-            begun = time.monotonic()
-            assert came.wait(5)
-            told = time.monotonic() - begun
+            assert came.wait(PATIENCE)
             await stream.finish()
-            return told
 
     with sst.blocking.Endpoint("127.0.0.1:0", accept=True) as there:
         thread = threading.Thread(target=serve, args=(there,))
         thread.start()
-        assert run(main(there.url())) < 2
-        thread.join(5)
+        run(main(there.url()))
+        thread.join(PATIENCE)

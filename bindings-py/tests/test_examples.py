@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from conftest import PATIENCE
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 COMMAND = os.environ.get("SST_COMMAND", "")
 
 
 def example(name: str, *words: str) -> bytes:
     command = [sys.executable, "-W", "error", str(EXAMPLES / name), *words]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, b""), done
     return done.stdout
 
@@ -35,7 +37,7 @@ def test_example(name, says):
 def test_own_protocol():
     test = str(EXAMPLES / "test_own_protocol.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout.decode()
 
 
@@ -51,7 +53,9 @@ def test_fetch(tmp_path):
         url = next(line for line in server.stdout if "sst://" in line).split()[-1]
         assert example("fetch.py", url, "a file") == data
         command = [sys.executable, str(EXAMPLES / "fetch.py"), url, "none"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
         assert (done.returncode, done.stderr) == (1, "fetch: no such file\n")
     finally:
         server.kill()

@@ -14,7 +14,7 @@ import pytest
 
 import sst
 import sst.testing
-from conftest import run
+from conftest import PATIENCE, run
 from sst import _sst, scenarios
 
 
@@ -82,12 +82,12 @@ def test_with_the_command(serve, runs, both, tmp_path):
         runs = [*runs, "run", url, *["--responds"][: int(both)]]
         runs += keys[1] if runs[0] == COMMAND else []
         done = subprocess.run(
-            runs, capture_output=True, text=True, timeout=60, env=environment, check=False
+            runs, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.count("\nok ") > 20
         if both:
-            told, _ = server.communicate(timeout=30)
+            told, _ = server.communicate(timeout=PATIENCE)
             assert server.returncode == 0, told
             assert told.count("\nok ") > 18
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -230,11 +231,13 @@ def test_services():
 
 def test_statistics_have_units():
     async def main():
+        begun = time.monotonic()
         async with pair() as (mine, theirs):
             await mine.send_message(b"x")
             await theirs.recv_datagram()
             stats = mine.stats()
-            assert stats.sent_packets >= 1 and 0 < stats.min_rtt < 1 and stats.loss_rate < 0.5
+            assert 0 < stats.min_rtt < time.monotonic() - begun, "it was measured meanwhile"
+            assert stats.sent_packets >= 1 and 0 <= stats.loss_rate <= 1
             assert mine.peer_id == theirs.local_id and mine.peer_address.startswith("127.0.0.1:")
 
     run(main())
@@ -242,13 +245,14 @@ def test_statistics_have_units():
 
 def test_connecting_fails_for_a_reason():
     async def main():
-        async with sst.Endpoint("127.0.0.1:0", connect_timeout=0.2) as here:
+        nobody = sst.Identity.generate().id
+        async with sst.Endpoint("127.0.0.1:0", connect_timeout=0.2) as hasty:
+            with pytest.raises(sst.NoAnswer) as caught:
+                await hasty.connect(f"sst://{nobody}@127.0.0.1:9/")
+            assert isinstance(caught.value, TimeoutError)
+        async with sst.Endpoint("127.0.0.1:0") as here:
             with pytest.raises(sst.InvalidUrl):
                 await here.connect("http://example.org/")
-            nobody = sst.Identity.generate().id
-            with pytest.raises(sst.NoAnswer) as caught:
-                await here.connect(f"sst://{nobody}@127.0.0.1:9/")
-            assert isinstance(caught.value, TimeoutError)
             with pytest.raises(sst.AddressInUse):
                 await sst.Endpoint(here.addresses[0]).start()
             others = sst.Endpoint("127.0.0.1:0", accept=True, allow=[nobody])
