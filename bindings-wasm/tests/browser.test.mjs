@@ -113,7 +113,7 @@ const meet = async (worker) => {
 
 for (const worker of [false, true]) {
   const where = worker ? 'a worker' : 'the page';
-  test(`scenarios over data channels, from ${where}`, { skip: missing, timeout: 110_000 }, async () => {
+  test(`scenarios over data channels, from ${where}`, { skip: missing }, async () => {
     const page = await blank();
     await page.evaluate(channels);
     const failures = await page.evaluate(async ({ scenarios, worker, meet: source }) => {
@@ -144,7 +144,7 @@ for (const worker of [false, true]) {
   });
 }
 
-test('Chromium and Node hold the scenarios with each other', { skip: missing, timeout: 110_000 }, async () => {
+test('Chromium and Node hold the scenarios with each other', { skip: missing }, async () => {
   const page = await blank();
   const { run, respond } = await import('./scenarios.mjs');
   const { sst } = await import('./pair.mjs');

@@ -45,7 +45,7 @@ const echo = async (here, there, length, during = () => {}) => {
   return found.length === length && found.every((byte, at) => byte === wanted[at]);
 };
 
-test('a session goes on over another carrier, in mid transfer', { timeout: 60_000 }, async () => {
+test('a session goes on over another carrier, in mid transfer', async () => {
   const lives = { outliveCarriers: true };
   const { here, there } = await pair({ caller: lives, answerer: lives });
   const replace = async () => {
@@ -66,7 +66,7 @@ test('a session goes on over another carrier, in mid transfer', { timeout: 60_00
   assert.equal((await there.closed).source, 'peer');
 });
 
-test('without leave to outlive it, a session ends with its carrier', { timeout: 60_000 }, async () => {
+test('without leave to outlive it, a session ends with its carrier', async () => {
   const { here, there } = await pair();
   const { port1 } = new MessageChannel();
   here.replaceCarrier(port1);
@@ -89,7 +89,7 @@ const channels = async () => {
   return { near, far: await far, break() { one.close(); two.close(); } };
 };
 
-test('a broken peer connection is replaced by another one', { skip: missing, timeout: 100_000 }, async () => {
+test('a broken peer connection is replaced by another one', { skip: missing }, async () => {
   const page = await open(browser, `${server.url}tests/blank.html`);
   await page.waitForFunction(() => globalThis.sst);
   const told = await page.evaluate(async ({ channels: make, echo: run }) => {
@@ -129,7 +129,7 @@ async function relay() {
 
 const noPython = process.env.SST_PYTHON ? missing : 'no Python with aioquic (SST_PYTHON)';
 
-test('sessions over the datagrams of WebTransport', { skip: noPython, timeout: 100_000 }, async () => {
+test('sessions over the datagrams of WebTransport', { skip: noPython }, async () => {
   const { port, hash, stop } = await relay();
   const page = await open(browser, `${server.url}tests/blank.html`);
   await page.waitForFunction(() => globalThis.sst);

@@ -12,13 +12,16 @@ export const ARGUMENTS = [
   '--disable-component-update', '--disable-sync', '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
+/** Nothing that a page does takes longer, on the busiest machine, or it hangs: in milliseconds. */
+export const PATIENCE = 120_000;
+
 /** Why browser tests do not run here; false if they do. */
 export const missing = existsSync(PATH) ? false : `no ${PATH}`;
 
 /** A browser process. */
 export async function launch() {
   const { chromium } = await import('playwright-core');
-  return chromium.launch({ executablePath: PATH, args: ARGUMENTS });
+  return chromium.launch({ executablePath: PATH, args: ARGUMENTS, timeout: PATIENCE });
 }
 
 /** The server of the demonstrations, with the pages of the tests under `/tests/`. */
@@ -29,6 +32,7 @@ export function serveTests() {
 /** A page that has the package as `sst`; what goes wrong in it is printed. */
 export async function open(browser, url) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   page.on('pageerror', (error) => console.error('in the page:', error));
   page.on('console', (message) => {
     if (message.type() === 'error') console.error('in the page:', message.text());

@@ -44,7 +44,7 @@ async function connect({ peerId, address, port }) {
   return sst.SstSession.connect(sst.udpCarrier(socket, { address, port }), { peerId });
 }
 
-test('Node runs and answers, the native host answers and runs', { skip, timeout: 110_000 }, async (t) => {
+test('Node runs and answers, the native host answers and runs', { skip }, async (t) => {
   const host = native(
     'scenarios', 'serve', '--run', '--bind', '127.0.0.1:0', '--key', join(folder, 'one'),
   );
@@ -70,7 +70,7 @@ test('Node runs and answers, the native host answers and runs', { skip, timeout:
   assert.match(host.text, / 0 failed/);
 });
 
-test('the native host dials, runs, and answers', { skip, timeout: 110_000 }, async (t) => {
+test('the native host dials, runs, and answers', { skip }, async (t) => {
   const endpoint = await sst.SstEndpoint.create({ accept: true });
   const socket = createSocket('udp4');
   await new Promise((resolve) => { socket.bind(0, '127.0.0.1', resolve); });

@@ -64,7 +64,7 @@ test('it type-checks strictly, and runs in Node', () => {
   assert.equal(inFolder('node', '-e', script).trim(), 'hello 3 SstError');
 });
 
-test('a Vite app has it with no plugin', { skip: missing, timeout: 110_000 }, async () => {
+test('a Vite app has it with no plugin', { skip: missing }, async () => {
   writeFileSync(join(folder, 'index.html'), '<script type="module" src="/main.ts"></script>');
   writeFileSync(join(folder, 'main.ts'), `
     import { greet } from './app';
@@ -76,7 +76,7 @@ test('a Vite app has it with no plugin', { skip: missing, timeout: 110_000 }, as
   const browser = await launch();
   try {
     const page = await open(browser, `${server.url}app/index.html`);
-    await page.waitForFunction(() => document.title.startsWith('hello'), null, { timeout: 20_000 });
+    await page.waitForFunction(() => document.title.startsWith('hello'));
     assert.equal(await page.title(), 'hello 3 SstError');
   } finally {
     await browser.close();

@@ -13,7 +13,7 @@ const scenarios = JSON.parse(
 );
 
 for (const loss of [0, 0.05]) {
-  test(`Node with Node, ${loss * 100} % lost`, { timeout: 110_000 }, async (t) => {
+  test(`Node with Node, ${loss * 100} % lost`, async (t) => {
     let seed = 7;
     const wrap = (carrier) => (loss ? lossy(carrier, { seed: seed += 1, loss }) : carrier);
     let { here, there } = await pair({ wrap });

@@ -45,7 +45,7 @@ async function echo(here, there, record) {
   return answer;
 }
 
-test('timers of one a second: everything goes on, and few are set', { timeout: 60_000 }, async () => {
+test('timers of one a second: everything goes on, and few are set', async () => {
   const { here, there } = await pair();
   throttle(1000);
   const started = real.now();
@@ -57,7 +57,7 @@ test('timers of one a second: everything goes on, and few are set', { timeout: 6
   await here.close();
 });
 
-test('timers of one a second and losses: everything arrives', { timeout: 100_000 }, async () => {
+test('timers of one a second and losses: everything arrives', async () => {
   let seed = 3;
   const options = { late: 0, loss: 0.05 };
   const { here, there } = await pair({
@@ -70,7 +70,7 @@ test('timers of one a second and losses: everything arrives', { timeout: 100_000
   await here.close();
 });
 
-test('a freeze shorter than the idle timeout: the session goes on', { timeout: 60_000 }, async () => {
+test('a freeze shorter than the idle timeout: the session goes on', async () => {
   const { here, there } = await pair();
   assert.equal(text(await echo(here, there, bytes('before'))), 'before');
   jump(20_000);
@@ -78,7 +78,7 @@ test('a freeze shorter than the idle timeout: the session goes on', { timeout: 6
   await here.close();
 });
 
-test('a freeze of ten minutes ends in a typed close, on both sides', { timeout: 60_000 }, async () => {
+test('a freeze of ten minutes ends in a typed close, on both sides', async () => {
   const patience = { idleTimeout: 2_000 };
   const { here, there } = await pair({ caller: patience, answerer: patience });
   const stream = await here.createSubstream();
@@ -93,14 +93,14 @@ test('a freeze of ten minutes ends in a typed close, on both sides', { timeout: 
   await assert.rejects(here.createSubstream(), { code: 'session-closed' });
 });
 
-test('a clock that goes back does no harm', { timeout: 60_000 }, async () => {
+test('a clock that goes back does no harm', async () => {
   const { here, there } = await pair();
   jump(-1_000);
   assert.equal(text(await echo(here, there, bytes('on'))), 'on');
   await here.close();
 });
 
-test('a carrier that never has room: few timers, and connecting ends', { timeout: 60_000 }, async () => {
+test('a carrier that never has room: few timers, and connecting ends', async () => {
   const { sst } = await import('./pair.mjs');
   throttle(0);
   const carrier = {

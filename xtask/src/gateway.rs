@@ -16,7 +16,7 @@ pub(crate) fn tests() -> StepResult {
     page("vite.config.mjs")?;
     page("tests/vite.config.mjs")?;
     Call::cargo("build -p sst-std --bin sst --features gateway").run()?;
-    let mut test = Call::new("node", "--test --test-timeout=150000 --test-concurrency=1 tests/")
+    let mut test = Call::new("node", "--test --test-timeout=600000 --test-concurrency=1 tests/")
         .env("SST_GATEWAY_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())
         .env("SST_DEMO", &built().to_string_lossy())
         .in_folder(FOLDER);

@@ -59,7 +59,7 @@ pub(crate) fn tests() -> StepResult {
     }
     // The native host that the package talks to.
     Call::cargo("build -p sst-std --bin sst --features gateway").run()?;
-    let mut test = Call::new("node", "--test --test-timeout=120000 --test-concurrency=1")
+    let mut test = Call::new("node", "--test --test-timeout=600000 --test-concurrency=1")
         .env("SST_PACKAGE", &npm("package").to_string_lossy())
         .env("SST_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())
         .in_folder(FOLDER);

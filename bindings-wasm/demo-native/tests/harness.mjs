@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { launch, missing } from '../../tests/chromium.mjs';
+import { PATIENCE, launch, missing } from '../../tests/chromium.mjs';
 
 export { missing };
 
@@ -78,12 +78,13 @@ export async function startGateway(targets, listen = '127.0.0.1:0', files = page
 export async function visit(link, prepare = async () => {}) {
   const context = await browser.newContext({ viewport: { width: 1180, height: 900 } });
   const tab = await context.newPage();
+  tab.setDefaultTimeout(PATIENCE);
   const complaints = [];
   tab.on('pageerror', (error) => complaints.push(String(error)));
   await prepare(tab);
   await tab.goto(link);
   const until = (...phases) => tab.waitForFunction(
-    (wanted) => wanted.includes(globalThis.demo?.phase), phases, { timeout: 90_000 },
+    (wanted) => wanted.includes(globalThis.demo?.phase), phases,
   );
   const leave = async () => {
     await context.close();

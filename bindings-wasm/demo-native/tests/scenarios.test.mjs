@@ -28,10 +28,10 @@ async function hold(host) {
   await gateway.end();
 }
 
-test('a page and Rust', { skip: missing, timeout: 110_000 }, async () => {
+test('a page and Rust', { skip: missing }, async () => {
   await hold(await start('scenarios', ...words));
 });
 
-test('a page and Python', { skip: python, timeout: 110_000 }, async () => {
+test('a page and Python', { skip: python }, async () => {
   await hold(await startPython('-m', 'sst.scenarios', ...words));
 });
