@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sst_std::{
-    Carrier, Config, ConnectError, Endpoint, Identity, Offer, OpenOptions, Session, Surroundings,
+    Carrier, Config, ConnectError, DatagramOutcome, Endpoint, Identity, Offer, OpenOptions,
+    Session, Surroundings,
 };
 
 /// Two hosts, ten milliseconds apart, in a time of their own.
@@ -199,6 +200,21 @@ fn an_endpoint_ends_with_its_last_handle_and_with_its_carrier() {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(one.1.closed()).poll(&mut cx).is_ready());
     assert!(matches!(pin!(two.accept()).poll(&mut cx), Poll::Ready(None)));
+}
+
+/// Spec: R-8.4-3.
+#[test]
+fn what_became_of_a_message_is_unknown_when_the_session_ends_first() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, _there) = pair.run(meet(&one, &two));
+    pair.is_cut = true;
+    let mut sent = pair.run(here.send_tracked_message(&[1; 60_000])).unwrap();
+    assert_eq!(sent.outcome(), None);
+    here.abort(1, "enough");
+    assert_eq!(pair.run(&mut sent), DatagramOutcome::Unknown);
+    assert_eq!((sent.outcome(), pair.run(sent)), {
+        (Some(DatagramOutcome::Unknown), DatagramOutcome::Unknown)
+    });
 }
 
 #[test]

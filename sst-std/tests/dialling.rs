@@ -2,16 +2,23 @@
 
 mod two_hosts;
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use sst_std::Identity;
 use two_hosts::{endpoint, timed};
 
+/// A port that is closed, and that no other test takes meanwhile: those bind 127.0.0.1. (Elsewhere
+/// than on Linux, that is the only address of the loopback interface.)
+fn closed_port() -> SocketAddr {
+    let ip = if cfg!(target_os = "linux") { [127, 77, 0, 1] } else { [127, 0, 0, 1] };
+    UdpSocket::bind(SocketAddr::from((ip, 0))).unwrap().local_addr().unwrap()
+}
+
 /// Dials a port to which a host comes only after `wait`.
 async fn dial_early(wait: Duration, timeout: Duration) {
     // The system answers packets to a port without a socket by an ICMP error.
-    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = closed_port();
     let identity = Identity::generate().unwrap();
     let id = identity.id();
     let near = endpoint(|config| config.connect_timeout = timeout).await;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sst_std::{By, CODE_NO_CAPACITY, Code, ConnectError, ReadError};
+use sst_std::{
+    By, CODE_NO_CAPACITY, Code, ConnectError, ReadError, Session, SessionClosed, Stream,
+};
 
 use crate::qemu::Board;
 use crate::wire::{self, Faults};
@@ -10,6 +12,31 @@ use crate::{dial, endpoint, with_board};
 
 /// docs/PROTOCOL.md, transport codes.
 const NO_CAPACITY: Code = Code::Transport(12);
+
+/// Has the board say a record again, on a stream that stays open.
+async fn say(session: &Session) -> Result<Stream, ReadError> {
+    let Ok(mut stream) = session.open_service("echo", "1").await else {
+        // There is room for the request, so it is the session that has ended.
+        return Err(ReadError::Session(session.closed().await));
+    };
+    // If the stream is reset already, reading tells.
+    let _ = stream.write_record(b"?").await;
+    let answer = stream.read_record(1).await?;
+    assert_eq!(answer.as_deref(), Some(&b"?"[..]));
+    Ok(stream)
+}
+
+/// Whether the board has taken the session: it answers, or says why not.
+async fn is_served(session: &Session) -> Result<(), SessionClosed> {
+    match say(session).await {
+        Ok(mut stream) => {
+            let _ = stream.finish().await;
+            Ok(())
+        }
+        Err(ReadError::Session(why)) => Err(why),
+        Err(other) => panic!("{other:?}"),
+    }
+}
 
 #[test]
 fn one_session_too_many_is_told_so() {
@@ -24,9 +51,9 @@ fn one_session_too_many_is_told_so() {
                 Err(ConnectError::Refused(why)) => break why,
                 Err(other) => panic!("{other:?}"),
             };
-            match tokio::time::timeout(Duration::from_millis(500), session.closed()).await {
-                Ok(why) => break why,
-                Err(_) => held.push((here, session)),
+            match is_served(&session).await {
+                Ok(()) => held.push((here, session)),
+                Err(why) => break why,
             }
             assert!(held.len() <= 4, "a board has four sessions");
         };
@@ -37,12 +64,12 @@ fn one_session_too_many_is_told_so() {
         held.pop().unwrap().1.close(0, "").await;
         // It repeats its CLOSE for a while, and needs the place for that; and so does each refusal,
         // of which it can remember two for ten seconds.
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
         let (_here, session) = loop {
             let here = endpoint().await;
             let Ok(session) = here.connect(&board.url.parse().unwrap()).await else { continue };
-            if tokio::time::timeout(Duration::from_millis(300), session.closed()).await.is_err() {
-                break (here, session);
+            match is_served(&session).await {
+                Ok(()) => break (here, session),
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
             }
         };
         crate::faults::echo(&session, 500).await;
@@ -57,14 +84,11 @@ fn one_stream_too_many_is_refused() {
         let session = dial(&here, &board.url).await;
         let mut held = Vec::new();
         let code = loop {
-            let mut stream = session.open_service("echo", "1").await.unwrap();
-            stream.write_record(b"?").await.unwrap();
-            match stream.read_record(1).await {
-                Ok(answer) => assert_eq!(answer.as_deref(), Some(&b"?"[..])),
+            match say(&session).await {
+                Ok(stream) => held.push(stream),
                 Err(ReadError::Reset(code)) => break code,
                 other => panic!("{other:?}"),
             }
-            held.push(stream);
             assert!(held.len() <= 16, "a board has sixteen streams");
         };
         assert_eq!(code, CODE_NO_CAPACITY);
@@ -74,7 +98,8 @@ fn one_stream_too_many_is_refused() {
             assert_eq!(stream.read_record(1).await.unwrap().as_deref(), Some(&b"!"[..]));
         }
         held.truncate(3);
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // The board hears of the others' ends when it does.
+        while matches!(say(&session).await, Err(ReadError::Reset(CODE_NO_CAPACITY))) {}
         crate::faults::echo(&session, 500).await;
     });
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use sst_std::{Config, Endpoint, Identity, Session, Url};
 
 /// Two processors, one of them emulated: everything takes longer than it would.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Runs a test unless there is no image.
 fn with_board(test: impl Future<Output = ()>) {

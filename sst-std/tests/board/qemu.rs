@@ -62,7 +62,7 @@ impl Board {
     /// Waits until it has printed a line with `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
         loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(20));
+            let line = self.lines.recv_timeout(Duration::from_secs(120));
             let line = line.unwrap_or_else(|_| panic!("no {text:?} after {:#?}", self.printed));
             assert!(!line.contains("panic") && !line.contains("fault"), "{line}");
             self.printed.push(line.clone());

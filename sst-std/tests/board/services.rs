@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use sst_std::{CODE_PROTOCOL_UNKNOWN, CODE_SERVICE_UNKNOWN, OpenOptions, ReadError};
+use sst_std::{CODE_PROTOCOL_UNKNOWN, CODE_SERVICE_UNKNOWN, OpenOptions, ReadError, Session};
 use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
 use crate::qemu::Board;
 use crate::wire::Faults;
@@ -32,11 +33,10 @@ fn the_command_pings_it_and_gets_its_files() {
         let home = tempfile::tempdir().unwrap();
         let said = sst(home.path(), &["ping", "-c", "5", "-i", "10", &board.url]);
         assert!(said.contains("5 sent, 0 lost"), "{said}");
-        let said = sst(
-            home.path(),
-            &["ping", "-c", "5", "-i", "10", "-s", "900", "--datagram", &board.url],
-        );
-        assert!(said.contains("5 sent, 0 lost"), "{said}");
+        // A datagram that takes seconds counts as lost: on a busy machine there are more tries.
+        let ping = ["ping", "-c", "5", "-i", "10", "-s", "900", "--datagram", &board.url];
+        let is_whole = |_| sst(home.path(), &ping).contains("5 sent, 0 lost");
+        assert!((0..10).any(is_whole), "datagrams are lost each time");
         let read =
             |name: &str| std::fs::read_to_string(home.path().join("copy").join(name)).unwrap();
         for _ in 0..2 {
@@ -101,36 +101,50 @@ fn readings_pass_the_log() {
         let board = Board::start(Faults::default());
         let here = endpoint().await;
         let session = dial(&here, &board.url).await;
-        let mut stream = session.open_service("sensor", "1").await.unwrap();
-        stream.write_record(&[0, 0, 0, 10, 0, 0, 0, 20]).await.unwrap();
-        let mut children = stream.listen(2);
-        let mut found = (0, 0);
-        for _ in 0..2 {
-            let mut child = children.accept().await.unwrap();
-            match child.read_record(100).await.unwrap().unwrap().as_slice() {
-                b"readings" => {
-                    assert_eq!(child.priority(), Some(16));
-                    while let Ok(Ok(reading)) =
-                        tokio::time::timeout(Duration::from_millis(500), child.recv_datagram())
-                            .await
-                    {
-                        let value = i32::from_be_bytes(reading[8..12].try_into().unwrap());
-                        assert!((20_000..=21_000).contains(&value), "{value}");
-                        found.0 += 1;
-                    }
-                }
-                b"log" => {
-                    let mut log = String::new();
-                    child.read_to_string(&mut log).await.unwrap();
-                    assert!(log.contains("started"), "{log}");
-                    found.1 += 1;
-                }
-                other => panic!("{other:?}"),
+        let mut found = Vec::new();
+        // The wire loses nothing, but a slow machine lets a reading grow too old: then again, with
+        // readings that live longer.
+        for period_millis in [10, 40, 160, 640] {
+            let (readings, logs) = sense(&session, period_millis).await;
+            assert_eq!(logs, 1);
+            found.push(readings);
+            if readings >= 15 {
+                return;
             }
         }
-        // The wire loses nothing, and yet a slow machine may let a reading grow too old.
-        assert!(found.0 >= 15 && found.1 == 1, "{found:?}");
+        panic!("of 20 readings each time, {found:?} came");
     });
+}
+
+/// Asks for 20 readings, which live for two periods; how many came, and how many logs.
+async fn sense(session: &Session, period_millis: u32) -> (u32, u32) {
+    let mut stream = session.open_service("sensor", "1").await.unwrap();
+    let wish = [period_millis.to_be_bytes(), 20_u32.to_be_bytes()].concat();
+    stream.write_record(&wish).await.unwrap();
+    let mut children = stream.listen(2);
+    let mut found = (0, 0);
+    let patience = Duration::from_millis(500 + 3 * u64::from(period_millis));
+    for _ in 0..2 {
+        let mut child = children.accept().await.unwrap();
+        match child.read_record(100).await.unwrap().unwrap().as_slice() {
+            b"readings" => {
+                assert_eq!(child.priority(), Some(16));
+                while let Ok(Ok(reading)) = timeout(patience, child.recv_datagram()).await {
+                    let value = i32::from_be_bytes(reading[8..12].try_into().unwrap());
+                    assert!((20_000..=21_000).contains(&value), "{value}");
+                    found.0 += 1;
+                }
+            }
+            b"log" => {
+                let mut log = String::new();
+                child.read_to_string(&mut log).await.unwrap();
+                assert!(log.contains("started"), "{log}");
+                found.1 += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    found
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod errors;
 mod foreign;
 mod interrupted;
 mod measurements;
+mod relay;
 mod scenarios;
 mod tool;
 mod transfers;

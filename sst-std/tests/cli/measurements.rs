@@ -17,9 +17,12 @@ fn pings_come_back_as_records_and_as_datagrams() {
     let (server, client) = (User::new(), User::new());
     let (_running, url) = server.serve(&["echo"]);
     for form in [&[][..], &["--datagram"], &["--datagram", "-s", "5000"], &["-s", "100000"]] {
-        let value = client.json(&[&["ping", &url, "-c", "5", "-i", "10"], form].concat());
-        assert_eq!((&value["sent"], &value["lost"]), (&5.into(), &0.into()), "{form:?}");
-        assert_eq!(value["rtt"]["count"], 5);
+        let ping = [&["ping", &url, "-c", "5", "-i", "10"], form].concat();
+        // A datagram that takes seconds counts as lost: on a busy machine there are more tries.
+        let count = if ping.contains(&"--datagram") { 10 } else { 1 };
+        let value = (0..count).map(|_| client.json(&ping)).find(|value| value["lost"] == 0);
+        let value = value.expect("some are lost each time");
+        assert_eq!((&value["sent"], &value["rtt"]["count"]), (&5.into(), &5.into()), "{form:?}");
         assert!(positive(&value["rtt"], "min_us") <= positive(&value["rtt"], "max_us"));
     }
     let text = client.good(&["ping", &url, "-c", "2", "-i", "1"]);

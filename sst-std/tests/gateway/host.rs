@@ -23,8 +23,13 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(page: Page) -> Self {
+        Self::with_patience(page, crate::page::DEADLINE)
+    }
+
+    /// One that gives up connecting after `patience`.
+    pub(crate) fn with_patience(page: Page, patience: Duration) -> Self {
         let mut config = Config::new(Identity::generate().unwrap());
-        config.connect_timeout = Duration::from_secs(3);
+        config.connect_timeout = patience;
         let origin = now();
         let clock = Arc::new(move || origin.elapsed());
         let surroundings = Surroundings { clock, local: Vec::new(), seed: None };

@@ -15,8 +15,9 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 
-/// Nothing here takes longer, or it hangs.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// Nothing here takes longer, on the busiest machine, or it hangs; and it is less than the two
+/// minutes of silence after which a gateway gives a page up.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(100);
 /// Messages on their way between a test and its page.
 const QUEUE: usize = 1_024;
 
@@ -25,7 +26,16 @@ pub(crate) struct Page {
     pub(crate) location: String,
     outbound: mpsc::Sender<(bool, Vec<u8>)>,
     inbound: mpsc::Receiver<Vec<u8>>,
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<End>,
+}
+
+/// How a page's way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The other side said so.
+    Goodbye,
+    /// Nothing was heard of it for long.
+    Silence,
 }
 
 /// An answer of HTTP.
@@ -116,20 +126,26 @@ impl Page {
 
     /// Sends `message` until it is answered: the channel may lose it.
     pub(crate) async fn exchange(&mut self, message: &[u8]) -> Vec<u8> {
-        let mut left = 100;
+        self.exchange_if_open(message).await.expect("the channel has closed")
+    }
+
+    /// The same; `None` once the channel has closed.
+    pub(crate) async fn exchange_if_open(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        let mut left = 500;
         loop {
-            self.send(message).await;
+            self.outbound.send((true, message.to_vec())).await.ok()?;
             match timeout(Duration::from_millis(200), self.inbound.recv()).await {
-                Ok(answer) => return answer.expect("the channel has closed"),
+                Ok(answer) => return answer,
                 Err(_) => left -= 1,
             }
             assert!(left > 0, "no answer");
         }
     }
 
-    /// Waits for the end.
-    pub(crate) async fn ended(&mut self) {
+    /// Waits for the end, and tells how it came.
+    pub(crate) async fn ended(&mut self) -> End {
         while self.recv().await.is_some() {}
+        timeout(DEADLINE, &mut self.task).await.expect("no end").unwrap()
     }
 }
 
@@ -186,19 +202,19 @@ async fn run(
     socket: UdpSocket,
     mut from_test: mpsc::Receiver<(bool, Vec<u8>)>,
     to_test: mpsc::Sender<Vec<u8>>,
-) {
+) -> End {
     let here = socket.local_addr().unwrap();
     let (mut buffer, mut open) = (vec![0; 2_000], None);
     loop {
         let due = loop {
             match rtc.poll_output().expect("WebRTC of the page") {
-                Output::Timeout(_) if !rtc.is_alive() => return,
+                Output::Timeout(_) if !rtc.is_alive() => return End::Silence,
                 Output::Timeout(at) => break at,
                 Output::Transmit(packet) => {
                     let _ = socket.try_send_to(&packet.contents, packet.destination);
                 }
                 Output::Event(Event::ChannelOpen(id, _)) => open = Some(id),
-                Output::Event(Event::ChannelClose(_)) => return,
+                Output::Event(Event::Closed | Event::ChannelClose(_)) => return End::Goodbye,
                 Output::Event(Event::ChannelData(data)) => {
                     // A test that does not listen loses messages, as on any network.
                     let _ = to_test.try_send(data.data);
@@ -208,7 +224,7 @@ async fn run(
         };
         tokio::select! {
             message = from_test.recv(), if open.is_some() => {
-                let Some((is_binary, message)) = message else { return };
+                let Some((is_binary, message)) = message else { return End::Silence };
                 if let Some(mut channel) = open.and_then(|id| rtc.channel(id)) {
                     let _ = channel.write(is_binary, &message);
                 }

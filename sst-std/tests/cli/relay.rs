@@ -1,0 +1,71 @@
+//! A network between two commands that goes dumb in the midst of a transfer: however busy the
+//! machine is, and however late a test looks, the transfer is neither at its beginning nor over.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Passes packets between one client and one server; ends with this value.
+pub(crate) struct Relay {
+    at: SocketAddr,
+    server: Arc<Mutex<SocketAddr>>,
+    left: Arc<Mutex<usize>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Relay {
+    /// A relay to the server at `url`, that lets so many bytes pass in all.
+    pub(crate) fn to(url: &str, bytes: usize) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let relay = Self {
+            at: socket.local_addr().unwrap(),
+            server: Arc::new(Mutex::new(address(url))),
+            left: Arc::new(Mutex::new(bytes)),
+            is_over: Arc::default(),
+        };
+        let (server, left, is_over) =
+            (relay.server.clone(), relay.left.clone(), relay.is_over.clone());
+        thread::spawn(move || {
+            let (mut client, mut packet) = (None, [0; 65_536]);
+            while !is_over.load(Ordering::Relaxed) {
+                let Ok((len, from)) = socket.recv_from(&mut packet) else { continue };
+                let server = *server.lock().unwrap();
+                let to = if from == server { client } else { Some(server) };
+                if from != server {
+                    client = Some(from);
+                }
+                let mut left = left.lock().unwrap();
+                if let (Some(to), Some(rest)) = (to, left.checked_sub(len)) {
+                    *left = rest;
+                    let _ = socket.send_to(&packet[..len], to);
+                }
+            }
+        });
+        relay
+    }
+
+    /// `url`, by way of this relay.
+    pub(crate) fn url(&self, url: &str) -> String {
+        url.replace(&address(url).to_string(), &self.at.to_string())
+    }
+
+    /// From now on everything passes, and to the server at `url`.
+    pub(crate) fn lead_to(&self, url: &str) {
+        *self.server.lock().unwrap() = address(url);
+        *self.left.lock().unwrap() = usize::MAX;
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn address(url: &str) -> SocketAddr {
+    let rest = url.rsplit('@').next().unwrap();
+    rest.split('/').next().unwrap().parse().unwrap()
+}
