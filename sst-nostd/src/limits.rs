@@ -36,13 +36,14 @@ pub(crate) const ID_WORDS: usize = if IS_LARGE { 16 } else { 1 };
 pub(crate) const REFUSALS: usize = if IS_LARGE { 8 } else { 4 };
 
 /// Answers without state that wait for the caller to send them. More are not made: who asked asks
-/// again.
-pub(crate) const ANSWERS: usize = if IS_LARGE { 8 } else { 2 };
+/// again. A source has no more of them than there are places free; 32 are what a turn of a busy
+/// socket brings.
+pub(crate) const ANSWERS: usize = if IS_LARGE { 32 } else { 2 };
 
 /// The longest FINISH that a host sends, frames included, since it is kept whole until the peer has
 /// it: as long as any packet; or so long that no row of a board grows for it.
 pub(crate) const FINISH_BYTES: usize = if IS_LARGE { 1200 } else { 512 };
 
-/// How many buckets the sources of calls share: one that floods takes its own share from one in so
-/// many others, and cannot know which.
-pub(crate) const SOURCE_BUCKETS: usize = if IS_LARGE { 64 } else { 16 };
+/// How many buckets the sources of calls share, two for each. With 1,024, of 8 KiB together, twenty
+/// sources that flood stop one other in six hundred.
+pub(crate) const SOURCE_BUCKETS: usize = if IS_LARGE { 1024 } else { 16 };

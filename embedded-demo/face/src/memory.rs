@@ -44,6 +44,7 @@ pub struct Memory<
     channel_timers: StaticCell<[TimerSlot; SESSIONS]>,
     negotiations: StaticCell<[Row<NegotiationRow>; NEGOTIATIONS]>,
     by_call: StaticCell<[[u64; 4]; NEGOTIATIONS]>,
+    callers: StaticCell<[[u64; 2]; NEGOTIATIONS]>,
     negotiation_timers: StaticCell<[TimerSlot; NEGOTIATIONS]>,
     sent_packets: StaticCell<[Row<SentPacket>; PACKETS]>,
     sent_receipts: StaticCell<[[Row<SentReceipt>; 2]; PACKETS]>,
@@ -79,6 +80,7 @@ impl<
             channel_timers: StaticCell::new(),
             negotiations: StaticCell::new(),
             by_call: StaticCell::new(),
+            callers: StaticCell::new(),
             negotiation_timers: StaticCell::new(),
             sent_packets: StaticCell::new(),
             sent_receipts: StaticCell::new(),
@@ -109,6 +111,7 @@ impl<
             channel_timers: self.channel_timers.init_with(|| [TimerSlot::empty(); SESSIONS]),
             negotiations: fill(&self.negotiations, Row::empty),
             by_call: self.by_call.init_with(|| [[0; 4]; NEGOTIATIONS]).as_flattened_mut(),
+            callers: self.callers.init_with(|| [[0; 2]; NEGOTIATIONS]).as_flattened_mut(),
             negotiation_timers: self
                 .negotiation_timers
                 .init_with(|| [TimerSlot::empty(); NEGOTIATIONS]),

@@ -3,9 +3,10 @@
 use crate::channel::{Arrival, Opened, Path};
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::ChannelId;
-use crate::negotiation::{self, HalfOpen, Ready, Responder, Verdict, WriteReplyError};
+use crate::negotiation::{self, HalfOpen, Ready, Responder, Source, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
 use crate::session::Breach;
+use crate::storage::may_join;
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
@@ -43,7 +44,7 @@ impl<C: Crypto> Host<'_, C> {
             half_open,
             &mut answer,
         ) {
-            Verdict::Accept(init) => self.answer(now, path, &init),
+            Verdict::Accept(init) => self.answer(now, path, &init, half_open),
             Verdict::Drop(reason) => Err(Ignored::Negotiation(reason)),
             Verdict::SendCookie(len) => {
                 self.stats.cookies_sent = self.stats.cookies_sent.saturating_add(1);
@@ -58,7 +59,14 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Answers an INIT that passed the front: with the REPLY it had before, or a new one.
-    fn answer(&mut self, now: Instant, path: Path, init: &Init<'_>) -> Result<(), Ignored> {
+    /// Where many are half-open, not for a source that has more of them than are free.
+    fn answer(
+        &mut self,
+        now: Instant,
+        path: Path,
+        init: &Init<'_>,
+        half_open: HalfOpen,
+    ) -> Result<(), Ignored> {
         let hash = self.hash.hash_bytes(&init.ephemeral());
         let repeated = self.by_call.find(hash, |slot| {
             self.negotiations.at(slot).is_some_and(|row| match &row.kind {
@@ -70,7 +78,9 @@ impl<C: Crypto> Host<'_, C> {
             self.due.push_back(&mut self.negotiations, index);
             return Ok(());
         }
-        if self.negotiations.is_full() {
+        let source = Source::of(path.peer.ip()).hash(&self.hash);
+        let free = half_open.limit.saturating_sub(half_open.count);
+        if !may_join(self.callers.held(source), u32::try_from(free).unwrap_or(u32::MAX)) {
             return Err(Ignored::NoCapacity);
         }
         let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
@@ -89,6 +99,7 @@ impl<C: Crypto> Host<'_, C> {
             self.turn = self.turn.saturating_add(1);
             row.answered = self.turn;
             row.init_hash = Some(hash);
+            row.source = self.callers.add(source).is_ok().then_some(source);
         }
         if self.by_call.insert(hash, index).is_err() {
             self.remove_negotiation(index);

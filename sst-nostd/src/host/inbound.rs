@@ -4,10 +4,12 @@
 use crate::channel::{Arrival, Dropped, Path};
 use crate::crypto::Crypto;
 use crate::id::ChannelId;
+use crate::negotiation::limits::LOST_SOURCE_INTERVAL;
 use crate::negotiation::{self, is_lost};
 use crate::recovery::ecn::Codepoint;
 use crate::session::{Breach, CloseReason, ClosedBy, Session, SessionState, Surroundings};
 use crate::time::Instant;
+use crate::wire::negotiation::MIN_LOST_CAUSE_BYTES;
 use crate::wire::{PacketKind, SealedHeader, TransportCode};
 
 use super::Host;
@@ -191,6 +193,11 @@ impl<C: Crypto> Host<'_, C> {
     /// its own that only the holder of this identity's key can make.
     #[inline(never)]
     fn answer_unknown(&mut self, now: Instant, path: Path, packet: &[u8]) {
+        let is_answered = packet.len() >= MIN_LOST_CAUSE_BYTES
+            && self.lost_sources.is_allowed(now, path.peer.ip(), 1, LOST_SOURCE_INTERVAL);
+        if !is_answered {
+            return;
+        }
         let mut answer = [0; 64];
         if let Some(len) = self.reset_key.write_lost(now, packet, &mut answer) {
             self.outbox.push(path, answer.get(..len).unwrap_or_default());

@@ -21,6 +21,8 @@ mod channels;
 mod config;
 mod events;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod flood_tests;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod ik_tests;
 mod inbound;
 mod negotiations;
@@ -62,9 +64,9 @@ use zeroize::Zeroize;
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
 use crate::id::{ChannelId, HostId};
-use crate::negotiation::{Front, ResetKey};
+use crate::negotiation::{Front, ResetKey, Sources};
 use crate::session::{DOOMED, SESSION_EVENTS, Session};
-use crate::storage::{HashIndex, KeyedHash, Queue, Table, Timers};
+use crate::storage::{HashIndex, KeyedHash, Queue, Table, Tally, Timers};
 use crate::stream::Streams;
 use crate::time::Instant;
 
@@ -104,6 +106,8 @@ pub struct Host<'s, C: Crypto> {
 
     negotiations: Table<'s, NegotiationRow>,
     by_call: HashIndex<'s>,
+    /// How many negotiations each source has begun.
+    callers: Tally<'s>,
     negotiation_timers: Timers<'s>,
     /// Negotiations with something to send.
     due: Queue<DUE>,
@@ -111,6 +115,8 @@ pub struct Host<'s, C: Crypto> {
     replayable: Option<(u32, ChannelId)>,
     front: Front,
     reset_key: ResetKey,
+    /// Who was told of late that a channel is lost.
+    lost_sources: Sources,
     outbox: Outbox,
     /// This verb has computed with secrets.
     has_secrets_on_stack: bool,
@@ -141,7 +147,9 @@ impl<'s, C: Crypto> Host<'s, C> {
         let id = HostId::new(*statics.public());
         let front =
             Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;
+        let lost_sources = Sources::new(&mut crypto).map_err(|_| ConfigError::Random)?;
         Ok(Self {
+            lost_sources,
             reset_key: ResetKey::new(&statics),
             streams: Streams::new(config.streams, storage.streams, hash),
             config,
@@ -164,6 +172,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             ready: Queue::new(),
             negotiations: storage.negotiations,
             by_call: storage.by_call,
+            callers: storage.callers,
             negotiation_timers: storage.negotiation_timers,
             due: Queue::new(),
             replayable: None,

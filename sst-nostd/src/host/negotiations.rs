@@ -32,6 +32,8 @@ pub struct NegotiationRow {
     pub(super) answered: u64,
     /// The hash of the INIT's ephemeral key, under which a repeated INIT is found.
     pub(super) init_hash: Option<u32>,
+    /// The hash of the source that it is counted for, if a peer dials.
+    pub(super) source: Option<u32>,
     link: Link,
 }
 
@@ -92,7 +94,16 @@ impl fmt::Debug for NegotiationRow {
 
 impl NegotiationRow {
     pub(super) const fn new(kind: Kind, path: Path, begun_at: Instant) -> Self {
-        Self { kind, path, sends: 0, begun_at, answered: 0, init_hash: None, link: Link::new() }
+        Self {
+            kind,
+            path,
+            sends: 0,
+            begun_at,
+            answered: 0,
+            init_hash: None,
+            source: None,
+            link: Link::new(),
+        }
     }
 
     /// The channel it is for, as this host named it.
@@ -210,10 +221,13 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn remove_negotiation(&mut self, index: u32) {
         let Some(row) = self.negotiations.at(index) else { return };
         let id_hash = self.hash.hash_u64(u64::from(row.channel().as_u32()));
-        let init_hash = row.init_hash;
+        let (init_hash, source) = (row.init_hash, row.source);
         self.by_call.remove(id_hash, index);
         if let Some(hash) = init_hash {
             self.by_call.remove(hash, index);
+        }
+        if let Some(source) = source {
+            self.callers.take_away(source);
         }
         self.due.remove(&mut self.negotiations, index);
         let _ = self.negotiation_timers.set(index, None);

@@ -3,8 +3,10 @@
 use crate::channel::{Path, SentInfo};
 use crate::crypto::Crypto;
 use crate::limits::ANSWERS as MAX_ANSWERS;
+use crate::negotiation::Source;
 use crate::recovery::ecn::Codepoint;
 use crate::session::{Breach, Transmitted};
+use crate::storage::may_join;
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
@@ -37,8 +39,15 @@ impl Outbox {
         Self { answers: heapless::Deque::new() }
     }
 
-    /// Keeps an answer; drops it if too many wait.
+    /// Keeps an answer; drops it if too many wait, or more to that source than there is room left.
     pub(super) fn push(&mut self, path: Path, answer: &[u8]) {
+        let source = Source::of(path.peer.ip());
+        let is_alike = |(path, _): &&(Path, _)| Source::of(path.peer.ip()) == source;
+        let held = self.answers.iter().filter(is_alike).count();
+        let free = MAX_ANSWERS.saturating_sub(self.answers.len());
+        if !may_join(held as u32, free as u32) {
+            return;
+        }
         if let Ok(answer) = heapless::Vec::from_slice(answer) {
             let _ = self.answers.push_back((path, answer));
         }
@@ -178,5 +187,29 @@ impl<C: Crypto> Host<'_, C> {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+
+    // Spec: R-13.7-6.
+    #[test]
+    fn a_source_that_asks_for_much_leaves_places_for_others_answers() {
+        let path =
+            |n| Path { local: None, peer: SocketAddr::from((Ipv4Addr::new(192, 0, 2, n), 9)) };
+        let mut outbox = Outbox::new();
+        for _ in 0..100 {
+            outbox.push(path(1), b"answer");
+        }
+        let greedy = outbox.answers.len();
+        assert!(greedy <= MAX_ANSWERS / 2 + 1, "{greedy}");
+        for n in 2..100 {
+            outbox.push(path(n), b"answer");
+        }
+        assert_eq!(outbox.answers.len(), MAX_ANSWERS, "each of the others one");
     }
 }

@@ -23,15 +23,26 @@ pub(super) struct RawPeer {
 impl RawPeer {
     /// One with the identity of that secret, about to dial `peer`.
     pub(super) fn new(secret: u8, peer: HostId, pattern: Pattern, offer: &Parameters) -> Self {
-        let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(secret)));
-        let statics = KeyPair::from_secret(&crypto, &[secret; 32]);
+        Self::with([secret; 32], peer, pattern, offer)
+    }
+
+    /// One of as many as are wanted.
+    pub(super) fn numbered(number: u32, peer: HostId, pattern: Pattern) -> Self {
+        let mut secret = [0x77; 32];
+        secret[..4].copy_from_slice(&number.to_be_bytes());
+        Self::with(secret, peer, pattern, &Parameters::default())
+    }
+
+    fn with(secret: [u8; 32], peer: HostId, pattern: Pattern, offer: &Parameters) -> Self {
+        let crypto = RustCrypto::new(InsecureFixedRng::new(9));
+        let statics = KeyPair::from_secret(&crypto, &secret);
         let call = Call {
             pattern,
             statics: &statics,
             peer: Some(peer).filter(|_| pattern != Pattern::Xx),
             parameters: offer,
             channel: ChannelId::new(0x7777_7777).unwrap(),
-            ephemeral: &[secret ^ 0x55; 32],
+            ephemeral: &secret.map(|byte| byte ^ 0x55),
         };
         let initiator = Initiator::new(&crypto, Instant::ZERO, &call).unwrap();
         Self { crypto, statics, peer, initiator, ready: None, number: 1 }
@@ -51,6 +62,11 @@ impl RawPeer {
         let len = self.initiator.write_init(Instant::ZERO, &mut out).unwrap();
         out.truncate(len);
         out
+    }
+
+    /// Takes a COOKIE: the next INIT has it.
+    pub(super) fn take_cookie(&mut self, cookie: &[u8]) {
+        self.initiator.handle_cookie(cookie).unwrap();
     }
 
     /// Takes the REPLY, and makes FINISH with that payload; empty in IK.

@@ -3,7 +3,7 @@
 use crate::channel::{SentPacket, SentPackets, SentReceipt};
 use crate::crypto::Crypto;
 use crate::session::Session;
-use crate::storage::{HashIndex, Row, Table, TimerSlot, Timers};
+use crate::storage::{HashIndex, Row, Table, Tally, TimerSlot, Timers};
 use crate::stream::{LentStreams, ROOT_BYTES, StreamLimits, StreamStorage};
 
 use super::channels::ChannelRow;
@@ -69,6 +69,7 @@ pub struct Storage<'s, C: Crypto> {
     pub(super) channel_timers: Timers<'s>,
     pub(super) negotiations: Table<'s, NegotiationRow>,
     pub(super) by_call: HashIndex<'s>,
+    pub(super) callers: Tally<'s>,
     pub(super) negotiation_timers: Timers<'s>,
     pub(super) sent: SentPackets<'s>,
     pub(super) streams: StreamStorage<'s>,
@@ -93,6 +94,8 @@ pub struct LentHost<'s, C: Crypto> {
     pub negotiations: &'s mut [Row<NegotiationRow>],
     /// Index of negotiations.
     pub by_call: &'s mut [u64],
+    /// Who is in negotiations: as an index of as many.
+    pub callers: &'s mut [u64],
     /// One timer for each negotiation.
     pub negotiation_timers: &'s mut [TimerSlot],
     /// Packets in flight.
@@ -126,6 +129,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
             channel_timers: Timers::lent(lent.channel_timers),
             negotiations: Table::lent(lent.negotiations),
             by_call: HashIndex::lent(lent.by_call),
+            callers: Tally::lent(lent.callers),
             negotiation_timers: Timers::lent(lent.negotiation_timers),
             sent: SentPackets::lent(lent.sent_packets, lent.sent_receipts, channels),
             streams: StreamStorage::lent(lent.streams),
@@ -145,6 +149,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
             channel_timers: Timers::owned(limits.channels),
             negotiations: Table::owned(limits.negotiations),
             by_call: HashIndex::owned(limits.negotiations.saturating_mul(2)),
+            callers: Tally::owned(limits.negotiations),
             negotiation_timers: Timers::owned(limits.negotiations),
             sent: SentPackets::owned(limits.sent_packets, limits.sent_receipts, limits.channels),
             streams: StreamStorage::owned(&limits.streams),

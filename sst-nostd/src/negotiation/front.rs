@@ -10,11 +10,11 @@ use crate::crypto::{Crypto, RandomError};
 use crate::id::HostId;
 use crate::negotiation::check::{CheckKey, write_checked};
 use crate::negotiation::cookie::CookieJar;
-use crate::negotiation::limits::INITS_PER_SECOND;
+use crate::negotiation::limits::{CALLS_BURST_DIVISOR, CALLS_PER_SECOND, INITS_PER_SECOND};
 use crate::negotiation::load::{CookieMode, HalfOpen, Load};
 use crate::negotiation::source::Sources;
 use crate::negotiation::{Dropped, pattern};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{
     CHECK_LEN, COOKIE_LEN, Cookie, Init, InitOutline, PatternNumber, VERSION, Version,
 };
@@ -101,11 +101,12 @@ impl Front {
             Checked::Version(len) => Ok(Verdict::SendVersion(len)),
             Checked::Init(init, key) => {
                 let must_prove = self.load.on_init(now, half_open) || is_to_anyone(&init);
-                if must_prove && !self.has_proof(now, &init, from)? {
+                if must_prove && !self.has_proof(now, &init, from, half_open)? {
                     let cookie = self.jar.make(crypto, now, from, &init.ephemeral());
                     let cookie = cookie.map_err(|_| Dropped::Random)?;
                     return write_cookie(key, &init, cookie, out).map(Verdict::SendCookie);
                 }
+                self.load.on_accepted(now);
                 Ok(Verdict::Accept(init))
             }
         });
@@ -136,13 +137,20 @@ impl Front {
         now: Instant,
         init: &Init<'_>,
         from: SocketAddr,
+        half_open: HalfOpen,
     ) -> Result<bool, Dropped> {
         if !self.jar.is_valid(now, from, &init.ephemeral(), &init.cookie) {
             return Ok(false);
         }
-        if self.sources.is_allowed(now, from) { Ok(true) } else { Err(Dropped::TooMany) }
+        let per_second = CALLS_PER_SECOND.saturating_mul(self.load.headroom(now, half_open));
+        let burst = per_second.checked_div(CALLS_BURST_DIVISOR).unwrap_or(1);
+        let interval = SECOND.checked_div(per_second).unwrap_or(SECOND);
+        let is_allowed = self.sources.is_allowed(now, from.ip(), burst, interval);
+        if is_allowed { Ok(true) } else { Err(Dropped::TooMany) }
     }
 }
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// An INIT whose check is right.
 enum Checked<'a> {

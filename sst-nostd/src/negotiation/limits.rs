@@ -46,14 +46,21 @@ pub const COOKIE_ROTATION: Duration = Duration::from_secs(15);
 /// How many INITs per second a host answers unasked, by default: at three agreements each, this is
 /// about one hundredth of a desktop's core.
 pub const INITS_PER_SECOND: u32 = 64;
-/// How many calls from one source may come at once when a host is busy, their address proved.
-pub const CALLS_BURST: u32 = 5;
-/// After a burst, how far apart the calls of one source must be: 20 a second.
-pub const CALLS_INTERVAL: Duration = Duration::from_millis(50);
+/// How many calls a second one source may make when a host is busy, their address proved: what two
+/// dozen people behind one address do at most.
+pub const CALLS_PER_SECOND: u32 = 20;
+/// So many seconds' calls of a source may come at once, one in so many parts of a second: five.
+pub const CALLS_BURST_DIVISOR: u32 = 4;
+/// How many times as many calls one source may make where nobody else makes any and no half-open
+/// negotiation is under way: 320 a second, a twentieth of a desktop's core.
+pub const CALLS_GROWTH: u32 = 16;
 /// How many LOST packets a host sends at once.
 pub const LOST_BURST: u32 = 10;
 /// After a burst, how far apart LOST packets are: two hosts that reflect each other's come to rest.
 pub const LOST_INTERVAL: Duration = Duration::from_millis(20);
+/// How far apart LOST packets to one source are: one that asks for all of them leaves the rest of
+/// the fifty a second to those whose channels are lost.
+pub const LOST_SOURCE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after a VERSION a REPLY may still come: who forged the one must suppress the other.
 pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
 

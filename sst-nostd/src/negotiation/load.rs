@@ -1,6 +1,7 @@
 //! [`Load`]: when a host asks initiators to prove their address before it works for them.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+use crate::negotiation::limits::CALLS_GROWTH;
 use crate::negotiation::rate::Rate;
 use crate::time::Instant;
 
@@ -32,13 +33,14 @@ pub struct Load {
     mode: CookieMode,
     inits_per_second: u32,
     inits: Rate,
+    accepted: Rate,
 }
 
 impl Load {
     /// Nothing to do yet. In [`CookieMode::Auto`], more than `inits_per_second` is much.
     #[must_use]
     pub const fn new(mode: CookieMode, inits_per_second: u32) -> Self {
-        Self { mode, inits_per_second, inits: Rate::new() }
+        Self { mode, inits_per_second, inits: Rate::new(), accepted: Rate::new() }
     }
 
     /// Notes a call, and says whether it must bring a cookie.
@@ -53,6 +55,30 @@ impl Load {
             }
         }
     }
+}
+
+impl Load {
+    /// Notes a call that is answered.
+    pub fn on_accepted(&mut self, now: Instant) {
+        self.accepted.on_event(now);
+    }
+
+    /// How many times its least one source may have: from 1, where half-open negotiations or calls
+    /// that are answered are about as many as there may be, to [`CALLS_GROWTH`], where there are
+    /// none.
+    pub fn headroom(&mut self, now: Instant, half_open: HalfOpen) -> u32 {
+        let most = self.inits_per_second.saturating_mul(CALLS_GROWTH);
+        let free_calls = most.saturating_sub(self.accepted.level(now));
+        let free_rows = half_open.limit.saturating_sub(half_open.count);
+        let calls = part(u64::from(free_calls), u64::from(most));
+        calls.min(part(free_rows as u64, half_open.limit as u64)).max(1)
+    }
+}
+
+/// `free` of `all`, in parts of [`CALLS_GROWTH`].
+fn part(free: u64, all: u64) -> u32 {
+    let parts = free.saturating_mul(u64::from(CALLS_GROWTH)).checked_div(all).unwrap_or(0);
+    u32::try_from(parts).unwrap_or(CALLS_GROWTH)
 }
 
 #[cfg(test)]
@@ -85,6 +111,21 @@ mod tests {
             let half_open = HalfOpen { count, limit: 8 };
             assert_eq!(load.on_init(at(0), half_open), count >= 4);
         }
+    }
+
+    #[test]
+    fn a_source_may_call_the_more_often_the_less_there_is_to_do() {
+        let mut load = Load::new(CookieMode::Auto, 10);
+        let half_open = |count| HalfOpen { count, limit: 64 };
+        let mut headroom = |millis, count| load.headroom(at(millis), half_open(count));
+        let expected = [(0, 16), (4, 15), (32, 8), (60, 1), (64, 1)];
+        assert_eq!(expected.map(|(count, _)| (count, headroom(0, count))), expected);
+        for _ in 0..80 {
+            load.on_accepted(at(100));
+        }
+        assert_eq!(load.headroom(at(100), half_open(0)), 8, "80 of 160 calls a second");
+        assert_eq!(load.headroom(at(100), half_open(48)), 4);
+        assert_eq!(load.headroom(at(3000), half_open(0)), 16);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub use initiator::Initiator;
 pub use load::{CookieMode, HalfOpen, Load};
 pub use rate::Bucket;
 pub use responder::{Offer, Responder, WriteReplyError};
+pub use source::{Source, Sources};
 pub use suite::{choose_suite, offered_suites};
 pub use token::{ResetKey, is_lost};
 

@@ -28,8 +28,13 @@ impl Rate {
     /// True if there were more than `per_second` events in this second, or in the one before: a
     /// flood is not over because a second is.
     pub(super) fn is_above(&mut self, now: Instant, per_second: u32) -> bool {
+        self.level(now) > per_second
+    }
+
+    /// How many events there were in this second, or in the one before if those were more.
+    pub(super) fn level(&mut self, now: Instant) -> u32 {
         self.turn(now);
-        self.count.max(self.count_before) > per_second
+        self.count.max(self.count_before)
     }
 
     fn turn(&mut self, now: Instant) {

@@ -19,6 +19,7 @@ mod rope_bits;
 mod shares;
 mod sliding;
 mod table;
+mod tally;
 mod timers;
 
 pub use backing::{Backing, MAX_ROWS};
@@ -34,6 +35,7 @@ pub use rope::Rope;
 pub use shares::{Account, FEW_PARTIES, Shares};
 pub use sliding::{Sighting, SlidingBits};
 pub use table::{Handle, Row, Table};
+pub use tally::{Tally, may_join};
 pub use timers::{TimerSlot, Timers};
 
 /// A container has reached its limit. Nothing was changed.
