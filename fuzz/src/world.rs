@@ -29,6 +29,7 @@ pub const TINY: Limits = Limits {
     sent_packets: 24,
     sent_receipts: 40,
     streams: StreamLimits {
+        sessions: 3,
         streams: 14,
         parents: 6,
         gapped: 5,

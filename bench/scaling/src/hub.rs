@@ -41,7 +41,8 @@ pub(crate) struct Hub {
 impl Hub {
     /// A host with room for so many sessions and streams.
     pub(crate) fn new(sessions: u32, streams: u32) -> Self {
-        let limits = Limits::of(sessions, streams, POOL_BYTES);
+        // Each has its share, and one more stays free.
+        let limits = Limits::of(sessions, streams.saturating_mul(2), POOL_BYTES);
         let host = host(0, &limits, streams);
         Self { host, clients: vec![], now: Instant::ZERO, calls: 0, buffer: vec![0; 65_536] }
     }

@@ -6,7 +6,7 @@ use sst_nostd::crypto::Crypto;
 use sst_nostd::host::{ChannelRow, LentHost, NegotiationRow, Storage};
 use sst_nostd::session::Session;
 use sst_nostd::storage::{Row, TimerSlot};
-use sst_nostd::stream::{Gaps, LentStreams, Nursery, Ranges, Row as StreamRow};
+use sst_nostd::stream::{Gaps, LentStreams, Nursery, Party, Ranges, Row as StreamRow};
 use static_cell::StaticCell;
 
 use crate::entropy::Entropy;
@@ -48,6 +48,7 @@ pub struct Memory<
     negotiation_timers: StaticCell<[TimerSlot; NEGOTIATIONS]>,
     sent_packets: StaticCell<[Row<SentPacket>; PACKETS]>,
     sent_receipts: StaticCell<[[Row<SentReceipt>; 2]; PACKETS]>,
+    parties: StaticCell<[Row<Party>; SESSIONS]>,
     streams: StaticCell<[Row<StreamRow>; STREAMS]>,
     by_id: StaticCell<[[u64; 2]; STREAMS]>,
     bytes: StaticCell<[[u8; BLOCK_BYTES]; BLOCKS]>,
@@ -84,6 +85,7 @@ impl<
             negotiation_timers: StaticCell::new(),
             sent_packets: StaticCell::new(),
             sent_receipts: StaticCell::new(),
+            parties: StaticCell::new(),
             streams: StaticCell::new(),
             by_id: StaticCell::new(),
             bytes: StaticCell::new(),
@@ -124,6 +126,7 @@ impl<
 
     fn lend_streams(&'static self) -> LentStreams<'static> {
         LentStreams {
+            parties: fill(&self.parties, Row::empty),
             rows: fill(&self.streams, Row::empty),
             index: self.by_id.init_with(|| [[0; 2]; STREAMS]).as_flattened_mut(),
             bytes: self.bytes.init_with(|| [[0; BLOCK_BYTES]; BLOCKS]).as_flattened_mut(),

@@ -6,7 +6,9 @@ use sst_nostd::channel::{SentPacket, SentReceipt};
 use sst_nostd::host::{ChannelRow, Host, LentHost, NegotiationRow, Storage};
 use sst_nostd::session::Session;
 use sst_nostd::storage::{Row, TimerSlot};
-use sst_nostd::stream::{Gaps, LentStreams, Nursery, Ranges, Row as StreamRow, TrackedDatagram};
+use sst_nostd::stream::{
+    Gaps, LentStreams, Nursery, Party, Ranges, Row as StreamRow, TrackedDatagram,
+};
 
 use crate::stub::StubCrypto;
 
@@ -42,6 +44,7 @@ struct Memory {
     negotiation_timers: [TimerSlot; NEGOTIATIONS],
     sent_packets: [Row<SentPacket>; SENT_PACKETS],
     sent_receipts: [Row<SentReceipt>; SENT_RECEIPTS],
+    parties: [Row<Party>; SESSIONS],
     streams: [Row<StreamRow>; STREAMS],
     stream_index: [u64; 32],
     bytes: [u8; BLOCKS * BLOCK_BYTES],
@@ -81,6 +84,7 @@ pub unsafe fn lend() -> Storage<'static, StubCrypto> {
             sent_packets: fill(&raw mut (*memory).sent_packets, Row::empty),
             sent_receipts: fill(&raw mut (*memory).sent_receipts, Row::empty),
             streams: LentStreams {
+                parties: fill(&raw mut (*memory).parties, Row::empty),
                 rows: fill(&raw mut (*memory).streams, Row::empty),
                 index: fill(&raw mut (*memory).stream_index, || 0),
                 bytes: fill(&raw mut (*memory).bytes, || 0),

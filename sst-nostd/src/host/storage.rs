@@ -42,6 +42,7 @@ impl Limits {
             sent_packets: in_flight.saturating_add(sessions.saturating_mul(8)),
             sent_receipts: in_flight.saturating_mul(2).saturating_add(streams),
             streams: StreamLimits {
+                sessions,
                 streams: streams.saturating_add(sessions),
                 parents: streams.saturating_add(sessions),
                 gapped: streams.saturating_add(sessions),

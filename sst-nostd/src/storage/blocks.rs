@@ -1,16 +1,15 @@
 //! One pool of equal blocks of bytes that many [`Rope`](super::Rope)s share.
 
-use super::{Backing, Full, MAX_ROWS, NONE};
+use super::{Account, Backing, Full, MAX_ROWS, NONE, Shares};
 
 /// Equal blocks of bytes and a link for each. Shared by every buffer of a host, so that an idle
-/// stream holds no memory and a busy one takes what is free.
+/// stream holds no memory and a busy one takes what is free, within the share of its party.
 pub struct BlockPool<'s> {
     bytes: Backing<'s, u8>,
     /// For each block brought into use, the one after it in its chain or in the free list.
     next: Backing<'s, u32>,
     first_free: u32,
-    freed: u32,
-    limit: u32,
+    shares: Shares,
     block_shift: u32,
 }
 
@@ -40,7 +39,15 @@ impl<'s> BlockPool<'s> {
     fn new(bytes: Backing<'s, u8>, next: Backing<'s, u32>, block_bytes: usize) -> Self {
         let block_shift = Self::whole_block(block_bytes).trailing_zeros();
         let limit = (bytes.limit() >> block_shift).min(next.limit()).min(MAX_ROWS as usize);
-        Self { bytes, next, first_free: NONE, freed: 0, limit: limit as u32, block_shift }
+        let shares = Shares::new(limit as u32, 1);
+        Self { bytes, next, first_free: NONE, shares, block_shift }
+    }
+
+    /// The same pool, of which nothing is taken yet, for up to `parties` parties.
+    #[must_use]
+    pub const fn shared_by(mut self, parties: u32) -> Self {
+        self.shares = Shares::new(self.shares.limit(), parties);
+        self
     }
 
     fn whole_block(block_bytes: usize) -> usize {
@@ -58,21 +65,28 @@ impl<'s> BlockPool<'s> {
     #[inline]
     #[must_use]
     pub const fn limit_blocks(&self) -> u32 {
-        self.limit
+        self.shares.limit()
     }
 
     /// How many blocks are in use.
     #[inline]
     #[must_use]
-    pub fn used_blocks(&self) -> u32 {
-        (self.next.len() as u32).saturating_sub(self.freed)
+    pub const fn used_blocks(&self) -> u32 {
+        self.shares.used()
     }
 
-    /// How many more blocks can be taken.
+    /// How many more blocks the party of `account` may take now.
     #[inline]
     #[must_use]
-    pub fn free_blocks(&self) -> u32 {
-        self.limit.saturating_sub(self.used_blocks())
+    pub const fn room(&self, account: &Account) -> u32 {
+        self.shares.room(account)
+    }
+
+    /// How many blocks the party of `account` may have in use now: its own and its room.
+    #[inline]
+    #[must_use]
+    pub const fn share(&self, account: &Account) -> u32 {
+        self.shares.share(account)
     }
 
     /// The base-two logarithm of the block length.
@@ -81,33 +95,43 @@ impl<'s> BlockPool<'s> {
         self.block_shift
     }
 
-    /// Takes one block with nothing after it; its bytes are zero if `is_zeroed`, else whatever they
-    /// were.
+    /// Takes one block on `account` with nothing after it; its bytes are zero if `is_zeroed`, else
+    /// whatever they were.
     #[inline]
-    pub(super) fn take(&mut self, is_zeroed: bool) -> Result<u32, Full> {
+    pub(super) fn take(&mut self, account: &mut Account, is_zeroed: bool) -> Result<u32, Full> {
+        if self.shares.room(account) == 0 {
+            return Err(Full);
+        }
+        let block = self.bring_into_use(is_zeroed)?;
+        self.shares.take(account, 1)?;
+        Ok(block)
+    }
+
+    #[inline]
+    fn bring_into_use(&mut self, is_zeroed: bool) -> Result<u32, Full> {
         let block = self.first_free;
         if let Some(next) = self.next.get_mut(block) {
             self.first_free = core::mem::replace(next, NONE);
-            self.freed = self.freed.saturating_sub(1);
             if is_zeroed {
                 self.block_mut(block).fill(0);
             }
             return Ok(block);
         }
-        if self.next.len() >= self.limit as usize {
+        if self.next.len() >= self.shares.limit() as usize {
             return Err(Full);
         }
         self.bytes.extend_zeroed(self.block_len())?;
         self.next.push(NONE)
     }
 
-    /// Gives back the chain of `count` blocks from `first` to `last`, in constant time.
+    /// Gives back the chain of `count` blocks from `first` to `last`, taken on `account`, in
+    /// constant time.
     #[inline]
-    pub(super) fn give_back(&mut self, first: u32, last: u32, count: u32) {
+    pub(super) fn give_back(&mut self, account: &mut Account, first: u32, last: u32, count: u32) {
         if let Some(next) = self.next.get_mut(last) {
             *next = self.first_free;
             self.first_free = first;
-            self.freed = self.freed.saturating_add(count);
+            self.shares.give_back(account, count);
         }
     }
 
@@ -152,24 +176,32 @@ impl<'s> BlockPool<'s> {
 mod tests {
     use super::*;
 
-    fn counts(pool: &BlockPool<'_>) -> (u32, u32) {
-        (pool.used_blocks(), pool.free_blocks())
+    fn counts(pool: &BlockPool<'_>, account: &Account) -> (u32, u32) {
+        assert_eq!(pool.used_blocks(), account.held());
+        (pool.used_blocks(), pool.room(account))
     }
 
     fn takes_and_gives_back(mut pool: BlockPool<'_>) {
-        assert_eq!((pool.block_len(), pool.limit_blocks(), counts(&pool)), (64, 3, (0, 3)));
-        let blocks = [(); 3].map(|()| pool.take(true).unwrap());
-        assert_eq!((pool.take(true), counts(&pool)), (Err(Full), (3, 0)));
+        let account = &mut Account::new();
+        assert_eq!(
+            (pool.block_len(), pool.limit_blocks(), counts(&pool, account)),
+            (64, 3, (0, 3))
+        );
+        let blocks = [(); 3].map(|()| pool.take(account, true).unwrap());
+        assert_eq!((pool.take(account, true), counts(&pool, account)), (Err(Full), (3, 0)));
         pool.block_mut(blocks[1]).fill(7);
         assert!(pool.block(blocks[0]).iter().chain(pool.block(blocks[2])).all(|b| *b == 0));
         pool.link(blocks[1], blocks[0]);
         assert_eq!(pool.after(blocks[1]), blocks[0]);
-        pool.give_back(blocks[1], blocks[0], 2);
-        assert_eq!(counts(&pool), (1, 2));
-        let block = pool.take(true).unwrap();
+        pool.give_back(account, blocks[1], blocks[0], 2);
+        assert_eq!(counts(&pool, account), (1, 2));
+        let block = pool.take(account, true).unwrap();
         assert_eq!((block, pool.after(block)), (blocks[1], NONE));
         assert_eq!(pool.block(block), &[0; 64]);
-        assert_eq!((pool.take(true), pool.take(true)), (Ok(blocks[0]), Err(Full)));
+        assert_eq!(
+            (pool.take(account, true), pool.take(account, true)),
+            (Ok(blocks[0]), Err(Full))
+        );
         assert_eq!((pool.block(NONE), pool.after(3)), (&[][..], NONE));
     }
 

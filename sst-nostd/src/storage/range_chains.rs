@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::{Full, NONE, RangeSet, Table};
+use super::{Account, Full, NONE, RangeSet, SharedTable};
 
 /// Up to `N` ranges of a set, and where the higher ones are.
 #[derive(Clone, Debug)]
@@ -13,21 +13,22 @@ pub struct RangeRow<const N: usize> {
 }
 
 /// Many sets of ranges in one table, each named by the index of its first row; [`NONE`] is the
-/// empty set. A name changes with what is in the set, so it is lent for that.
+/// empty set. A name changes with what is in the set, so it is lent for that. A set is its party's:
+/// what may add or free rows is told that party's account.
 ///
 /// No row of a set is empty. Finding a place is linear in the rows of the set and logarithmic in
 /// the ranges of one.
 pub(crate) struct RangeChains<'s, const N: usize> {
-    rows: Table<'s, RangeRow<N>>,
-    /// The most rows of one set. It gets another one only while fewer than half of all rows are in
-    /// use: sets with many ranges leave room for those with few.
+    rows: SharedTable<'s, RangeRow<N>>,
+    /// The most rows of one set. It gets another one only while its party has fewer than half of
+    /// its share in use: sets with many ranges leave room for those with few.
     max_chain: usize,
 }
 
 impl<'s, const N: usize> RangeChains<'s, N> {
     /// No sets yet. Each will have at most `max_ranges`, in rows of `N`, which is at least 2; about
     /// half as many where they come from the highest down, as rows that were split stay so.
-    pub(crate) fn new(rows: Table<'s, RangeRow<N>>, max_ranges: usize) -> Self {
+    pub(crate) fn new(rows: SharedTable<'s, RangeRow<N>>, max_ranges: usize) -> Self {
         Self { rows, max_chain: max_ranges.checked_div(N).unwrap_or(0).max(1) }
     }
 
@@ -35,21 +36,26 @@ impl<'s, const N: usize> RangeChains<'s, N> {
     ///
     /// # Errors
     /// [`Full`] if it stands alone and there is no room for another range. Nothing has changed.
-    pub(crate) fn insert(&mut self, set: &mut u32, range: Range<u64>) -> Result<(), Full> {
+    pub(crate) fn insert(
+        &mut self,
+        account: &mut Account,
+        set: &mut u32,
+        range: Range<u64>,
+    ) -> Result<(), Full> {
         if range.is_empty() {
             return Ok(());
         }
         if *set == NONE {
-            *set = self.rows.insert(RangeRow::empty())?.index();
+            *set = self.rows.insert(account, RangeRow::empty())?.index();
         }
         let at = self.row_for(*set, range.start);
         let row = self.rows.at_mut(at).ok_or(Full)?;
         if row.ranges.insert(range.clone()).is_err() {
-            let at = self.split(*set, at, range.start)?;
+            let at = self.split(account, *set, at, range.start)?;
             let row = self.rows.at_mut(at).ok_or(Full)?;
             row.ranges.insert(range)?;
         } else {
-            self.merge_up(at);
+            self.merge_up(account, at);
         }
         Ok(())
     }
@@ -59,19 +65,24 @@ impl<'s, const N: usize> RangeChains<'s, N> {
     /// # Errors
     /// [`Full`] if this would split a range in two and there is no room for another. Nothing has
     /// changed: such a range is the only one it meets.
-    pub(crate) fn remove(&mut self, set: &mut u32, range: Range<u64>) -> Result<(), Full> {
+    pub(crate) fn remove(
+        &mut self,
+        account: &mut Account,
+        set: &mut u32,
+        range: Range<u64>,
+    ) -> Result<(), Full> {
         let (mut before, mut at) = (NONE, *set);
         while let Some(row) = self.rows.at_mut(at) {
             if row.ranges.first().is_none_or(|first| first.start >= range.end) {
                 break;
             }
             if row.ranges.remove(range.clone()).is_err() {
-                let at = self.split(*set, at, range.start)?;
+                let at = self.split(account, *set, at, range.start)?;
                 return self.rows.at_mut(at).ok_or(Full)?.ranges.remove(range);
             }
             let (next, is_empty) = (row.next, row.ranges.is_empty());
             if is_empty {
-                self.unlink(set, before, at);
+                self.unlink(account, set, before, at);
             } else {
                 before = at;
             }
@@ -81,19 +92,19 @@ impl<'s, const N: usize> RangeChains<'s, N> {
     }
 
     /// Takes the lowest range out of a set.
-    pub(crate) fn pop_first(&mut self, set: &mut u32) -> Option<Range<u64>> {
+    pub(crate) fn pop_first(&mut self, account: &mut Account, set: &mut u32) -> Option<Range<u64>> {
         let row = self.rows.at_mut(*set)?;
         let first = row.ranges.pop_first();
         if row.ranges.is_empty() {
-            self.unlink(set, NONE, *set);
+            self.unlink(account, set, NONE, *set);
         }
         first
     }
 
     /// Empties a set.
-    pub(crate) fn clear(&mut self, set: &mut u32) {
+    pub(crate) fn clear(&mut self, account: &mut Account, set: &mut u32) {
         while *set != NONE {
-            self.unlink(set, NONE, *set);
+            self.unlink(account, set, NONE, *set);
         }
     }
 
@@ -124,7 +135,7 @@ impl<'s, const N: usize> RangeChains<'s, N> {
 
     /// How many rows all sets have.
     #[cfg(test)]
-    pub(crate) const fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         self.rows.len()
     }
 
@@ -152,12 +163,13 @@ impl<'s, const N: usize> RangeChains<'s, N> {
 
     /// Makes room in the full row `at` of a set, by moving its upper half into another row, or
     /// nothing where `start` is above all of it. Answers with the row that `start` belongs to.
-    fn split(&mut self, set: u32, at: u32, start: u64) -> Result<u32, Full> {
+    fn split(&mut self, account: &mut Account, set: u32, at: u32, start: u64) -> Result<u32, Full> {
         let is_too_long = self.rows_of(set).nth(self.max_chain.saturating_sub(1)).is_some();
-        if is_too_long || self.rows.len() >= self.rows.limit() / 2 {
+        let share = self.rows.shares().share(account);
+        if is_too_long || account.held() >= share / 2 {
             return Err(Full);
         }
-        let upper = self.rows.insert(RangeRow::empty())?.index();
+        let upper = self.rows.insert(account, RangeRow::empty())?.index();
         let row = self.rows.at_mut(at).ok_or(Full)?;
         let ranges = row.ranges.split_off_half(start);
         let first = ranges.first();
@@ -167,7 +179,7 @@ impl<'s, const N: usize> RangeChains<'s, N> {
     }
 
     /// The highest range of row `at` may have grown into the rows above it.
-    fn merge_up(&mut self, at: u32) {
+    fn merge_up(&mut self, account: &mut Account, at: u32) {
         while let Some((end, above_at)) = self.rows.at(at).map(|row| (row.end(), row.next))
             && let Some(above) = self.rows.at_mut(above_at)
             && above.ranges.first().is_some_and(|first| first.start <= end)
@@ -177,7 +189,7 @@ impl<'s, const N: usize> RangeChains<'s, N> {
             // From the beginning on, nothing is split.
             let _ = above.ranges.remove(0..reached);
             if above.ranges.is_empty() {
-                self.unlink(&mut { at }, at, above_at);
+                self.unlink(account, &mut { at }, at, above_at);
             }
             if let Some(row) = self.rows.at_mut(at) {
                 let _ = row.ranges.insert(end..reached);
@@ -186,7 +198,7 @@ impl<'s, const N: usize> RangeChains<'s, N> {
     }
 
     /// Takes row `at`, which comes after row `before` or is the first, out of a set.
-    fn unlink(&mut self, set: &mut u32, before: u32, at: u32) {
+    fn unlink(&mut self, account: &mut Account, set: &mut u32, before: u32, at: u32) {
         let Some(row) = self.rows.at(at) else {
             *set = NONE;
             return;
@@ -196,7 +208,7 @@ impl<'s, const N: usize> RangeChains<'s, N> {
             Some(before) => before.next = next,
             None => *set = next,
         }
-        self.rows.discard_at(at);
+        self.rows.discard_at(account, at);
     }
 }
 
@@ -215,9 +227,9 @@ impl<const N: usize> RangeRow<N> {
 mod tests {
     use std::vec::Vec;
 
-    use super::super::Row as TableRow;
     use super::super::random::Random;
     use super::super::ranges::tests::ranges_of;
+    use super::super::{Row as TableRow, Table};
     use super::*;
 
     fn agrees(chains: &RangeChains<'_, 4>, set: u32, model: &[bool]) {
@@ -238,7 +250,8 @@ mod tests {
         for seed in 0..12 {
             let mut random = Random::new(seed);
             let mut rows = [const { TableRow::empty() }; 24];
-            let mut chains = RangeChains::<4>::new(Table::lent(&mut rows), 16);
+            let account = &mut Account::new();
+            let mut chains = RangeChains::<4>::new(SharedTable::new(Table::lent(&mut rows), 1), 16);
             let (mut sets, mut models) = ([NONE; 3], [[false; 160]; 3]);
             let (mut refused, mut most) = (0, 0);
             for _ in 0..6_000 {
@@ -250,8 +263,11 @@ mod tests {
                 let range = start..(start + len).min(160);
                 let is_insert = random.below(seed + 4) < seed + 2;
                 model[range.start as usize..range.end as usize].fill(is_insert);
-                let answer =
-                    if is_insert { chains.insert(set, range) } else { chains.remove(set, range) };
+                let answer = if is_insert {
+                    chains.insert(account, set, range)
+                } else {
+                    chains.remove(account, set, range)
+                };
                 if answer.is_err() {
                     assert!(chains.iter(*set).eq(before.0.iter().cloned()));
                     *model = before.1;
@@ -259,12 +275,12 @@ mod tests {
                 }
                 match random.below(200) {
                     0 => {
-                        chains.clear(set);
+                        chains.clear(account, set);
                         model.fill(false);
                     }
                     1..20 => {
                         let first = ranges_of(model).first().cloned();
-                        assert_eq!(chains.pop_first(set), first);
+                        assert_eq!(chains.pop_first(account, set), first);
                         first.into_iter().flatten().for_each(|at| model[at as usize] = false);
                     }
                     _ => {}
@@ -274,7 +290,7 @@ mod tests {
             }
             assert_eq!(most, 4, "no set has more rows than it may, and some had as many");
             assert!(refused > 0);
-            sets.iter_mut().for_each(|set| chains.clear(set));
+            sets.iter_mut().for_each(|set| chains.clear(account, set));
             assert_eq!(chains.len(), 0);
         }
     }
@@ -282,16 +298,17 @@ mod tests {
     #[test]
     fn a_set_of_many_rows_leaves_half_of_them_to_others() {
         let mut rows = [const { TableRow::empty() }; 8];
-        let mut chains = RangeChains::<4>::new(Table::lent(&mut rows), 100);
+        let account = &mut Account::new();
+        let mut chains = RangeChains::<4>::new(SharedTable::new(Table::lent(&mut rows), 1), 100);
         let (mut long, mut at) = (NONE, 0);
-        while chains.insert(&mut long, at..at + 1).is_ok() {
+        while chains.insert(account, &mut long, at..at + 1).is_ok() {
             at += 2;
         }
         assert_eq!((at / 2, chains.len(), chains.limit()), (16, 4, 8));
         let mut others = [NONE; 4];
-        assert!(others.iter_mut().all(|other| chains.insert(other, 0..1).is_ok()));
-        assert_eq!(chains.insert(&mut { NONE }, 0..1), Err(Full));
+        assert!(others.iter_mut().all(|other| chains.insert(account, other, 0..1).is_ok()));
+        assert_eq!(chains.insert(account, &mut { NONE }, 0..1), Err(Full));
         // What touches needs no room.
-        assert_eq!(chains.insert(&mut long, 1..2), Ok(()));
+        assert_eq!(chains.insert(account, &mut long, 1..2), Ok(()));
     }
 }

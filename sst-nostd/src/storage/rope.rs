@@ -1,11 +1,12 @@
 //! A stretch of a byte sequence, held in blocks of a shared pool.
 
-use super::{BlockPool, Full, NONE};
+use super::{Account, BlockPool, Full, NONE};
 
 /// The bytes at positions from [`base`](Self::base) up of a sequence with absolute `u64`
 /// positions, in a chain of blocks. 28 bytes, and no block, until written to.
 ///
-/// Every method takes the pool; it must be the same one each time. Before a rope is dropped its
+/// Every method takes the pool, and those that take or give back blocks the account of the party
+/// that they are for; both must be the same each time. Before a rope is dropped its
 /// blocks must be given back with [`clear_to`](Self::clear_to), else they stay taken.
 ///
 /// Bytes covered but never written are whatever the block held before. A cursor remembers the
@@ -35,10 +36,11 @@ impl Rope {
     /// What lies below the base has been released: that part of `bytes` is ignored.
     ///
     /// # Errors
-    /// [`Full`] if the pool has too few free blocks or the positions pass `u64::MAX`.
+    /// [`Full`] if the party may take too few blocks or the positions pass `u64::MAX`.
     pub fn write_at(
         &mut self,
         pool: &mut BlockPool<'_>,
+        account: &mut Account,
         pos: u64,
         bytes: &[u8],
     ) -> Result<(), Full> {
@@ -50,7 +52,7 @@ impl Rope {
         let pos = pos.max(self.base());
         let end = pos.checked_add(rest.len() as u64).ok_or(Full)?;
         let (tail, blocks) = (self.tail, self.blocks);
-        self.extend_to(pool, end, false)?;
+        self.extend_to(pool, account, end, false)?;
         let mut block = self.block_to_write(pool, pos, tail, blocks);
         let mut offset = self.offset(pool, pos);
         while !rest.is_empty() {
@@ -74,17 +76,17 @@ impl Rope {
 
     /// Frees every block that lies wholly below `pos`. The base moves up to the block of `pos`;
     /// it never moves down.
-    pub fn release_before(&mut self, pool: &mut BlockPool<'_>, pos: u64) {
+    pub fn release_before(&mut self, pool: &mut BlockPool<'_>, account: &mut Account, pos: u64) {
         let Some(below) = pos.checked_sub(self.base()) else { return };
         let count = below >> pool.block_shift();
         if count >= u64::from(self.blocks) {
-            return self.clear_to(pool, pos);
+            return self.clear_to(pool, account, pos);
         }
         let count = count as u32;
         let Some(last) = count.checked_sub(1) else { return };
         let last = self.seek(pool, last).unwrap_or(NONE);
         let head = pool.after(last);
-        pool.give_back(self.head, last, count);
+        pool.give_back(account, self.head, last, count);
         self.head = head;
         self.cursor = head;
         self.cursor_number = 0;
@@ -95,8 +97,8 @@ impl Rope {
 
     /// Frees all blocks; the base becomes the start of the block of `pos`, wherever that is.
     /// Constant time.
-    pub fn clear_to(&mut self, pool: &mut BlockPool<'_>, pos: u64) {
-        pool.give_back(self.head, self.tail, self.blocks);
+    pub fn clear_to(&mut self, pool: &mut BlockPool<'_>, account: &mut Account, pos: u64) {
+        pool.give_back(account, self.head, self.tail, self.blocks);
         let base = pos >> pool.block_shift() << pool.block_shift();
         *self = Self::new();
         self.set_base(base);
@@ -187,15 +189,16 @@ impl Rope {
     pub(super) fn extend_to(
         &mut self,
         pool: &mut BlockPool<'_>,
+        account: &mut Account,
         end: u64,
         is_zeroed: bool,
     ) -> Result<(), Full> {
         let count = self.blocks_needed(pool, end);
-        if count > pool.free_blocks() {
+        if count > pool.room(account) {
             return Err(Full);
         }
         for _ in 0..count {
-            let block = pool.take(is_zeroed)?;
+            let block = pool.take(account, is_zeroed)?;
             if self.blocks == 0 {
                 self.head = block;
             } else {

@@ -1,16 +1,21 @@
 //! A [`Rope`] used as a bitmap: position `p` is bit `p % 8` of byte `p / 8`.
 
-use super::{BlockPool, Full, Rope};
+use super::{Account, BlockPool, Full, Rope};
 
 impl Rope {
     /// Sets the bit at `pos`, covering it if need be. Below the base it is ignored.
     ///
     /// # Errors
-    /// [`Full`] if the pool has too few free blocks.
-    pub fn set_bit(&mut self, pool: &mut BlockPool<'_>, pos: u64) -> Result<(), Full> {
+    /// [`Full`] if the party may take too few blocks.
+    pub fn set_bit(
+        &mut self,
+        pool: &mut BlockPool<'_>,
+        account: &mut Account,
+        pos: u64,
+    ) -> Result<(), Full> {
         let byte = pos / 8;
         // No overflow: `byte` is at most an eighth of the highest position.
-        self.extend_to(pool, byte.saturating_add(1), true)?;
+        self.extend_to(pool, account, byte.saturating_add(1), true)?;
         if let Some(first) = self.chunk_at_mut(pool, byte).first_mut() {
             *first |= 1 << (pos % 8);
         }
@@ -96,22 +101,22 @@ mod tests {
             let mut random = Random::new(seed);
             let (mut bytes, mut links) = ([9; 64 * 8], [0; 8]);
             let mut pool = BlockPool::lent(&mut bytes, &mut links, 64);
-            let mut rope = Rope::new();
+            let (mut rope, account) = (Rope::new(), &mut Account::new());
             let start = random.below(1 << 50);
-            rope.clear_to(&mut pool, start / 8);
+            rope.clear_to(&mut pool, account, start / 8);
             let origin = rope.base() * 8;
             let mut set = BTreeSet::new();
             for _ in 0..1500 {
                 let pos = (origin + random.below(5000)).saturating_sub(100);
                 if random.below(12) == 0 {
-                    match rope.set_bit(&mut pool, pos) {
+                    match rope.set_bit(&mut pool, account, pos) {
                         Ok(()) if pos / 8 >= rope.base() => _ = set.insert(pos),
                         Ok(()) => {}
                         Err(Full) => assert!(pos / 8 >= rope.base() + 8 * 64),
                     }
                 }
                 if random.below(100) == 0 {
-                    rope.release_before(&mut pool, (origin + random.below(2000)) / 8);
+                    rope.release_before(&mut pool, account, (origin + random.below(2000)) / 8);
                     set.retain(|pos| pos / 8 >= rope.base());
                 }
                 assert_eq!(rope.bit(&pool, pos), set.contains(&pos));
@@ -127,15 +132,15 @@ mod tests {
     fn empty_bitmap_and_the_highest_position() {
         let (mut bytes, mut links) = ([9; 64], [0; 1]);
         let mut pool = BlockPool::lent(&mut bytes, &mut links, 64);
-        let mut rope = Rope::new();
+        let (mut rope, account) = (Rope::new(), &mut Account::new());
         assert_eq!(rope.next_bit(&pool, 0, u64::MAX), None);
         assert!(!rope.bit(&pool, 0));
-        assert_eq!(rope.set_bit(&mut pool, u64::MAX), Err(Full));
-        rope.clear_to(&mut pool, u64::MAX / 8);
-        assert_eq!(rope.set_bit(&mut pool, u64::MAX), Ok(()));
+        assert_eq!(rope.set_bit(&mut pool, account, u64::MAX), Err(Full));
+        rope.clear_to(&mut pool, account, u64::MAX / 8);
+        assert_eq!(rope.set_bit(&mut pool, account, u64::MAX), Ok(()));
         assert!(rope.bit(&pool, u64::MAX));
         assert_eq!(rope.next_bit(&pool, 3, u64::MAX), None);
-        assert_eq!(rope.set_bit(&mut pool, u64::MAX - 1), Ok(()));
+        assert_eq!(rope.set_bit(&mut pool, account, u64::MAX - 1), Ok(()));
         assert_eq!(rope.next_bit(&pool, 3, u64::MAX), Some(u64::MAX - 1));
         assert_eq!(rope.next_bit(&pool, 9, 3), None);
     }

@@ -53,7 +53,7 @@ impl Model {
 
 fn write_randomly(
     random: &mut Random,
-    pool: &mut BlockPool<'_>,
+    (pool, account): (&mut BlockPool<'_>, &mut Account),
     rope: &mut Rope,
     model: &mut Model,
     free: u32,
@@ -67,7 +67,7 @@ fn write_randomly(
     let end = pos + bytes.len() as u64;
     assert_eq!(rope.blocks_needed(pool, end), model.needed(end));
     let fits = bytes.is_empty() || end <= model.base || model.needed(end) <= free;
-    assert_eq!(rope.write_at(pool, pos, &bytes), if fits { Ok(()) } else { Err(Full) });
+    assert_eq!(rope.write_at(pool, account, pos, &bytes), if fits { Ok(()) } else { Err(Full) });
     if fits {
         model.write(pos, &bytes);
     }
@@ -99,7 +99,7 @@ fn is_like(bytes: &[u8], expected: &[Option<u8>]) -> bool {
 }
 
 fn ropes_agree(mut pool: BlockPool<'_>, seed: u64) {
-    let mut random = Random::new(seed);
+    let (mut random, account) = (Random::new(seed), &mut Account::new());
     let mut ropes = [(); 3].map(|()| (Rope::new(), Model { base: 0, bytes: vec![] }));
     let mut refused = 0;
     for _ in 0..3000 {
@@ -108,29 +108,35 @@ fn ropes_agree(mut pool: BlockPool<'_>, seed: u64) {
         match random.below(20) {
             0 => {
                 let pos = random.below(1 << 40);
-                rope.clear_to(&mut pool, pos);
+                rope.clear_to(&mut pool, account, pos);
                 *model = Model { base: pos / BLOCK * BLOCK, bytes: vec![] };
             }
             1..6 => {
                 let pos = (model.base + random.below(500)).saturating_sub(30);
-                rope.release_before(&mut pool, pos);
+                rope.release_before(&mut pool, account, pos);
                 model.release_before(pos);
             }
             6..12 => {
                 let free = LIMIT - used;
-                refused += usize::from(!write_randomly(&mut random, &mut pool, rope, model, free));
+                refused += usize::from(!write_randomly(
+                    &mut random,
+                    (&mut pool, account),
+                    rope,
+                    model,
+                    free,
+                ));
             }
             _ => agrees(&mut random, &mut pool, rope, model),
         }
         let used: u32 = ropes.iter().map(|(_, model)| model.blocks()).sum();
-        assert_eq!((pool.used_blocks(), pool.free_blocks()), (used, LIMIT - used));
+        assert_eq!((pool.used_blocks(), pool.room(account)), (used, LIMIT - used));
         for (rope, model) in &mut ropes {
             agrees(&mut random, &mut pool, rope, model);
         }
     }
     assert!(refused > 5, "the pool must have run out sometimes");
     for (rope, _) in &mut ropes {
-        rope.clear_to(&mut pool, 0);
+        rope.clear_to(&mut pool, account, 0);
     }
     assert_eq!(pool.used_blocks(), 0);
 }
@@ -156,19 +162,19 @@ fn rope_is_small_and_positions_do_not_overflow() {
     assert!(size_of::<Rope>() <= 28);
     let (mut bytes, mut links) = ([9; 128], [9; 2]);
     let mut pool = BlockPool::lent(&mut bytes, &mut links, 64);
-    let mut rope = Rope::new();
-    assert_eq!(rope.write_at(&mut pool, u64::MAX, b"ab"), Err(Full));
-    assert_eq!(rope.write_at(&mut pool, u64::MAX - 9, b"ab"), Err(Full));
+    let (mut rope, account) = (Rope::new(), &mut Account::new());
+    assert_eq!(rope.write_at(&mut pool, account, u64::MAX, b"ab"), Err(Full));
+    assert_eq!(rope.write_at(&mut pool, account, u64::MAX - 9, b"ab"), Err(Full));
     assert_eq!((rope.len_blocks(), pool.used_blocks()), (0, 0));
-    rope.clear_to(&mut pool, u64::MAX);
+    rope.clear_to(&mut pool, account, u64::MAX);
     assert_eq!(rope.base(), u64::MAX - 63);
-    assert_eq!(rope.write_at(&mut pool, u64::MAX - 9, b"ab"), Ok(()));
-    assert_eq!(rope.write_at(&mut pool, u64::MAX - 1, b"ab"), Err(Full));
+    assert_eq!(rope.write_at(&mut pool, account, u64::MAX - 9, b"ab"), Ok(()));
+    assert_eq!(rope.write_at(&mut pool, account, u64::MAX - 1, b"ab"), Err(Full));
     let mut to = [0; 2];
     assert!(rope.read_at(&pool, u64::MAX - 9, &mut to));
     assert_eq!(&to, b"ab");
     assert!(!rope.read_at(&pool, u64::MAX, &mut to));
-    rope.release_before(&mut pool, u64::MAX);
+    rope.release_before(&mut pool, account, u64::MAX);
     assert_eq!(rope.len_blocks(), 1);
     assert!(rope.read_at(&pool, u64::MAX - 3, &mut []));
 }
@@ -177,12 +183,12 @@ fn rope_is_small_and_positions_do_not_overflow() {
 fn going_through_in_order_takes_one_step_per_block() {
     let (mut bytes, mut links) = ([0; 64 * 16], [0; 16]);
     let mut pool = BlockPool::lent(&mut bytes, &mut links, 64);
-    let mut rope = Rope::new();
-    rope.write_at(&mut pool, 0, &[1; 64 * 8]).unwrap();
+    let (mut rope, account) = (Rope::new(), &mut Account::new());
+    rope.write_at(&mut pool, account, 0, &[1; 64 * 8]).unwrap();
     for number in 0..8 {
         assert_eq!(rope.chunk_at(&pool, number * 64).len(), 64);
         assert_eq!(rope.cursor_number, number as u32);
-        rope.write_at(&mut pool, 64 * (8 + number), &[2; 64]).unwrap();
+        rope.write_at(&mut pool, account, 64 * (8 + number), &[2; 64]).unwrap();
         assert_eq!(rope.cursor_number, number as u32, "writing at the end moved the reader");
     }
 }

@@ -6,11 +6,11 @@ use super::Full;
 /// The shares of one table of `limit` rows, drawn on by at most `parties` parties.
 ///
 /// Each party has a *least*, which is set aside for it: a quarter of the table, divided. What is
-/// not set aside is *shared*, and there a party may hold at most α times what nobody holds. This is
-/// the dynamic threshold of shared-memory switches (Choudhury and Hahne, "Dynamic queue length
-/// thresholds for shared-memory packet switches", 1998). It needs no count of who is active: `n`
-/// parties that take all they can get hold α / (1 + αn) of what is shared each, and 1 / (1 + αn)
-/// of it stays free for the next.
+/// not set aside is *shared*, and of that a party may take a row while it holds less than α times
+/// what nobody holds. This is the dynamic threshold of shared-memory switches (Choudhury and Hahne,
+/// "Dynamic queue length thresholds for shared-memory packet switches", 1998). It needs no count of
+/// who is active: `n` parties that take all they can get hold α / (1 + αn) of what is shared each,
+/// and 1 / (1 + αn) of it stays free for the next.
 ///
 /// α is 1 where there are many parties: one that takes all it can gets half, and a crowd of a
 /// hundred identities cannot leave a newcomer less than a two-hundredth. With at most
@@ -20,8 +20,8 @@ use super::Full;
 /// What holds at every moment, whoever took what in which order (see the tests):
 /// * a party that holds less than its least can take the rest of it, as the free rows are never
 ///   fewer than all that parties lack to their leasts;
-/// * after each taking above the least, what the party holds of the shared rows is at most α times
-///   the free ones.
+/// * before each row taken above the least, what the party holds of the shared rows is less than α
+///   times the free ones.
 ///
 /// Both hold only while no more than `parties` accounts draw, and every row is taken and given back
 /// on the account of the party that holds it.
@@ -74,9 +74,10 @@ impl Shares {
     pub const fn room(&self, account: &Account) -> u32 {
         let excess = account.held.saturating_sub(self.least) as u64;
         let free = self.shared.saturating_sub(self.shared_used) as u64;
-        // The most that leaves `excess + more <= alpha * (free - more)`.
+        // One more, as often as `excess + taken < alpha * (free - taken)` holds.
         let threshold = (free << self.shift).saturating_sub(free);
-        let more = threshold.saturating_sub(excess) >> self.shift;
+        let round_up = (1_u64 << self.shift).saturating_sub(1);
+        let more = threshold.saturating_sub(excess).saturating_add(round_up) >> self.shift;
         // No more than `free`, which is of 32 bits.
         self.least.saturating_sub(account.held).saturating_add(more as u32)
     }
@@ -211,7 +212,7 @@ mod tests {
                     assert_eq!(shares.take(account, count).is_ok(), count <= room);
                     if account.held > held.max(shares.least) {
                         let free = shares.shared - shares.shared_used;
-                        assert!(account.held - shares.least <= alpha * free);
+                        assert!(account.held - shares.least <= alpha * (free + 1));
                     }
                 } else {
                     let count = random.below(u64::from(account.held) + 1) as u32;
@@ -306,6 +307,6 @@ mod tests {
             (least(0, 2), least(3, 2), least(4, 2), least(u32::MAX, 0)),
             (0, 0, 1, u32::MAX)
         );
-        assert_eq!(Shares::new(u32::MAX, 2).room(&Account::new()), 2_952_790_015);
+        assert_eq!(Shares::new(u32::MAX, 2).room(&Account::new()), 2_952_790_016);
     }
 }

@@ -102,6 +102,7 @@ impl Streams<'_> {
     /// Moves `acked` over ranges acknowledged before, and frees what lies below it.
     fn absorb_acked(&mut self, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
+        let Some(party) = self.parties.at_mut(row.party) else { return };
         let mut gaps = self.gaps.at_mut(row.gaps);
         if let Some(gaps) = &mut gaps {
             let acked = gaps.set_mut(Kind::Acked);
@@ -109,27 +110,29 @@ impl Streams<'_> {
                 self.ranges.first(*acked).filter(|first| first.start <= row.sending.acked)
             {
                 row.sending.acked = row.sending.acked.max(first.end);
-                self.ranges.pop_first(acked);
+                self.ranges.pop_first(&mut party.ranges, acked);
             }
             // What was owed for want of room may be acknowledged by now, and is let go below. From
             // the beginning on, nothing is split.
-            let _ = self.ranges.remove(gaps.set_mut(Kind::Lost), 0..row.sending.acked);
+            let lost = gaps.set_mut(Kind::Lost);
+            let _ = self.ranges.remove(&mut party.ranges, lost, 0..row.sending.acked);
         }
         let acked = row.sending.acked;
         row.sending.next = row.sending.next.max(acked);
         if acked == row.sending.written {
-            row.sending_rope.clear_to(&mut self.pool, acked);
+            row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, acked);
         } else {
-            row.sending_rope.release_before(&mut self.pool, acked);
+            row.sending_rope.release_before(&mut self.pool, &mut party.blocks, acked);
         }
         if let Some(gaps) = gaps {
             if acked == row.sending.written {
-                gaps.sent_marks.clear_to(&mut self.pool, acked / 8);
+                gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, acked / 8);
             } else {
-                gaps.sent_marks.release_before(&mut self.pool, acked / 8);
+                gaps.sent_marks.release_before(&mut self.pool, &mut party.blocks, acked / 8);
             }
         }
-        self.feed_starved();
+        let party = row.party;
+        self.feed_starved(party);
     }
 
     /// Tells the application what a delivery means to it.

@@ -8,7 +8,7 @@ use super::Streams;
 use super::flags::{Events, Pending, State};
 use super::open::Birth;
 use super::receive::Fault;
-use super::row::{Row, StreamHandle};
+use super::row::{NOBODY, Row, StreamHandle};
 use super::tree::{MAX_ID_WINDOW, Tree};
 
 /// What an OPEN led to.
@@ -97,7 +97,7 @@ impl Streams<'_> {
         let parent = if open.parent.is_root() {
             Some(tree.root)
         } else {
-            self.find(tree.session, open.parent)
+            self.find(tree.party, open.parent)
         };
         match parent {
             Some(parent) => self.on_open_under(tree, now, id, open, parent),
@@ -187,7 +187,7 @@ impl Streams<'_> {
         id: StreamId,
         open: &WireOpen,
     ) -> Result<Opened, Fault> {
-        let Some(slot) = tree.awaiting.iter().position(Option::is_none) else {
+        let Some(slot) = tree.awaiting.iter().position(|child| *child == NOBODY) else {
             return Err(Fault::NoCapacity);
         };
         let mut birth = birth(id, open, None);
@@ -195,7 +195,7 @@ impl Streams<'_> {
         let child = self.bear(tree, &birth, now).ok_or(Fault::NoCapacity)?;
         tree.ids_in.set(id.counter());
         if let Some(slot) = tree.awaiting.get_mut(slot) {
-            *slot = Some(child);
+            *slot = child;
         }
         self.allow_datagram(tree, child);
         self.adopt_waiting(tree, now, child)?;
@@ -212,8 +212,7 @@ impl Streams<'_> {
         let Some(row) = self.rows.get(parent) else { return Ok(()) };
         let (parent_id, may_not) = (row.id, row.state.has(State::DATAGRAM));
         for slot in 0..tree.awaiting.len() {
-            let waiting = tree.awaiting.get(slot).copied().flatten();
-            let Some(child) = waiting else { continue };
+            let Some(child) = tree.awaiting.get(slot).copied() else { continue };
             let is_ours = self.rows.get(child).is_some_and(|row| row.parent_id == parent_id);
             if !is_ours {
                 continue;
@@ -222,7 +221,7 @@ impl Streams<'_> {
                 return Err(Fault::StreamState);
             }
             if let Some(slot) = tree.awaiting.get_mut(slot) {
-                *slot = None;
+                *slot = NOBODY;
             }
             let Some(nursery) = self.fetch_nursery(tree, parent) else {
                 self.count_refused(tree, parent);
@@ -293,9 +292,12 @@ impl Streams<'_> {
     pub(super) fn turn_away_waiting(&mut self, tree: &mut Tree, now: Instant, parent_id: StreamId) {
         for slot in 0..tree.awaiting.len() {
             let Some(slot) = tree.awaiting.get_mut(slot) else { return };
-            let Some(child) = *slot else { continue };
+            let child = *slot;
+            if child == NOBODY {
+                continue;
+            }
             if self.rows.get(child).is_none_or(|row| row.parent_id == parent_id) {
-                *slot = None;
+                *slot = NOBODY;
                 if let Some(row) = self.rows.get_mut(child) {
                     row.state.clear(State::AWAITS_PARENT);
                 }

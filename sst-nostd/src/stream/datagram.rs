@@ -179,7 +179,7 @@ impl Streams<'_> {
         if bytes.len() as u64 > most {
             return Err(DatagramError::TooLarge(most));
         }
-        if self.pool_room() < bytes.len() as u64 {
+        if self.pool_room(tree.party) < bytes.len() as u64 {
             return Err(DatagramError::NoCapacity);
         }
         let open = Open { priority: None, service: false, lifetime };

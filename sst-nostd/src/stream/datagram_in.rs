@@ -38,8 +38,10 @@ impl Streams<'_> {
         let Some(to) = buf.get_mut(..len) else { return Err(ReadError::BufferTooSmall(len)) };
         let start = nursery.incoming.head.saturating_add(LEN_BYTES);
         copy_out(&mut nursery.incoming.rope, &self.pool, start, to);
-        nursery.incoming.skip(&mut self.pool, LEN_BYTES.saturating_add(len as u64));
-        self.feed_starved();
+        let party = self.parties.at_mut(tree.party).ok_or(ReadError::UnknownStream)?;
+        let entry = LEN_BYTES.saturating_add(len as u64);
+        nursery.incoming.skip(&mut self.pool, &mut party.blocks, entry);
+        self.feed_starved(tree.party);
         Ok(Some((len, DatagramForm::Stateless)))
     }
 
@@ -71,14 +73,16 @@ impl Streams<'_> {
         }
         let Some(parent) = self.find_parent(tree, frame) else { return Ok(()) };
         let limit = u64::from(self.config.datagram_queue_bytes);
-        let kept = self.kept_for_order();
+        let kept = self.kept_for_order(tree.party);
         let Some(nursery) = self.fetch_nursery(tree, parent) else { return Ok(()) };
         let entry = LEN_BYTES.saturating_add(frame.data.len() as u64);
         let is_full = nursery.incoming.len().saturating_add(entry) > limit;
         let index = self.rows.get(parent).map_or(crate::storage::NONE, |row| row.nursery);
         let Some(nursery) = self.nurseries.at_mut(index) else { return Ok(()) };
         let len = (frame.data.len() as u32).to_be_bytes();
-        if !is_full && nursery.incoming.append(&mut self.pool, kept, &[&len, frame.data]) {
+        let Some(party) = self.parties.at_mut(tree.party) else { return Ok(()) };
+        let parts: [&[u8]; 2] = [&len, frame.data];
+        if !is_full && nursery.incoming.append(&mut self.pool, &mut party.blocks, kept, &parts) {
             self.tell(parent, Events::DATAGRAM);
         } else {
             tree.dropped_datagrams = tree.dropped_datagrams.saturating_add(1);
@@ -90,7 +94,7 @@ impl Streams<'_> {
         if frame.parent.is_root() {
             return Some(tree.root);
         }
-        self.find(tree.session, frame.parent)
+        self.find(tree.party, frame.parent)
     }
 
     /// A datagram that came as a substream is whole: it waits at its parent.

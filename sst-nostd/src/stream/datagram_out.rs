@@ -62,11 +62,12 @@ impl Streams<'_> {
             if sent == Err(Progress::NoRoom) {
                 return sent;
             }
-            nursery.outgoing.skip(&mut self.pool, entry.bytes());
+            let Some(party) = self.parties.at_mut(tree.party) else { return Ok(()) };
+            nursery.outgoing.skip(&mut self.pool, &mut party.blocks, entry.bytes());
             if let (Some(ticket), Some(outcome)) = (entry.ticket, outcome) {
                 self.settle_datagram(tree, ticket, outcome);
             }
-            self.feed_starved();
+            self.feed_starved(tree.party);
             self.wake_datagram_sender(parent);
             sent?;
         }
@@ -81,7 +82,7 @@ impl Streams<'_> {
         ticket: Option<DatagramTicket>,
     ) -> Result<(), DatagramError> {
         let limit = u64::from(self.config.datagram_queue_bytes);
-        let room = self.pool_room();
+        let room = self.pool_room(tree.party);
         let nursery = self.fetch_nursery(tree, parent).ok_or(DatagramError::NoCapacity)?;
         let head = HEAD_BYTES.saturating_add(if ticket.is_some() { TICKET_BYTES } else { 0 });
         let entry = head.saturating_add(bytes.len() as u64);
@@ -97,7 +98,8 @@ impl Streams<'_> {
         let packed = ticket.map_or(0, tracked::pack).to_be_bytes();
         let packed: &[u8] = if ticket.is_some() { &packed } else { &[] };
         let parts: [&[u8]; 4] = [&len, &expiry, packed, bytes];
-        if !fits || !nursery.outgoing.append(&mut self.pool, 0, &parts) {
+        let party = self.parties.at_mut(tree.party).ok_or(DatagramError::SessionClosed)?;
+        if !fits || !nursery.outgoing.append(&mut self.pool, &mut party.blocks, 0, &parts) {
             if let Some(row) = self.rows.get_mut(parent) {
                 row.state.set(State::WANTS_DATAGRAM_ROOM);
             }
@@ -110,7 +112,8 @@ impl Streams<'_> {
     /// The stream they belong to is gone, and they with it.
     pub(super) fn discard_datagrams(&mut self, tree: &mut Tree, nursery: &mut Nursery) {
         while let Some(entry) = first_entry(nursery, &self.pool) {
-            nursery.outgoing.skip(&mut self.pool, entry.bytes());
+            let Some(party) = self.parties.at_mut(tree.party) else { return };
+            nursery.outgoing.skip(&mut self.pool, &mut party.blocks, entry.bytes());
             if let Some(ticket) = entry.ticket {
                 self.settle_datagram(tree, ticket, DatagramOutcome::Discarded);
             }

@@ -1,6 +1,7 @@
 //! What streams have to tell the application. Events are bits in the rows, so however much
 //! happens nothing is queued without bound and nothing is lost.
 
+use crate::storage::NONE;
 use crate::wire::StreamCode;
 
 use super::Streams;
@@ -45,11 +46,12 @@ impl Streams<'_> {
             if let (Some(stream), Some(row)) = (stream, row)
                 && let Some(event) = take_event(row)
             {
-                let session = row.session;
+                let party = row.party;
                 if row.events.is_empty() {
                     // What happens next to it waits behind what happened to others before.
                     self.eventful.pop_front(&mut self.rows);
                 }
+                let session = self.parties.at(party).map_or(NONE, |party| party.session);
                 return Some((session, stream, event));
             }
             self.eventful.pop_front(&mut self.rows);

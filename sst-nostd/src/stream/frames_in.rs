@@ -238,7 +238,7 @@ impl Streams<'_> {
         if id.is_root() {
             return Ok(Place::Here(tree.root));
         }
-        if let Some(stream) = self.find(tree.session, id) {
+        if let Some(stream) = self.find(tree.party, id) {
             return Ok(Place::Here(stream));
         }
         if id.side() == tree.side {

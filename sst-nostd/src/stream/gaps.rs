@@ -9,8 +9,8 @@ use super::Streams;
 use super::flags::{Pending, State};
 use super::row::StreamHandle;
 
-/// What a row of gaps is wanted for. The last quarter of the rows is for what arrives: two hosts
-/// whose writers took all could not hear each other's acknowledgement of it.
+/// What a row of gaps is wanted for. The last quarter of a session's share is for what arrives: two
+/// hosts whose writers took all could not hear each other's acknowledgement of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// To take in what the peer sent.
@@ -103,14 +103,16 @@ impl Streams<'_> {
     pub(super) fn fetch_gaps(&mut self, stream: StreamHandle, for_use: Use) -> Option<u32> {
         let row = self.rows.get_mut(stream)?;
         if row.gaps == NONE {
-            let kept = if for_use == Use::Needed { 0 } else { (self.gaps.limit() / 4).max(1) };
-            if self.gaps.len().saturating_add(kept) >= self.gaps.limit() {
+            let party = self.parties.at_mut(row.party)?;
+            let share = self.gaps.shares().share(&party.gaps);
+            let kept = if for_use == Use::Needed { 0 } else { (share / 4).max(1) };
+            if party.gaps.held().saturating_add(kept) >= share {
                 return None;
             }
             let mut gaps = Gaps::new();
-            gaps.sent_marks.clear_to(&mut self.pool, row.sending.acked / 8);
-            gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
-            row.gaps = self.gaps.insert(gaps).ok()?.index();
+            gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, row.sending.acked / 8);
+            gaps.received_marks.clear_to(&mut self.pool, &mut party.blocks, row.receiving.read / 8);
+            row.gaps = self.gaps.insert(&mut party.gaps, gaps).ok()?.index();
         }
         Some(row.gaps)
     }
@@ -126,7 +128,9 @@ impl Streams<'_> {
         let for_use = if kind == Kind::Received { Use::Needed } else { Use::Optional };
         let Some(gaps) = self.fetch_gaps(stream, for_use) else { return false };
         let Some(gaps) = self.gaps.at_mut(gaps) else { return false };
-        self.ranges.insert(gaps.set_mut(kind), range).is_ok()
+        let Some(party) = self.rows.get(stream).map(|row| row.party) else { return false };
+        let Some(party) = self.parties.at_mut(party) else { return false };
+        self.ranges.insert(&mut party.ranges, gaps.set_mut(kind), range).is_ok()
     }
 
     /// Takes from one of a stream's sets. Where that would split a range and there is no room,
@@ -137,8 +141,10 @@ impl Streams<'_> {
         kind: Kind,
         range: Range<u64>,
     ) -> bool {
-        let gaps = self.rows.get(stream).and_then(|row| self.gaps.at_mut(row.gaps));
-        gaps.is_none_or(|gaps| self.ranges.remove(gaps.set_mut(kind), range).is_ok())
+        let Some(row) = self.rows.get(stream) else { return true };
+        let Some(gaps) = self.gaps.at_mut(row.gaps) else { return true };
+        let Some(party) = self.parties.at_mut(row.party) else { return true };
+        self.ranges.remove(&mut party.ranges, gaps.set_mut(kind), range).is_ok()
     }
 
     /// Notes positions to send again. Never fails: without room to note them exactly, more is
@@ -149,12 +155,13 @@ impl Streams<'_> {
         }
         let Some(row) = self.rows.get_mut(stream) else { return range };
         if let Some(lost) = self.gaps.at_mut(row.gaps).map(|gaps| gaps.set_mut(Kind::Lost))
+            && let Some(party) = self.parties.at_mut(row.party)
             && let (Some(first), Some(last)) = (self.ranges.first(*lost), self.ranges.last(*lost))
         {
             let all = first.start.min(range.start)..last.end.max(range.end);
-            self.ranges.clear(lost);
+            self.ranges.clear(&mut party.ranges, lost);
             // It finds the room that the others left.
-            let _ = self.ranges.insert(lost, all.clone());
+            let _ = self.ranges.insert(&mut party.ranges, lost, all.clone());
             return all;
         }
         // Not even a row: everything from the loss on is sent again.
@@ -196,19 +203,20 @@ impl Streams<'_> {
         let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
         let has_marks = gaps.sent_marks.len_blocks() > 0 || gaps.received_marks.len_blocks() > 0;
         if !has_marks && !gaps.has_gap() && gaps.sets == [NONE; 4] {
-            let index = core::mem::replace(&mut row.gaps, NONE);
-            self.free_gaps(index);
-            self.feed_starved();
+            let (index, party) = (core::mem::replace(&mut row.gaps, NONE), row.party);
+            self.free_gaps(party, index);
+            self.feed_starved(party);
         }
     }
 
-    /// Gives back everything a stream holds beside its row.
-    pub(super) fn free_gaps(&mut self, gaps: u32) {
-        let Some(mut gaps) = self.gaps.remove_at(gaps) else { return };
-        gaps.sent_marks.clear_to(&mut self.pool, 0);
-        gaps.received_marks.clear_to(&mut self.pool, 0);
+    /// Gives back a row of gaps, which is the party's, and all that hangs on it.
+    pub(super) fn free_gaps(&mut self, party: u32, gaps: u32) {
+        let Some(party) = self.parties.at_mut(party) else { return };
+        let Some(mut gaps) = self.gaps.remove_at(&mut party.gaps, gaps) else { return };
+        gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, 0);
+        gaps.received_marks.clear_to(&mut self.pool, &mut party.blocks, 0);
         for set in &mut gaps.sets {
-            self.ranges.clear(set);
+            self.ranges.clear(&mut party.ranges, set);
         }
     }
 }

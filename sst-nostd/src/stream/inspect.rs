@@ -80,7 +80,7 @@ impl Streams<'_> {
             id: row.id,
             parent_id: row.parent_id,
             parent: row.parent().filter(|parent| self.rows.get(*parent).is_some()),
-            session: row.session,
+            session: self.parties.at(row.party)?.session,
             is_local: state.has(State::LOCAL),
             is_datagram: state.has(State::DATAGRAM),
             is_service: state.has(State::SERVICE),
@@ -98,18 +98,19 @@ impl Streams<'_> {
     /// The index of the session that `stream` belongs to.
     #[must_use]
     pub fn session_of(&self, stream: StreamHandle) -> Option<u32> {
-        self.rows.get(stream).map(|row| row.session)
+        let party = self.rows.get(stream)?.party;
+        self.parties.at(party).map(|party| party.session)
     }
 
     /// Streams of all sessions, roots included.
     #[must_use]
-    pub const fn len(&self) -> u32 {
+    pub fn len(&self) -> u32 {
         self.rows.len()
     }
 
     /// Whether there is no stream at all.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 

@@ -21,6 +21,7 @@ mod inspect;
 mod nursery;
 mod open;
 mod outcome;
+mod party;
 mod priority;
 mod read;
 mod receipt;
@@ -48,6 +49,7 @@ pub use gaps::{Gaps, Ranges};
 pub use inspect::{ReceiveState, SendState, StreamInfo};
 pub use nursery::Nursery;
 pub use open::{Open, OpenError};
+pub use party::Party;
 pub use read::{ReadError, RecordRead};
 pub use receipt::{Fate, Receipt};
 pub use receive::Fault;
@@ -60,10 +62,14 @@ pub use write::{WriteError, WriteOptions};
 
 use crate::id::StreamId;
 use crate::limits::RANGES_PER_ROW;
-use crate::storage::{BlockPool, HashIndex, KeyedHash, Queue, RangeChains, Rope, Table, Timers};
+use crate::storage::{
+    BlockPool, HashIndex, Heap, KeyedHash, Queue, RangeChains, Rope, SharedTable, Shares, Table,
+    Timers,
+};
 
 use self::flags::{Events, Pending, State};
-use self::row::{EVENTS, WAITING};
+use self::party::STARVED;
+use self::row::EVENTS;
 use self::tracked::TRACKED;
 
 /// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
@@ -97,32 +103,35 @@ pub struct StreamConfig {
 /// Every stream of a host.
 pub struct Streams<'s> {
     config: StreamConfig,
-    rows: Table<'s, Row>,
+    /// The sessions, as parties that draw on all that follows.
+    parties: Table<'s, Party>,
+    rows: SharedTable<'s, Row>,
     index: HashIndex<'s>,
     hash: KeyedHash,
     pool: BlockPool<'s>,
-    nurseries: Table<'s, Nursery>,
-    gaps: Table<'s, Gaps>,
+    nurseries: SharedTable<'s, Nursery>,
+    gaps: SharedTable<'s, Gaps>,
     ranges: RangeChains<'s, RANGES_PER_ROW>,
     lifetimes: Timers<'s>,
     tracked: Table<'s, TrackedDatagram>,
+    /// Who may have how many of them open. Those to tell are the application's.
+    tracked_shares: Shares,
     /// Tracked datagrams whose outcome is to be told.
     outcomes: Queue<TRACKED>,
     /// Streams with events to tell.
     eventful: Queue<EVENTS>,
-    /// Streams whose writer waits for blocks of the pool.
-    starved: Queue<WAITING>,
+    /// Parties with writers that wait for blocks of the pool, the one that holds least first.
+    starved: Heap<STARVED>,
     /// The row last found by its id: mostly the next frame is for the same stream.
     found: Option<u32>,
 }
 
 impl Streams<'_> {
-    /// The living stream of a session that has this id.
-    fn find(&mut self, session: u32, id: StreamId) -> Option<StreamHandle> {
-        let is_it =
-            |slot| self.rows.at(slot).is_some_and(|row| row.session == session && row.id == id);
+    /// The living stream of a party that has this id.
+    fn find(&mut self, party: u32, id: StreamId) -> Option<StreamHandle> {
+        let is_it = |slot| self.rows.at(slot).is_some_and(|row| row.party == party && row.id == id);
         if !self.found.is_some_and(is_it) {
-            let hash = self.hash.hash_pair(u64::from(session), id.as_u64());
+            let hash = self.hash.hash_pair(u64::from(party), id.as_u64());
             self.found = self.index.find(hash, is_it);
         }
         self.rows.handle_at(self.found?)

@@ -1,6 +1,6 @@
 //! What being a parent costs: children, who may open how many, and datagrams.
 
-use crate::storage::{BlockPool, Queue, Rope};
+use crate::storage::{Account, BlockPool, Queue, Rope};
 
 use super::row::{SIBLINGS, WAITING};
 
@@ -81,16 +81,23 @@ impl Nursery {
 }
 
 impl ByteQueue {
-    /// Appends the parts, all of them or nothing; leaves `kept` blocks of the pool to others.
-    pub(super) fn append(&mut self, pool: &mut BlockPool<'_>, kept: u32, parts: &[&[u8]]) -> bool {
+    /// Appends the parts, all of them or nothing; leaves `kept` blocks of what the party of
+    /// `account` may take.
+    pub(super) fn append(
+        &mut self,
+        pool: &mut BlockPool<'_>,
+        account: &mut Account,
+        kept: u32,
+        parts: &[&[u8]],
+    ) -> bool {
         let len = parts.iter().fold(0, |len: u64, part| len.saturating_add(part.len() as u64));
         let needed = self.rope.blocks_needed(pool, self.tail.saturating_add(len));
-        if needed > 0 && needed.saturating_add(kept) > pool.free_blocks() {
+        if needed > 0 && needed.saturating_add(kept) > pool.room(account) {
             return false;
         }
         let mut end = self.tail;
         for part in parts {
-            if self.rope.write_at(pool, end, part).is_err() {
+            if self.rope.write_at(pool, account, end, part).is_err() {
                 return false;
             }
             end = end.saturating_add(part.len() as u64);
@@ -100,18 +107,18 @@ impl ByteQueue {
     }
 
     /// Drops `count` bytes from the front.
-    pub(super) fn skip(&mut self, pool: &mut BlockPool<'_>, count: u64) {
+    pub(super) fn skip(&mut self, pool: &mut BlockPool<'_>, account: &mut Account, count: u64) {
         self.head = self.head.saturating_add(count).min(self.tail);
         if self.is_empty() {
-            self.rope.clear_to(pool, self.head);
+            self.rope.clear_to(pool, account, self.head);
         } else {
-            self.rope.release_before(pool, self.head);
+            self.rope.release_before(pool, account, self.head);
         }
     }
 
     /// Drops everything.
-    pub(super) fn clear(&mut self, pool: &mut BlockPool<'_>) {
+    pub(super) fn clear(&mut self, pool: &mut BlockPool<'_>, account: &mut Account) {
         self.head = self.tail;
-        self.rope.clear_to(pool, self.head);
+        self.rope.clear_to(pool, account, self.head);
     }
 }

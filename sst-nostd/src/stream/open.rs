@@ -111,13 +111,14 @@ impl Streams<'_> {
     /// Whether a child may be opened under `parent` now, and its id.
     fn check_open(&mut self, tree: &mut Tree, parent: StreamHandle) -> Result<StreamId, OpenError> {
         let row = self.rows.get(parent).ok_or(OpenError::UnknownStream)?;
-        if tree.is_closing || row.session != tree.session {
+        if tree.is_closing || row.party != tree.party {
             return Err(OpenError::SessionClosed);
         }
         if row.state.has(State::DATAGRAM) {
             return Err(OpenError::UnknownStream);
         }
-        if self.rows.is_full() {
+        let party = self.parties.at(tree.party).ok_or(OpenError::SessionClosed)?;
+        if self.rows.shares().room(&party.streams) == 0 {
             return Err(OpenError::NoCapacity);
         }
         self.fetch_nursery(tree, parent).ok_or(OpenError::NoCapacity)?;
@@ -144,7 +145,7 @@ impl Streams<'_> {
             row.state.set(State::WAITS_IDS);
             // It may wait for room already. Ids come within a round trip, and then it hears of
             // both.
-            self.starved.remove(&mut self.rows, parent.index());
+            self.forget_starved(parent);
             tree.id_waiters.push_back(&mut self.rows, parent.index());
         }
     }
@@ -164,7 +165,7 @@ impl Streams<'_> {
             id: birth.id,
             parent_id: birth.parent_id,
             parent: birth.parent.unwrap_or(NOBODY),
-            session: tree.session,
+            party: tree.party,
             nursery: NO_NURSERY,
             gaps: NONE,
             node: Node::new(),
@@ -192,10 +193,12 @@ impl Streams<'_> {
             priority: birth.own_priority.or(inherited).unwrap_or(0),
             wanted_priority: 0,
         };
-        let stream = self.rows.insert(row.one_way_if_datagram()).ok()?;
-        let hash = self.hash.hash_pair(u64::from(tree.session), birth.id.as_u64());
+        let party = self.parties.at_mut(tree.party)?;
+        let row = row.one_way_if_datagram();
+        let stream = self.rows.insert(&mut party.streams, row).ok()?;
+        let hash = self.hash.hash_pair(u64::from(tree.party), birth.id.as_u64());
         if self.index.insert(hash, stream.index()).is_err() {
-            self.rows.remove(stream);
+            self.rows.remove(&mut party.streams, stream);
             return None;
         }
         // A stream without a living parent is kept by the root, so that the session finds it.
@@ -248,7 +251,8 @@ impl Streams<'_> {
                 (self.config.children, tree.allowance.children)
             };
             let nursery = Nursery::new(granted, allowed, row.refused_children());
-            row.nursery = self.nurseries.insert(nursery).ok()?.index();
+            let party = self.parties.at_mut(row.party)?;
+            row.nursery = self.nurseries.insert(&mut party.parents, nursery).ok()?.index();
         }
         self.nurseries.at_mut(row.nursery)
     }

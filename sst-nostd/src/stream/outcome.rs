@@ -35,10 +35,12 @@ impl Streams<'_> {
     pub fn forget_datagram(&mut self, tree: Option<&mut Tree>, ticket: DatagramTicket) {
         let Some(row) = self.tracked.get(ticket) else { return };
         match (row.outcome, tree) {
-            (Some(_), _) => self.outcomes.remove(&mut self.tracked, ticket.index()),
-            (None, Some(tree)) => tree.tracked.remove(&mut self.tracked, ticket.index()),
+            (Some(_), _) => {
+                self.outcomes.remove(&mut self.tracked, ticket.index());
+            }
+            (None, Some(tree)) => self.leave_open(tree, ticket),
             (None, None) => return,
-        };
+        }
         self.tracked.remove(ticket);
     }
 
@@ -52,10 +54,24 @@ impl Streams<'_> {
 
     /// A row for one more datagram; `None` at the limit.
     pub(super) fn track_datagram(&mut self, tree: &mut Tree) -> Option<DatagramTicket> {
+        let party = self.parties.at_mut(tree.party)?;
+        if self.tracked_shares.room(&party.tracked) == 0 {
+            return None;
+        }
         let row = TrackedDatagram { session: tree.session, link: Link::new(), outcome: None };
         let ticket = self.tracked.insert(row).ok()?;
+        self.tracked_shares.take(&mut party.tracked, 1).ok()?;
         tree.tracked.push_back(&mut self.tracked, ticket.index());
         Some(ticket)
+    }
+
+    /// Takes a datagram from among those of its session whose outcome is open.
+    fn leave_open(&mut self, tree: &mut Tree, ticket: DatagramTicket) {
+        if tree.tracked.remove(&mut self.tracked, ticket.index())
+            && let Some(party) = self.parties.at_mut(tree.party)
+        {
+            self.tracked_shares.give_back(&mut party.tracked, 1);
+        }
     }
 
     /// The outcome is known. The first one stands.
@@ -70,7 +86,7 @@ impl Streams<'_> {
             return;
         }
         row.outcome = Some(outcome);
-        tree.tracked.remove(&mut self.tracked, ticket.index());
+        self.leave_open(tree, ticket);
         self.outcomes.push_back(&mut self.tracked, ticket.index());
     }
 

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use crate::storage::{Account, BlockPool, Rope};
 use crate::time::Instant;
 use crate::wire::StreamCode;
 
@@ -217,7 +218,7 @@ impl Streams<'_> {
         self.free_read(stream);
         if positions > 0 {
             self.on_taken(tree, now, stream, positions);
-            self.feed_starved();
+            self.feed_starved(tree.party);
         }
         self.settle(tree, stream);
     }
@@ -227,9 +228,12 @@ impl Streams<'_> {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let read = row.receiving.read;
         let is_empty = read == row.receiving.highest;
-        release(&mut row.receiving_rope, &mut self.pool, read, is_empty);
+        let Some(party) = self.parties.at_mut(row.party) else { return };
+        let memory = (&mut self.pool, &mut party.blocks);
+        release(&mut row.receiving_rope, memory, read, is_empty);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
-            release(&mut gaps.received_marks, &mut self.pool, read / 8, is_empty);
+            let memory = (&mut self.pool, &mut party.blocks);
+            release(&mut gaps.received_marks, memory, read / 8, is_empty);
         }
         if is_empty && row.state.has(State::FINAL_KNOWN) {
             row.state.set(State::RECEIVE_DONE);
@@ -270,7 +274,7 @@ impl Streams<'_> {
         self.absorb_taken(stream);
         self.free_read(stream);
         self.on_taken(tree, now, stream, count);
-        self.feed_starved();
+        self.feed_starved(tree.party);
         self.settle(tree, stream);
         Ok(())
     }
@@ -278,12 +282,13 @@ impl Streams<'_> {
     /// Moves `read` over positions that were taken before.
     fn absorb_taken(&mut self, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
+        let Some(party) = self.parties.at_mut(row.party) else { return };
         if let Some(taken) = self.gaps.at_mut(row.gaps).map(|gaps| gaps.set_mut(Kind::Taken)) {
             while let Some(first) =
                 self.ranges.first(*taken).filter(|first| first.start <= row.receiving.read)
             {
                 row.receiving.read = row.receiving.read.max(first.end);
-                self.ranges.pop_first(taken);
+                self.ranges.pop_first(&mut party.ranges, taken);
             }
         }
     }
@@ -304,14 +309,14 @@ impl Step {
 }
 
 fn release(
-    rope: &mut crate::storage::Rope,
-    pool: &mut crate::storage::BlockPool<'_>,
+    rope: &mut Rope,
+    (pool, account): (&mut BlockPool<'_>, &mut Account),
     below: u64,
     all: bool,
 ) {
     if all {
-        rope.clear_to(pool, below);
+        rope.clear_to(pool, account, below);
     } else {
-        rope.release_before(pool, below);
+        rope.release_before(pool, account, below);
     }
 }

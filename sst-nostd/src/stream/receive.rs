@@ -80,8 +80,10 @@ impl Streams<'_> {
     /// Whether a datagram would take the blocks that are kept for data in order. Datagrams that
     /// are not whole could otherwise hold all of the pool, each waiting for the others.
     fn has_no_room_for_datagram(&self, stream: StreamHandle, end: u64) -> bool {
-        let is_datagram = self.rows.get(stream).is_some_and(|row| row.state.has(State::DATAGRAM));
-        is_datagram && !self.has_blocks(stream, end, None, self.kept_for_order())
+        let Some(row) = self.rows.get(stream) else { return false };
+        let party = row.party;
+        row.state.has(State::DATAGRAM)
+            && !self.has_blocks(stream, end, None, self.kept_for_order(party))
     }
 
     /// The peer reset its half: nothing more arrives, what was not taken is thrown away.
@@ -200,9 +202,11 @@ impl Streams<'_> {
         let rest = row.receiving.highest.saturating_sub(row.receiving.read);
         let is_counted = row.is_datagram_in();
         row.receiving.read = row.receiving.highest;
-        row.receiving_rope.clear_to(&mut self.pool, row.receiving.read);
+        let Some(party) = self.parties.at_mut(row.party) else { return };
+        row.receiving_rope.clear_to(&mut self.pool, &mut party.blocks, row.receiving.read);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
-            gaps.received_marks.clear_to(&mut self.pool, row.receiving.read / 8);
+            let read = row.receiving.read;
+            gaps.received_marks.clear_to(&mut self.pool, &mut party.blocks, read / 8);
             gaps.contiguous = NO_GAP;
         }
         if row.state.has(State::FINAL_KNOWN) {
@@ -214,7 +218,7 @@ impl Streams<'_> {
         let _ = self.drop_range(stream, Kind::Received, 0..u64::MAX);
         let consumed = if is_counted { 0 } else { rest.saturating_sub(taken) };
         tree.on_consumed(now, consumed, self.config.max_session_window);
-        self.feed_starved();
+        self.feed_starved(tree.party);
     }
 
     fn ranges_of_total(&self, stream: StreamHandle, kind: Kind) -> u64 {

@@ -70,8 +70,8 @@ pub struct Row {
     pub(super) parent_id: StreamId,
     /// The parent, stale once the parent is gone (the stream is then an orphan), or [`NOBODY`].
     pub(super) parent: StreamHandle,
-    /// Index of the session the stream belongs to.
-    pub(super) session: u32,
+    /// Index of the party whose stream it is: its session's.
+    pub(super) party: u32,
     /// Index of the nursery, if the stream is or was a parent; else [`NO_NURSERY`] or above.
     pub(super) nursery: u32,
     /// Index of the row of gaps, if the stream has marks or gaps.

@@ -3,14 +3,15 @@
 use crate::id::{Side, StreamId};
 use crate::limits::STREAM_RANGES;
 use crate::storage::{
-    BlockPool, HashIndex, KeyedHash, Link, NONE, Node, Queue, RangeChains, Rope, Row as TableRow,
-    Table, TimerSlot, Timers,
+    BlockPool, HashIndex, Heap, KeyedHash, Link, NONE, Node, Queue, RangeChains, Rope,
+    Row as TableRow, SharedTable, Shares, Table, TimerSlot, Timers,
 };
 use crate::time::Instant;
 
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
 use super::nursery::Nursery;
+use super::party::Party;
 use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending};
 use super::tracked::TrackedDatagram;
 use super::tree::{Allowance, Tree};
@@ -19,6 +20,8 @@ use super::{StreamConfig, Streams};
 /// How many of each thing the streams of a host may use together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamLimits {
+    /// Sessions that have streams: the parties that share all that follows.
+    pub sessions: u32,
     /// Streams, one root for every session included.
     pub streams: u32,
     /// Streams that are or were parents.
@@ -38,11 +41,14 @@ pub struct StreamLimits {
 
 /// What an idle stream takes, in bytes: its row and its two entries of the index.
 pub const STREAM_BYTES: usize = size_of::<TableRow<Row>>() + 2 * size_of::<u64>();
-/// What the root of a session takes, in bytes: a row, which is in no index, and a nursery.
-pub const ROOT_BYTES: usize = size_of::<TableRow<Row>>() + size_of::<TableRow<Nursery>>();
+/// What the root of a session takes, in bytes: a row, which is in no index, a nursery, and the
+/// session's accounts.
+pub const ROOT_BYTES: usize =
+    size_of::<TableRow<Row>>() + size_of::<TableRow<Nursery>>() + size_of::<TableRow<Party>>();
 
 /// The memory itself.
 pub struct StreamStorage<'s> {
+    pub(super) parties: Table<'s, Party>,
     pub(super) rows: Table<'s, Row>,
     pub(super) index: HashIndex<'s>,
     pub(super) pool: BlockPool<'s>,
@@ -55,6 +61,8 @@ pub struct StreamStorage<'s> {
 
 /// Slices for [`StreamStorage::lent`]. Each length is a limit.
 pub struct LentStreams<'s> {
+    /// One for each session: the parties that share all that follows.
+    pub parties: &'s mut [TableRow<Party>],
     /// Streams.
     pub rows: &'s mut [TableRow<Row>],
     /// The index of ids: at least twice as many entries as there are rows.
@@ -82,6 +90,7 @@ impl<'s> StreamStorage<'s> {
     #[must_use]
     pub fn lent(lent: LentStreams<'s>) -> Self {
         Self {
+            parties: Table::lent(lent.parties),
             rows: Table::lent(lent.rows),
             index: HashIndex::lent(lent.index),
             pool: BlockPool::lent(lent.bytes, lent.links, lent.block_bytes),
@@ -98,6 +107,7 @@ impl<'s> StreamStorage<'s> {
     #[must_use]
     pub fn owned(limits: &StreamLimits) -> Self {
         Self {
+            parties: Table::owned(limits.sessions),
             rows: Table::owned(limits.streams),
             index: HashIndex::owned(limits.streams),
             pool: BlockPool::owned(limits.blocks, limits.block_bytes),
@@ -114,20 +124,24 @@ impl<'s> Streams<'s> {
     /// No streams yet. `hash` must be keyed at random: peers choose stream ids.
     #[must_use]
     pub fn new(config: StreamConfig, storage: StreamStorage<'s>, hash: KeyedHash) -> Self {
+        let parties = storage.parties.limit();
+        let ranges = SharedTable::new(storage.ranges, parties);
         Self {
             config,
-            rows: storage.rows,
+            parties: storage.parties,
+            rows: SharedTable::new(storage.rows, parties),
             index: storage.index,
             hash,
-            pool: storage.pool,
-            nurseries: storage.nurseries,
-            gaps: storage.gaps,
-            ranges: RangeChains::new(storage.ranges, STREAM_RANGES),
+            pool: storage.pool.shared_by(parties),
+            nurseries: SharedTable::new(storage.nurseries, parties),
+            gaps: SharedTable::new(storage.gaps, parties),
+            ranges: RangeChains::new(ranges, STREAM_RANGES),
             lifetimes: storage.lifetimes,
+            tracked_shares: Shares::new(storage.tracked.limit(), parties),
             tracked: storage.tracked,
             outcomes: Queue::new(),
             eventful: Queue::new(),
-            starved: Queue::new(),
+            starved: Heap::new(),
             found: None,
         }
     }
@@ -141,11 +155,17 @@ impl<'s> Streams<'s> {
         allowance: Allowance,
         now: Instant,
     ) -> Option<Tree> {
-        let root = self.rows.insert(root_row(session)).ok()?;
+        let index = self.parties.insert(Party::new(session)).ok()?.index();
+        let party = self.parties.at_mut(index)?;
+        let Ok(root) = self.rows.insert(&mut party.streams, root_row(index)) else {
+            self.parties.discard_at(index);
+            return None;
+        };
         let window = self.config.session_window;
-        let tree = Tree::new(session, side, root, allowance, window, now);
+        let tree = Tree::new(session, index, side, root, allowance, window, now);
         if self.fetch_nursery(&tree, root).is_none() {
-            self.rows.remove(root);
+            self.rows.remove(&mut self.parties.at_mut(index)?.streams, root);
+            self.parties.discard_at(index);
             return None;
         }
         Some(tree)
@@ -153,13 +173,13 @@ impl<'s> Streams<'s> {
 }
 
 /// The root of a session: children and datagrams, no bytes, never released.
-fn root_row(session: u32) -> Row {
+fn root_row(party: u32) -> Row {
     let over = State::SEND_DONE.with(State::RECEIVE_DONE);
     Row {
         id: StreamId::ROOT,
         parent_id: StreamId::ROOT,
         parent: NOBODY,
-        session,
+        party,
         nursery: NO_NURSERY,
         gaps: NONE,
         node: Node::new(),

@@ -29,7 +29,7 @@ impl Streams<'_> {
         // parent leaves room for that.
         let row = self.rows.get(stream).ok_or(Fault::StreamState)?;
         let is_waiting = start > contiguous || row.state.has(State::AWAITS_PARENT);
-        let kept = if is_waiting { self.kept_for_order() } else { 0 };
+        let kept = if is_waiting { self.kept_for_order(row.party) } else { 0 };
         let gaps = if frame.mark { self.fetch_gaps(stream, Use::Needed) } else { None };
         let has_row = !frame.mark || gaps.is_some();
         if has_row && self.has_blocks(stream, end, gaps, kept) {
@@ -46,8 +46,8 @@ impl Streams<'_> {
         Ok(end)
     }
 
-    /// Whether the pool has blocks for positions up to `end`, of which the last is a mark if
-    /// there is a row of gaps to note it in, and `kept` more.
+    /// Whether the session may take blocks for positions up to `end`, of which the last is a mark
+    /// if there is a row of gaps to note it in, and `kept` more.
     pub(super) fn has_blocks(
         &self,
         stream: StreamHandle,
@@ -62,7 +62,7 @@ impl Streams<'_> {
             let marks = gaps.received_marks.blocks_needed(&self.pool, last.saturating_add(1));
             needed = needed.saturating_add(marks);
         }
-        needed == 0 || needed.saturating_add(kept) <= self.pool.free_blocks()
+        needed == 0 || needed.saturating_add(kept) <= self.free_blocks(row.party)
     }
 
     /// Writes `data`, and a mark behind it if there is a row of gaps to note it in.
@@ -74,12 +74,14 @@ impl Streams<'_> {
         gaps: Option<u32>,
     ) -> Result<(), Fault> {
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
+        let account = &mut self.parties.at_mut(row.party).ok_or(Fault::StreamState)?.blocks;
         let rope = &mut row.receiving_rope;
-        rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
+        rope.write_at(&mut self.pool, account, start, data).map_err(|_| Fault::NoCapacity)?;
         let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) else { return Ok(()) };
         let mark = start.saturating_add(data.len() as u64);
-        rope.write_at(&mut self.pool, mark, &[0]).map_err(|_| Fault::NoCapacity)?;
-        gaps.received_marks.set_bit(&mut self.pool, mark).map_err(|_| Fault::NoCapacity)
+        rope.write_at(&mut self.pool, account, mark, &[0]).map_err(|_| Fault::NoCapacity)?;
+        let marks = &mut gaps.received_marks;
+        marks.set_bit(&mut self.pool, account, mark).map_err(|_| Fault::NoCapacity)
     }
 
     /// Writes as much of `data` as there are blocks for, and tells where that ends.
@@ -89,13 +91,14 @@ impl Streams<'_> {
         start: u64,
         data: &[u8],
     ) -> Result<u64, Fault> {
-        let free = u64::from(self.pool.free_blocks()).saturating_mul(self.pool.block_len() as u64);
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
+        let account = &mut self.parties.at_mut(row.party).ok_or(Fault::StreamState)?.blocks;
+        let free = u64::from(self.pool.room(account)).saturating_mul(self.pool.block_len() as u64);
         let rope = &mut row.receiving_rope;
         let room = rope.end(&self.pool).saturating_add(free).saturating_sub(start);
         let len = usize::try_from(room).unwrap_or(usize::MAX).min(data.len());
         let data = data.get(..len).filter(|data| !data.is_empty()).ok_or(Fault::NoCapacity)?;
-        rope.write_at(&mut self.pool, start, data).map_err(|_| Fault::NoCapacity)?;
+        rope.write_at(&mut self.pool, account, start, data).map_err(|_| Fault::NoCapacity)?;
         Ok(start.saturating_add(len as u64))
     }
 
@@ -135,12 +138,13 @@ impl Streams<'_> {
     /// The first gap closes at least up to `to`: absorb the ranges that it meets.
     fn advance_contiguous(&mut self, stream: StreamHandle, mut to: u64) {
         let Some(row) = self.rows.get(stream) else { return };
+        let Some(party) = self.parties.at_mut(row.party) else { return };
         let Some(gaps) = self.gaps.at_mut(row.gaps) else { return };
         let highest = row.receiving.highest.max(to);
         let received = gaps.set_mut(Kind::Received);
         while let Some(first) = self.ranges.first(*received).filter(|first| first.start <= to) {
             to = to.max(first.end);
-            self.ranges.pop_first(received);
+            self.ranges.pop_first(&mut party.ranges, received);
         }
         gaps.contiguous = if to < highest { to } else { NO_GAP };
     }

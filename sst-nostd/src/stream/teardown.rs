@@ -138,16 +138,18 @@ impl Streams<'_> {
         tree.stale.remove(&mut self.rows, index);
         self.leave_waiting(tree, stream);
         let _ = self.lifetimes.set(index, None);
-        let Some(mut row) = self.rows.remove(stream) else { return };
-        let hash = self.hash.hash_pair(u64::from(row.session), row.id.as_u64());
+        let Some(party) = self.parties.at_mut(tree.party) else { return };
+        let Some(mut row) = self.rows.remove(&mut party.streams, stream) else { return };
+        let hash = self.hash.hash_pair(u64::from(row.party), row.id.as_u64());
         self.index.remove(hash, index);
         self.found = None;
-        row.sending_rope.clear_to(&mut self.pool, 0);
-        row.receiving_rope.clear_to(&mut self.pool, 0);
+        row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, 0);
+        row.receiving_rope.clear_to(&mut self.pool, &mut party.blocks, 0);
+        let nursery = self.nurseries.remove_at(&mut party.parents, row.nursery);
         if row.gaps != NONE {
-            self.free_gaps(row.gaps);
+            self.free_gaps(row.party, row.gaps);
         }
-        if let Some(nursery) = self.nurseries.remove_at(row.nursery) {
+        if let Some(nursery) = nursery {
             self.free_nursery(tree, nursery);
         }
         tree.live = tree.live.saturating_sub(1);
@@ -160,11 +162,13 @@ impl Streams<'_> {
             // A datagram that was given up before anyone took it.
             self.on_child_settled(tree, parent);
         }
-        self.feed_starved();
+        self.feed_starved(tree.party);
     }
 
     fn free_nursery(&mut self, tree: &mut Tree, mut nursery: Nursery) {
-        nursery.incoming.clear(&mut self.pool);
+        if let Some(party) = self.parties.at_mut(tree.party) {
+            nursery.incoming.clear(&mut self.pool, &mut party.blocks);
+        }
         self.discard_datagrams(tree, &mut nursery);
         let root = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
         if let Some(root) = self.nurseries.at_mut(root) {
@@ -183,7 +187,7 @@ impl Streams<'_> {
             tree.id_waiters.remove(&mut self.rows, index);
             return;
         }
-        if self.starved.remove(&mut self.rows, index) {
+        if self.forget_starved(stream) {
             return;
         }
         let nursery = self.keeper(tree, stream);
@@ -252,12 +256,15 @@ impl Streams<'_> {
         self.eventful.remove(&mut self.rows, index);
         tree.stale.remove(&mut self.rows, index);
         self.leave_waiting(tree, tree.root);
-        if let Some(row) = self.rows.remove(tree.root)
-            && let Some(mut nursery) = self.nurseries.remove_at(row.nursery)
+        let Some(party) = self.parties.at_mut(tree.party) else { return };
+        if let Some(row) = self.rows.remove(&mut party.streams, tree.root)
+            && let Some(mut nursery) = self.nurseries.remove_at(&mut party.parents, row.nursery)
         {
-            nursery.incoming.clear(&mut self.pool);
-            nursery.outgoing.clear(&mut self.pool);
-            self.feed_starved();
+            nursery.incoming.clear(&mut self.pool, &mut party.blocks);
+            nursery.outgoing.clear(&mut self.pool, &mut party.blocks);
         }
+        self.starved.remove(&mut self.parties, tree.party);
+        self.parties.discard_at(tree.party);
+        self.feed_starved(tree.party);
     }
 }

@@ -6,7 +6,7 @@ use crate::storage::{Heap, Queue, SlidingBits};
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
-use super::row::{READY, STALE_PRIORITY, StreamHandle, WAITING};
+use super::row::{NOBODY, READY, STALE_PRIORITY, StreamHandle, WAITING};
 use super::tracked::TRACKED;
 
 pub(super) use crate::limits::REFUSALS as MAX_REFUSALS;
@@ -54,6 +54,8 @@ pub(super) struct Refusal {
 #[derive(Debug)]
 pub struct Tree {
     pub(super) session: u32,
+    /// Where the session's accounts are.
+    pub(super) party: u32,
     pub(super) side: Side,
     /// The root stream.
     pub(super) root: StreamHandle,
@@ -83,7 +85,8 @@ pub struct Tree {
     pub(super) owes_session_blocked: bool,
     /// The limit that the peer was last told is in the way.
     pub(super) blocked_at: Option<u64>,
-    pub(super) awaiting: [Option<StreamHandle>; MAX_AWAITING],
+    /// Children whose parent's OPEN has not come, or [`NOBODY`].
+    pub(super) awaiting: [StreamHandle; MAX_AWAITING],
     pub(super) owes_refusals: bool,
     pub(super) refusals: [Option<Refusal>; MAX_REFUSALS],
     /// Streams of the session that are not its root.
@@ -105,6 +108,7 @@ pub struct Tree {
 impl Tree {
     pub(super) fn new(
         session: u32,
+        party: u32,
         side: Side,
         root: StreamHandle,
         allowance: Allowance,
@@ -113,6 +117,7 @@ impl Tree {
     ) -> Self {
         let mut tree = Self {
             session,
+            party,
             side,
             root,
             ready: Heap::new(),
@@ -133,7 +138,7 @@ impl Tree {
             owes_session_limit: false,
             owes_session_blocked: false,
             blocked_at: None,
-            awaiting: [None; MAX_AWAITING],
+            awaiting: [NOBODY; MAX_AWAITING],
             owes_refusals: false,
             refusals: [None; MAX_REFUSALS],
             live: 0,

@@ -97,14 +97,15 @@ impl Streams<'_> {
         row.sending.written = sent;
         row.sending.acked = sent;
         row.sending.next = code.as_u64();
-        row.sending_rope.clear_to(&mut self.pool, sent);
+        let Some(party) = self.parties.at_mut(row.party) else { return };
+        row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, sent);
         row.state.clear(State::WANTS_ROOM);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
-            gaps.sent_marks.clear_to(&mut self.pool, sent / 8);
+            gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, sent / 8);
         }
         let _ = self.drop_range(stream, super::gaps::Kind::Lost, 0..u64::MAX);
         let _ = self.drop_range(stream, super::gaps::Kind::Acked, 0..u64::MAX);
-        self.feed_starved();
+        self.feed_starved(tree.party);
         self.owe(tree, stream, Pending::RESET);
         self.settle(tree, stream);
     }
@@ -135,7 +136,8 @@ impl Streams<'_> {
     pub fn take_expired(&mut self, now: Instant) -> Option<(u32, StreamHandle)> {
         while let Some(index) = self.lifetimes.pop_due(now) {
             if let (Some(row), Some(stream)) = (self.rows.at(index), self.rows.handle_at(index)) {
-                return Some((row.session, stream));
+                let session = self.parties.at(row.party)?.session;
+                return Some((session, stream));
             }
         }
         None
@@ -175,24 +177,8 @@ impl Streams<'_> {
         let Some(row) = self.rows.get(stream) else { return 0 };
         let held = row.sending.written.saturating_sub(row.sending.acked);
         let own = u64::from(self.config.send_buffer).saturating_sub(held);
-        let reach = row.sending_rope.end(&self.pool).saturating_add(self.pool_room());
+        let reach = row.sending_rope.end(&self.pool).saturating_add(self.pool_room(row.party));
         own.min(reach.saturating_sub(row.sending.written))
-    }
-
-    /// Bytes of the pool that writers may take: a quarter, and a record's two blocks at least,
-    /// is kept for what arrives, so that writers cannot starve readers.
-    pub(super) fn pool_room(&self) -> u64 {
-        let limit = self.pool.limit_blocks();
-        let kept = (limit / 4).max(2).min(limit / 2);
-        let free = self.pool.free_blocks().saturating_sub(kept);
-        u64::from(free).saturating_mul(self.pool.block_len() as u64)
-    }
-
-    /// Blocks that nothing but data in order may take: else data behind gaps could hold all of
-    /// the pool and keep out what would close the gaps.
-    pub(super) fn kept_for_order(&self) -> u32 {
-        let limit = self.pool.limit_blocks();
-        (limit / 8).max(2).min(limit / 2)
     }
 
     /// Remembers that the writer waits.
@@ -202,7 +188,7 @@ impl Streams<'_> {
         let held = row.sending.written.saturating_sub(row.sending.acked);
         if held < u64::from(self.config.send_buffer) {
             // Its own buffer has room: it is the pool that has none.
-            self.starved.push_back(&mut self.rows, stream.index());
+            self.starve(stream);
         }
     }
 
@@ -219,28 +205,15 @@ impl Streams<'_> {
         }
         if self.room(stream) == 0 {
             // Its own buffer has room again, but others took what it gave back.
-            self.starved.push_back(&mut self.rows, stream.index());
+            self.starve(stream);
             return;
         }
         let Some(row) = self.rows.get_mut(stream) else { return };
         row.state.clear(State::WANTS_ROOM);
         if !row.state.has(State::WAITS_IDS) {
-            self.starved.remove(&mut self.rows, stream.index());
+            self.forget_starved(stream);
         }
         self.tell(stream, Events::WRITABLE);
-    }
-
-    /// Blocks came back to the pool: writers that wait for some may go on. Each of them asked
-    /// once, so the work is paid for.
-    pub(super) fn feed_starved(&mut self) {
-        while !self.starved.is_empty() && self.pool_room() > 0 {
-            let index = self.starved.pop_front(&mut self.rows);
-            let Some(stream) = index.and_then(|index| self.rows.handle_at(index)) else { break };
-            let Some(row) = self.rows.get_mut(stream) else { break };
-            if row.state.take(State::WANTS_ROOM) {
-                self.tell(stream, Events::WRITABLE);
-            }
-        }
     }
 
     /// Appends bytes and perhaps a mark. All or nothing.
@@ -258,16 +231,19 @@ impl Streams<'_> {
             let more = gaps.sent_marks.blocks_needed(&self.pool, (end / 8).saturating_add(1));
             needed = needed.saturating_add(more);
         }
-        if needed > self.pool.free_blocks() {
+        let Some(party) = self.parties.at_mut(row.party) else { return false };
+        let account = &mut party.blocks;
+        if needed > self.pool.room(account) {
             return false;
         }
-        if row.sending_rope.write_at(&mut self.pool, start, bytes).is_err() {
+        if row.sending_rope.write_at(&mut self.pool, account, start, bytes).is_err() {
             return false;
         }
         if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) {
             // The mark's position holds a byte nobody reads, so that positions stay places.
-            let stored = row.sending_rope.write_at(&mut self.pool, end, &[0]);
-            if stored.is_err() || gaps.sent_marks.set_bit(&mut self.pool, end).is_err() {
+            let stored = row.sending_rope.write_at(&mut self.pool, account, end, &[0]);
+            let marks = &mut gaps.sent_marks;
+            if stored.is_err() || marks.set_bit(&mut self.pool, account, end).is_err() {
                 return false;
             }
         }

@@ -141,7 +141,7 @@ fn roomy_pair(streams: u32) -> Pair {
         let mut config = Config::large(secret(1, node));
         config.streams.root_children = streams;
         config.streams.children = streams;
-        net.add_node(config, Limits::of(16, streams, 32 << 20));
+        net.add_node(config, Limits::of(1, streams, 32 << 20));
     }
     net.connect_nodes(0, 1, &LinkConfig::clean(MS));
     Pair { net, session: None, incoming: None }.up()

@@ -66,7 +66,7 @@ fn open_all(count: u32) -> Result<(u32, u64), String> {
         config.streams.root_children = count;
         config.idle_timeout = None;
     };
-    let limits = Limits::of(4, count + 8, 16 << 20);
+    let limits = Limits::of(1, count + 8, 16 << 20);
     let mut world = World::with_limits(1, [&link, &link], change, limits)?;
     let root = world.root(CLIENT)?;
     let mut opened = 0;

@@ -100,6 +100,7 @@ fn limits(random: &mut Random) -> Limits {
             sent_packets: random.within(8, 48) as u32,
             sent_receipts: random.within(24, 96) as u32,
             streams: StreamLimits {
+                sessions: 3,
                 streams: random.within(6, 24) as u32,
                 parents: random.within(6, 12) as u32,
                 gapped: random.within(4, 12) as u32,

@@ -3,6 +3,7 @@
 use super::super::gaps::Kind;
 use super::super::schedule::Work;
 use super::*;
+use crate::storage::Account;
 
 /// Checks one host that has one session.
 pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
@@ -24,6 +25,17 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
     assert_eq!(counts.gaps, streams.gaps.len(), "gaps");
     assert_eq!(counts.range_rows, streams.ranges.len(), "ranges");
     assert_eq!(streams.index.len(), tree.live, "index");
+    let party = streams.parties.at(tree.party).unwrap();
+    let held = [&party.streams, &party.blocks, &party.parents, &party.gaps, &party.ranges];
+    let counted = [counts.rows, counts.blocks, counts.nurseries, counts.gaps, counts.range_rows];
+    assert_eq!(held.map(Account::held), counted, "what the session holds");
+    assert_eq!(party.tracked.held() as usize, open_datagrams(streams, tree), "tracked");
+    assert_eq!(streams.starved.is_empty(), party.starved.is_empty(), "writers that wait");
+}
+
+fn open_datagrams(streams: &Streams<'_>, tree: &Tree) -> usize {
+    let rows = (0..streams.tracked.limit()).filter_map(|index| streams.tracked.at(index));
+    rows.filter(|row| row.outcome.is_none() && row.session == tree.session).count()
 }
 
 #[derive(Default)]

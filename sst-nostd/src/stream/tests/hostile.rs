@@ -76,6 +76,7 @@ fn arbitrary_frames_never_panic_and_faults_change_nothing() {
     for_seeds(3000, |seed| {
         let mut random = Random::new(seed);
         let tiny = StreamLimits {
+            sessions: 1,
             streams: 1 + random.below(8) as u32,
             parents: 1 + random.below(3) as u32,
             gapped: random.below(3) as u32,

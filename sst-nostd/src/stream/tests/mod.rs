@@ -10,6 +10,7 @@ mod hostile;
 mod model;
 mod outcomes;
 mod pair;
+mod parties;
 mod priorities;
 mod promises;
 mod random;
@@ -84,6 +85,7 @@ pub(super) fn for_seeds(count: u64, test: impl Fn(u64)) {
 
 /// Room enough that no test notices unless it wants to.
 pub(super) const ROOMY: StreamLimits = StreamLimits {
+    sessions: 1,
     streams: 300,
     parents: 100,
     gapped: 100,

@@ -284,7 +284,7 @@ impl Pair {
             assert_eq!((streams.gaps.len(), streams.ranges.len()), (0, 0), "gaps are left");
             assert_eq!(streams.lifetimes.len(), 0, "lifetimes are left");
             assert!(end.tree.is_drained() && end.tree.refusals.iter().all(Option::is_none));
-            assert!(end.tree.awaiting.iter().all(Option::is_none));
+            assert!(end.tree.awaiting.iter().all(|child| *child == row::NOBODY));
             assert_eq!(end.tree.consumed, end.tree.received, "credit leaked");
         }
         let [one, two] = &self.ends;

@@ -88,7 +88,7 @@ fn children_may_come_before_their_parents_in_any_order() {
             pair.hear(0, &open_frame(id, parent)).unwrap();
             pair.audit();
         }
-        assert!(pair.ends[0].tree.awaiting.iter().all(Option::is_none));
+        assert!(pair.ends[0].tree.awaiting.iter().all(|child| *child == row::NOBODY));
         let mut parent = pair.ends[0].root();
         for _ in 0..3 {
             let child = pair.ends[0].accept(parent);
@@ -133,7 +133,7 @@ fn what_waited_for_a_refused_parent_is_refused_too() {
     pair.hear(0, &open_frame(9, 0)).unwrap();
     // There is no room for this one.
     pair.hear(0, &open_frame(5, 0)).unwrap();
-    assert!(pair.ends[0].tree.awaiting.iter().all(Option::is_none));
+    assert!(pair.ends[0].tree.awaiting.iter().all(|child| *child == row::NOBODY));
     pair.audit();
     let mut stops = vec![];
     pair.send(0);

@@ -1,0 +1,156 @@
+//! What one session holds of the tables and of the pool that all sessions of a host draw on.
+//!
+//! Each session is one party: it has a least of everything, and above that a share of what is free
+//! ([`Shares`](crate::storage::Shares)). The counts change only where rows and blocks are taken and
+//! given back, as both ask for the account. A session that is at its share is told so, and no
+//! other: its writers wait, its peer's packets are not acknowledged or its streams are refused.
+
+use crate::storage::{Account, HasNode, Node, Queue};
+
+use super::Streams;
+use super::flags::{Events, State};
+use super::row::{StreamHandle, WAITING};
+
+/// The heap of parties with writers that wait for blocks.
+pub(super) const STARVED: usize = 0;
+
+/// One session's accounts. Callers only lend room for it.
+#[derive(Debug)]
+pub struct Party {
+    /// The index of the session.
+    pub(super) session: u32,
+    /// Blocks of the pool.
+    pub(super) blocks: Account,
+    /// Streams, the root included.
+    pub(super) streams: Account,
+    /// Ledgers of parents.
+    pub(super) parents: Account,
+    /// Rows of gaps.
+    pub(super) gaps: Account,
+    /// Rows of ranges.
+    pub(super) ranges: Account,
+    /// Datagrams whose outcome is open.
+    pub(super) tracked: Account,
+    /// Streams whose writer waits for blocks.
+    pub(super) starved: Queue<WAITING>,
+    node: Node,
+}
+
+impl Party {
+    /// A session that holds nothing.
+    pub(super) const fn new(session: u32) -> Self {
+        Self {
+            session,
+            blocks: Account::new(),
+            streams: Account::new(),
+            parents: Account::new(),
+            gaps: Account::new(),
+            ranges: Account::new(),
+            tracked: Account::new(),
+            starved: Queue::new(),
+            node: Node::new(),
+        }
+    }
+}
+
+impl HasNode<STARVED> for Party {
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    fn node_mut(&mut self) -> &mut Node {
+        &mut self.node
+    }
+}
+
+impl Streams<'_> {
+    /// Bytes of the pool that the party's writers may take: a quarter of its share, and a record's
+    /// two blocks at least, is kept for what arrives, so that writers cannot starve readers.
+    pub(super) fn pool_room(&self, party: u32) -> u64 {
+        let Some(party) = self.parties.at(party) else { return 0 };
+        let share = self.pool.share(&party.blocks);
+        let kept = (share / 4).max(2).min(share / 2);
+        let free = self.pool.room(&party.blocks).saturating_sub(kept);
+        u64::from(free).saturating_mul(self.pool.block_len() as u64)
+    }
+
+    /// Blocks of the party's share that nothing but data in order may take: else data behind gaps
+    /// could hold all of it and keep out what would close the gaps.
+    pub(super) fn kept_for_order(&self, party: u32) -> u32 {
+        let share = self.parties.at(party).map_or(0, |party| self.pool.share(&party.blocks));
+        (share / 8).max(2).min(share / 2)
+    }
+
+    /// Blocks that the party may take now.
+    pub(super) fn free_blocks(&self, party: u32) -> u32 {
+        self.parties.at(party).map_or(0, |party| self.pool.room(&party.blocks))
+    }
+
+    /// The writer of `stream` waits until its session may take blocks.
+    pub(super) fn starve(&mut self, stream: StreamHandle) {
+        let Some(index) = self.rows.get(stream).map(|row| row.party) else { return };
+        let Some(party) = self.parties.at_mut(index) else { return };
+        if !party.starved.push_back(&mut self.rows, stream.index()) {
+            return;
+        }
+        let held = u64::from(party.blocks.held());
+        self.starved.push(&mut self.parties, index, 0, held);
+    }
+
+    /// The writer of `stream` waits no longer. False if it did not wait.
+    pub(super) fn forget_starved(&mut self, stream: StreamHandle) -> bool {
+        let Some(index) = self.rows.get(stream).map(|row| row.party) else { return false };
+        let Some(party) = self.parties.at_mut(index) else { return false };
+        let has_waited = party.starved.remove(&mut self.rows, stream.index());
+        if party.starved.is_empty() {
+            self.starved.remove(&mut self.parties, index);
+        }
+        has_waited
+    }
+
+    /// Blocks of the party came back to the pool: its writers may go on, and so may those of
+    /// parties that hold less. Each writer asked once, so the work is paid for.
+    ///
+    /// The heap has the party that holds least on top: it has the most room. Where a party's place
+    /// says more than the party holds by now, that is mended here, as it was the party that gave
+    /// back; where it says less, once the party comes to the top.
+    pub(super) fn feed_starved(&mut self, party: u32) {
+        if self.starved.is_empty() {
+            return;
+        }
+        self.rank_starved(party);
+        while let Some(first) = self.starved.peek() {
+            let Some(party) = self.parties.at(first) else { return };
+            if party.node.tick() != u64::from(party.blocks.held()) {
+                self.rank_starved(first);
+                continue;
+            }
+            if self.pool_room(first) == 0 {
+                return;
+            }
+            self.starved.remove(&mut self.parties, first);
+            self.wake_starved(first);
+        }
+    }
+
+    /// Gives a party its place among those that wait, by what it holds now.
+    fn rank_starved(&mut self, party: u32) {
+        if self.starved.remove(&mut self.parties, party) {
+            let held = self.parties.at(party).map_or(0, |party| party.blocks.held());
+            self.starved.push(&mut self.parties, party, 0, held.into());
+        }
+    }
+
+    /// Tells all writers of a party that wait for blocks that there are some.
+    fn wake_starved(&mut self, party: u32) {
+        while let Some(party) = self.parties.at_mut(party)
+            && let Some(index) = party.starved.pop_front(&mut self.rows)
+        {
+            let Some(stream) = self.rows.handle_at(index) else { continue };
+            let Some(row) = self.rows.get_mut(stream) else { continue };
+            if row.state.take(State::WANTS_ROOM) {
+                self.tell(stream, Events::WRITABLE);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Several sessions on one host: none of them keeps the others from what they have a share in.
+
+use super::*;
+use crate::id::StreamId;
+use crate::storage::Account;
+use crate::wire::{Attributes, Open as WireOpen, StreamFrame};
+
+const SESSIONS: usize = 4;
+
+const LIMITS: StreamLimits = StreamLimits { sessions: SESSIONS as u32, streams: 80, ..ROOMY };
+
+/// A host with several sessions, each as good as alone: nothing is sent.
+struct Many {
+    streams: Streams<'static>,
+    trees: Vec<Tree>,
+}
+
+impl Many {
+    fn new(limits: &StreamLimits) -> Self {
+        let storage = StreamStorage::owned(limits);
+        let mut streams = Streams::new(CONFIG, storage, KeyedHash::new(1, 2));
+        let peer = Allowance { root_children: 1000, id_window: 1000, ..allowance(&CONFIG) };
+        let tree = |session| streams.plant(session, Side::Small, peer, Instant::ZERO);
+        let trees = (0..SESSIONS as u32).filter_map(tree).collect();
+        Self { streams, trees }
+    }
+
+    fn open(&mut self, session: usize) -> Result<StreamHandle, OpenError> {
+        let tree = &mut self.trees[session];
+        self.streams.open_substream(tree, Instant::ZERO, tree.root, Open::default())
+    }
+
+    fn write(&mut self, session: usize, stream: StreamHandle) -> Result<usize, WriteError> {
+        let options = WriteOptions::default();
+        self.streams.write(&mut self.trees[session], stream, &[7; 10_000], options)
+    }
+
+    /// Opens streams and writes as much as it may on each.
+    fn fill(&mut self, session: usize) -> Vec<StreamHandle> {
+        let opened: Vec<_> = core::iter::from_fn(|| self.open(session).ok()).collect();
+        for stream in &opened {
+            while self.write(session, *stream).is_ok() {}
+        }
+        opened
+    }
+
+    fn held(&self, session: usize) -> &Account {
+        &self.streams.parties.at(self.trees[session].party).unwrap().blocks
+    }
+
+    fn events(&mut self) -> Vec<(u32, StreamEvent)> {
+        core::iter::from_fn(|| self.streams.poll_event()).map(|(s, _, event)| (s, event)).collect()
+    }
+}
+
+#[test]
+fn a_session_that_takes_all_it_may_leaves_the_others_theirs() {
+    let mut host = Many::new(&LIMITS);
+    let greedy = host.fill(0);
+    assert_eq!(host.open(0), Err(OpenError::NoCapacity));
+    assert_eq!(host.write(0, greedy[0]), Err(WriteError::Blocked));
+    for session in 1..SESSIONS {
+        let stream = host.open(session).expect("the others have their streams");
+        assert_eq!(host.write(session, stream), Ok(3000), "and their blocks");
+        assert_eq!(host.write(session, stream), Err(WriteError::Blocked), "a full buffer");
+    }
+    assert_eq!(host.events(), [], "nobody waits for what has not changed");
+}
+
+#[test]
+fn however_many_are_greedy_the_last_session_has_its_least() {
+    let mut host = Many::new(&LIMITS);
+    for session in 0..SESSIONS - 1 {
+        host.fill(session);
+    }
+    let last = host.fill(SESSIONS - 1);
+    assert!(last.len() as u32 >= LIMITS.streams / 4 / SESSIONS as u32 - 1);
+    let least = LIMITS.blocks / 4 / SESSIONS as u32;
+    assert!(host.held(SESSIONS - 1).held() >= least * 3 / 4 - 2);
+}
+
+#[test]
+fn writers_are_woken_when_their_own_session_may_take_again() {
+    let mut host = Many::new(&StreamLimits { blocks: 400, ..LIMITS });
+    let (full, other) = (host.fill(0), host.fill(1));
+    assert_eq!(host.write(0, full[0]), Err(WriteError::Blocked));
+    assert_eq!(host.write(1, other[0]), Err(WriteError::Blocked));
+    assert!(host.held(1).held() < host.held(0).held());
+    // A block that the one who holds more gives back is room for the one who holds less.
+    while host.held(0).held() > host.held(1).held() {
+        let before = host.held(0).held();
+        let stream = full.iter().rev().find(|s| host.streams.info(**s).unwrap().written > 0);
+        let stream = *stream.expect("it holds blocks");
+        host.streams.reset(&mut host.trees[0], stream, StreamCode::DROPPED);
+        assert!(host.held(0).held() < before);
+    }
+    let events = host.events();
+    assert!(events.contains(&(1, StreamEvent::Writable)), "{events:?}");
+    for stream in other {
+        while host.write(1, stream).is_ok() {}
+    }
+    // Whoever is told to go on finds room.
+    for (session, _) in events {
+        assert!(session == 1 || host.streams.pool_room(host.trees[0].party) > 0);
+    }
+}
+
+#[test]
+fn a_session_that_ends_gives_everything_back() {
+    let mut host = Many::new(&LIMITS);
+    (0..SESSIONS).for_each(|session| drop(host.fill(session)));
+    for mut tree in core::mem::take(&mut host.trees) {
+        while !host.streams.tear_down(&mut tree) {}
+    }
+    assert_eq!(host.streams.pool.used_blocks(), 0);
+    assert_eq!((host.streams.rows.shares().used(), host.streams.parties.len()), (0, 0));
+    assert!(host.streams.starved.is_empty());
+    assert!(host.streams.plant(9, Side::Large, allowance(&CONFIG), Instant::ZERO).is_some());
+}
+
+#[test]
+fn a_peer_that_opens_all_it_may_is_refused_and_the_others_are_not() {
+    let mut host = Many::new(&LIMITS);
+    let frame = |counter| {
+        let attributes = Attributes { datagram: false, service: false };
+        let open = Some(WireOpen { parent: StreamId::ROOT, attributes, priority: None });
+        let id = StreamId::new(counter, Side::Large).unwrap();
+        Frame::Stream(StreamFrame { id, offset: 0, data: &[1], mark: false, fin: false, open })
+    };
+    let mut refused = 0;
+    for counter in 1..64 {
+        let tree = &mut host.trees[0];
+        let root = tree.root;
+        host.streams.listen(tree, root, 64);
+        match host.streams.on_frame(tree, Instant::ZERO, &frame(counter)) {
+            Ok(()) => refused += tree.refusals.iter().flatten().count() as u32,
+            Err(fault) => {
+                assert_eq!(fault, Fault::NoCapacity);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "it is told that there is no room");
+    let tree = &mut host.trees[1];
+    assert_eq!(host.streams.on_frame(tree, Instant::ZERO, &frame(1)), Ok(()));
+    assert!(tree.refusals.iter().all(Option::is_none) && tree.stream_count() == 1);
+}
