@@ -1,11 +1,9 @@
 //! Calls that may have to wait. Each answers at once, throws, or answers `undefined`; the short
 //! ones are then simply called again, the long ones resumed by their number.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use sst_std::{DatagramForm, DatagramOptions, OpenOptions};
+use sst_std::{DatagramForm, DatagramOptions, OpenOptions, Waiter};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -33,8 +31,8 @@ impl Host {
 
     /// The next session a peer started; `null` once the endpoint is closed.
     pub fn accept(&mut self, _endpoint: u32) -> Asked {
-        let waker = self.wakers.of(Interest::Accept);
-        match once(&waker, self.endpoint.accept()) {
+        let (waker, waiter) = self.wakers.wait(Interest::Accept);
+        match self.endpoint.poll_accept(&mut Context::from_waker(&waker), waiter) {
             Poll::Pending => Ok(JsValue::UNDEFINED),
             Poll::Ready(None) => Ok(JsValue::NULL),
             Poll::Ready(Some(session)) => Ok(self.add_session(session)),
@@ -54,9 +52,9 @@ impl Host {
     /// How the session ended, once it has.
     pub fn closed(&mut self, handle: u32) -> Asked {
         let row = self.row(handle)?;
-        let waker = row.waker(Interest::Closed);
         let session = row.session.clone().ok_or_else(ended)?;
-        match once(&waker, session.closed()) {
+        let (waker, waiter) = row.wait(Interest::Closed);
+        match session.poll_closed(&mut Context::from_waker(&waker), waiter) {
             Poll::Pending => Ok(JsValue::UNDEFINED),
             Poll::Ready(closed) => Ok(facts::closed(&closed)),
         }
@@ -71,7 +69,6 @@ impl Host {
         waits: bool,
     ) -> Asked {
         let row = self.row(handle)?;
-        let waker = if waits { row.waker(Interest::Open) } else { Waker::noop().clone() };
         let mut options = OpenOptions::new();
         if let Some(priority) = priority {
             options = options.priority(priority);
@@ -80,7 +77,10 @@ impl Host {
             options = options.lifetime(from_millis(lifetime));
         }
         let branch = row.branch.clone();
-        match once(&waker, branch.open_substream(options)) {
+        let (waker, waiter) = row.wait(Interest::Open);
+        let mut passing = Waiter::new();
+        let waiter = if waits { waiter } else { &mut passing };
+        match branch.poll_open_substream(&mut Context::from_waker(&waker), waiter, options) {
             Poll::Pending if waits => Ok(JsValue::UNDEFINED),
             Poll::Pending => {
                 let message = "the peer accepts no more children for now";
@@ -96,7 +96,7 @@ impl Host {
         let row = self.row(handle)?;
         let waker = row.waker(Interest::Accept);
         let Some(listener) = &mut row.listener else { return Ok(JsValue::NULL) };
-        match once(&waker, listener.accept()) {
+        match listener.poll_accept(&mut Context::from_waker(&waker)) {
             Poll::Pending => Ok(JsValue::UNDEFINED),
             Poll::Ready(None) => Ok(JsValue::NULL),
             Poll::Ready(Some(stream)) => Ok(self.add_stream(stream)),
@@ -126,7 +126,7 @@ impl Host {
         let row = self.row(handle)?;
         let waker = row.waker(Interest::Read);
         let half = row.read.as_mut().ok_or_else(ended)?;
-        let record = once(&waker, half.read_record(max_bytes as usize));
+        let record = half.poll_record(&mut Context::from_waker(&waker), max_bytes as usize);
         answer(record.map_ok(|record| record.map_or(JsValue::NULL, |record| bytes(&record))))
     }
 
@@ -158,7 +158,7 @@ impl Host {
         let waker = row.waker(Interest::Write);
         let half = row.write.as_ref().ok_or_else(ended)?;
         let Ok(mut half) = half.try_borrow_mut() else { return Err(busy()) };
-        answer(once(&waker, half.finish()).map_ok(|()| JsValue::TRUE))
+        answer(half.poll_finish(&mut Context::from_waker(&waker)).map_ok(|()| JsValue::TRUE))
     }
 
     /// Takes a datagram; answers twice the number under which to resume for what became of it, or 0
@@ -173,8 +173,8 @@ impl Host {
         track: bool,
     ) -> Asked {
         let row = self.row(handle)?;
-        let waker = row.waker(Interest::Send);
         let branch = row.branch.clone();
+        let (waker, waiter) = row.wait(Interest::Send);
         let mut options = DatagramOptions::new();
         if let Some(lifetime) = lifetime {
             options = options.lifetime(from_millis(lifetime));
@@ -185,7 +185,8 @@ impl Host {
         if track {
             options = options.tracked();
         }
-        let sent = once(&waker, branch.send_datagram_with(bytes, options));
+        let mut cx = Context::from_waker(&waker);
+        let sent = branch.poll_send_datagram(&mut cx, waiter, bytes, options);
         answer(sent.map_ok(|delivery| {
             let is_substream = delivery.form() == DatagramForm::Substream;
             let number = if track { self.keep(delivery) } else { 0 };
@@ -197,9 +198,10 @@ impl Host {
     #[wasm_bindgen(js_name = recvDatagram)]
     pub fn recv_datagram(&mut self, handle: u32) -> Asked {
         let row = self.row(handle)?;
-        let waker = row.waker(Interest::Receive);
         let branch = row.branch.clone();
-        answer(once(&waker, branch.recv_datagram()).map_ok(|datagram| bytes(&datagram)))
+        let (waker, waiter) = row.wait(Interest::Receive);
+        let datagram = branch.poll_recv_datagram(&mut Context::from_waker(&waker), waiter);
+        answer(datagram.map_ok(|datagram| bytes(&datagram)))
     }
 
     /// A stream to a service of the peer. Long.
@@ -226,7 +228,7 @@ impl Host {
         let row = self.row(handle)?;
         let waker = row.waker(Interest::Service);
         let Some(services) = &mut row.services else { return Ok(JsValue::NULL) };
-        match once(&waker, services.accept()) {
+        match services.poll_accept(&mut Context::from_waker(&waker)) {
             Poll::Pending => Ok(JsValue::UNDEFINED),
             Poll::Ready(None) => Ok(JsValue::NULL),
             Poll::Ready(Some(request)) => {
@@ -259,11 +261,6 @@ impl Host {
     pub(crate) fn row(&mut self, handle: u32) -> Result<&mut Row, Fault> {
         self.rows.get_mut(&handle).ok_or_else(ended)
     }
-}
-
-/// Polls a future that loses nothing when it is dropped.
-fn once<F: Future>(waker: &Waker, future: F) -> Poll<F::Output> {
-    pin!(future).poll(&mut Context::from_waker(waker))
 }
 
 fn answer<E: Into<Fault>>(polled: Poll<Result<JsValue, E>>) -> Asked {

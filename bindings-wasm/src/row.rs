@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::Waker;
 
-use sst_std::{Branch, Listener, ReadHalf, ServiceListener, Session, Stream, WriteHalf};
+use sst_std::{Branch, Listener, ReadHalf, ServiceListener, Session, Stream, Waiter, WriteHalf};
 
 use crate::woken::Woken;
 
@@ -37,11 +37,13 @@ pub(crate) struct Row {
     wakers: Wakers,
 }
 
-/// One waker for each interest, made once: whoever waits twice is noted once.
+/// One waker for each interest, made once, and one place to wait: whoever waits twice is noted
+/// once, and what is given up leaves nothing behind.
 pub(crate) struct Wakers {
     number: u32,
     woken: Woken,
     made: [Option<Waker>; INTERESTS as usize],
+    waiters: [Waiter; INTERESTS as usize],
 }
 
 impl Row {
@@ -75,11 +77,23 @@ impl Row {
     pub(crate) fn waker(&mut self, interest: Interest) -> Waker {
         self.wakers.of(interest)
     }
+
+    /// The same, and where they wait.
+    pub(crate) fn wait(&mut self, interest: Interest) -> (Waker, &mut Waiter) {
+        self.wakers.wait(interest)
+    }
 }
 
 impl Wakers {
     pub(crate) fn new(number: u32, woken: &Woken) -> Self {
-        Self { number, woken: woken.clone(), made: [const { None }; INTERESTS as usize] }
+        let made = [const { None }; INTERESTS as usize];
+        let waiters = [const { Waiter::new() }; INTERESTS as usize];
+        Self { number, woken: woken.clone(), made, waiters }
+    }
+
+    pub(crate) fn wait(&mut self, interest: Interest) -> (Waker, &mut Waiter) {
+        let waker = self.of(interest);
+        (waker, &mut self.waiters[interest as usize])
     }
 
     pub(crate) fn of(&mut self, interest: Interest) -> Waker {

@@ -1,5 +1,6 @@
 //! [`within`]: a limit on waiting, kept by whoever drives the host: no runtime is needed for it.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,12 +10,12 @@ use sst_nostd::time::{Duration, Instant};
 
 use crate::shared::Shared;
 
-/// The moments at which tasks want to be woken, in order. New ones mostly are the latest, and so
-/// are those taken back soon after: at the end, both cost nothing. (A tree's code would be a
-/// thirtieth of what a browser has to download.)
+/// The moments at which tasks want to be woken, in order. New ones mostly are the latest, and those
+/// that are taken back the latest or the first: near either end, both cost nothing. (A tree's code
+/// would be a thirtieth of what a browser has to download.)
 #[derive(Default)]
 pub(crate) struct Alarms {
-    set: Vec<(Key, Waker)>,
+    set: VecDeque<(Key, Waker)>,
     next_number: u64,
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn within<T>(
 impl Alarms {
     /// When the first is due.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.set.first().map(|&((at, _), _)| at)
+        self.set.front().map(|&((at, _), _)| at)
     }
 
     /// Moves the tasks whose moment has come to `woken`.
@@ -72,10 +73,10 @@ impl Alarms {
         }
     }
 
-    fn take_back(&mut self, key: Key) {
-        if let Ok(at) = self.set.binary_search_by_key(&key, |&(key, _)| key) {
-            self.set.remove(at);
-        }
+    /// The waker it had, to be dropped when nothing is locked.
+    fn take_back(&mut self, key: Key) -> Option<Waker> {
+        let at = self.set.binary_search_by_key(&key, |&(key, _)| key).ok()?;
+        self.set.remove(at).map(|(_, waker)| waker)
     }
 }
 
@@ -106,7 +107,8 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        self.shared.lock().alarms.take_back(self.key);
+        let waker = self.shared.lock().alarms.take_back(self.key);
+        drop(waker);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker, ready};
 
 use sst_nostd::id::StreamId;
 use sst_nostd::stream::{self as core, StreamHandle};
@@ -14,6 +14,7 @@ use crate::error::{DatagramError, OpenError};
 use crate::listener::Listener;
 use crate::session::SessionRef;
 use crate::stream::Stream;
+use crate::waiter::Waiter;
 use crate::waiters::Interest;
 
 pub use sst_nostd::stream::{DatagramForm, StreamInfo};
@@ -98,19 +99,30 @@ impl Branch {
     /// # Ok(()) }
     /// ```
     pub async fn open_substream(&self, options: OpenOptions) -> Result<Stream, OpenError> {
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_open_substream(cx, &mut waiter, options)).await
+    }
+
+    /// [`open_substream`](Self::open_substream) as a poll function.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn poll_open_substream(
+        &self,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+        options: OpenOptions,
+    ) -> Poll<Result<Stream, OpenError>> {
         let StreamRef { session, handle, .. } = &*self.stream;
         let OpenOptions { priority, lifetime, is_service } = options;
-        let opened = poll_fn(|cx| {
-            session.poll_stream(cx, *handle, Interest::Open, |inner, now| {
-                let open = core::Open { priority, lifetime, service: is_service };
-                match inner.host.open_substream(now, *handle, open) {
-                    Ok(stream) => Poll::Ready(Ok(stream)),
-                    Err(error) => session.open_error(inner, error),
-                }
-            })
-        })
-        .await?;
-        Ok(Stream::new(Self::new(session.clone(), opened, false)))
+        let opened = session.poll_stream(cx, waiter, *handle, Interest::Open, |inner, now| {
+            let open = core::Open { priority, lifetime, service: is_service };
+            match inner.host.open_substream(now, *handle, open) {
+                Ok(stream) => Poll::Ready(Ok(stream)),
+                Err(error) => session.open_error(inner, error),
+            }
+        });
+        opened.map_ok(|opened| Stream::new(Self::new(session.clone(), opened, false)))
     }
 
     /// Lets the peer open children here: `backlog` more than are accepted, at any time.
@@ -193,24 +205,37 @@ impl Branch {
         bytes: &[u8],
         options: DatagramOptions,
     ) -> Result<Delivery, DatagramError> {
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_send_datagram(cx, &mut waiter, bytes, options)).await
+    }
+
+    /// [`send_datagram_with`](Self::send_datagram_with) as a poll function.
+    ///
+    /// # Errors
+    /// [`DatagramError`].
+    pub fn poll_send_datagram(
+        &self,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+        bytes: &[u8],
+        options: DatagramOptions,
+    ) -> Poll<Result<Delivery, DatagramError>> {
         let StreamRef { session, handle, .. } = &*self.stream;
-        let sent = poll_fn(|cx| {
-            session.poll_stream(cx, *handle, Interest::Send, |inner, now| {
-                use core::DatagramError as Core;
-                let error = match inner.send_datagram(now, *handle, bytes, options) {
-                    Ok(sent) => return Poll::Ready(Ok(sent)),
-                    Err(Core::Blocked) => return Poll::Pending,
-                    Err(Core::NoCapacity) => DatagramError::NoCapacity,
-                    Err(Core::TooLarge(limit)) => DatagramError::TooLarge {
-                        limit: usize::try_from(limit).unwrap_or(usize::MAX),
-                    },
-                    Err(Core::SessionClosed) => inner.closed(session.handle).into(),
-                    Err(_) => session.gone(inner),
-                };
-                Poll::Ready(Err(error))
-            })
+        let sent = session.poll_stream(cx, waiter, *handle, Interest::Send, |inner, now| {
+            use core::DatagramError as Core;
+            let error = match inner.send_datagram(now, *handle, bytes, options) {
+                Ok(sent) => return Poll::Ready(Ok(sent)),
+                Err(Core::Blocked) => return Poll::Pending,
+                Err(Core::NoCapacity) => DatagramError::NoCapacity,
+                Err(Core::TooLarge(limit)) => {
+                    DatagramError::TooLarge { limit: usize::try_from(limit).unwrap_or(usize::MAX) }
+                }
+                Err(Core::SessionClosed) => inner.closed(session.handle).into(),
+                Err(_) => session.gone(inner),
+            };
+            Poll::Ready(Err(error))
         });
-        Ok(Delivery::new(session.clone(), sent.await?))
+        sent.map_ok(|(form, tracked)| Delivery::new(session.clone(), form, tracked))
     }
 
     /// The next datagram that arrived for this place in the tree.
@@ -220,36 +245,44 @@ impl Branch {
     /// # Errors
     /// [`DatagramError`], once nothing more can arrive.
     pub async fn recv_datagram(&self) -> Result<Vec<u8>, DatagramError> {
-        /// Most datagrams fit one packet.
-        const FIRST_TRY_BYTES: usize = 2_048;
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_recv_datagram(cx, &mut waiter)).await
+    }
+
+    /// [`recv_datagram`](Self::recv_datagram) as a poll function.
+    ///
+    /// # Errors
+    /// [`DatagramError`], once nothing more can arrive.
+    pub fn poll_recv_datagram(
+        &self,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+    ) -> Poll<Result<Vec<u8>, DatagramError>> {
         let StreamRef { session, handle, .. } = &*self.stream;
-        let mut buffer = vec![0; FIRST_TRY_BYTES];
-        let len = poll_fn(|cx| {
-            session.poll_stream(cx, *handle, Interest::Receive, |inner, now| {
-                loop {
-                    return match inner.host.recv_datagram(now, *handle, &mut buffer) {
-                        Ok(Some((len, _))) => Poll::Ready(Ok(len)),
-                        Ok(None) | Err(core::ReadError::Blocked)
-                            if inner.is_closed(session.handle) =>
-                        {
-                            Poll::Ready(Err(inner.closed(session.handle).into()))
-                        }
-                        Ok(None) | Err(core::ReadError::Blocked) => Poll::Pending,
-                        Err(core::ReadError::BufferTooSmall(needed)) => {
-                            buffer.resize(needed.max(buffer.len() + 1), 0);
-                            continue;
-                        }
-                        Err(core::ReadError::SessionClosed) => {
-                            Poll::Ready(Err(inner.closed(session.handle).into()))
-                        }
-                        Err(_) => Poll::Ready(Err(session.gone(inner))),
-                    };
-                }
-            })
-        })
-        .await?;
-        buffer.truncate(len);
-        Ok(buffer)
+        // Whoever waits for a datagram, perhaps for hours, needs no memory for it yet.
+        let mut datagram = Vec::new();
+        let len = session.poll_stream(cx, waiter, *handle, Interest::Receive, |inner, now| {
+            loop {
+                return match inner.host.recv_datagram(now, *handle, &mut datagram) {
+                    Ok(Some((len, _))) => Poll::Ready(Ok(len)),
+                    Ok(None) | Err(core::ReadError::Blocked) if inner.is_closed(session.handle) => {
+                        Poll::Ready(Err(inner.closed(session.handle).into()))
+                    }
+                    Ok(None) | Err(core::ReadError::Blocked) => Poll::Pending,
+                    Err(core::ReadError::BufferTooSmall(needed)) => {
+                        datagram.resize(needed.max(datagram.len() + 1), 0);
+                        continue;
+                    }
+                    Err(core::ReadError::SessionClosed) => {
+                        Poll::Ready(Err(inner.closed(session.handle).into()))
+                    }
+                    Err(_) => Poll::Ready(Err(session.gone(inner))),
+                };
+            }
+        });
+        let len = ready!(len)?;
+        datagram.truncate(len);
+        Poll::Ready(Ok(datagram))
     }
 
     /// Sets how urgent this stream's sending is, from now on. Higher goes first; `None` for the
@@ -338,9 +371,11 @@ impl Drop for StreamRef {
             return;
         }
         let handle = self.handle;
+        let mut woken = Vec::new();
         self.session.shared.act(|inner, now| {
-            inner.slots.remove_stream(handle);
+            inner.slots.remove_stream(handle, &mut woken);
             inner.host.release(now, handle);
         });
+        woken.into_iter().for_each(Waker::wake);
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use slab::Slab;
 use sst_nostd::stream::{
-    self as core, DatagramForm, DatagramOutcome, DatagramSent, DatagramTicket, StreamHandle,
+    self as core, DatagramForm, DatagramOutcome, DatagramTicket, StreamHandle,
 };
 use sst_nostd::time::Instant;
 
@@ -72,15 +73,24 @@ pub struct Delivery {
     session: Arc<SessionRef>,
     form: DatagramForm,
     /// `None` if it is not tracked, or not any more.
-    ticket: Option<DatagramTicket>,
+    tracked: Option<Tracked>,
     outcome: DatagramOutcome,
 }
 
-/// The deliveries of an endpoint that someone holds, wherever there was a place: the index of a
-/// ticket is used again while the outcome of the one before still waits to be taken.
+/// The deliveries of an endpoint that someone holds. The index of a ticket is used again while the
+/// outcome of the one before still waits to be taken, so each has a row of its own.
 #[derive(Default)]
 pub(crate) struct Deliveries {
-    rows: Vec<Option<Row>>,
+    rows: Slab<Row>,
+    /// The row of the ticket that has this index now. Those before it are settled.
+    latest: Vec<usize>,
+}
+
+/// A ticket, and where its outcome will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tracked {
+    ticket: DatagramTicket,
+    row: usize,
 }
 
 struct Row {
@@ -90,9 +100,12 @@ struct Row {
 }
 
 impl Delivery {
-    pub(crate) fn new(session: Arc<SessionRef>, sent: DatagramSent) -> Self {
-        let outcome = DatagramOutcome::Unknown;
-        Self { session, form: sent.form, ticket: sent.ticket, outcome }
+    pub(crate) fn new(
+        session: Arc<SessionRef>,
+        form: DatagramForm,
+        tracked: Option<Tracked>,
+    ) -> Self {
+        Self { session, form, tracked, outcome: DatagramOutcome::Unknown }
     }
 
     /// How the datagram travels.
@@ -117,11 +130,11 @@ impl Future for Delivery {
     type Output = DatagramOutcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<DatagramOutcome> {
-        if let Some(ticket) = self.ticket {
-            let told = self.session.shared.lock().deliveries.poll(ticket, cx.waker());
+        if let Some(tracked) = self.tracked {
+            let told = self.session.shared.lock().deliveries.poll(tracked, cx.waker());
             let Some(outcome) = told else { return Poll::Pending };
             self.outcome = outcome;
-            self.ticket = None;
+            self.tracked = None;
         }
         Poll::Ready(self.outcome)
     }
@@ -129,10 +142,13 @@ impl Future for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
+        if let Some(tracked) = self.tracked {
             let mut inner = self.session.shared.lock();
-            inner.deliveries.take(ticket);
-            inner.host.forget_datagram(ticket);
+            let row = inner.deliveries.take(tracked);
+            inner.host.forget_datagram(tracked.ticket);
+            // Its waker may be the last of a task that has handles: not under the lock.
+            drop(inner);
+            drop(row);
         }
     }
 }
@@ -150,25 +166,24 @@ impl Inner {
         parent: StreamHandle,
         bytes: &[u8],
         options: DatagramOptions,
-    ) -> Result<DatagramSent, core::DatagramError> {
+    ) -> Result<(DatagramForm, Option<Tracked>), core::DatagramError> {
         let DatagramOptions { lifetime, is_reliable: reliable, is_tracked } = options;
         let options = core::DatagramOptions { lifetime, reliable };
         let sent = self.host.send_datagram_with(now, parent, bytes, options, is_tracked)?;
-        if let Some(ticket) = sent.ticket {
-            self.deliveries.add(ticket);
-        }
-        Ok(sent)
+        Ok((sent.form, sent.ticket.map(|ticket| self.deliveries.add(ticket))))
     }
 }
 
 impl Deliveries {
     /// Someone is about to hold this one.
-    pub(crate) fn add(&mut self, ticket: DatagramTicket) {
-        let row = Some(Row { ticket, outcome: None, waker: None });
-        match self.rows.iter_mut().find(|row| row.is_none()) {
-            Some(free) => *free = row,
-            None => self.rows.push(row),
+    pub(crate) fn add(&mut self, ticket: DatagramTicket) -> Tracked {
+        let row = self.rows.insert(Row { ticket, outcome: None, waker: None });
+        let index = ticket.index() as usize;
+        if self.latest.len() <= index {
+            self.latest.resize(index + 1, row);
         }
+        self.latest[index] = row;
+        Tracked { ticket, row }
     }
 
     /// The host knows.
@@ -178,33 +193,27 @@ impl Deliveries {
         outcome: DatagramOutcome,
         woken: &mut Vec<Waker>,
     ) {
-        if let Some(row) = self.row(ticket) {
+        let Some(&row) = self.latest.get(ticket.index() as usize) else { return };
+        if let Some(row) = self.rows.get_mut(row).filter(|row| row.ticket == ticket) {
             row.outcome = Some(outcome);
             woken.extend(row.waker.take());
         }
     }
 
     /// The outcome, which is then forgotten; until there is one, `waker` waits for it.
-    fn poll(&mut self, ticket: DatagramTicket, waker: &Waker) -> Option<DatagramOutcome> {
-        let Some(row) = self.row(ticket) else { return Some(DatagramOutcome::Unknown) };
+    fn poll(&mut self, tracked: Tracked, waker: &Waker) -> Option<DatagramOutcome> {
+        let row = self.rows.get_mut(tracked.row).filter(|row| row.ticket == tracked.ticket);
+        let Some(row) = row else { return Some(DatagramOutcome::Unknown) };
         if row.outcome.is_none() {
             row.waker = Some(waker.clone());
             return None;
         }
-        self.take(ticket)
+        self.take(tracked)?.outcome
     }
 
-    fn take(&mut self, ticket: DatagramTicket) -> Option<DatagramOutcome> {
-        self.place(ticket)?.take()?.outcome
-    }
-
-    fn row(&mut self, ticket: DatagramTicket) -> Option<&mut Row> {
-        self.place(ticket)?.as_mut()
-    }
-
-    fn place(&mut self, ticket: DatagramTicket) -> Option<&mut Option<Row>> {
-        let mut rows = self.rows.iter_mut();
-        rows.find(|row| row.as_ref().is_some_and(|row| row.ticket == ticket))
+    fn take(&mut self, tracked: Tracked) -> Option<Row> {
+        let is_there = self.rows.get(tracked.row).is_some_and(|row| row.ticket == tracked.ticket);
+        if is_there { self.rows.try_remove(tracked.row) } else { None }
     }
 }
 
@@ -218,21 +227,41 @@ mod tests {
         let tickets: Vec<_> =
             (0..100).map(|use_no| DatagramTicket::from_parts(2, use_no)).collect();
         let woken = &mut Vec::new();
-        for &ticket in &tickets[..3] {
-            deliveries.add(ticket);
-            deliveries.settle(ticket, DatagramOutcome::Lost, woken);
-        }
+        let lost: Vec<_> = tickets[..3]
+            .iter()
+            .map(|&ticket| {
+                let tracked = deliveries.add(ticket);
+                deliveries.settle(ticket, DatagramOutcome::Lost, woken);
+                tracked
+            })
+            .collect();
         for &ticket in &tickets[3..] {
-            deliveries.add(ticket);
-            assert_eq!(deliveries.poll(ticket, Waker::noop()), None);
+            let tracked = deliveries.add(ticket);
+            assert_eq!(deliveries.poll(tracked, Waker::noop()), None);
             deliveries.settle(ticket, DatagramOutcome::Acknowledged, woken);
-            let told = deliveries.poll(ticket, Waker::noop());
+            let told = deliveries.poll(tracked, Waker::noop());
             assert_eq!(told, Some(DatagramOutcome::Acknowledged));
         }
-        for &ticket in &tickets[..3] {
-            assert_eq!(deliveries.poll(ticket, Waker::noop()), Some(DatagramOutcome::Lost));
-            assert_eq!(deliveries.poll(ticket, Waker::noop()), Some(DatagramOutcome::Unknown));
+        for tracked in lost {
+            assert_eq!(deliveries.poll(tracked, Waker::noop()), Some(DatagramOutcome::Lost));
+            assert_eq!(deliveries.poll(tracked, Waker::noop()), Some(DatagramOutcome::Unknown));
         }
-        assert!(deliveries.rows.len() <= 4, "places are used again");
+        assert!(deliveries.rows.capacity() <= 4, "places are used again");
+    }
+
+    /// So many that a search among them would take longer than anybody waits for a test.
+    #[test]
+    fn to_track_a_datagram_costs_the_same_however_many_are_tracked() {
+        const MANY: u32 = 200_000;
+        let mut deliveries = Deliveries::default();
+        let woken = &mut Vec::new();
+        let tickets = (0..MANY).map(|index| DatagramTicket::from_parts(index, 1));
+        let tracked: Vec<_> = tickets.map(|ticket| deliveries.add(ticket)).collect();
+        for &tracked in tracked.iter().rev() {
+            assert_eq!(deliveries.poll(tracked, Waker::noop()), None);
+            deliveries.settle(tracked.ticket, DatagramOutcome::Acknowledged, woken);
+        }
+        assert!(tracked.into_iter().all(|tracked| deliveries.take(tracked).is_some()));
+        assert!(woken.len() == MANY as usize && deliveries.rows.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker, ready};
 
 use sst_nostd::channel::Path;
 use sst_nostd::host::{self, Dial, Limits, SessionHandle};
@@ -19,7 +19,8 @@ use crate::key_log::KeyLog;
 use crate::session::{Session, SessionRef};
 use crate::shared::{Lifeline, Phase, Shared};
 use crate::url::Url;
-use crate::waiters;
+use crate::waiter::Waiter;
+use crate::waiters::Place;
 
 pub use sst_nostd::host::Stats;
 
@@ -112,23 +113,27 @@ impl Endpoint {
     ///
     /// Cancel-safe: a dropped future accepted nothing.
     pub async fn accept(&self) -> Option<Session> {
-        let shared = &self.lifeline.0;
-        poll_fn(|cx| {
-            let mut inner = shared.lock();
-            while let Some(handle) = inner.incoming.pop_front() {
-                drop(inner);
-                if let Some(session) = Session::new(SessionRef::new(&self.lifeline, handle)) {
-                    return Poll::Ready(Some(session));
-                }
-                inner = shared.lock();
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_accept(cx, &mut waiter)).await
+    }
+
+    /// [`accept`](Self::accept) as a poll function.
+    pub fn poll_accept(&self, cx: &mut Context<'_>, waiter: &mut Waiter) -> Poll<Option<Session>> {
+        loop {
+            let next = waiter.poll(cx, &self.lifeline.0, Place::Accepting, |inner, _| match inner
+                .incoming
+                .pop_front()
+            {
+                Some(handle) => Poll::Ready(Some(handle)),
+                None if inner.phase != Phase::Open => Poll::Ready(None),
+                None => Poll::Pending,
+            });
+            let Some(handle) = ready!(next) else { return Poll::Ready(None) };
+            // One that is gone already has no root.
+            if let Some(session) = Session::new(SessionRef::new(&self.lifeline, handle)) {
+                return Poll::Ready(Some(session));
             }
-            if inner.phase != Phase::Open {
-                return Poll::Ready(None);
-            }
-            inner.wait_accept(cx.waker());
-            Poll::Pending
-        })
-        .await
+        }
     }
 
     /// Whether peers may start sessions, from now on.
@@ -139,33 +144,32 @@ impl Endpoint {
     /// Ends every session in an orderly way, for at most five seconds, then ends the endpoint.
     pub async fn close(&self) {
         let shared = &self.lifeline.0;
+        let mut woken = Vec::new();
         let open = shared.act(|inner, now| {
             if inner.phase == Phase::Open {
                 inner.phase = Phase::Closing;
             }
             inner.host.set_accepting(false);
-            for waker in inner.accepting.drain(..) {
-                waker.wake();
-            }
+            inner.slots.wake_accepting(&mut woken);
             let open = inner.unfinished_sessions();
             for &session in &open {
                 let _ = inner.host.shut_down(now, session, true);
             }
             open
         });
+        woken.into_iter().for_each(Waker::wake);
         let _ = within(shared, CLOSE_TIMEOUT, all_over(shared, open)).await;
         shared.act(|inner, _| {
             if inner.phase != Phase::Stopped {
                 inner.phase = Phase::Stopping;
             }
         });
+        let mut waiter = Waiter::new();
         poll_fn(|cx| {
-            let mut inner = shared.lock();
-            if inner.phase == Phase::Stopped {
-                return Poll::Ready(());
-            }
-            waiters::add(&mut inner.ending, cx.waker());
-            Poll::Pending
+            waiter.poll(cx, shared, Place::Ending, |inner, _| match inner.phase {
+                Phase::Stopped => Poll::Ready(()),
+                _ => Poll::Pending,
+            })
         })
         .await;
     }
@@ -190,17 +194,15 @@ impl Endpoint {
 
     /// Waits until the negotiation is over.
     async fn ready(&self, session: SessionHandle) -> Result<(), SessionClosed> {
-        let shared = &self.lifeline.0;
+        let mut waiter = Waiter::new();
         poll_fn(|cx| {
-            let mut inner = shared.lock();
-            match inner.state(session) {
-                Some(SessionState::Connecting) => {
-                    inner.slots.wait_session(session, cx.waker());
-                    Poll::Pending
+            waiter.poll(cx, &self.lifeline.0, Place::Session(session), |inner, _| {
+                match inner.state(session) {
+                    Some(SessionState::Connecting) => Poll::Pending,
+                    Some(SessionState::Ready | SessionState::Draining) => Poll::Ready(Ok(())),
+                    _ => Poll::Ready(Err(inner.closed(session))),
                 }
-                Some(SessionState::Ready | SessionState::Draining) => Poll::Ready(Ok(())),
-                _ => Poll::Ready(Err(inner.closed(session))),
-            }
+            })
         })
         .await
     }
@@ -214,17 +216,18 @@ impl std::fmt::Debug for Endpoint {
 }
 
 /// Waits until the sessions are over for the host, too: until then, CLOSE may have to be repeated.
-async fn all_over(shared: &Shared, mut sessions: Vec<SessionHandle>) {
+async fn all_over(shared: &Arc<Shared>, mut sessions: Vec<SessionHandle>) {
+    let mut waiter = Waiter::new();
     poll_fn(|cx| {
-        let mut inner = shared.lock();
-        while let Some(&session) = sessions.last() {
-            if !inner.is_over(session) {
-                waiters::add(&mut inner.ending, cx.waker());
-                return Poll::Pending;
+        waiter.poll(cx, shared, Place::Ending, |inner, _| {
+            while let Some(&session) = sessions.last() {
+                if !inner.is_over(session) {
+                    return Poll::Pending;
+                }
+                sessions.pop();
             }
-            sessions.pop();
-        }
-        Poll::Ready(())
+            Poll::Ready(())
+        })
     })
     .await;
 }

@@ -51,6 +51,7 @@ mod gather;
 mod identity;
 mod key_log;
 mod listener;
+mod lists;
 mod read_half;
 mod service;
 mod session;
@@ -59,6 +60,7 @@ mod stream;
 #[cfg(feature = "net")]
 mod udp;
 mod url;
+mod waiter;
 mod waiters;
 #[cfg(feature = "net")]
 mod watched;
@@ -88,6 +90,7 @@ pub use sst_nostd::id::{HostId, StreamId};
 pub use sst_nostd::stream::DatagramOutcome;
 pub use stream::Stream;
 pub use url::{DEFAULT_PORT, Url, UrlError};
+pub use waiter::Waiter;
 pub use write_half::WriteHalf;
 
 /// The example that newcomers see first, compiled with those of this crate.

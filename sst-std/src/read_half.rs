@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::branch::Branch;
 use crate::error::ReadError;
 use crate::shared::Inner;
+use crate::waiter::Waiter;
 use crate::waiters::Interest;
 
 /// How much of a record is asked for at first.
@@ -30,11 +31,20 @@ pub struct ReadHalf {
     /// The mark after `partial` has come, but the caller's limit was too low for it.
     is_whole: bool,
     is_at_end: bool,
+    /// For the poll functions.
+    waiter: Waiter,
 }
 
 impl ReadHalf {
     pub(crate) const fn new(branch: Branch) -> Self {
-        Self { branch, partial: Vec::new(), taken: 0, is_whole: false, is_at_end: false }
+        Self {
+            branch,
+            partial: Vec::new(),
+            taken: 0,
+            is_whole: false,
+            is_at_end: false,
+            waiter: Waiter::new(),
+        }
     }
 
     /// The next record: the bytes up to the next mark, or to the end. `None` at the end.
@@ -46,7 +56,25 @@ impl ReadHalf {
     /// [`ReadError`]. After [`ReadError::RecordTooLong`] the same record can be read with a higher
     /// limit.
     pub async fn read_record(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, ReadError> {
-        poll_fn(|cx| self.poll_record(cx, max_bytes)).await
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_record_as(cx, &mut waiter, max_bytes)).await
+    }
+
+    /// [`read_record`](Self::read_record) as a poll function. Of this and
+    /// [`poll_bytes`](Self::poll_bytes), the half keeps the waker until the next poll, or until it
+    /// is dropped.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn poll_record(
+        &mut self,
+        cx: &mut Context<'_>,
+        max_bytes: usize,
+    ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
+        let mut waiter = std::mem::take(&mut self.waiter);
+        let answer = self.poll_record_as(cx, &mut waiter, max_bytes);
+        self.waiter = waiter;
+        answer
     }
 
     /// The branch this half belongs to.
@@ -76,16 +104,17 @@ impl ReadHalf {
         if self.is_at_end || buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let len = ready!(poll(&self.branch, cx, |inner, now, handle| {
+        let len = ready!(poll(&self.branch, cx, &mut self.waiter, |inner, now, handle| {
             inner.host.read(now, handle, buffer)
         }))?;
         self.is_at_end = len == 0;
         Poll::Ready(Ok(len))
     }
 
-    fn poll_record(
+    fn poll_record_as(
         &mut self,
         cx: &mut Context<'_>,
+        waiter: &mut Waiter,
         max_bytes: usize,
     ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
         loop {
@@ -101,7 +130,7 @@ impl ReadHalf {
             }
             // One byte more than is allowed, so that a record of just the limit can end.
             let chunk = held.max(RECORD_CHUNK_LEN).min((max_bytes - held).saturating_add(1));
-            let read = ready!(self.poll_record_part(cx, chunk))?;
+            let read = ready!(self.poll_record_part(cx, waiter, chunk))?;
             self.is_at_end = read.finished;
             self.is_whole = read.end;
         }
@@ -111,13 +140,15 @@ impl ReadHalf {
     fn poll_record_part(
         &mut self,
         cx: &mut Context<'_>,
+        waiter: &mut Waiter,
         chunk: usize,
     ) -> Poll<Result<core::RecordRead, ReadError>> {
         let start = self.partial.len();
         self.partial.resize(start + chunk, 0);
         let (branch, buffer) = (&self.branch, &mut self.partial[start..]);
-        let answer =
-            poll(branch, cx, |inner, now, handle| inner.host.read_record(now, handle, buffer));
+        let answer = poll(branch, cx, waiter, |inner, now, handle| {
+            inner.host.read_record(now, handle, buffer)
+        });
         let len = match &answer {
             Poll::Ready(Ok(read)) => read.len,
             _ => 0,
@@ -161,6 +192,7 @@ impl Drop for ReadHalf {
 fn poll<T>(
     branch: &Branch,
     cx: &mut Context<'_>,
+    waiter: &mut Waiter,
     read: impl FnOnce(
         &mut Inner,
         sst_nostd::time::Instant,
@@ -168,7 +200,7 @@ fn poll<T>(
     ) -> Result<T, core::ReadError>,
 ) -> Poll<Result<T, ReadError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
-    session.poll_stream(cx, handle, Interest::Read, |inner, now| {
+    session.poll_stream(cx, waiter, handle, Interest::Read, |inner, now| {
         let error = match read(inner, now, handle) {
             Ok(answer) => return Poll::Ready(Ok(answer)),
             Err(error) => error,

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use sst_nostd::host::SessionHandle;
 use sst_nostd::id::HostId;
@@ -14,7 +14,8 @@ use sst_nostd::time::Instant;
 use crate::branch::Branch;
 use crate::error::{DatagramError, OpenError, SessionClosed};
 use crate::shared::{Inner, Lifeline, Shared};
-use crate::waiters::Interest;
+use crate::waiter::Waiter;
+use crate::waiters::{Interest, Place};
 
 pub use sst_nostd::channel::ChannelStats as SessionStats;
 
@@ -101,16 +102,20 @@ impl Session {
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> SessionClosed {
-        let reference = self.reference();
-        poll_fn(|cx| {
-            let mut inner = reference.shared.lock();
-            if inner.is_closed(reference.handle) {
-                return Poll::Ready(inner.closed(reference.handle));
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_closed(cx, &mut waiter)).await
+    }
+
+    /// [`closed`](Self::closed) as a poll function.
+    pub fn poll_closed(&self, cx: &mut Context<'_>, waiter: &mut Waiter) -> Poll<SessionClosed> {
+        let SessionRef { shared, handle, .. } = &**self.reference();
+        waiter.poll(cx, shared, Place::Session(*handle), |inner, _| {
+            if inner.is_closed(*handle) {
+                Poll::Ready(inner.closed(*handle))
+            } else {
+                Poll::Pending
             }
-            inner.slots.wait_session(reference.handle, cx.waker());
-            Poll::Pending
         })
-        .await
     }
 
     /// Why the session ended; `None` while it has not.
@@ -172,23 +177,21 @@ impl SessionRef {
     pub(crate) fn poll_stream<T>(
         &self,
         cx: &mut Context<'_>,
+        waiter: &mut Waiter,
         stream: StreamHandle,
         interest: Interest,
         attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
     ) -> Poll<T> {
-        let shared = &self.shared;
-        let now = shared.clock.now();
-        let mut inner = shared.lock();
-        let answer = attempt(&mut inner, now);
-        let driver = match &answer {
-            Poll::Ready(_) => inner.driver.take(),
-            Poll::Pending => {
-                inner.slots.wait(self.handle, stream, interest, cx.waker());
-                None
+        let mut driver = None;
+        let place = Place::Stream(self.handle, stream, interest);
+        let answer = waiter.poll(cx, &self.shared, place, |inner, now| {
+            let answer = attempt(inner, now);
+            if answer.is_ready() {
+                driver = inner.driver.take();
             }
-        };
-        drop(inner);
-        shared.tell(driver);
+            answer
+        });
+        self.shared.tell(driver);
         answer
     }
 
@@ -219,8 +222,8 @@ impl SessionRef {
 
 impl Drop for SessionRef {
     fn drop(&mut self) {
-        self.shared.act(|inner, now| {
-            inner.drop_session(now, self.handle);
-        });
+        let mut woken = Vec::new();
+        self.shared.act(|inner, now| inner.drop_session(now, self.handle, &mut woken));
+        woken.into_iter().for_each(Waker::wake);
     }
 }

@@ -19,7 +19,7 @@ use crate::crypto::Primitives;
 use crate::delivery::Deliveries;
 use crate::error::{By, Code, SessionClosed};
 use crate::key_log::KeyLog;
-use crate::waiters::{self, Interest, Slots};
+use crate::waiters::{Interest, Slots};
 
 pub(crate) type StdHost = Host<'static, Primitives>;
 
@@ -41,9 +41,6 @@ pub(crate) struct Inner {
     pub(crate) slots: Slots,
     pub(crate) deliveries: Deliveries,
     pub(crate) incoming: VecDeque<SessionHandle>,
-    pub(crate) accepting: Vec<Waker>,
-    /// Tasks that wait for sessions to be over, or for the driver's end.
-    pub(crate) ending: Vec<Waker>,
     pub(crate) alarms: Alarms,
     pub(crate) driver: Option<Waker>,
     pub(crate) phase: Phase,
@@ -84,8 +81,6 @@ impl Shared {
             slots: Slots::default(),
             deliveries: Deliveries::default(),
             incoming: VecDeque::new(),
-            accepting: Vec::new(),
-            ending: Vec::new(),
             alarms: Alarms::default(),
             driver: None,
             phase: Phase::Open,
@@ -182,10 +177,10 @@ impl Inner {
         let phase = self.phase;
         if phase == Phase::Stopping {
             self.phase = Phase::Stopped;
-            woken.append(&mut self.accepting);
+            self.slots.wake_accepting(woken);
         }
         if phase != Phase::Open {
-            woken.append(&mut self.ending);
+            self.slots.wake_ending(woken);
         }
         phase
     }
@@ -220,12 +215,13 @@ impl Inner {
     }
 
     /// A handle of `session` is gone; with the last, the session ends if it has not ended.
-    pub(crate) fn drop_session(&mut self, now: Instant, session: SessionHandle) {
-        let root = self.host.root(session);
-        if self.slots.let_go(session) {
-            if let Some(root) = root {
-                self.slots.remove_stream(root);
-            }
+    pub(crate) fn drop_session(
+        &mut self,
+        now: Instant,
+        session: SessionHandle,
+        woken: &mut Vec<Waker>,
+    ) {
+        if self.slots.let_go(session, woken) {
             self.host.release_session(now, session);
         }
     }
@@ -259,11 +255,11 @@ impl Inner {
         if is_allowed && self.phase == Phase::Open {
             info!(session = session.index(), ?peer, "session accepted");
             self.incoming.push_back(session);
-            woken.append(&mut self.accepting);
+            self.slots.wake_accepting(woken);
         } else {
             debug!(session = session.index(), ?peer, "session refused");
             let _ = self.host.refuse(now, session);
-            self.drop_session(now, session);
+            self.drop_session(now, session, woken);
         }
     }
 
@@ -275,10 +271,6 @@ impl Inner {
                 log.write(&epoch, &hash);
             }
         }
-    }
-
-    pub(crate) fn wait_accept(&mut self, waker: &Waker) {
-        waiters::add(&mut self.accepting, waker);
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::AsyncWrite;
 use crate::branch::Branch;
 use crate::error::WriteError;
 use crate::shared::Inner;
+use crate::waiter::Waiter;
 use crate::waiters::Interest;
 
 /// The writing half of a [`Stream`](crate::Stream).
@@ -23,6 +24,8 @@ pub struct WriteHalf {
     branch: Branch,
     is_finished: bool,
     record: Record,
+    /// For the poll functions.
+    waiter: Waiter,
 }
 
 /// How far the record being written is.
@@ -35,7 +38,7 @@ enum Record {
 
 impl WriteHalf {
     pub(crate) const fn new(branch: Branch) -> Self {
-        Self { branch, is_finished: false, record: Record::None }
+        Self { branch, is_finished: false, record: Record::None, waiter: Waiter::new() }
     }
 
     /// Writes a record: the bytes, and a mark after them. Waits for credit.
@@ -48,10 +51,10 @@ impl WriteHalf {
     /// [`WriteError`].
     pub async fn write_record(&mut self, record: &[u8]) -> Result<(), WriteError> {
         self.check_whole()?;
-        let mut rest = record;
+        let (mut rest, mut waiter) = (record, Waiter::new());
         loop {
             let taken = poll_fn(|cx| {
-                poll(&self.branch, cx, |inner, now, handle| {
+                poll(&self.branch, cx, &mut waiter, |inner, now, handle| {
                     inner.host.write_record(now, handle, rest)
                 })
             })
@@ -72,7 +75,20 @@ impl WriteHalf {
     /// # Errors
     /// [`WriteError`].
     pub async fn finish(&mut self) -> Result<(), WriteError> {
-        poll_fn(|cx| self.poll_finish(cx)).await
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_finish_as(cx, &mut waiter)).await
+    }
+
+    /// [`finish`](Self::finish) as a poll function. Of this and [`poll_bytes`](Self::poll_bytes),
+    /// the half keeps the waker until the next poll, or until it is dropped.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        let mut waiter = std::mem::take(&mut self.waiter);
+        let answer = self.poll_finish_as(cx, &mut waiter);
+        self.waiter = waiter;
+        answer
     }
 
     /// Ends this direction without waiting: what was written will still be delivered, as long as
@@ -113,17 +129,22 @@ impl WriteHalf {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        poll(&self.branch, cx, |inner, now, handle| inner.host.write(now, handle, bytes))
+        let (branch, waiter) = (&self.branch, &mut self.waiter);
+        poll(branch, cx, waiter, |inner, now, handle| inner.host.write(now, handle, bytes))
     }
 
     fn check_whole(&self) -> Result<(), WriteError> {
         if self.record == Record::Open { Err(WriteError::RecordTorn) } else { Ok(()) }
     }
 
-    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+    fn poll_finish_as(
+        &mut self,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+    ) -> Poll<Result<(), WriteError>> {
         self.start_finish()?;
         let (session, handle) = (&self.branch.stream.session, self.branch.stream.handle);
-        session.poll_stream(cx, handle, Interest::Write, |inner, now| {
+        session.poll_stream(cx, waiter, handle, Interest::Write, |inner, now| {
             match inner.host.stream_info(handle).map(|info| info.send_state) {
                 Some(SendState::Delivered) => Poll::Ready(Ok(())),
                 Some(SendState::Open | SendState::Finishing)
@@ -172,6 +193,7 @@ impl Drop for WriteHalf {
 fn poll<T>(
     branch: &Branch,
     cx: &mut Context<'_>,
+    waiter: &mut Waiter,
     write: impl FnOnce(
         &mut Inner,
         sst_nostd::time::Instant,
@@ -179,10 +201,12 @@ fn poll<T>(
     ) -> Result<T, core::WriteError>,
 ) -> Poll<Result<T, WriteError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
-    session.poll_stream(cx, handle, Interest::Write, |inner, now| match write(inner, now, handle) {
-        Ok(answer) => Poll::Ready(Ok(answer)),
-        Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
-        Err(error) => Poll::Ready(Err(translate(branch, inner, error))),
+    session.poll_stream(cx, waiter, handle, Interest::Write, |inner, now| {
+        match write(inner, now, handle) {
+            Ok(answer) => Poll::Ready(Ok(answer)),
+            Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(translate(branch, inner, error))),
+        }
     })
 }
 

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use sst_std::{
@@ -236,4 +236,58 @@ fn a_finish_under_way_when_the_session_closes_has_succeeded() {
         assert_eq!(pair.run(finish), Ok(()), "{waits_on}");
         assert_eq!(pair.run(child.read_record(100)).unwrap().unwrap(), b"the last word");
     }
+}
+
+/// A task that a waker wakes; gone when nobody has its waker any more.
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// Polls a future once, as a task of its own, and drops it. Whether it waited, and the task.
+fn give_up<T>(future: impl Future<Output = T>) -> (bool, Weak<Task>) {
+    let task = Arc::new(Task);
+    let weak = Arc::downgrade(&task);
+    let waker = Waker::from(task);
+    (pin!(future).poll(&mut Context::from_waker(&waker)).is_pending(), weak)
+}
+
+#[test]
+fn a_future_that_is_dropped_leaves_nothing_behind() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    let mut listener = there.listen(1);
+    let mut stream = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+    pair.run(stream.write_record(b"all there is")).unwrap();
+    let mut child = pair.run(listener.accept()).unwrap();
+    pair.run(child.read_record(100)).unwrap();
+    let mut services = here.offer_services(Vec::new());
+    // So many that what each leaves, or a search for it, would be felt.
+    for round in 0..80_000 {
+        let (waited, left) = match round % 7 {
+            0 => give_up(here.closed()),
+            1 => give_up(here.recv_datagram()),
+            2 => give_up(one.accept()),
+            3 => give_up(listener.accept()),
+            4 => give_up(child.read_record(100)),
+            5 => give_up(child.recv_datagram()),
+            _ => give_up(there.open_substream(OpenOptions::new())),
+        };
+        assert!(waited || round % 7 == 6, "{round}");
+        assert_eq!(left.strong_count(), 0, "{round}: the waker stays");
+    }
+    // A listener of services reads requests on its own account: it keeps the latest.
+    let tasks: Vec<_> = (0..100).map(|_| give_up(services.accept()).1).collect();
+    assert_eq!(tasks.iter().filter(|task| task.strong_count() > 0).count(), 1);
+    // Who waits through all this is woken all the same.
+    let mut reading = Box::pin(child.read_record(100));
+    let task = Arc::new(Task);
+    let waker = Waker::from(task.clone());
+    assert!(reading.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(Arc::strong_count(&task), 3);
+    pair.run(stream.write_record(b"more")).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(Arc::strong_count(&task), 2, "woken, and forgotten");
+    assert_eq!(pair.run(reading).unwrap().unwrap(), b"more");
 }

@@ -1,0 +1,105 @@
+//! [`Waiter`]: one task's place among those who wait.
+
+use std::sync::{Arc, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use sst_nostd::time::Instant;
+
+use crate::shared::{Inner, Shared};
+use crate::waiters::Place;
+
+/// A task's place among those who wait for the same thing, for the `poll_*` functions of handles
+/// that many tasks may share: [`Session::poll_closed`](crate::Session::poll_closed) and others.
+///
+/// Give each task its own, and the same each time. One waits for one thing at a time, and the
+/// waker of the latest poll is the one that is woken. A waiter that is dropped leaves nothing
+/// behind: that is how the futures of this crate do it, too.
+///
+/// # Examples
+/// ```
+/// use std::task::{Context, Poll};
+///
+/// use sst_std::{Session, Waiter};
+///
+/// /// A future written by hand.
+/// struct Watch {
+///     session: Session,
+///     waiter: Waiter,
+/// }
+///
+/// impl Watch {
+///     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<String> {
+///         self.session.poll_closed(cx, &mut self.waiter).map(|closed| closed.to_string())
+///     }
+/// }
+/// ```
+#[derive(Default)]
+pub struct Waiter {
+    /// Where it has a place, and its key there.
+    held: Option<(Arc<Shared>, usize)>,
+}
+
+impl Waiter {
+    /// One that waits for nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { held: None }
+    }
+
+    /// Tries something; while it has to wait, the task has its place at `place`.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Arc<Shared>,
+        place: Place,
+        attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
+    ) -> Poll<T> {
+        let now = shared.clock.now();
+        let mut inner = self.lock(shared);
+        let answer = attempt(&mut inner, now);
+        let before = if answer.is_pending() {
+            let (key, before) = inner.slots.wait(self.key(), place, cx.waker());
+            if self.held.is_none() {
+                self.held = Some((shared.clone(), key));
+            }
+            before
+        } else {
+            self.held.take().and_then(|(_, key)| inner.slots.leave(key))
+        };
+        // A waker may be the last of its task, and the task may have handles: never under the lock.
+        drop(inner);
+        drop::<Option<Waker>>(before);
+        answer
+    }
+
+    /// The lock, while this has no place anywhere else.
+    fn lock<'a>(&mut self, shared: &'a Arc<Shared>) -> MutexGuard<'a, Inner> {
+        if self.held.as_ref().is_some_and(|(there, _)| !Arc::ptr_eq(there, shared)) {
+            self.leave();
+        }
+        shared.lock()
+    }
+
+    fn key(&self) -> Option<usize> {
+        self.held.as_ref().map(|&(_, key)| key)
+    }
+
+    fn leave(&mut self) {
+        if let Some((shared, key)) = self.held.take() {
+            let waker = shared.lock().slots.leave(key);
+            drop(waker);
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl std::fmt::Debug for Waiter {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Waiter").field("waits", &self.held.is_some()).finish()
+    }
+}
