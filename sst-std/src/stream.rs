@@ -17,7 +17,9 @@ use crate::write_half::WriteHalf;
 ///
 /// Reads and writes through [`AsyncRead`] and [`AsyncWrite`], or whole records. A stream that is
 /// dropped before [`finish`](Stream::finish) is **reset**, and one dropped before its end was read
-/// is stopped: the peer can always tell an end from an accident.
+/// is stopped: the peer can always tell an end from an accident. [`AsyncWrite`]'s `shutdown` begins
+/// the end without waiting, as on a TCP stream; what was written is then delivered even if the
+/// stream is dropped, as long as the session lasts.
 ///
 /// # Examples
 /// ```

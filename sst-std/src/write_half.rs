@@ -17,8 +17,11 @@ use crate::waiters::Interest;
 
 /// The writing half of a [`Stream`](crate::Stream).
 ///
-/// Dropped before it was finished, it resets the stream: an end the writer did not mean never
-/// looks like one.
+/// Dropped before its end was begun, it resets the stream: an end the writer did not mean never
+/// looks like one. Dropped afterwards, what was written is still delivered.
+///
+/// [`AsyncWrite`]'s `shutdown` has the meaning that it has on a TCP stream: it begins the end, as
+/// [`start_finish`](Self::start_finish) does. [`finish`](Self::finish) waits for the peer.
 #[derive(Debug)]
 pub struct WriteHalf {
     branch: Branch,
@@ -176,9 +179,9 @@ impl AsyncWrite for WriteHalf {
         Poll::Ready(Ok(()))
     }
 
-    /// As [`WriteHalf::finish`].
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(ready!(self.poll_finish(cx))?))
+    /// As [`WriteHalf::start_finish`]: it begins the end and waits for nobody, as TCP's does.
+    fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(self.start_finish()?))
     }
 }
 

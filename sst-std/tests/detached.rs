@@ -11,6 +11,7 @@ use sst_std::{
     Carrier, Config, ConnectError, DatagramOutcome, Endpoint, Identity, Offer, OpenOptions,
     Session, Surroundings,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Two hosts, ten milliseconds apart, in a time of their own.
 struct Pair {
@@ -290,4 +291,58 @@ fn a_future_that_is_dropped_leaves_nothing_behind() {
     pair.run_for(Duration::from_secs(1));
     assert_eq!(Arc::strong_count(&task), 2, "woken, and forgotten");
     assert_eq!(pair.run(reading).unwrap().unwrap(), b"more");
+}
+
+#[test]
+fn shutdown_begins_the_end_and_what_was_written_arrives_though_the_stream_is_dropped() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    let mut listener = there.listen(2);
+    let mut stream = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(stream.write_all(b"the last words")).poll(&mut cx).is_ready());
+    // No packet comes or goes meanwhile.
+    assert!(pin!(stream.shutdown()).poll(&mut cx).is_ready(), "it waits for nobody");
+    assert!(pin!(stream.shutdown()).poll(&mut cx).is_ready());
+    assert!(pin!(stream.finish()).poll(&mut cx).is_pending(), "this one waits for the peer");
+    let late = pin!(stream.write_all(b"more")).poll(&mut cx);
+    assert!(matches!(late, Poll::Ready(Err(_))));
+    drop(stream);
+    let mut child = pair.run(listener.accept()).unwrap();
+    let mut read = Vec::new();
+    pair.run(child.read_to_end(&mut read)).unwrap();
+    assert_eq!(read, b"the last words");
+}
+
+/// As proxies do it: each side hears its end when the other has said all, both directions through.
+#[test]
+fn two_streams_are_joined_as_two_of_tcp_are() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    let mut far = there.listen(4);
+    let mut client = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+    let mut server = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+    pair.run(async {
+        client.write_all(b"question").await.unwrap();
+        client.shutdown().await.unwrap();
+        // A stream is not there before something is written.
+        server.write_record(b"").await.unwrap();
+    });
+    let proxy = async {
+        let mut from = far.accept().await.unwrap();
+        let mut to = far.accept().await.unwrap();
+        tokio::io::copy_bidirectional(&mut from, &mut to).await.unwrap()
+    };
+    let ends = async {
+        let mut question = Vec::new();
+        server.read_to_end(&mut question).await.unwrap();
+        assert_eq!(question, b"question");
+        server.write_all(b"and its answer").await.unwrap();
+        server.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"and its answer");
+    };
+    let (copied, ()) = pair.run(async { tokio::join!(proxy, ends) });
+    assert_eq!(copied, (8, 14));
 }
