@@ -30,6 +30,8 @@ export type SstErrorCode =
   | 'record-too-long'
   /** The write of a record was cancelled half way; only a reset can follow. */
   | 'record-torn'
+  /** The stream ended inside a record. Its bytes stay: plain reads give them. */
+  | 'record-unfinished'
   /** The peer refused the session. */
   | 'refused'
   /** The peer reset the stream. */

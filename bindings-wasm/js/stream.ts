@@ -93,10 +93,11 @@ export class SstStream extends SstBranch {
   }
 
   /**
-   * The next record: the bytes up to the next mark, or to the end. `null` at the end. An aborted
-   * wait loses nothing: what has come stays for the next call.
+   * The next record: the bytes up to the next mark. `null` at the end. An aborted wait loses
+   * nothing: what has come stays for the next call.
    *
-   * @throws {@link SstError} `record-too-long` and what {@link read} throws
+   * @throws {@link SstError} `record-too-long`; `record-unfinished` if the stream ends inside one,
+   *   whose bytes {@link read} gives; and what {@link read} throws
    */
   readRecord(options: RecordOptions = {}): Promise<Uint8Array | null> {
     const { maxBytes = MAX_RECORD_BYTES, signal } = options;

@@ -144,6 +144,9 @@ impl From<ReadError> for Fault {
             ReadError::RecordTooLong { .. } => Self::local("record-too-long", "stream", message),
             ReadError::Reset(code) => Self::by_peer("reset", code, message),
             ReadError::Session(closed) => closed.into(),
+            ReadError::UnfinishedRecord { .. } => {
+                Self::local("record-unfinished", "stream", message)
+            }
             _ => Self::local("ended", "stream", message),
         }
     }

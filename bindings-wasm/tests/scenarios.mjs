@@ -120,6 +120,12 @@ const STEPS = {
     const error = await failure(branch(run, name).readRecord({ maxBytes: limit }));
     same('record-too-long', error.code);
   },
+  async unfinished(run, name, step) {
+    for (let times = 0; times < 2; times += 1) {
+      same('record-unfinished', (await failure(branch(run, name).readRecord())).code);
+    }
+    await STEPS.read(run, name, step);
+  },
   finish: (run, name) => branch(run, name).finish(),
   async reset(run, name, { code }) { branch(run, name).reset(code); },
   async stop(run, name, { code }) { branch(run, name).stop(code); },
@@ -187,7 +193,12 @@ async function received(stream, wanted, signal) {
 
 /** The scenarios' word for an error. */
 function kindOf({ code }) {
-  return { 'record-too-long': 'record_too_long', 'session-closed': 'session' }[code] ?? code;
+  const words = {
+    'record-too-long': 'record_too_long',
+    'record-unfinished': 'record_unfinished',
+    'session-closed': 'session',
+  };
+  return words[code] ?? code;
 }
 
 async function failure(promise) {
@@ -289,8 +300,16 @@ const ORDERS = {
     return 'finishes';
   },
   async 'echo records'(_, child) {
-    for await (const record of child.records()) await child.writeRecord(record);
-    return 'finishes';
+    const echo = async () => {
+      for (;;) {
+        const record = await child.readRecord();
+        if (record === null) return;
+        await child.writeRecord(record);
+      }
+    };
+    const { code } = await echo().then(() => ({}), (why) => why);
+    if (code === 'record-unfinished') return ORDERS['echo bytes'](_, child);
+    return code === undefined ? 'finishes' : 'is over';
   },
   async send(_, child, [length, seed]) {
     for (let at = 0; at < Number(length); at += CHUNK) {

@@ -164,6 +164,13 @@ pub enum ReadError {
     /// The session ended.
     #[error("{0}")]
     Session(#[from] SessionClosed),
+    /// The stream ended inside a record: the peer finished without a mark after its last bytes.
+    /// They stay: plain reads give them.
+    #[error("the stream ended inside a record, after {len} bytes of it")]
+    UnfinishedRecord {
+        /// How many bytes of it there are.
+        len: usize,
+    },
 }
 
 /// Why nothing more can be written.
@@ -350,6 +357,7 @@ impl From<ReadError> for io::Error {
             ReadError::Reset(_) => io::ErrorKind::ConnectionReset,
             ReadError::Ended => io::ErrorKind::NotConnected,
             ReadError::RecordTooLong { .. } => io::ErrorKind::InvalidData,
+            ReadError::UnfinishedRecord { .. } => io::ErrorKind::UnexpectedEof,
         };
         Self::new(kind, error)
     }

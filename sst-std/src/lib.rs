@@ -52,6 +52,7 @@ mod identity;
 mod key_log;
 mod listener;
 mod lists;
+mod partial;
 mod read_half;
 mod service;
 mod session;

@@ -11,12 +11,10 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::branch::Branch;
 use crate::error::ReadError;
+use crate::partial::Partial;
 use crate::shared::Inner;
 use crate::waiter::Waiter;
 use crate::waiters::Interest;
-
-/// How much of a record is asked for at first.
-const RECORD_CHUNK_LEN: usize = 4_096;
 
 /// The reading half of a [`Stream`](crate::Stream).
 ///
@@ -25,9 +23,7 @@ const RECORD_CHUNK_LEN: usize = 4_096;
 pub struct ReadHalf {
     branch: Branch,
     /// Of a record whose mark has not come yet.
-    partial: Vec<u8>,
-    /// How much of `partial` plain reads have taken since.
-    taken: usize,
+    partial: Partial,
     /// The mark after `partial` has come, but the caller's limit was too low for it.
     is_whole: bool,
     is_at_end: bool,
@@ -39,22 +35,23 @@ impl ReadHalf {
     pub(crate) const fn new(branch: Branch) -> Self {
         Self {
             branch,
-            partial: Vec::new(),
-            taken: 0,
+            partial: Partial::new(),
             is_whole: false,
             is_at_end: false,
             waiter: Waiter::new(),
         }
     }
 
-    /// The next record: the bytes up to the next mark, or to the end. `None` at the end.
+    /// The next record: the bytes up to the next mark. `None` at the end.
     ///
     /// Cancel-safe: the bytes a dropped future had collected stay for the next call, of this or of
     /// a plain read.
     ///
     /// # Errors
     /// [`ReadError`]. After [`ReadError::RecordTooLong`] the same record can be read with a higher
-    /// limit.
+    /// limit. Bytes that the peer finished behind without a mark are no record, and may be what it
+    /// had written when it failed: [`ReadError::UnfinishedRecord`], each time. Plain reads give
+    /// them.
     pub async fn read_record(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, ReadError> {
         let mut waiter = Waiter::new();
         poll_fn(|cx| self.poll_record_as(cx, &mut waiter, max_bytes)).await
@@ -93,14 +90,12 @@ impl ReadHalf {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<Result<usize, ReadError>> {
-        let held = self.partial.get(self.taken..).unwrap_or_default();
-        if !held.is_empty() {
-            let len = held.len().min(buffer.len());
-            buffer[..len].copy_from_slice(&held[..len]);
-            self.taken += len;
+        if self.partial.len() > 0 {
+            let len = self.partial.read(buffer);
+            // The mark goes with the last byte before it.
+            self.is_whole &= self.partial.len() > 0;
             return Poll::Ready(Ok(len));
         }
-        self.take_partial();
         if self.is_at_end || buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -118,54 +113,40 @@ impl ReadHalf {
         max_bytes: usize,
     ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
         loop {
-            let held = self.partial.len() - self.taken;
+            let held = self.partial.len();
             if held > max_bytes {
                 return Poll::Ready(Err(ReadError::RecordTooLong { limit: max_bytes }));
             }
-            if self.is_whole {
-                return Poll::Ready(Ok(Some(self.take_partial())));
+            if std::mem::take(&mut self.is_whole) {
+                return Poll::Ready(Ok(Some(self.partial.take())));
             }
             if self.is_at_end {
-                return Poll::Ready(Ok((held > 0).then(|| self.take_partial())));
+                let unfinished = ReadError::UnfinishedRecord { len: held };
+                return Poll::Ready(if held > 0 { Err(unfinished) } else { Ok(None) });
             }
-            // One byte more than is allowed, so that a record of just the limit can end.
-            let chunk = held.max(RECORD_CHUNK_LEN).min((max_bytes - held).saturating_add(1));
-            let read = ready!(self.poll_record_part(cx, waiter, chunk))?;
+            let read = ready!(self.poll_record_part(cx, waiter, max_bytes))?;
             self.is_at_end = read.finished;
             self.is_whole = read.end;
         }
     }
 
-    /// Reads at most `chunk` bytes of the record to the end of `partial`.
+    /// Reads more of the record, up to one byte more than `max_bytes`: so that a record of just
+    /// that length can end.
     fn poll_record_part(
         &mut self,
         cx: &mut Context<'_>,
         waiter: &mut Waiter,
-        chunk: usize,
+        max_bytes: usize,
     ) -> Poll<Result<core::RecordRead, ReadError>> {
-        let start = self.partial.len();
-        self.partial.resize(start + chunk, 0);
-        let (branch, buffer) = (&self.branch, &mut self.partial[start..]);
-        let answer = poll(branch, cx, waiter, |inner, now, handle| {
+        let buffer = self.partial.room(max_bytes.saturating_add(1));
+        let answer = poll(&self.branch, cx, waiter, |inner, now, handle| {
             inner.host.read_record(now, handle, buffer)
         });
-        let len = match &answer {
+        self.partial.on_filled(match &answer {
             Poll::Ready(Ok(read)) => read.len,
             _ => 0,
-        };
-        self.partial.truncate(start + len);
-        if self.partial.is_empty() {
-            // Whoever waits for a record, perhaps for hours, needs no memory for it yet.
-            self.partial = Vec::new();
-        }
+        });
         answer
-    }
-
-    fn take_partial(&mut self) -> Vec<u8> {
-        let mut record = std::mem::take(&mut self.partial);
-        record.drain(..std::mem::take(&mut self.taken));
-        self.is_whole = false;
-        record
     }
 }
 

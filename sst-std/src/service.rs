@@ -246,9 +246,10 @@ async fn read_request(
     let shared = &session.reference().shared;
     let request = match within(shared, REQUEST_TIMEOUT, stream.read_record(MAX_REQUEST_LEN)).await {
         Some(Ok(Some(request))) => request,
-        Some(Err(ReadError::RecordTooLong { .. }) | Ok(None)) | None => {
-            return Err(StreamCode::REFUSED);
-        }
+        Some(
+            Err(ReadError::RecordTooLong { .. } | ReadError::UnfinishedRecord { .. }) | Ok(None),
+        )
+        | None => return Err(StreamCode::REFUSED),
         Some(Err(_)) => return Ok(None),
     };
     let [service, protocol] = parse(&request).ok_or(StreamCode::REFUSED)?;
@@ -322,7 +323,36 @@ fn parse<const N: usize>(mut record: &[u8]) -> Option<[&str; N]> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
+    use crate::{CODE_REFUSED, Config, Endpoint, Identity, Url};
+
+    /// Spec: R-7.12-2
+    #[tokio::test]
+    async fn a_request_that_the_end_cuts_off_is_refused() {
+        let endpoint = || {
+            let mut config = Config::new(Identity::generate().unwrap());
+            config.bind = vec!["127.0.0.1:0".parse().unwrap()];
+            config.accept = true;
+            Endpoint::bind(config)
+        };
+        let (here, there) = (endpoint().await.unwrap(), endpoint().await.unwrap());
+        let url = Url::new(there.id(), there.local_addrs()[0], "");
+        let session = here.connect(&url).await.unwrap();
+        let theirs = there.accept().await.unwrap();
+        let mut services = theirs.offer_services(vec![Offer::new("echo", "1", "")]);
+        let asking = async {
+            let mut stream = session.open_substream(OpenOptions::new().service()).await.unwrap();
+            stream.write_all(&encode(&["echo", "1"])).await.unwrap();
+            stream.start_finish().unwrap();
+            stream.read_record(9).await
+        };
+        tokio::select! {
+            _ = services.accept() => panic!("a request without its mark is served"),
+            refused = asking => assert_eq!(refused, Err(ReadError::Reset(CODE_REFUSED))),
+        }
+    }
 
     // Spec: R-7.12-2.
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sst_std::{
     Carrier, Config, ConnectError, DatagramOutcome, Endpoint, Identity, Offer, OpenOptions,
-    Session, Surroundings,
+    ReadError, Session, Surroundings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -291,6 +291,33 @@ fn a_future_that_is_dropped_leaves_nothing_behind() {
     pair.run_for(Duration::from_secs(1));
     assert_eq!(Arc::strong_count(&task), 2, "woken, and forgotten");
     assert_eq!(pair.run(reading).unwrap().unwrap(), b"more");
+}
+
+/// Spec: R-7.6-5
+#[test]
+fn a_record_that_the_end_cuts_off_is_told_from_a_whole_one() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    let mut listener = there.listen(2);
+    let mut stream = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+    pair.run(async {
+        stream.write_record(b"whole").await.unwrap();
+        stream.write_all(b"cut off").await.unwrap();
+        stream.finish().await.unwrap();
+    });
+    let mut child = pair.run(listener.accept()).unwrap();
+    assert_eq!(pair.run(child.read_record(100)).unwrap().unwrap(), b"whole");
+    let cut_off = ReadError::UnfinishedRecord { len: 7 };
+    for _ in 0..2 {
+        assert_eq!(pair.run(child.read_record(100)).unwrap_err(), cut_off);
+    }
+    assert_eq!(pair.run(child.read_record(6)), Err(ReadError::RecordTooLong { limit: 6 }));
+    let (mut some, mut rest) = ([0; 3], Vec::new());
+    pair.run(child.read_exact(&mut some)).unwrap();
+    assert_eq!(pair.run(child.read_record(100)), Err(ReadError::UnfinishedRecord { len: 4 }));
+    pair.run(child.read_to_end(&mut rest)).unwrap();
+    assert_eq!((&some[..], &rest[..]), (&b"cut"[..], &b" off"[..]));
+    assert_eq!(pair.run(child.read_record(100)), Ok(None));
 }
 
 #[test]

@@ -56,6 +56,7 @@ from ._errors import (
     StreamFinished,
     StreamReset,
     StreamStopped,
+    UnfinishedRecord,
 )
 from ._sst import Identity, __version__
 from ._types import EndpointStats, Offer, SessionStats, StreamInfo
@@ -107,5 +108,6 @@ __all__ = [
     "StreamInfo",
     "StreamReset",
     "StreamStopped",
+    "UnfinishedRecord",
     "__version__",
 ]

@@ -150,10 +150,11 @@ class Stream(Branch, StreamBase):
         return fill(buffer, await done if isinstance(done, Operation) else done)
 
     async def read_record(self, max_bytes: int = 1 << 20) -> bytes | None:
-        """The bytes up to the next mark, or to the end; None at the end.
+        """The bytes up to the next mark; None at the end.
 
         Raises:
             RecordTooLong: it has more than `max_bytes`; a higher limit reads it.
+            UnfinishedRecord: the stream ended inside it; `read` gives its bytes.
             StreamReset, StreamEnded, SessionClosed.
         """
         done = self._raw.read_record(max_bytes)

@@ -154,6 +154,11 @@ class RecordTooLong(StreamError):
     """The next record is longer than `limit`. It stays; a higher limit reads it."""
 
 
+class UnfinishedRecord(StreamError, EOFError):
+    """The stream ended inside a record: the peer finished without a mark after its last bytes.
+    They stay: `read` gives them."""
+
+
 class RecordTorn(StreamError):
     """The write of a long record was cancelled half way: only `reset` can follow."""
 

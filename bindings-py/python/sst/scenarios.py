@@ -148,6 +148,13 @@ class Runner:
         reading = self._stream(name).read_record(step["limit"])
         await _fails(lambda: reading, {"kind": "record_too_long"})
 
+    async def _do_unfinished(self, name: str, step: Step) -> None:
+        stream = self._stream(name)
+        for _ in range(2):
+            with contextlib.suppress(sst.UnfinishedRecord):
+                raise Failed(f"{await stream.read_record(_MAX_RECORD)!r} is a record")
+        await self._do_read(name, step)
+
     async def _do_finish(self, name: str, step: Step) -> None:
         await self._stream(name).finish()
 
@@ -303,8 +310,12 @@ class _Orders:
         await child.finish()
 
     async def _do_echo_records(self, child: sst.Stream, rest: str) -> None:
-        async for record in child.records():
-            await child.write_record(record)
+        try:
+            async for record in child.records():
+                await child.write_record(record)
+        except sst.UnfinishedRecord:
+            async for chunk in child:
+                await child.write(chunk)
         await child.finish()
 
     async def _do_send(self, child: sst.Stream, rest: str) -> None:

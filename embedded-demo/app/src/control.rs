@@ -13,7 +13,7 @@ use core::net::SocketAddrV4;
 
 use embassy_executor::Spawner;
 use embassy_futures::select::select;
-use face::{HostId, Stream};
+use face::{HostId, RecordEnd, Stream};
 
 use crate::serve::{BACKLOG, Job, serve_children};
 use crate::{App, dial};
@@ -79,7 +79,9 @@ pub(crate) async fn serve_switch(app: &App, stream: &Stream) {
 async fn read_wish(stream: &Stream, switch: Switch) -> Option<Wish> {
     let mut wish = [0; MAX_WISH_BYTES];
     let record = stream.read_record(&mut wish).await.ok()??;
-    let wish = wish.get(..record.len).unwrap_or_default();
+    // Words that are longer than a wish, or cut off, are none.
+    let wish = wish.get(..record.len).filter(|_| record.end == RecordEnd::Mark);
+    let wish = wish.unwrap_or_default();
     let wish = match switch {
         Switch::Led => parse_led(wish).map(Wish::Led),
         Switch::Dial => dial::parse(wish).map(|(address, id)| Wish::Dial(address, id)),

@@ -4,7 +4,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll};
 
 use embassy_futures::select::select;
-use face::Stream;
+use face::{RecordEnd, Stream};
 
 use crate::App;
 
@@ -16,14 +16,14 @@ pub(crate) async fn serve(app: &App, stream: &Stream) {
     select(relay(stream), poll_fn(|cx| poll_datagrams(app, stream, cx))).await;
 }
 
-/// Says everything written to it again, records as records, to the end.
+/// Says everything written to it again, records as records and what is none as bytes, to the end.
 pub(crate) async fn relay(stream: &Stream) {
     let mut piece = [0; PIECE_BYTES];
     loop {
         let written = match stream.read_record(&mut piece).await {
             Ok(Some(record)) => {
                 let bytes = piece.get(..record.len).unwrap_or_default();
-                if record.is_whole {
+                if record.end == RecordEnd::Mark {
                     stream.write_record(bytes).await
                 } else {
                     stream.write(bytes).await

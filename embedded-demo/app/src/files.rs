@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use embassy_executor::Spawner;
 use embassy_futures::select::select;
-use face::{ReadError, Stream, StreamCode, WriteError};
+use face::{ReadError, RecordEnd, Stream, StreamCode, WriteError};
 use heapless::String;
 
 use crate::App;
@@ -98,7 +98,8 @@ async fn answer(app: &'static App, spawner: Spawner, stream: &Stream) -> Result<
 async fn read_request(app: &App, stream: &Stream) -> Result<Option<Plan>, Failure> {
     let mut request = [0; MAX_REQUEST_BYTES];
     let Some(record) = stream.read_record(&mut request).await? else { return Ok(None) };
-    let request = request.get(..record.len).filter(|_| record.is_whole).unwrap_or_default();
+    let request =
+        request.get(..record.len).filter(|_| record.end == RecordEnd::Mark).unwrap_or_default();
     Ok(Some(match request.split_first() {
         Some((&LIST, b"")) => Plan::ListAll,
         Some((&LIST, path)) => find(app, path).map_or(Plan::Refuse(NO_SUCH), Plan::List),

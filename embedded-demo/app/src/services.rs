@@ -1,7 +1,7 @@
 //! Which services there are, and who serves them (docs/PROTOCOL.md, Services).
 
 use embassy_executor::Spawner;
-use face::{Record, ServiceRequest, Stream, StreamCode, WriteError};
+use face::{Record, RecordEnd, ServiceRequest, Stream, StreamCode, WriteError};
 
 use crate::serve::refuse;
 use crate::{App, control, echo, files, scenario, sensor};
@@ -55,9 +55,9 @@ async fn read_request(stream: &Stream) -> Option<Service> {
         Err(_) => return None,
     };
     let service = match record {
-        Some(Record { len, is_whole: true }) => find(request.get(..len).unwrap_or_default()),
-        Some(_) => Err(StreamCode::SERVICE_UNKNOWN),
-        None => Err(StreamCode::REFUSED),
+        Some(Record { len, end: RecordEnd::Mark }) => find(request.get(..len).unwrap_or_default()),
+        Some(Record { end: RecordEnd::More, .. }) => Err(StreamCode::SERVICE_UNKNOWN),
+        Some(Record { end: RecordEnd::CutOff, .. }) | None => Err(StreamCode::REFUSED),
     };
     service.map_err(|code| refuse(stream, code)).ok()
 }

@@ -31,7 +31,7 @@ pub use entropy::{Entropy, NoEntropy};
 pub use memory::Memory;
 pub use provider::Provider;
 pub use session::Session;
-pub use stream::{Record, Stream};
+pub use stream::{Record, RecordEnd, Stream};
 
 /// The core's own words, for those who use this crate.
 pub use sst_nostd::{

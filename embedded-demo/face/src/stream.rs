@@ -21,6 +21,8 @@ pub struct Stream {
     branch: Branch,
     /// Part of a record is written: no other may begin.
     is_torn: Cell<bool>,
+    /// Part of a record is read: an end would cut it off.
+    is_in_record: Cell<bool>,
 }
 
 /// What [`Stream::read_record`] read.
@@ -28,13 +30,24 @@ pub struct Stream {
 pub struct Record {
     /// Bytes put in the buffer.
     pub len: usize,
-    /// The record ends after them; otherwise the buffer was too small, and more of it follows.
-    pub is_whole: bool,
+    /// What follows them.
+    pub end: RecordEnd,
+}
+
+/// What follows the bytes that were read of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordEnd {
+    /// More of the record: the buffer was too small.
+    More,
+    /// Its mark: the record is whole.
+    Mark,
+    /// The end of the stream. The peer set no mark: these bytes are no record.
+    CutOff,
 }
 
 impl Stream {
     pub(crate) const fn new(branch: Branch) -> Self {
-        Self { branch, is_torn: Cell::new(false) }
+        Self { branch, is_torn: Cell::new(false), is_in_record: Cell::new(false) }
     }
 
     /// Reads bytes as they come, marks left out. 0 is the end.
@@ -45,7 +58,7 @@ impl Stream {
         poll_fn(move |cx| self.poll_read(cx, buffer))
     }
 
-    /// Reads one record, or as much of it as fits. `None` is the end.
+    /// Reads one record, or as much of it as fits: see [`Record::end`]. `None` is the end.
     ///
     /// # Errors
     /// [`ReadError`], never `Blocked`.
@@ -101,6 +114,7 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<Result<usize, ReadError>> {
+        self.is_in_record.set(false);
         self.branch.poll(cx, Interest::Read, |host, now, stream| {
             match host.read(now, stream.ok_or(ReadError::UnknownStream)?, buffer) {
                 Err(ReadError::Blocked) => Ok(None),
@@ -122,7 +136,8 @@ impl Stream {
             loop {
                 let room = buffer.get_mut(*len..).unwrap_or_default();
                 if room.is_empty() {
-                    return Ok(Some(Some(Record { len: *len, is_whole: false })));
+                    self.is_in_record.set(true);
+                    return Ok(Some(Some(Record { len: *len, end: RecordEnd::More })));
                 }
                 let read = match host.read_record(now, stream, room) {
                     Err(ReadError::Blocked) => return Ok(None),
@@ -130,11 +145,13 @@ impl Stream {
                 };
                 *len = len.saturating_add(read.len);
                 if read.end {
-                    return Ok(Some(Some(Record { len: *len, is_whole: true })));
+                    self.is_in_record.set(false);
+                    return Ok(Some(Some(Record { len: *len, end: RecordEnd::Mark })));
                 }
                 if read.finished {
-                    let rest = (*len > 0).then_some(Record { len: *len, is_whole: false });
-                    return Ok(Some(rest));
+                    let is_cut_off = self.is_in_record.replace(false) || *len > 0;
+                    let rest = Record { len: *len, end: RecordEnd::CutOff };
+                    return Ok(Some(is_cut_off.then_some(rest)));
                 }
             }
         })

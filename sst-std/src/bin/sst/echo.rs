@@ -1,6 +1,7 @@
 //! `sst echo`: says everything again, records and datagrams.
 
-use sst_std::{Offer, Session, Stream};
+use sst_std::{Offer, ReadError, Session, Stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::failure::Failure;
 use crate::files::announce;
@@ -43,6 +44,10 @@ pub(crate) async fn serve(mut stream: Stream) {
                     let _ = stream.finish().await;
                     return;
                 }
+                Err(ReadError::UnfinishedRecord { .. }) => {
+                    let _ = finish_unfinished(stream).await;
+                    return;
+                }
                 Err(_) => return,
             },
             datagram = branch.recv_datagram() => match datagram {
@@ -55,4 +60,12 @@ pub(crate) async fn serve(mut stream: Stream) {
             },
         }
     }
+}
+
+/// Says again what the end cut off, as bytes without a mark.
+async fn finish_unfinished(mut stream: Stream) -> std::io::Result<()> {
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await?;
+    stream.write_all(&rest).await?;
+    Ok(stream.finish().await?)
 }

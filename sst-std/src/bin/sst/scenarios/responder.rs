@@ -79,11 +79,7 @@ async fn obey(service: &Service, child: &mut Stream) -> Result<(), Failure> {
     let words: Vec<&str> = order.split(' ').collect();
     match words[..] {
         ["echo", "bytes"] => echo_bytes(child).await?,
-        ["echo", "records"] => {
-            while let Some(record) = child.read_record(MAX_RECORD_BYTES).await? {
-                child.write_record(&record).await?;
-            }
-        }
+        ["echo", "records"] => echo_records(child).await?,
         ["send", len, seed] => send(child, len.parse()?, seed.parse()?).await?,
         ["check", len, seed] => check(child, len.parse()?, seed.parse()?).await?,
         ["report"] => report(child).await?,
@@ -141,6 +137,17 @@ async fn echo_bytes(child: &mut Stream) -> Result<(), Failure> {
     }
 }
 
+async fn echo_records(child: &mut Stream) -> Result<(), Failure> {
+    loop {
+        match child.read_record(MAX_RECORD_BYTES).await {
+            Ok(Some(record)) => child.write_record(&record).await?,
+            Ok(None) => return Ok(()),
+            Err(ReadError::UnfinishedRecord { .. }) => return echo_bytes(child).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 async fn send(child: &mut Stream, len: u64, seed: u64) -> Result<(), Failure> {
     let mut at = 0;
     while at < len {
@@ -163,12 +170,14 @@ async fn check(child: &mut Stream, len: u64, seed: u64) -> Result<(), Failure> {
 async fn report(child: &mut Stream) -> Result<(), Failure> {
     child.write_record(b"reporting").await?;
     let mut len = 0;
+    let mut buffer = vec![0; CHUNK_LEN];
     let text = loop {
-        match child.read_record(MAX_RECORD_BYTES).await {
-            Ok(Some(record)) => len += record.len(),
-            Ok(None) => break format!("finished {len}"),
-            Err(ReadError::Reset(code)) => break format!("reset {code}"),
-            Err(error) => return Err(error.into()),
+        match child.read(&mut buffer).await.map_err(|error| error.downcast::<ReadError>()) {
+            Ok(0) => break format!("finished {len}"),
+            Ok(read) => len += read,
+            Err(Ok(ReadError::Reset(code))) => break format!("reset {code}"),
+            Err(Ok(error)) => return Err(error.into()),
+            Err(Err(error)) => return Err(error.into()),
         }
     };
     child.write_record(text.as_bytes()).await?;

@@ -192,6 +192,16 @@ impl Run<'_> {
                     return Err(Failure(format!("{found:?}")));
                 }
             }
+            "unfinished" => {
+                let wanted = content()?;
+                let cut_off = Err(ReadError::UnfinishedRecord { len: wanted.len() });
+                for _ in 0..2 {
+                    same(&cut_off, &stream.read_record(MAX_RECORD_BYTES).await)?;
+                }
+                let mut found = vec![0; wanted.len()];
+                stream.read_exact(&mut found).await?;
+                same_bytes(&wanted, &found)?;
+            }
             "finish" => stream.finish().await?,
             "reset" => stream.reset(needed(details.code)?),
             "stop" => stream.stop(needed(details.code)?),
@@ -217,6 +227,7 @@ impl Run<'_> {
             ReadError::Reset(code) => ("reset", Some(*code)),
             ReadError::Ended => ("ended", None),
             ReadError::Session(_) => ("session", None),
+            ReadError::UnfinishedRecord { .. } => ("record_unfinished", None),
             _ => ("record_too_long", None),
         };
         same((details.kind.as_deref(), details.code), (Some(kind), code))

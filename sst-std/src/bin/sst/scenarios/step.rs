@@ -55,6 +55,7 @@ const VERBS: &[&str] = &[
     "read_record",
     "read_end",
     "too_long",
+    "unfinished",
     "finish",
     "reset",
     "stop",
