@@ -188,7 +188,7 @@ impl<C: Crypto> Host<'_, C> {
         };
         let channel = self.make_channel(now, path, &ready, ready.rtt, secret);
         wipe_stack();
-        self.welcome(now, session, channel, &ready, answered)?;
+        self.welcome(now, (path, index), session, channel, &ready, answered)?;
         self.on_finish_payload(now, path, ecn, session, payload);
         Ok(())
     }
@@ -261,7 +261,7 @@ impl<C: Crypto> Host<'_, C> {
         };
         let channel = self.make_channel(now, path, &ready, None, secret);
         wipe_stack();
-        self.welcome(now, session, channel, &ready, answered)?;
+        self.welcome(now, (path, index), session, channel, &ready, answered)?;
         let Some(channel) = channel else { return Ok(()) };
         if let Some(row) = self.channels.at_mut(channel) {
             row.channel.on_opened(now, opened.number, packet.len());

@@ -21,7 +21,10 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn new_session(&mut self, peer: &HostId) -> Option<u32> {
         let session = Session::new(Some(*peer), SessionState::Connecting);
         let index = self.sessions.insert(session).ok()?.index();
-        self.index_session(index);
+        if !self.index_session(index) {
+            self.sessions.discard_at(index);
+            return None;
+        }
         Some(index)
     }
 
@@ -41,7 +44,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Gives a session the channel that was made in row `channel`. If there is no room for its
-    /// streams, the row is free again.
+    /// streams, or to find the channel again, the row is free again.
     #[inline(never)]
     pub(super) fn attach_channel(
         &mut self,
@@ -50,11 +53,10 @@ impl<C: Crypto> Host<'_, C> {
         channel: u32,
         ready: &Ready,
     ) -> bool {
-        if !self.plant_tree(now, session, ready) {
+        if !self.plant_tree(now, session, ready) || !self.add_channel(session, channel) {
             self.channels.discard_at(channel);
             return false;
         }
-        self.add_channel(session, channel);
         let Some(row) = self.sessions.at_mut(session) else { return false };
         row.channel = Some(channel);
         if row.state == SessionState::Connecting {

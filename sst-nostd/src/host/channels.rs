@@ -76,13 +76,15 @@ impl<C: Crypto> ChannelRow<C> {
 }
 
 impl<C: Crypto> Host<'_, C> {
-    /// Gives a channel that was made to a session: from now on it is found.
-    pub(super) fn add_channel(&mut self, session: u32, index: u32) {
-        let Some(row) = self.channels.at_mut(index) else { return };
-        row.session = session;
+    /// Gives a channel that was made to a session: from now on it is found. False, with nothing
+    /// changed, if there is no room to find it.
+    pub(super) fn add_channel(&mut self, session: u32, index: u32) -> bool {
+        let Some(row) = self.channels.at_mut(index) else { return false };
         let (id, remote_id) = (row.channel.local_id(), row.channel.remote_id());
-        // The indices have room for every row.
-        let _ = self.by_channel.insert(self.hash.hash_u64(u64::from(id.as_u32())), index);
+        if self.by_channel.insert(self.hash.hash_u64(u64::from(id.as_u32())), index).is_err() {
+            return false;
+        }
+        row.session = session;
         let remote_hash = self.hash.hash_u64(u64::from(remote_id.as_u32()));
         let mut alike = 0u32;
         let are_many = |_| {
@@ -93,6 +95,7 @@ impl<C: Crypto> Host<'_, C> {
             let _ = self.by_remote.insert(remote_hash, index);
         }
         self.stats.channels_made = self.stats.channels_made.saturating_add(1);
+        true
     }
 
     /// The channel that packets with this id belong to.

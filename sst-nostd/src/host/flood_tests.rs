@@ -14,12 +14,12 @@ use crate::recovery::ecn::Codepoint;
 use crate::wire::{PacketKind, Parameters};
 
 /// Where the peer with that number is: each is a source of its own.
-fn place(source: u8) -> Path {
+pub(super) fn place(source: u8) -> Path {
     Path { local: None, peer: SocketAddr::from((Ipv4Addr::new(198, 51, 100, source), 9)) }
 }
 
 /// Hands over a packet, and what comes back to where it came from.
-fn ask(host: &mut TestHost, now: Instant, path: Path, packet: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn ask(host: &mut TestHost, now: Instant, path: Path, packet: &[u8]) -> Vec<Vec<u8>> {
     let _ = host.handle_packet(now, path, Codepoint::NotEct, &mut packet.to_vec());
     let (mut answers, mut buffer) = (vec![], [0; 2000]);
     while let Some(transmit) = host.poll_transmit(now, &mut buffer, 1) {

@@ -23,6 +23,8 @@ mod events;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod flood_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod full_tests;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod ik_tests;
 mod inbound;
 mod negotiations;

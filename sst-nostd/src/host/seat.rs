@@ -14,8 +14,9 @@ use super::inbound::Ignored;
 use super::negotiations::Kind;
 
 impl<C: Crypto> Host<'_, C> {
-    /// A peer's call is complete: the session that it gets, for which there is room for a channel;
-    /// `None` if it gets none because another call with the peer stays.
+    /// A peer's call is complete: the session that it gets; `None` if it gets none because another
+    /// call with the peer stays. The negotiation's row stays until the session has all it needs, so
+    /// that the peer can be turned away if there is no room for something.
     pub(super) fn seat_call(
         &mut self,
         now: Instant,
@@ -24,39 +25,35 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         answered: u64,
     ) -> Result<Option<u32>, Ignored> {
-        let session = match self.seat(now, ready, answered) {
-            Seat::At(session) => session,
+        match self.seat(now, ready, answered) {
+            Seat::At(session) => Ok(Some(session)),
             // The row stays for its time, so that the peer does not hear that its channel is
             // LOST before it has our FINISH.
-            Seat::Late => return Ok(None),
-            Seat::Full => return Err(self.turn_away(now, path, index, ready)),
-        };
-        if self.channels.is_full() {
-            // A call of this host's own may have waited for this.
-            let code = TransportCode::NO_CAPACITY;
-            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
-            self.end_at_once(session, reason);
-            return Err(self.turn_away(now, path, index, ready));
+            Seat::Late => Ok(None),
+            Seat::Full => Err(self.turn_away(now, path, index, ready)),
         }
-        self.remove_negotiation(index);
-        Ok(Some(session))
     }
 
-    /// Gives the session of a peer whose call is complete its channel, and tells of it.
+    /// Gives the session of a peer whose call is complete its channel, and tells of it. Whatever
+    /// table has no room for it, the peer hears so.
     pub(super) fn welcome(
         &mut self,
         now: Instant,
+        call: (Path, u32),
         session: u32,
         channel: Option<u32>,
         ready: &Ready,
         answered: u64,
     ) -> Result<(), Ignored> {
         if !channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready)) {
+            // A call of this host's own may have waited for this.
             let code = TransportCode::NO_CAPACITY;
-            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for streams");
+            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for the session");
             self.end_at_once(session, reason);
-            return Err(Ignored::NoCapacity);
+            let (path, index) = call;
+            return Err(self.turn_away(now, path, index, ready));
         }
+        self.remove_negotiation(call.1);
         if let Some(row) = channel.and_then(|channel| self.channels.at_mut(channel)) {
             row.settled = answered;
         }

@@ -163,11 +163,11 @@ impl<C: Crypto> Host<'_, C> {
         })
     }
 
-    pub(super) fn index_session(&mut self, session: u32) {
-        if let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) {
-            // The index has room for every row.
-            let _ = self.by_peer.insert(self.hash.hash_bytes(peer.as_bytes()), session);
-        }
+    /// From now on the session is found by its peer, once that is known. False if there is no room
+    /// for that.
+    pub(super) fn index_session(&mut self, session: u32) -> bool {
+        let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) else { return true };
+        self.by_peer.insert(self.hash.hash_bytes(peer.as_bytes()), session).is_ok()
     }
 
     fn unindex_session(&mut self, session: u32) {
