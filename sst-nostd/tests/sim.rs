@@ -1,8 +1,12 @@
 //! Random scenarios, one for each seed: two to four hosts on bad links, everything that
 //! applications may do; nothing may be lost, doubled, altered or left behind.
 //!
-//! `SST_SEED=n` plays one seed; `SST_SEEDS=n` so many, `SST_SECONDS=n` for so long.
+//! `SST_SEED=n` plays one seed; `SST_SEEDS=n` so many, `SST_SECONDS=n` for so long, on all
+//! processors.
 
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use sst_nostd::sim::{Outcome, play};
@@ -38,18 +42,63 @@ fn random_scenarios_end_well() {
     let count = number("SST_SEEDS").unwrap_or(if budget.is_some() { u64::MAX } else { 300 });
     let first = number("SST_FIRST").unwrap_or(1);
     let begun = Instant::now();
-    let (mut seeds, mut bytes, mut datagrams, mut sessions, mut packets) = (0, 0, 0, 0, 0);
-    while seeds < count && budget.is_none_or(|budget| begun.elapsed() < budget) {
-        let outcome = play(first + seeds);
-        check(first + seeds, &outcome);
-        seeds += 1;
-        bytes += outcome.bytes;
-        datagrams += outcome.datagrams;
-        sessions += outcome.sessions;
-        packets += outcome.packets;
-    }
+    let is_over = || budget.is_some_and(|budget| begun.elapsed() >= budget);
+    let next = AtomicU64::new(0);
+    let play_some = || {
+        let mut played = Played::default();
+        while !is_over() {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= count {
+                break;
+            }
+            played.add(first + seed);
+        }
+        played
+    };
+    let played = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..available_parallelism().map_or(1, NonZero::get))
+            .map(|_| scope.spawn(play_some))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("every seed ends well"))
+            .sum::<Played>()
+    });
     let took = begun.elapsed();
-    let rate = u128::from(seeds) * 3_600_000 / took.as_millis().max(1);
-    println!("{seeds} seeds from {first} in {took:?}, {rate} an hour:");
-    println!("{sessions} sessions, {packets} packets, {bytes} bytes, {datagrams} datagrams");
+    let rate = u128::from(played.seeds) * 3_600_000 / took.as_millis().max(1);
+    println!("{} seeds from {first} in {took:?}, {rate} an hour: {played:?}", played.seeds);
+}
+
+/// What all scenarios come to.
+#[derive(Debug, Default)]
+struct Played {
+    seeds: u64,
+    sessions: u64,
+    packets: u64,
+    bytes: u64,
+    datagrams: u64,
+}
+
+impl Played {
+    fn add(&mut self, seed: u64) {
+        let outcome = play(seed);
+        check(seed, &outcome);
+        self.seeds += 1;
+        self.sessions += outcome.sessions;
+        self.packets += outcome.packets;
+        self.bytes += outcome.bytes;
+        self.datagrams += outcome.datagrams;
+    }
+}
+
+impl std::iter::Sum for Played {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            seeds: sum.seeds + one.seeds,
+            sessions: sum.sessions + one.sessions,
+            packets: sum.packets + one.packets,
+            bytes: sum.bytes + one.bytes,
+            datagrams: sum.datagrams + one.datagrams,
+        })
+    }
 }

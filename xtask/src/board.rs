@@ -14,6 +14,7 @@ use crate::call::{self, Call};
 use crate::elf::Firmware;
 use crate::report::{Outcome, StepResult};
 use crate::setup;
+use crate::steps;
 
 const FOLDER: &str = "embedded-demo";
 const THUMB: &str = "thumbv7em-none-eabihf";
@@ -80,9 +81,14 @@ pub(crate) fn test() -> StepResult {
     cargo("board-qemu", "build --release").run()?;
     overflow()?;
     let image = image(THUMB, "board-qemu");
-    Call::cargo("test -p sst-std --test board")
-        .env("SST_BOARD_ELF", &image.display().to_string())
-        .step()
+    talk("").env("SST_BOARD_ELF", &image.display().to_string()).step()
+}
+
+/// The tests of `sst-std` that talk to a board and have `filter` in their name, built as the debug
+/// tests are.
+fn talk(filter: &str) -> Call {
+    let test = Call::cargo("test --workspace --test board --features").arg(steps::FEATURES);
+    test.words(filter)
 }
 
 /// Runs the image that uses more stack than there is: it must say so, and end.
@@ -107,7 +113,7 @@ pub(crate) fn python() -> StepResult {
         return Ok(Outcome::Skipped("no Python package: cargo xtask wheel".into()));
     }
     cargo("board-qemu", "build --release").run()?;
-    Call::cargo("test -p sst-std --test board python")
+    talk("python")
         .env("SST_BOARD_ELF", &image(THUMB, "board-qemu").display().to_string())
         .env("SST_BOARD_PYTHON", &python.display().to_string())
         .step()

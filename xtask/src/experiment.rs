@@ -5,24 +5,34 @@ use crate::report::StepResult;
 
 /// Makes the experiments that `words` name, with the lab's if it can be built here.
 pub(crate) fn run(words: &[&str]) -> StepResult {
-    call_with("--features lab", words)
+    let build = Call::cargo("build --release -p experiments -p traffic --features lab");
+    apart(build).run()?;
+    make(words)
 }
 
 /// Their own tests, and those on the simulator that are quick, for their bars alone.
 pub(crate) fn check() -> StepResult {
-    let apart = call::target_dir().join("bench");
-    let lab = if cfg!(target_os = "linux") { "--features experiments/lab" } else { "" };
-    let test = format!("test --release -p plot -p experiments {lab} --target-dir");
-    Call::cargo(&test).arg(apart).in_folder("bench").run()?;
-    call_with("", &["--quick", "--check"])
+    apart(Call::cargo("test --lib --bins").words(&parts())).run()?;
+    apart(Call::cargo("build").words(&parts())).run()?;
+    make(&["--quick", "--check"])
 }
 
-fn call_with(features: &str, words: &[&str]) -> StepResult {
-    let apart = call::target_dir().join("bench");
-    let traffic = if features.is_empty() { "" } else { "-p traffic" };
-    let build = format!("build --release -p experiments {traffic} {features} --target-dir");
-    Call::cargo(&build).arg(&apart).in_folder("bench").run()?;
-    Call::new(apart.join("release/experiments"), &words.join(" "))
+/// What `cargo xtask test` needs of `bench`, by one choice of packages and features, so that it is
+/// built once.
+pub(crate) fn parts() -> String {
+    let lab = if cfg!(target_os = "linux") { "-p lab --features experiments/lab" } else { "" };
+    format!("--release -p plot -p experiments {lab}")
+}
+
+/// A call of cargo for the workspace `bench`.
+pub(crate) fn apart(cargo: Call) -> Call {
+    cargo.words("--target-dir").arg(call::target_dir().join("bench")).in_folder("bench")
+}
+
+/// Calls the program, once it is built.
+fn make(words: &[&str]) -> StepResult {
+    let program = call::target_dir().join("bench/release/experiments");
+    Call::new(program, &words.join(" "))
         .arg("--data")
         .arg(call::target_dir().join("experiments"))
         .step()

@@ -4,6 +4,7 @@ use crate::call::{self, Call};
 use crate::npm;
 use crate::report::{Outcome, StepResult};
 use crate::setup;
+use crate::steps;
 
 /// Where the page is.
 const FOLDER: &str = "bindings-wasm/demo-native";
@@ -15,9 +16,9 @@ pub(crate) fn tests() -> StepResult {
     }
     page("vite.config.mjs")?;
     page("tests/vite.config.mjs")?;
-    Call::cargo("build -p sst-std --bin sst --features gateway").run()?;
+    let command = steps::command()?;
     let mut test = Call::new("node", "--test --test-timeout=600000 --test-concurrency=1 tests/")
-        .env("SST_GATEWAY_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())
+        .env("SST_GATEWAY_BINARY", &command.to_string_lossy())
         .env("SST_DEMO", &built().to_string_lossy())
         .in_folder(FOLDER);
     let python = setup::venv_python();

@@ -2,6 +2,7 @@
 
 use crate::bench;
 use crate::call::{self, Call};
+use crate::experiment;
 use crate::report::{Outcome, StepResult};
 
 /// Runs commands there. `words` are the options of `lab`.
@@ -23,6 +24,5 @@ pub(crate) fn test() -> StepResult {
     if !bench::is_root() {
         return Ok(Outcome::Skipped("only root may make network namespaces".into()));
     }
-    let apart = call::target_dir().join("bench");
-    Call::cargo("test --release -p lab --target-dir").arg(&apart).in_folder("bench").step()
+    experiment::apart(Call::cargo("test --test wire").words(&experiment::parts())).step()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
-use crate::{setup, walk, wasm};
+use crate::{setup, steps, walk, wasm};
 
 /// Where the TypeScript, the tests and the demos are.
 const FOLDER: &str = "bindings-wasm";
@@ -58,10 +58,10 @@ pub(crate) fn tests() -> StepResult {
         return Ok(Outcome::Skipped("no npm".into()));
     }
     // The native host that the package talks to.
-    Call::cargo("build -p sst-std --bin sst --features gateway").run()?;
-    let mut test = Call::new("node", "--test --test-timeout=600000 --test-concurrency=1")
+    let command = steps::command()?;
+    let mut test = Call::new("node", "--test --test-timeout=600000 --test-concurrency=2")
         .env("SST_PACKAGE", &npm("package").to_string_lossy())
-        .env("SST_BINARY", &call::target_dir().join("debug/sst").to_string_lossy())
+        .env("SST_BINARY", &command.to_string_lossy())
         .in_folder(FOLDER);
     if let Some(chromium) = chromium() {
         test = test.env("SST_CHROMIUM", chromium);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
-use crate::setup;
+use crate::{setup, steps};
 
 const PIP: &str = "-m pip install -q --disable-pip-version-check";
 
@@ -26,8 +26,7 @@ pub(crate) fn wheel() -> StepResult {
 pub(crate) fn tests() -> StepResult {
     with_venv(|python| {
         install(python)?;
-        Call::cargo("build -p sst-std --bin sst --features gateway").run()?;
-        let command = call::target_dir().join("debug/sst");
+        let command = steps::command()?;
         Call::new(python, "-m pytest -q -c bindings-py/pyproject.toml bindings-py/tests")
             .env("SST_COMMAND", &command.to_string_lossy())
             .step()

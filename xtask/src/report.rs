@@ -69,10 +69,16 @@ impl Report {
 
     fn summary(&self) -> String {
         let elapsed = self.started_at.elapsed().as_secs_f64();
-        let mut text = format!("ran in {elapsed:.1} s (in brackets: of processor time):\n");
+        let cpu: Duration = self.rows.iter().map(|row| row.cpu).sum();
+        let mut text = format!(
+            "ran in {elapsed:.1} s, {:.1} s of processor time (in brackets), the longest first:\n",
+            cpu.as_secs_f64()
+        );
         let (mut passed, mut failed) = (0, 0);
         let mut loud = String::new();
-        for Row { name, result, took, cpu } in &self.rows {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.took));
+        for Row { name, result, took, cpu } in rows {
             let word = match result {
                 Ok(Outcome::Passed) => {
                     passed += 1;

@@ -18,18 +18,34 @@ use crate::tidy;
 /// Crates with a workspace of their own.
 const APART: &[&str] = &["bench", "bindings-wasm/glue", "embedded-demo", "fuzz", "proofs/bare"];
 
+/// Everything that tests need and everything that is optional, for all packages: one choice, so
+/// that lints, tests, documentation and the command share what they build.
+pub(crate) const FEATURES: &str = "sst-nostd/sim,sst-nostd/insecure-test-hooks,sst-std/gateway";
+
 const THUMB: &str = "thumbv7em-none-eabihf";
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// How long the simulator plays in `test`, in seconds, unless told otherwise.
-const SIM_SECONDS: &str = "120";
+/// How long the simulator plays in `test` on all processors, in seconds, unless told otherwise.
+const SIM_SECONDS: &str = "60";
+
+/// The core's tests, optimised and without overflow checks.
+const CORE_RELEASE: &str = "test -p sst-nostd --release --features sim,insecure-test-hooks";
 
 /// The fast loop.
 pub(crate) fn check(report: &mut Report) {
     look(report);
     report.step("unit tests", || {
-        Call::cargo("test --workspace --lib --bins --exclude bindings-py --quiet").step()
+        Call::cargo("test --workspace --lib --bins --quiet --features").arg(FEATURES).step()
     });
+}
+
+/// What finds most faults soonest, of `test`.
+pub(crate) fn quick(report: &mut Report) {
+    report.step("install: toolchain", setup::toolchain);
+    look(report);
+    debug(report);
+    report.step("specification's examples in Python", python_examples);
+    other_targets(report);
 }
 
 /// Everything.
@@ -38,38 +54,15 @@ pub(crate) fn test(report: &mut Report) {
     report.step("install: Debian", setup::debian);
     report.step("install: Python", setup::python);
     look(report);
-    report.step("tests, debug", || {
-        let features = "sst-nostd/sim,sst-nostd/insecure-test-hooks,sst-std/gateway";
-        Call::cargo("test --workspace --tests --examples --features").arg(features).step()
-    });
-    report.step("tests, release", || {
-        let features = "sim,insecure-test-hooks";
-        Call::cargo("test -p sst-nostd --tests --release --features").arg(features).step()
-    });
-    report.step("doc tests", || {
-        let words = "test --workspace --doc --exclude bindings-py --features sst-std/gateway";
-        Call::cargo(words).step()
-    });
+    debug(report);
+    report.step("tests, release", || Call::cargo(CORE_RELEASE).words("--tests").step());
     report.step("docs", || {
-        let docs = "doc --workspace --no-deps --features sst-nostd/sim,sst-std/gateway";
-        Call::cargo(docs).env("RUSTDOCFLAGS", "-D warnings").step()
+        let docs = Call::cargo("doc --workspace --no-deps --features").arg(FEATURES);
+        docs.env("RUSTDOCFLAGS", "-D warnings").step()
     });
     report.step("experiments on the simulator", experiment::check);
-    report.step("fuzz corpus replay", || {
-        let words = "test -p sst-nostd --features sim,insecure-test-hooks --test corpus";
-        optional_test("corpus", Call::cargo(words))
-    });
     report.step("specification's examples in Python", python_examples);
-    report.step("core on thumb", || on_target(THUMB, core_builds));
-    report.step("core on wasm", || on_target(WASM, core_builds));
-    report.step("sst-std on wasm", || {
-        let words = format!("check -p sst-std --lib --no-default-features --target {WASM}");
-        on_target(WASM, |_| Call::cargo(&words).step())
-    });
-    report.step("core's tests compile on wasm", || {
-        let words = format!("check -p sst-nostd --tests --target {WASM}");
-        on_target(WASM, |_| Call::cargo(&words).step())
-    });
+    other_targets(report);
     report.step("bare firmware: no panic", || on_target(THUMB, |_| bare::proof()));
     report.step("bare firmware: can fail", || on_target(THUMB, |_| bare::counterproof()));
     report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
@@ -87,6 +80,30 @@ pub(crate) fn test(report: &mut Report) {
     report.step("laboratory", lab::test);
     report.step("hot paths in instructions", || bench::paths::run(&["--check"]));
     report.step("simulator seeds", sim_seeds);
+}
+
+/// The tests in Rust with every check switched on, the fuzzers' corpus among them.
+fn debug(report: &mut Report) {
+    report.step("tests, debug", || {
+        Call::cargo("test --workspace --tests --examples --features").arg(FEATURES).step()
+    });
+    report.step("doc tests", || {
+        Call::cargo("test --workspace --doc --features").arg(FEATURES).step()
+    });
+}
+
+/// What compiles for targets without an operating system.
+fn other_targets(report: &mut Report) {
+    report.step("core on thumb", || on_target(THUMB, core_builds));
+    report.step("core on wasm", || on_target(WASM, core_builds));
+    report.step("sst-std on wasm", || {
+        let words = format!("check -p sst-std --lib --no-default-features --target {WASM}");
+        on_target(WASM, |_| Call::cargo(&words).step())
+    });
+    report.step("core's tests compile on wasm", || {
+        let words = format!("check -p sst-nostd --tests --target {WASM}");
+        on_target(WASM, |_| Call::cargo(&words).step())
+    });
 }
 
 /// The Python package: by itself, about three minutes after its first build.
@@ -116,9 +133,16 @@ fn format() -> StepResult {
 }
 
 fn clippy() -> StepResult {
-    let words = "clippy --workspace --all-targets --features sst-std/gateway -- -D warnings";
-    Call::cargo(words).run()?;
-    Call::cargo("clippy -p sst-nostd --all-targets --all-features -- -D warnings").step()
+    let lint = Call::cargo("clippy --workspace --all-targets --features").arg(FEATURES);
+    lint.words("-- -D warnings").step()
+}
+
+/// Builds the `sst` command as the debug tests do, so that after them there is nothing to build:
+/// other features of one package are other builds of half of what it uses.
+pub(crate) fn command() -> Result<std::path::PathBuf, String> {
+    let words = "test --workspace --test cli --no-run --features";
+    Call::cargo(words).arg(FEATURES).run()?;
+    Ok(call::target_dir().join("debug/sst"))
 }
 
 /// Runs a step if the toolchain can build for `target`.
@@ -130,19 +154,12 @@ fn on_target(target: &str, run: impl FnOnce(&str) -> StepResult) -> StepResult {
     }
 }
 
-/// Runs a call if the core has this integration test yet.
-fn optional_test(name: &str, call: Call) -> StepResult {
-    let file = format!("sst-nostd/tests/{name}.rs");
-    if call::root().join(&file).exists() {
-        call.step()
-    } else {
-        Ok(Outcome::Skipped(format!("no {file}")))
-    }
-}
-
+/// The core for another target, with each choice of features. Its code is made and linked for these
+/// targets elsewhere: without features by the bare firmware, with cryptography by the boards, with
+/// `alloc` by the npm package.
 fn core_builds(target: &str) -> StepResult {
     for features in ["--no-default-features", "", "--features alloc"] {
-        Call::cargo(&format!("build -p sst-nostd --lib --target {target} {features}")).run()?;
+        Call::cargo(&format!("check -p sst-nostd --lib --target {target} {features}")).run()?;
     }
     Ok(Outcome::Passed)
 }
@@ -160,6 +177,6 @@ fn python_examples() -> StepResult {
 /// Plays the simulator for a while with fresh seeds.
 fn sim_seeds() -> StepResult {
     let seconds = std::env::var("SST_SECONDS").unwrap_or_else(|_| SIM_SECONDS.to_owned());
-    let words = "test -p sst-nostd --release --features sim --test sim -- --nocapture";
-    optional_test("sim", Call::cargo(words).env("SST_SECONDS", &seconds))
+    let played = Call::cargo(CORE_RELEASE).words("--test sim -- --nocapture");
+    played.env("SST_SECONDS", &seconds).step()
 }
