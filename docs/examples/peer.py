@@ -150,6 +150,8 @@ def parse_parameters(data):
         value = reader.take(reader.varint())
         if kind in out:
             raise ValueError("parameter twice")
+        if kind == 0x1E and (len(value) != 8 or not any(value)):
+            raise ValueError("instance out of range")
         if kind % 2 and kind not in (0x01, 0x13, 0x17):
             raise ValueError("mandatory extension")
         out[kind] = value
@@ -183,9 +185,18 @@ class Peer:
         self.channel = os.urandom(3) + b"\1"
         self.finish = self.last_init = self.reply = self.error = None
         self.granted = self.received = 0
+        self.instance = None
 
     def parameters(self):
-        return wire.parameter(0x06, wire.varint(WINDOW)) + wire.parameter(0x08, wire.varint(WINDOW))
+        named = wire.parameter(0x1E, self.instance) if self.instance else b""
+        return (wire.parameter(0x06, wire.varint(WINDOW)) + wire.parameter(0x08, wire.varint(WINDOW))
+                + named)
+
+    def side_as(self, initiator):
+        """0 or 1, by the identities, or by who dialled if they are one."""
+        if self.public == self.noise.rs:
+            return 0 if initiator else 1
+        return 0 if self.public < self.noise.rs else 1
 
     def keys(self, initiator):
         split = self.noise.split()
@@ -197,6 +208,7 @@ class Peer:
 
     def dial(self, peer_public, address, frames_for):
         self.address, self.frames_for = address, frames_for
+        self.instance = os.urandom(7) + b"\1"
         offer = self.parameters()
         start = b"\xC1\x01\x01\x00" + self.channel + (len(offer) + 48).to_bytes(2, "big")
         self.noise = Noise("XK", True, b"SST1" + start, self.secret, os.urandom(32),
@@ -222,9 +234,12 @@ class Peer:
         theirs = parse_parameters(self.noise.read(packet[5:]))
         if 0x17 in theirs:
             raise ConnectionError(f"refused: {theirs[0x17]}")
+        if theirs.get(0x1E, self.instance) != self.instance:
+            raise ConnectionError("another instance than that asked for")
+        if 0x1E not in theirs and self.public == self.noise.rs:
+            raise ConnectionError("the same identity, and no instance")
         self.peer_channel = theirs[0x01]
-        self.side = 0 if self.public < self.noise.rs else 1
-        frames = self.frames_for(self.side)
+        frames = self.frames_for(self.side_as(True))
         self.finish = b"\xC3" + self.peer_channel + self.noise.write(frames)
         self.keys(True)
         self.state = "unconfirmed"
@@ -245,7 +260,7 @@ class Peer:
         if self.state != "idle" or any(packet[10 + length : -32]):
             return
         self.noise = Noise("XK", False, b"SST1" + packet[:10], self.secret, os.urandom(32))
-        parse_parameters(self.noise.read(first))
+        self.instance = parse_parameters(self.noise.read(first)).get(0x1E)
         self.first, self.peer_channel = first, packet[4:8]
         answer = (wire.parameter(0x01, self.channel) + wire.parameter(0x13, b"\1")
                   + self.parameters())
@@ -261,9 +276,10 @@ class Peer:
         if self.state != "half-open":
             return
         frames = self.noise.read(packet[5:])
+        if self.instance is None and self.public == self.noise.rs:
+            raise ValueError("the same identity, and no instance")
         self.keys(False)
         self.state, self.address = "established", source
-        self.side = 0 if self.public < self.noise.rs else 1
         self.seen.add(0)
         self.ack_wanted = True
         self.on_frames(frames)
@@ -489,6 +505,10 @@ def main():
                                  data)
                 assert answer == data
                 print(len(data), "bytes echoed")
+            twin = Peer(secret=server.secret)
+            answer = request(twin, server.public, server.socket.getsockname(), b"echo", b"1", b"me")
+            assert answer == b"me"
+            print("and with the same key")
         finally:
             done.append(True)
             thread.join()

@@ -25,6 +25,8 @@ BEGIN, END = "<!-- examples: begin -->\n", "<!-- examples: end -->\n"
 
 INITIATOR_CHANNEL = bytes.fromhex("11223344")
 RESPONDER_CHANNEL = bytes.fromhex("a1b2c3d4")
+INSTANCE = bytes.fromhex("5354a1b2c3d4e5f6")
+PROCESS = bytes.fromhex("e0e1e2e3e4e5e6e7")
 
 
 # ---- encoding (sections 2, 3, 4, 5.6, 10) ----
@@ -117,8 +119,9 @@ def check_key(responder_public):
     return hash32(b"SST1 check", responder_public)
 
 
-def reset_token(static_secret, channel):
-    return mac16(hash32(b"SST1 reset", static_secret), channel)
+def reset_token(static_secret, channel, process=b""):
+    """`process` is e of section 6.14: empty for a host that accepts."""
+    return mac16(hash32(b"SST1 reset", static_secret), channel, process)
 
 
 def cookie(secret, epoch, address, port, ephemeral):
@@ -219,6 +222,9 @@ def example_cookie():
         "lost": {"static_secret": static, "channel": RESPONDER_CHANNEL,
                  "token": reset_token(static, RESPONDER_CHANNEL),
                  "packet": b"\xC6" + RESPONDER_CHANNEL + reset_token(static, RESPONDER_CHANNEL)},
+        "lost_of_process": {"static_secret": static, "channel": RESPONDER_CHANNEL,
+                            "process": PROCESS,
+                            "token": reset_token(static, RESPONDER_CHANNEL, PROCESS)},
     }
 
 
@@ -313,20 +319,24 @@ def example_frames():
     }
 
 
-def handshake(pattern):
-    """A whole negotiation and one packet each way."""
-    label = f"SST example {pattern} ".encode()
-    static_i = hash32(b"SST example initiator static")
-    static_r = hash32(b"SST example responder static")
+def handshake(pattern, name="", instance=b"", statics=(b"initiator", b"responder"),
+              channels=(INITIATOR_CHANNEL, RESPONDER_CHANNEL)):
+    """A whole negotiation and one packet each way. `name` tells negotiations of one pattern apart,
+    `statics` whose keys are used."""
+    label = f"SST example {pattern} {name}".encode()
+    static_i, static_r = (hash32(b"SST example ", who, b" static") for who in statics)
+    channel_i, channel_r = channels
     ephemeral_i, ephemeral_r = hash32(label, b"initiator"), hash32(label, b"responder")
     public_i, public_r = public_key(static_i), public_key(static_r)
     number = {"XK": 1, "XX": 2, "IK": 3}[pattern]
     offer = (parameter(0x02, varint(30000)) + parameter(0x04, varint(25000))
              + parameter(0x06, varint(65536)) + parameter(0x12, b"\x01"))
+    named = parameter(0x1E, instance) if instance else b""
+    offer += named
     if pattern != "XX":
-        offer += parameter(0x16, reset_token(static_i, INITIATOR_CHANNEL))
+        offer += parameter(0x16, reset_token(static_i, channel_i, PROCESS if instance else b""))
     overhead = {"XK": 48, "XX": 32, "IK": 96}[pattern]
-    start = (bytes([0xC1, 1, number, 0]) + INITIATOR_CHANNEL
+    start = (bytes([0xC1, 1, number, 0]) + channel_i
              + (len(offer) + overhead).to_bytes(2, "big"))
     prologue = b"SST1" + start
     known = None if pattern == "XX" else public_r
@@ -341,13 +351,13 @@ def handshake(pattern):
         return body + mac16(key, body)
 
     assert responder.read(first) == offer
-    answer = (parameter(0x01, RESPONDER_CHANNEL) + parameter(0x06, varint(65536))
-              + parameter(0x13, b"\x01")
-              + parameter(0x16, reset_token(static_r, RESPONDER_CHANNEL)))
+    answer = (parameter(0x01, channel_r) + parameter(0x06, varint(65536))
+              + parameter(0x13, b"\x01") + named
+              + parameter(0x16, reset_token(static_r, channel_r)))
     second = responder.write(answer)
-    reply = b"\xC2" + INITIATOR_CHANNEL + second
+    reply = b"\xC2" + channel_i + second
     assert initiator.read(second) == answer and len(reply) < 512
-    side = 0 if public_i < public_r else 1
+    side = 0 if public_i <= public_r else 1
     stream = 1 << 1 | side
     opening = frame_stream(stream, service_record(b"echo", b"1"), mark=True, opening=(0, 4, None))
     frames = opening + frame_stream(stream, b"hello", offset=8, fin=True, opening=(0, 4, None))
@@ -368,7 +378,7 @@ def handshake(pattern):
         third = initiator.write(frames)
         assert responder.read(third) == frames
         entry |= {"frames_0": frames, "noise_3": third,
-                  "finish": b"\xC3" + RESPONDER_CHANNEL + third}
+                  "finish": b"\xC3" + channel_r + third}
     assert initiator.h == responder.h and initiator.split() == responder.split()
     to_responder, to_initiator = initiator.split()
     send_i = epoch_keys(to_responder, 1, 1)[0]
@@ -376,19 +386,41 @@ def handshake(pattern):
     entry |= {"handshake_hash": initiator.h, "key_initiator_to_responder": to_responder,
               "key_responder_to_initiator": to_initiator}
     if pattern == "IK":
-        entry["initiator_packet_1"] = seal_packet(send_i, RESPONDER_CHANNEL, 1, 0, frames)
+        entry["initiator_packet_1"] = seal_packet(send_i, channel_r, 1, 0, frames)
         entry["initiator_frames_1"] = frames
         largest_received = 1
     back = (frame_ack(largest_received, 800, [0])
             + frame_stream(stream, b"hello", fin=True, length=False))
     entry["responder_frames_1"] = back
-    entry["responder_packet_1"] = seal_packet(send_r, INITIATOR_CHANNEL, 1, 0, back)
+    entry["responder_packet_1"] = seal_packet(send_r, channel_i, 1, 0, back)
     last = frame_ack(1, 25000, [0])
     number = largest_received + 1
     entry[f"initiator_frames_{number}"] = last
-    entry[f"initiator_packet_{number}"] = seal_packet(send_i, RESPONDER_CHANNEL, number,
+    entry[f"initiator_packet_{number}"] = seal_packet(send_i, channel_r, number,
                                                       largest_received, last)
     return entry
+
+
+def example_instance():
+    """0x1E in both lists; two hosts with one key; two that dial each other in one instance."""
+    one, two = b"initiator", b"responder"
+    smaller = min(one, two, key=lambda who: public_key(hash32(b"SST example ", who, b" static")))
+    ways = [((one, two), (bytes.fromhex("11223344"), bytes.fromhex("a1b2c3d4"))),
+            ((two, one), (bytes.fromhex("22334455"), bytes.fromhex("b2c3d4e5")))]
+    crossing = [handshake("XK", f"crossing {statics[0].decode()} ", INSTANCE, statics, channels)
+                for statics, channels in ways]
+    return {
+        "section": "5.11", "instance": INSTANCE, "process": PROCESS,
+        "vectors": [
+            {"case": f"{pattern} in an instance"} | handshake(pattern, "instance ", INSTANCE)
+            for pattern in ("XK", "XX", "IK")
+        ] + [
+            {"case": f"{pattern} with one key"}
+            | handshake(pattern, "one key ", INSTANCE, (two, two))
+            for pattern in ("XK", "XX", "IK")
+        ],
+        "crossing": {"negotiations": crossing, "stays": [way[0][0] for way in ways].index(smaller)},
+    }
 
 
 def examples():
@@ -399,6 +431,7 @@ def examples():
         "section_05_cookie": example_cookie(),
         "section_05_handshake": {"section": "5", "vectors": [
             handshake(pattern) for pattern in ("XK", "XX", "IK")]},
+        "section_05_instance": example_instance(),
         "section_06_keys": example_keys(),
         "section_06_packet": example_packet(),
         "section_10_frames": example_frames(),
@@ -466,7 +499,9 @@ def chapter(data):
         ("INIT's check", cases["cookie"]["init_check"]),
         ("COOKIE", cases["cookie"]["packet"]),
         ("VERSION", cases["version"]["packet"]),
-        ("LOST", cases["lost"]["packet"])])
+        ("LOST", cases["lost"]["packet"]),
+        ("e of a process", cases["lost_of_process"]["process"]),
+        ("its token", cases["lost_of_process"]["token"])])
     pairs = [("split key", data["section_06_keys"]["split_key"])]
     for suite in data["section_06_keys"]["suites"]:
         for epoch in suite["epochs"][: 2 if suite["suite"] == 1 else 1]:
@@ -485,6 +520,19 @@ def chapter(data):
         for key, text in ((key.replace("initiator", "i").replace("responder", "r")
                            if not key.startswith("init_") and key != "init" else key, text)
                           for key, text in entry.items())])
+    data = data["section_05_instance"]
+    entry = data["vectors"][3]
+    block("14.9 Two hosts with one key, in an instance (5.9, 5.11, 7.2)", [
+        ("instance", data["instance"]),
+        ("e of the initiator", data["process"]),
+        *((short, entry[key]) for short, key in (
+            ("static_secret", "initiator_static_secret"),
+            ("static_public", "initiator_static_public"),
+            ("i_ephemeral_secret", "initiator_ephemeral_secret"),
+            ("r_ephemeral_secret", "responder_ephemeral_secret"),
+            ("parameters_1", "parameters_1"), ("parameters_2", "parameters_2"),
+            ("reply", "reply"), ("frames_0", "frames_0"), ("finish", "finish"),
+            ("handshake_hash", "handshake_hash")))])
     return "\n".join(out) + "\n"
 
 

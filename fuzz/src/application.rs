@@ -94,7 +94,7 @@ impl Application {
         let what = input.below(12);
         if what < 3 {
             let id = sst_nostd::id::HostId::new([peer as u8; 32]);
-            let dial = Dial { path: path(peer), id: (what > 0).then_some(id) };
+            let dial = Dial::new(path(peer), (what > 0).then_some(id));
             if let Ok(session) = host.connect(now, dial) {
                 self.meet(session);
             }

@@ -93,7 +93,7 @@ impl Scene {
     /// The host dials another, which has no part in what follows.
     fn call(&mut self, input: &mut Input<'_>) {
         let mut other = host(2, input);
-        let dial = Dial { path: path(2), id: Some(other.id()) };
+        let dial = Dial::new(path(2), Some(other.id()));
         let Ok(session) = self.host.connect(self.now, dial) else { return };
         self.application.listen(&mut self.host);
         for _ in 0..3 {

@@ -42,7 +42,7 @@ impl Scene {
     fn prepare(&mut self, state: u8) {
         let dialler = usize::from(state & 1);
         let id = (state & 2 == 0).then(|| self.hosts[1 - dialler].id());
-        let dial = Dial { path: path(2 - dialler as u16), id };
+        let dial = Dial::new(path(2 - dialler as u16), id);
         if state & 4 != 0 {
             let _ = self.hosts[dialler].connect(self.now, dial);
         }

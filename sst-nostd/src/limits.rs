@@ -44,6 +44,10 @@ pub(crate) const ANSWERS: usize = if IS_LARGE { 32 } else { 2 };
 /// it: as long as any packet; or so long that no row of a board grows for it.
 pub(crate) const FINISH_BYTES: usize = if IS_LARGE { 1200 } else { 512 };
 
+/// How many reasons that applications or peers gave for the ends of sessions are kept in words, for
+/// all sessions together. Own reasons need no room.
+pub(crate) const LAST_WORDS: usize = if IS_LARGE { 64 } else { 2 };
+
 /// How many buckets the sources of calls share, two for each. With 1,024, of 8 KiB together, twenty
 /// sources that flood stop one other in six hundred.
 pub(crate) const SOURCE_BUCKETS: usize = if IS_LARGE { 1024 } else { 16 };

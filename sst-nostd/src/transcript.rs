@@ -125,7 +125,7 @@ fn host<C: Crypto>(
 impl<C: Crypto> Stage<'_, '_, C> {
     /// The negotiation, up to both roots.
     fn meet(&mut self) -> Result<Roots, Stuck> {
-        let dial = Dial { path: path(Side::Answerer), id: Some(self.answerer.id()) };
+        let dial = Dial::new(path(Side::Answerer), Some(self.answerer.id()));
         let dialled = self.caller.connect(self.now, dial);
         let session = dialled.map_err(|_| Stuck("the dial"))?;
         self.settle()?;

@@ -32,7 +32,7 @@ fn meet() -> (NullHost, SessionHandle, SealedHeader) {
     let (mut dialler, mut dialled) = (host(1), host(2));
     // With this provider the public key is the secret.
     assert_eq!(dialled.id().as_bytes(), &[2; 32]);
-    let dial = Dial { path: path(2), id: Some(dialled.id()) };
+    let dial = Dial::new(path(2), Some(dialled.id()));
     let session = dialler.connect(NOW, dial).expect("dials");
     let (mut channel, mut buffer) = (None, [0; 2000]);
     for _ in 0..4 {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sst_nostd::bytes::{Reader, Writer};
 use sst_nostd::crypto::kdf;
-use sst_nostd::id::{ChannelId, HostId, StreamId};
+use sst_nostd::id::{ChannelId, HostId, Instance, StreamId};
 use sst_nostd::time::{Duration, micros};
 use sst_nostd::wire::negotiation::{Cookie, Finish, Init, Lost, Reply, Version, split_check};
 use sst_nostd::wire::packet::{PacketError, widen};
@@ -246,6 +246,9 @@ fn parameters_of(fields: &Value) -> Parsed<'_> {
         id_window: number_of(fields, "id_window"),
         reset_token: fields["reset_token"].as_str().map(|_| array_of(fields, "reset_token")),
         took_call: fields["took_call"].as_bool().unwrap_or_default(),
+        instance: fields["instance"]
+            .as_str()
+            .and_then(|_| Instance::new(array_of(fields, "instance"))),
     };
     let refusal = &fields["refusal"];
     let refusal = refusal.as_object().map(|_| Refusal {

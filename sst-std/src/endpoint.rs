@@ -90,7 +90,7 @@ impl Endpoint {
             if inner.phase != Phase::Open {
                 return Err(ConnectError::EndpointClosed);
             }
-            let dial = Dial { path: Path { local: None, peer }, id };
+            let dial = Dial::new(Path { local: None, peer }, id);
             let handle = inner.host.connect(now, dial).map_err(|error| match error {
                 host::ConnectError::NoCapacity => ConnectError::NoCapacity,
                 host::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
@@ -234,7 +234,7 @@ async fn all_over(shared: &Arc<Shared>, mut sessions: Vec<SessionHandle>) {
 
 pub(crate) fn host_config(config: &Config) -> host::Config {
     let mut to = host::Config::large(*config.identity.secret());
-    to.is_accepting = config.accept;
+    to.accepting = config.accept.into();
     to.answers_unknown = true;
     to.cookies = config.cookies;
     to.algorithm = config.algorithm;

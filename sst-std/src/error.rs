@@ -104,7 +104,8 @@ pub enum ConnectError {
         /// What the resolver said.
         source: io::Error,
     },
-    /// A host makes no session with itself.
+    /// The identity is this host's own. Two endpoints with one identity can have a session, but not
+    /// one without an instance, which is what an endpoint that accepts dials.
     #[error("{0} is this host itself")]
     Myself(HostId),
     /// No answer. A host of another identity answers nothing at all, so this is also what a wrong

@@ -350,7 +350,7 @@ async fn a_wrong_identity_gets_no_answer() {
         let url = Url::new(someone_else, there.local_addrs()[0], "");
         let error = here.connect(&url).await.unwrap_err();
         assert!(matches!(error, ConnectError::NoAnswer { .. }), "{error}");
-        let error = here.connect_to(Some(here.id()), there.local_addrs()[0]).await.unwrap_err();
+        let error = there.connect_to(Some(there.id()), there.local_addrs()[0]).await.unwrap_err();
         assert!(matches!(error, ConnectError::Myself(_)), "{error}");
     })
     .await;

@@ -44,7 +44,7 @@ impl<C: Crypto + 'static> Pair<C> {
 
     /// A session, and a stream in it.
     pub fn meet(&mut self) -> Option<()> {
-        let dial = Dial { path: path(1), id: Some(self.hosts[1].id()) };
+        let dial = Dial::new(path(1), Some(self.hosts[1].id()));
         let ours = self.hosts[0].connect(self.now, dial).ok()?;
         self.settle();
         let theirs = self.hosts[1].session_with(&self.hosts[0].id())?;

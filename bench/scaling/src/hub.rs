@@ -52,7 +52,7 @@ impl Hub {
         self.calls += 1;
         let limits = Limits::of(1, streams, if streams > 1_000 { POOL_BYTES } else { 1 << 20 });
         let mut host = host(self.calls, &limits, streams);
-        let dial = Dial { path: path(0), id: Some(self.host.id()) };
+        let dial = Dial::new(path(0), Some(self.host.id()));
         let session = host.connect(self.now, dial).ok()?;
         self.clients.push(Client { host, address: self.calls, session, loses: [false; 2] });
         (0..TURNS_TO_MEET).for_each(|_| self.turn());

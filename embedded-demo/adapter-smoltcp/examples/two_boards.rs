@@ -37,7 +37,7 @@ fn main() {
     let mut near = board(1, Cable { incoming: back.clone(), outgoing: there.clone() });
     let mut far = board(2, Cable { incoming: there, outgoing: back });
     let peer = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 2), PORT));
-    let dial = Dial { path: Path { local: None, peer }, id: Some(far.host.id()) };
+    let dial = Dial::new(Path { local: None, peer }, Some(far.host.id()));
     let mut now = Instant::from_micros(1);
     near.host.connect(now, dial).expect("dials");
     let mut answer = Vec::new();

@@ -75,7 +75,7 @@ impl Endpoint {
         at: SocketAddr,
         id: &HostId,
     ) -> impl Future<Output = Result<Session, ConnectError>> {
-        let dial = Dial { path: Path { local: None, peer: at }, id: Some(*id) };
+        let dial = Dial::new(Path { local: None, peer: at }, Some(*id));
         // Made now, so that a caller who gives up lets go of it.
         let mut dialled = self
             .act(|inner, now| inner.host.connect(now, dial))

@@ -148,7 +148,7 @@ fn on_event(host: &mut BareHost, known: &mut Known) {
 fn sessions(host: &mut BareHost, known: &mut Known, input: &mut Input<'_>, now: Instant) {
     if input.byte() == 0 {
         let id = input.is_odd().then(|| HostId::new(input.key()));
-        let dialled = host.connect(now, Dial { path: input.path(), id });
+        let dialled = host.connect(now, Dial::new(input.path(), id));
         known.session = dialled.ok();
         known.note(dialled);
         known.note(host.id());

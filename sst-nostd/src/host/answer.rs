@@ -12,6 +12,7 @@ use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
 
 use super::Host;
+use super::bonds::Accepting;
 use super::inbound::Ignored;
 use super::negotiations::{Kind, NegotiationRow};
 use super::wiping::wipe_stack;
@@ -28,8 +29,10 @@ impl<C: Crypto> Host<'_, C> {
         path: Path,
         packet: &[u8],
     ) -> Result<(), Ignored> {
-        if !self.config.is_accepting {
-            return Err(Ignored::NotAccepting);
+        match self.config.accepting {
+            Accepting::Expected if self.own_dials > 0 => {}
+            Accepting::Everyone => {}
+            Accepting::Expected | Accepting::Nobody => return Err(Ignored::NotAccepting),
         }
         let half_open = HalfOpen {
             count: self.negotiations.len() as usize,
@@ -78,6 +81,9 @@ impl<C: Crypto> Host<'_, C> {
             self.due.push_back(&mut self.negotiations, index);
             return Ok(());
         }
+        if self.is_own_init(init) {
+            return Err(Ignored::Negotiation(negotiation::Dropped::OwnIdentity));
+        }
         let source = Source::of(path.peer.ip()).hash(&self.hash);
         let free = half_open.limit.saturating_sub(half_open.count);
         if !may_join(self.callers.held(source), u32::try_from(free).unwrap_or(u32::MAX)) {
@@ -108,6 +114,15 @@ impl<C: Crypto> Host<'_, C> {
         self.note_replayable(index, channel);
         self.due.push_back(&mut self.negotiations, index);
         Ok(())
+    }
+
+    /// Whether an INIT is one that this host sent, come back.
+    fn is_own_init(&self, init: &Init<'_>) -> bool {
+        self.find_negotiation(init.channel)
+            .and_then(|index| self.negotiations.at(index))
+            .is_some_and(
+                |row| matches!(&row.kind, Kind::Call(initiator, _) if initiator.is_of(init)),
+            )
     }
 
     /// Reads an INIT into row `index`. A function of its own, as the next: what they need on the

@@ -4,7 +4,7 @@ use crate::channel::{
     Channel, ChannelSecrets, ChannelSeed, ChannelStart, Path, Permit, UnsupportedSuite,
 };
 use crate::crypto::Crypto;
-use crate::id::{HostId, Side};
+use crate::id::{HostId, Instance, Side};
 use crate::negotiation::Ready;
 use crate::noise::Role;
 use crate::session::{Session, SessionState};
@@ -18,8 +18,9 @@ use super::negotiations::{BARE_FINISH_BYTES, TurnedAway};
 use super::wiping::wipe_stack;
 
 impl<C: Crypto> Host<'_, C> {
-    pub(super) fn new_session(&mut self, peer: &HostId) -> Option<u32> {
-        let session = Session::new(Some(*peer), SessionState::Connecting);
+    /// A session that a peer began.
+    pub(super) fn new_session(&mut self, peer: &HostId, instance: Option<Instance>) -> Option<u32> {
+        let session = Session::new(Some(*peer), instance, false);
         let index = self.sessions.insert(session).ok()?.index();
         if !self.index_session(index) {
             self.sessions.discard_at(index);
@@ -71,8 +72,9 @@ impl<C: Crypto> Host<'_, C> {
     /// Gives a session its tree, if it has none. False if there is no room for it.
     #[inline(never)]
     fn plant_tree(&mut self, now: Instant, session: u32, ready: &Ready) -> bool {
-        let Some(side) = Side::of(&self.id, &ready.peer) else { return false };
-        if self.sessions.at(session).is_none_or(|row| row.tree.is_none()) {
+        let Some(row) = self.sessions.at(session) else { return false };
+        if row.tree.is_none() {
+            let side = Side::of(&self.id, &ready.peer, row.is_own_dial);
             let allowance = allowance(&ready.parameters);
             let Some(tree) = self.streams.plant(session, side, allowance, now) else {
                 return false;

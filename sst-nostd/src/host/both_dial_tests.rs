@@ -274,7 +274,7 @@ fn a_dial_without_identity_that_finds_a_known_peer_is_told_so() {
     let mut one = host(1);
     let session = dial(&mut one, &two, at(0));
     talk(&mut one, &mut two, at(0));
-    let blind = Dial { path: rules_tests::path(2), id: None };
+    let blind = Dial::new(rules_tests::path(2), None);
     let blind = one.connect(at(100), blind).unwrap();
     talk(&mut one, &mut two, at(100));
     let code = CloseCause::Transport(TransportCode::DUPLICATE_SESSION);

@@ -2,57 +2,36 @@
 
 use crate::channel::Path;
 use crate::crypto::{Crypto, KEY_LEN};
-use crate::id::{ChannelId, HostId};
+use crate::id::{ChannelId, HostId, Instance};
 use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
-use crate::session::{CloseReason, ClosedBy, Session, SessionState};
+use crate::session::{ClosedBy, Ending, LastWords, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{Cookie, Reply, Version};
 use crate::wire::{CloseCause, PacketError, TransportCode};
 
 use super::Host;
 use super::channels::UNSETTLED;
+use super::dial::{ConnectError, Dial};
 use super::inbound::Ignored;
 use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow};
 use super::sessions::SessionHandle;
 use super::wiping::wipe_stack;
 
-/// Whom to dial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dial {
-    /// Where the peer is.
-    pub path: Path,
-    /// Who it is. `None` asks whoever answers for its identity, which then must be compared
-    /// with something: anyone could have answered.
-    pub id: Option<HostId>,
-}
-
 /// What is new in a call of this host's.
 struct Wish<'a> {
     pattern: Pattern,
     peer: Option<HostId>,
+    instance: Option<Instance>,
     channel: ChannelId,
     ephemeral: [u8; KEY_LEN],
     early: &'a [u8],
 }
 
-/// Why nobody was dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectError {
-    /// A table of this host is full: let go of sessions first.
-    NoCapacity,
-    /// The identity is this host's own.
-    OwnIdentity,
-    /// This host's parameters cannot be expressed.
-    Parameters,
-    /// Randomness failed: no keys can be made.
-    Random,
-}
-
 impl<C: Crypto> Host<'_, C> {
-    /// Dials a peer. The session may be used once [`SessionEvent::Ready`] comes; a session that
-    /// exists with the same peer is answered instead of a second one.
+    /// Dials a peer. The session may be used once [`SessionEvent::Ready`] comes. If there is a
+    /// session with the peer that [`Dial::instance`] asks for, it is answered instead of a new one.
     ///
     /// [`SessionEvent::Ready`]: crate::session::SessionEvent::Ready
     ///
@@ -98,19 +77,20 @@ impl<C: Crypto> Host<'_, C> {
         early: &[u8],
     ) -> Result<SessionHandle, ConnectError> {
         let now = self.clock(now);
-        if let Some(session) = dial.id.and_then(|id| self.reuse(&id)) {
+        let instance = self.instance_for(dial.instance)?;
+        if let Some(session) = self.reuse(&dial, instance) {
             return Ok(session);
         }
         self.note_secrets();
         let channel = self.new_channel_id().map_err(|_| ConnectError::Random)?;
         let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
-        let session = Session::new(dial.id, SessionState::Connecting);
+        let session = Session::new(dial.id, instance, true);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
         let Some(negotiation) = self.add_negotiation(channel, dial.path, now) else {
             self.sessions.discard_at(session.index());
             return Err(ConnectError::NoCapacity);
         };
-        let wish = Wish { pattern, peer: dial.id, channel, ephemeral, early };
+        let wish = Wish { pattern, peer: dial.id, instance, channel, ephemeral, early };
         let begun = self.begin_call(now, negotiation, session.index(), &wish);
         wipe_stack();
         if let Err(error) = begun {
@@ -141,6 +121,7 @@ impl<C: Crypto> Host<'_, C> {
         let row = self.negotiations.at_mut(index).ok_or(ConnectError::NoCapacity)?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(wish.channel));
+        parameters.instance = wish.instance;
         parameters.took_call =
             self.took_call_at.is_some_and(|at| now.since(at) <= HANDSHAKE_TIMEOUT);
         let call = Call {
@@ -153,21 +134,9 @@ impl<C: Crypto> Host<'_, C> {
         };
         let initiator = Initiator::with_early(&self.crypto, now, &call, wish.early);
         row.kind = Kind::Call(initiator.map_err(call_error)?, session);
+        self.own_dials = self.own_dials.saturating_add(1);
         self.renew_negotiation_timer(index);
         Ok(())
-    }
-
-    /// The session with `id`, if one is up or coming up.
-    fn reuse(&mut self, id: &HostId) -> Option<SessionHandle> {
-        let session = self.session_with(id)?;
-        let row = self.sessions.get_mut(session)?;
-        row.is_known = true;
-        row.is_released = false;
-        if row.state == SessionState::Ready {
-            row.events.ready = true;
-            self.note_session_event(session.index());
-        }
-        Some(session)
     }
 
     /// A COOKIE: the INIT goes out again with it.
@@ -221,7 +190,7 @@ impl<C: Crypto> Host<'_, C> {
         wipe_stack();
         let Ok((ready, len)) = finished else {
             let code = TransportCode::INTERNAL;
-            self.end_at_once(session, CloseReason::transport(ClosedBy::Local, code, "no keys"));
+            self.end_at_once(session, Ending::transport(ClosedBy::Local, code, "no keys"));
             return Ok(());
         };
         self.on_call_ready(now, path, session, index, &ready, sample);
@@ -257,7 +226,8 @@ impl<C: Crypto> Host<'_, C> {
                 if let Some(rejection) = rejection.get(..len).filter(|bytes| !bytes.is_empty()) {
                     self.outbox.push(path, rejection);
                 }
-                self.end_at_once(session, reply_reason(&error));
+                let reason = reply_reason(&error, &mut self.words);
+                self.end_at_once(session, reason);
                 Ok(None)
             }
         }
@@ -275,24 +245,27 @@ impl<C: Crypto> Host<'_, C> {
         sample: Option<Duration>,
     ) {
         let peer = ready.peer;
-        let other = self.find_session(&peer).filter(|other| *other != session);
+        // A peer that knows no instances does not echo it.
+        let instance = ready.parameters.instance;
+        let other = self.find_session(&peer, instance).filter(|other| *other != session);
         if other.is_some() {
             let code = TransportCode::DUPLICATE_SESSION;
             let reason = "there is a session with this peer already";
-            self.end_at_once(session, CloseReason::transport(ClosedBy::Local, code, reason));
+            self.end_at_once(session, Ending::transport(ClosedBy::Local, code, reason));
             return;
         }
         if let Some(row) = self.sessions.at_mut(session) {
             row.negotiation = None;
             let was_unknown = row.peer.is_none();
             row.peer = Some(peer);
+            row.instance = instance;
             if was_unknown {
                 self.index_session(session);
             }
         }
         if !self.attach(now, path, session, ready, sample) {
             let code = TransportCode::NO_CAPACITY;
-            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for a channel");
+            let reason = Ending::transport(ClosedBy::Local, code, "no room for a channel");
             self.remove_negotiation(negotiation);
             self.end_at_once(session, reason);
             return;
@@ -316,7 +289,7 @@ impl<C: Crypto> Host<'_, C> {
             self.remove_channel(now, channel);
             self.remove_negotiation(negotiation);
             let code = TransportCode::NO_CAPACITY;
-            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for its packets");
+            let reason = Ending::transport(ClosedBy::Local, code, "no room for its packets");
             return self.end_at_once(session, reason);
         }
         row.negotiation = Some(negotiation);
@@ -364,10 +337,10 @@ impl<C: Crypto> Host<'_, C> {
         let is_version = !initiator.peer_versions().is_empty();
         let reason = if is_version {
             let reason = "the peer speaks no version of the protocol that this host does";
-            CloseReason::transport(ClosedBy::Peer, TransportCode::VERSION, reason)
+            Ending::transport(ClosedBy::Peer, TransportCode::VERSION, reason)
         } else {
             let reason = "no answer: is the address right, the host up, the identity its own?";
-            CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason)
+            Ending::transport(ClosedBy::Timeout, TransportCode::NONE, reason)
         };
         self.end_at_once(session, reason);
     }
@@ -376,7 +349,7 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_never_confirmed(&mut self, now: Instant, channel: u32) {
         let Some(session) = self.channels.at(channel).map(|row| row.session) else { return };
         let reason = "the peer answered the call and was not heard again";
-        let reason = CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
+        let reason = Ending::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
         self.remove_channel(now, channel);
         self.end_at_once(session, reason);
     }
@@ -394,7 +367,7 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A session that never had a channel is over.
-    pub(super) fn end_at_once(&mut self, session: u32, reason: CloseReason) {
+    pub(super) fn end_at_once(&mut self, session: u32, reason: Ending) {
         if let Some(row) = self.sessions.at_mut(session) {
             row.on_over(reason);
         }
@@ -409,24 +382,25 @@ const fn call_error(error: CallError) -> ConnectError {
     }
 }
 
-fn reply_reason(error: &ReplyError) -> CloseReason {
+fn reply_reason(error: &ReplyError, words: &mut LastWords) -> Ending {
     let peer = ClosedBy::Peer;
     match error {
         ReplyError::Refused(refused) => {
-            CloseReason::new(peer, CloseCause::Transport(refused.code), refused.reason())
+            let cause = CloseCause::Transport(refused.code);
+            Ending { by: peer, cause, words: words.keep(refused.reason()) }
         }
         ReplyError::OwnIdentity => {
             let code = TransportCode::PROTOCOL;
-            CloseReason::transport(ClosedBy::Local, code, "the host that answered is this one")
+            Ending::transport(ClosedBy::Local, code, "the identity that answered is this host's")
         }
         ReplyError::Suite => {
-            CloseReason::transport(peer, TransportCode::SUITE, "the peer chose a suite not offered")
+            Ending::transport(peer, TransportCode::SUITE, "the peer chose a suite not offered")
         }
         ReplyError::Parameters(error) => {
-            CloseReason::transport(peer, error.code(), "the peer's parameters make no sense")
+            Ending::transport(peer, error.code(), "the peer's parameters make no sense")
         }
         ReplyError::Dropped(_) => {
-            CloseReason::transport(peer, TransportCode::INTERNAL, "the answer was not one")
+            Ending::transport(peer, TransportCode::INTERNAL, "the answer was not one")
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use crate::channel::{ChannelConfig, KeyLimits};
 use crate::negotiation::limits::INITS_PER_SECOND;
-use crate::negotiation::{CookieMode, FrontConfig};
+use crate::negotiation::{CookieMode, FrontConfig, PROCESS_LEN};
 use crate::recovery::congestion::Algorithm;
 use crate::recovery::received::AckPolicy;
 use crate::stream::{MAX_ID_WINDOW, StreamConfig};
 use crate::time::Duration;
 use crate::wire::Parameters;
+
+use super::bonds::Accepting;
 
 /// The smallest packet every path must carry, in bytes of UDP payload.
 pub const MIN_PACKET_BYTES: usize = 1200;
@@ -21,8 +23,13 @@ pub const MIN_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Config {
     /// The host's X25519 secret key: its identity. Keep it.
     pub secret: [u8; 32],
-    /// Answer those who dial. A host that only dials out stays silent.
-    pub is_accepting: bool,
+    /// Which of those who dial are answered. A host that only dials out stays silent.
+    pub accepting: Accepting,
+    /// What the host's word that it lost a channel (LOST) is bound to, beside its secret. `None`:
+    /// nothing, if it accepts everyone from the start, so that it is believed after a restart; else
+    /// this process, drawn at random, so that another process with the secret has no say. Several
+    /// hosts that accept with one secret need one each that outlives a restart.
+    pub lost_scope: Option<[u8; PROCESS_LEN]>,
     /// Answer also those who do not know this host's identity (XX), behind a cookie. Off, nobody
     /// who does not know the identity can find out that there is a host.
     pub answers_unknown: bool,
@@ -81,7 +88,8 @@ impl Config {
     pub fn new(secret: [u8; 32]) -> Self {
         Self {
             secret,
-            is_accepting: true,
+            accepting: Accepting::Everyone,
+            lost_scope: None,
             answers_unknown: false,
             takes_replayable: false,
             cookies: CookieMode::Auto,

@@ -7,7 +7,7 @@ use crate::id::ChannelId;
 use crate::negotiation::limits::LOST_SOURCE_INTERVAL;
 use crate::negotiation::{self, is_lost};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{Breach, CloseReason, ClosedBy, Session, SessionState, Surroundings};
+use crate::session::{Breach, ClosedBy, Ending, Session, SessionState, Surroundings};
 use crate::time::Instant;
 use crate::wire::negotiation::MIN_LOST_CAUSE_BYTES;
 use crate::wire::{PacketKind, SealedHeader, TransportCode};
@@ -140,6 +140,7 @@ impl<C: Crypto> Host<'_, C> {
             channel: &mut row.channel,
             sent: &mut self.sent,
             streams: &mut self.streams,
+            words: &mut self.words,
         };
         let is_finish = arrival.number == 0;
         let applied = session.apply(now, arrival.path, payload, &mut around);
@@ -156,7 +157,7 @@ impl<C: Crypto> Host<'_, C> {
                     // It is read only once: whatever follows tells the peer that we have it.
                     let code = TransportCode::NO_CAPACITY;
                     let reason = "no room for what FINISH carried";
-                    let reason = CloseReason::transport(ClosedBy::Local, code, reason);
+                    let reason = Ending::transport(ClosedBy::Local, code, reason);
                     session.begin_close(reason, false);
                 }
                 session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
@@ -216,11 +217,8 @@ impl<C: Crypto> Host<'_, C> {
         }
         let session = row.session;
         let code = TransportCode::REPLACED;
-        let reason = CloseReason::transport(
-            ClosedBy::Peer,
-            code,
-            "the peer does not know the session any more",
-        );
+        let reason =
+            Ending::transport(ClosedBy::Peer, code, "the peer does not know the session any more");
         if let Some(row) = self.sessions.at_mut(session) {
             row.on_over(reason);
         }

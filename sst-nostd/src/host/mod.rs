@@ -14,11 +14,13 @@
 
 mod answer;
 mod attach;
+mod bonds;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod both_dial_tests;
 mod call;
 mod channels;
 mod config;
+mod dial;
 mod events;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod flood_tests;
@@ -27,6 +29,8 @@ mod full_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod ik_tests;
 mod inbound;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod instance_tests;
 mod negotiations;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod opened_tests;
@@ -48,9 +52,10 @@ mod timers;
 mod unacknowledged_tests;
 mod wiping;
 
-pub use call::{ConnectError, Dial};
+pub use bonds::Accepting;
 pub use channels::ChannelRow;
 pub use config::{Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES};
+pub use dial::{ConnectError, Dial, InstanceWish};
 pub use events::Event;
 pub use inbound::Ignored;
 pub use negotiations::NegotiationRow;
@@ -66,8 +71,8 @@ use zeroize::Zeroize;
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
 use crate::id::{ChannelId, HostId};
-use crate::negotiation::{Front, ResetKey, Sources};
-use crate::session::{DOOMED, SESSION_EVENTS, Session};
+use crate::negotiation::{Front, PROCESS_LEN, ResetKey, Sources};
+use crate::session::{DOOMED, LastWords, SESSION_EVENTS, Session};
 use crate::storage::{HashIndex, KeyedHash, Queue, Table, Tally, Timers};
 use crate::stream::Streams;
 use crate::time::Instant;
@@ -96,6 +101,7 @@ pub struct Host<'s, C: Crypto> {
     eventful: Queue<SESSION_EVENTS>,
     /// Sessions whose streams are being freed.
     doomed: Queue<DOOMED>,
+    words: LastWords,
 
     channels: Table<'s, ChannelRow<C>>,
     by_channel: HashIndex<'s>,
@@ -107,6 +113,8 @@ pub struct Host<'s, C: Crypto> {
     ready: Queue<READY>,
 
     negotiations: Table<'s, NegotiationRow>,
+    /// How many of them are this host's own dials, until they are confirmed.
+    own_dials: u32,
     by_call: HashIndex<'s>,
     /// How many negotiations each source has begun.
     callers: Tally<'s>,
@@ -149,10 +157,15 @@ impl<'s, C: Crypto> Host<'s, C> {
         let id = HostId::new(*statics.public());
         let front =
             Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;
+        if config.lost_scope.is_none() && config.accepting != Accepting::Everyone {
+            let mut process = [0; PROCESS_LEN];
+            crypto.random(&mut process).map_err(|_| ConfigError::Random)?;
+            config.lost_scope = Some(process);
+        }
         let lost_sources = Sources::new(&mut crypto).map_err(|_| ConfigError::Random)?;
         Ok(Self {
             lost_sources,
-            reset_key: ResetKey::new(&statics),
+            reset_key: ResetKey::new(&statics, config.lost_scope),
             streams: Streams::new(config.streams, storage.streams, hash),
             config,
             crypto,
@@ -166,6 +179,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             by_peer: storage.by_peer,
             eventful: Queue::new(),
             doomed: Queue::new(),
+            words: LastWords::new(),
             channels: storage.channels,
             by_channel: storage.by_channel,
             by_remote: storage.by_remote,
@@ -173,6 +187,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             found: None,
             ready: Queue::new(),
             negotiations: storage.negotiations,
+            own_dials: 0,
             by_call: storage.by_call,
             callers: storage.callers,
             negotiation_timers: storage.negotiation_timers,
@@ -192,9 +207,9 @@ impl<'s, C: Crypto> Host<'s, C> {
         self.id
     }
 
-    /// Whether those who dial are answered from now on.
-    pub fn set_accepting(&mut self, is_accepting: bool) {
-        self.config.is_accepting = is_accepting;
+    /// Which of those who dial are answered from now on.
+    pub fn set_accepting(&mut self, accepting: impl Into<Accepting>) {
+        self.config.accepting = accepting.into();
     }
 
     /// The caller's time, never going back.

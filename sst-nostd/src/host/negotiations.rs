@@ -222,6 +222,12 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.negotiations.at(index) else { return };
         let id_hash = self.hash.hash_u64(u64::from(row.channel().as_u32()));
         let (init_hash, source) = (row.init_hash, row.source);
+        let is_own = match &row.kind {
+            Kind::Call(..) => true,
+            Kind::Confirm(confirm) => confirm.channel != NONE,
+            Kind::Answer(_) | Kind::Refused(_) => false,
+        };
+        self.own_dials = self.own_dials.saturating_sub(u32::from(is_own));
         self.by_call.remove(id_hash, index);
         if let Some(hash) = init_hash {
             self.by_call.remove(hash, index);

@@ -19,7 +19,7 @@ use crate::wire::{
 
 /// The peer's streams are of side 0 or 1, as the identities have it.
 fn id_of(peer: &RawPeer, host: &TestHost, counter: u64) -> StreamId {
-    StreamId::new(counter, crate::id::Side::of(&peer.id(), &host.id()).unwrap()).unwrap()
+    StreamId::new(counter, crate::id::Side::of(&peer.id(), &host.id(), true)).unwrap()
 }
 
 fn opening(id: StreamId, data: &'static [u8]) -> Frame<'static> {
@@ -255,7 +255,7 @@ fn every_negotiation_has_names_and_keys_of_its_own() {
         let mut one =
             host_with(inits.len() as u8, Config::new([1; 32]), &Limits::of(4, 64, 1 << 20));
         dial(&mut one, &two, at(0));
-        let blind = Dial { path: rules_tests::path(2), id: None };
+        let blind = Dial::new(rules_tests::path(2), None);
         one.connect(at(0), blind).unwrap();
         for pattern in [1, 2] {
             let init = next(&mut one, at(0)).unwrap();
@@ -371,7 +371,7 @@ fn a_channel_has_a_name_that_is_not_zero_and_not_another_s() {
     let mut names = vec![];
     for to in [2, 3] {
         let id = Some(self::host(to).id());
-        host.connect(at(0), Dial { path: rules_tests::path(2), id }).unwrap();
+        host.connect(at(0), Dial::new(rules_tests::path(2), id)).unwrap();
         let mut buffer = [0; 2000];
         host.poll_transmit(at(0), &mut buffer, 1).unwrap();
         names.push(u32::from_be_bytes(buffer[4..8].try_into().unwrap()));
@@ -393,7 +393,7 @@ fn without_randomness_nobody_is_dialled_and_nobody_answered() {
     let peer = host(2).id();
     for more in 0..3 {
         let mut host = unlucky(ends + more);
-        let dial = Dial { path: rules_tests::path(2), id: Some(peer) };
+        let dial = Dial::new(rules_tests::path(2), Some(peer));
         assert_eq!(host.connect(at(0), dial), Err(ConnectError::Random), "{more}");
         let mut host = unlucky(ends + more);
         let mut init = RawPeer::new(2, host.id(), Pattern::Xk, &Parameters::default()).init();

@@ -163,14 +163,12 @@ impl<C: Crypto> Host<'_, C> {
         let row = self.channels.at_mut(index)?;
         let session_index = row.session;
         let session = self.sessions.at_mut(session_index)?;
-        let transmitted = session.transmit(
-            now,
-            &self.crypto,
-            &mut row.channel,
-            &mut self.sent,
-            &mut self.streams,
-            room,
-        );
+        let (crypto, channel, sent) = (&self.crypto, &mut row.channel, &mut self.sent);
+        let transmitted = if session.owes_close {
+            session.transmit_close(now, crypto, channel, sent, &self.words, room)
+        } else {
+            session.transmit(now, crypto, channel, sent, &mut self.streams, room)
+        };
         match transmitted {
             Transmitted::Packet(info) => {
                 self.note_keys(index);

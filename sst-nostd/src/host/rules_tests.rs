@@ -56,7 +56,7 @@ pub(super) fn events(host: &mut TestHost) -> Vec<Event> {
 }
 
 pub(super) fn dial(from: &mut TestHost, to: &TestHost, now: Instant) -> SessionHandle {
-    from.connect(now, Dial { path: path(2), id: Some(to.id()) }).unwrap()
+    from.connect(now, Dial::new(path(2), Some(to.id()))).unwrap()
 }
 
 /// What `from` says next is heard by `to`, whatever that makes of it; returned.
@@ -166,7 +166,7 @@ fn there_is_one_session_with_a_peer_and_none_with_oneself() {
     let (mut one, two, session, ..) = joined();
     assert_eq!(dial(&mut one, &two, at(10)), session);
     assert!(next(&mut one, at(10)).is_none(), "no new negotiation");
-    let own = Dial { path: path(2), id: Some(one.id()) };
+    let own = Dial::new(path(2), Some(one.id()));
     assert_eq!(one.connect(at(10), own), Err(ConnectError::OwnIdentity));
 }
 

@@ -1,14 +1,14 @@
 //! The session of a peer whose call is complete: a new one, one that there is, or none.
 
 use crate::channel::Path;
-use crate::crypto::Crypto;
-use crate::id::HostId;
-use crate::negotiation::Ready;
-use crate::session::{CloseReason, ClosedBy, SessionState};
+use crate::crypto::{Crypto, kdf};
+use crate::negotiation::{Dropped, Ready};
+use crate::session::{ClosedBy, Ending, SessionState};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
 use super::Host;
+use super::bonds::Accepting;
 use super::channels::UNSETTLED;
 use super::inbound::Ignored;
 use super::negotiations::Kind;
@@ -30,7 +30,11 @@ impl<C: Crypto> Host<'_, C> {
             // The row stays for its time, so that the peer does not hear that its channel is
             // LOST before it has our FINISH.
             Seat::Late => Ok(None),
-            Seat::Full => Err(self.turn_away(now, path, index, ready)),
+            Seat::Refused(code) => Err(self.turn_away(now, path, index, ready, code)),
+            Seat::Reflected => {
+                self.remove_negotiation(index);
+                Err(Ignored::Negotiation(Dropped::OwnIdentity))
+            }
         }
     }
 
@@ -48,10 +52,10 @@ impl<C: Crypto> Host<'_, C> {
         if !channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready)) {
             // A call of this host's own may have waited for this.
             let code = TransportCode::NO_CAPACITY;
-            let reason = CloseReason::transport(ClosedBy::Local, code, "no room for the session");
+            let reason = Ending::transport(ClosedBy::Local, code, "no room for the session");
             self.end_at_once(session, reason);
             let (path, index) = call;
-            return Err(self.turn_away(now, path, index, ready));
+            return Err(self.turn_away(now, path, index, ready, code));
         }
         self.remove_negotiation(call.1);
         if let Some(row) = channel.and_then(|channel| self.channels.at_mut(channel)) {
@@ -62,10 +66,17 @@ impl<C: Crypto> Host<'_, C> {
         Ok(())
     }
 
-    /// Tells a peer that has proved itself that there is no room for it.
+    /// Tells a peer that has proved itself that there is no room for it, or no welcome.
     #[inline(never)]
-    fn turn_away(&mut self, now: Instant, path: Path, index: u32, ready: &Ready) -> Ignored {
-        let refused = self.write_only_close(now, path, ready, TransportCode::NO_CAPACITY);
+    fn turn_away(
+        &mut self,
+        now: Instant,
+        path: Path,
+        index: u32,
+        ready: &Ready,
+        code: TransportCode,
+    ) -> Ignored {
+        let refused = self.write_only_close(now, path, ready, code);
         match (refused, self.negotiations.at_mut(index)) {
             (Some(mut refused), Some(row)) => {
                 refused.on_finish(now, row.begun_at);
@@ -76,15 +87,24 @@ impl<C: Crypto> Host<'_, C> {
             }
             _ => self.remove_negotiation(index),
         }
-        Ignored::NoCapacity
+        match code {
+            TransportCode::IDENTITY_REFUSED => Ignored::NotAccepting,
+            _ => Ignored::NoCapacity,
+        }
     }
 
-    /// The session that a peer which has just proved itself gets. Both hosts may have dialled at
-    /// once; docs/PROTOCOL.md section 5.11 says who gives way.
+    /// The session that a peer which has just proved itself gets, in the instance that it named.
+    /// Both hosts may have dialled at once; docs/PROTOCOL.md section 5.11 says who gives way.
     fn seat(&mut self, now: Instant, ready: &Ready, answered: u64) -> Seat {
-        let peer = &ready.peer;
-        let Some(session) = self.find_session(peer) else { return self.new_seat(peer) };
-        let Some(row) = self.sessions.at_mut(session) else { return Seat::Full };
+        let session = self.find_session(&ready.peer, ready.parameters.instance);
+        if self.is_reflected(session, ready) {
+            return Seat::Reflected;
+        }
+        if self.config.accepting == Accepting::Expected && !self.is_expected(session) {
+            return Seat::Refused(TransportCode::IDENTITY_REFUSED);
+        }
+        let Some(session) = session else { return self.new_seat(ready) };
+        let Some(row) = self.sessions.at_mut(session) else { return NO_ROOM };
         if row.state == SessionState::Connecting {
             // Our call has not been answered: theirs was quicker.
             let negotiation = row.negotiation.take();
@@ -104,7 +124,7 @@ impl<C: Crypto> Host<'_, C> {
             }
             Rival::IsOld => {
                 self.replace(now, session);
-                self.new_seat(peer)
+                self.new_seat(ready)
             }
         }
     }
@@ -131,15 +151,31 @@ impl<C: Crypto> Host<'_, C> {
         Rival::GivesWay(channel)
     }
 
-    fn new_seat(&mut self, peer: &HostId) -> Seat {
-        self.new_session(peer).map_or(Seat::Full, Seat::At)
+    fn new_seat(&mut self, ready: &Ready) -> Seat {
+        let session = self.new_session(&ready.peer, ready.parameters.instance);
+        session.map_or(NO_ROOM, Seat::At)
+    }
+
+    /// Whether a call that is complete is one of this host's own, which it named itself: somebody
+    /// brought its packets back.
+    fn is_reflected(&self, session: Option<u32>, ready: &Ready) -> bool {
+        let row = session.and_then(|session| self.sessions.at(session));
+        kdf::equal(ready.peer.as_bytes(), self.id.as_bytes())
+            && row.is_some_and(|row| row.is_own_dial)
+    }
+
+    /// Whether this host is dialling for the session, too, so that a call for it is expected.
+    fn is_expected(&self, session: Option<u32>) -> bool {
+        let Some(row) = session.and_then(|session| self.sessions.at(session)) else { return false };
+        let channel = row.channel.and_then(|channel| self.channels.at(channel));
+        row.negotiation.is_some() || channel.is_some_and(|row| row.settled & UNSETTLED != 0)
     }
 
     /// The peer has started anew: what it knew of the old session is gone. If not, as with two
     /// hosts that share an identity, the other one hears why.
     fn replace(&mut self, now: Instant, session: u32) {
         let code = TransportCode::REPLACED;
-        let reason = CloseReason::transport(ClosedBy::Peer, code, "the peer dialled anew");
+        let reason = Ending::transport(ClosedBy::Peer, code, "the peer dialled anew");
         let Some(row) = self.sessions.at_mut(session) else { return };
         if row.channel.is_none() {
             return self.end_at_once(session, reason);
@@ -160,12 +196,17 @@ enum Rival {
     IsOld,
 }
 
+/// There is no room for another session.
+const NO_ROOM: Seat = Seat::Refused(TransportCode::NO_CAPACITY);
+
 /// Where a peer that has just proved itself belongs.
 enum Seat {
     /// In this session.
     At(u32),
-    /// There is no room for another session.
-    Full,
+    /// Nowhere: it is told so with this code.
+    Refused(TransportCode),
+    /// Nowhere: the call is one of this host's own.
+    Reflected,
     /// Nowhere: another negotiation with it stays.
     Late,
 }

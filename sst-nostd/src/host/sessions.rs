@@ -2,8 +2,8 @@
 
 use crate::channel::{ChannelStats, KeyEpoch};
 use crate::crypto::Crypto;
-use crate::id::HostId;
-use crate::session::{CloseReason, ClosedBy, Session, SessionState};
+use crate::id::{HostId, Instance};
+use crate::session::{CloseReason, ClosedBy, Ending, Session, SessionState};
 use crate::storage::Handle;
 use crate::stream::{StreamHandle, Tree};
 use crate::time::Instant;
@@ -25,6 +25,8 @@ pub struct SessionInfo {
     pub state: SessionState,
     /// The peer, once known.
     pub peer: Option<HostId>,
+    /// Which of the sessions with that peer; `None` for the one without a name.
+    pub instance: Option<Instance>,
     /// Living streams, the root not counted.
     pub streams: u32,
     /// Its channel, while it has one.
@@ -50,6 +52,7 @@ impl<C: Crypto> Host<'_, C> {
         Some(SessionInfo {
             state: row.state,
             peer: row.peer,
+            instance: row.instance,
             streams: row.tree.as_ref().map_or(0, Tree::stream_count),
             channel: channel.map(|channel| channel.channel.stats()),
             path: channel.map(|channel| channel.channel.path()),
@@ -66,7 +69,7 @@ impl<C: Crypto> Host<'_, C> {
     /// Why a session is closing or closed.
     #[must_use]
     pub fn close_reason(&self, session: SessionHandle) -> Option<CloseReason> {
-        self.sessions.get(session)?.reason
+        Some(self.sessions.get(session)?.reason?.reason(&self.words))
     }
 
     /// Every session that is not over, those whose CLOSE may have to be repeated included. Looks
@@ -77,13 +80,6 @@ impl<C: Crypto> Host<'_, C> {
         };
         let used = (0..self.sessions.used()).filter(is_unfinished);
         used.filter_map(|index| self.sessions.handle_at(index))
-    }
-
-    /// The living session with a peer, if there is one.
-    #[must_use]
-    pub fn session_with(&self, peer: &HostId) -> Option<SessionHandle> {
-        let index = self.find_session(peer)?;
-        self.sessions.handle_at(index)
     }
 
     /// Closes gracefully: no new streams, what was written is delivered, then the peer hears
@@ -100,7 +96,9 @@ impl<C: Crypto> Host<'_, C> {
         reason: &str,
     ) -> Result<(), UnknownSession> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
-        self.end(now, session, CloseReason::new(ClosedBy::Local, cause, reason), true)
+        self.sessions.get(session).ok_or(UnknownSession)?;
+        let words = self.words.keep(reason);
+        self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, true)
     }
 
     /// Closes at once: what is not delivered is lost.
@@ -115,7 +113,9 @@ impl<C: Crypto> Host<'_, C> {
         reason: &str,
     ) -> Result<(), UnknownSession> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
-        self.end(now, session, CloseReason::new(ClosedBy::Local, cause, reason), false)
+        self.sessions.get(session).ok_or(UnknownSession)?;
+        let words = self.words.keep(reason);
+        self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, false)
     }
 
     /// Ends a session because this host goes away: gracefully as [`close`](Self::close) does, or
@@ -130,7 +130,7 @@ impl<C: Crypto> Host<'_, C> {
         is_graceful: bool,
     ) -> Result<(), UnknownSession> {
         let code = TransportCode::SHUTDOWN;
-        let reason = CloseReason::transport(ClosedBy::Local, code, "host shut down");
+        let reason = Ending::transport(ClosedBy::Local, code, "host shut down");
         self.end(now, session, reason, is_graceful)
     }
 
@@ -140,14 +140,14 @@ impl<C: Crypto> Host<'_, C> {
     /// [`UnknownSession`].
     pub fn refuse(&mut self, now: Instant, session: SessionHandle) -> Result<(), UnknownSession> {
         let code = TransportCode::IDENTITY_REFUSED;
-        let reason = CloseReason::transport(ClosedBy::Local, code, "this identity is not allowed");
+        let reason = Ending::transport(ClosedBy::Local, code, "this identity is not allowed");
         self.end(now, session, reason, false)
     }
 
     /// Lets go of a session: an open one is closed at once; a closed one is forgotten.
     pub fn release_session(&mut self, now: Instant, session: SessionHandle) {
         let code = TransportCode::NONE;
-        let reason = CloseReason::transport(ClosedBy::Local, code, "");
+        let reason = Ending::transport(ClosedBy::Local, code, "");
         let _ = self.end(now, session, reason, false);
         if let Some(row) = self.sessions.get_mut(session) {
             row.is_released = true;
@@ -198,7 +198,7 @@ impl<C: Crypto> Host<'_, C> {
         &mut self,
         now: Instant,
         session: SessionHandle,
-        reason: CloseReason,
+        reason: Ending,
         is_graceful: bool,
     ) -> Result<(), UnknownSession> {
         let now = self.clock(now);

@@ -98,7 +98,7 @@ impl Pair {
 fn a_session_comes_up_and_carries_a_stream_both_ways() {
     let mut pair = Pair::new();
     let peer = pair.hosts[1].id();
-    let dial = Dial { path: path(2), id: Some(peer) };
+    let dial = Dial::new(path(2), Some(peer));
     let session = pair.hosts[0].connect(pair.now, dial).expect("dials");
     pair.after(100);
     assert!(pair.events[0].contains(&Event::Session(session, SessionEvent::Ready)));
@@ -167,7 +167,7 @@ fn a_session_comes_up_and_carries_a_stream_both_ways() {
 /// A session that is up, and a stream of it, on the first host.
 fn connected(pair: &mut Pair) -> StreamHandle {
     let peer = pair.hosts[1].id();
-    let dial = Dial { path: path(2), id: Some(peer) };
+    let dial = Dial::new(path(2), Some(peer));
     let session = pair.hosts[0].connect(pair.now, dial).expect("dials");
     pair.after(100);
     let root = pair.hosts[0].root(session).expect("a root");
@@ -217,7 +217,7 @@ fn keys_are_handed_out_once_an_epoch_to_those_who_ask_and_open_packets() {
     let mut pair = Pair::new();
     pair.hosts[0] = host_of(1, config);
     let peer = pair.hosts[1].id();
-    let dial = Dial { path: path(2), id: Some(peer) };
+    let dial = Dial::new(path(2), Some(peer));
     let session = pair.hosts[0].connect(pair.now, dial).expect("dials");
     pair.after(100);
     let first = take_keys(&mut pair, 0);

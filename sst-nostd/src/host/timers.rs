@@ -1,7 +1,7 @@
 //! Time passes: what is due is done, and no more than that.
 
 use crate::crypto::Crypto;
-use crate::session::{CloseReason, ClosedBy, Session, SessionState};
+use crate::session::{ClosedBy, Ending, Session, SessionState};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
@@ -57,7 +57,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         if row.channel.is_expired(now) {
             let reason = "nothing was heard from the peer for the idle timeout";
-            let reason = CloseReason::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
+            let reason = Ending::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
             if let Some(row) = self.sessions.at_mut(session) {
                 row.on_over(reason);
             }
@@ -87,7 +87,7 @@ impl<C: Crypto> Host<'_, C> {
     fn finish_closing(&mut self, now: Instant, index: u32, session: u32) {
         if let Some(row) = self.sessions.at_mut(session) {
             let code = TransportCode::NONE;
-            row.on_over(CloseReason::transport(ClosedBy::Local, code, ""));
+            row.on_over(Ending::transport(ClosedBy::Local, code, ""));
         }
         self.remove_channel(now, index);
         self.after_over(session);
@@ -150,29 +150,6 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn note_session_event(&mut self, session: u32) {
         if self.sessions.at(session).is_some_and(Session::has_events) {
             self.eventful.push_back(&mut self.sessions, session);
-        }
-    }
-
-    /// The living session with a peer.
-    pub(super) fn find_session(&self, peer: &crate::id::HostId) -> Option<u32> {
-        self.by_peer.find(self.hash.hash_bytes(peer.as_bytes()), |slot| {
-            self.sessions.at(slot).is_some_and(|row| {
-                let is_living = !matches!(row.state, SessionState::Closing | SessionState::Closed);
-                is_living && row.peer.as_ref() == Some(peer)
-            })
-        })
-    }
-
-    /// From now on the session is found by its peer, once that is known. False if there is no room
-    /// for that.
-    pub(super) fn index_session(&mut self, session: u32) -> bool {
-        let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) else { return true };
-        self.by_peer.insert(self.hash.hash_bytes(peer.as_bytes()), session).is_ok()
-    }
-
-    fn unindex_session(&mut self, session: u32) {
-        if let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) {
-            self.by_peer.remove(self.hash.hash_bytes(peer.as_bytes()), session);
         }
     }
 }

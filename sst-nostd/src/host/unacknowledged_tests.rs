@@ -144,7 +144,7 @@ fn pings(peer: &mut RawPeer, _: u64) -> Vec<Vec<u8>> {
 
 /// Streams that are opened, written and ended, and complaints about too little credit.
 fn streams(peer: &mut RawPeer, round: u64) -> Vec<Vec<u8>> {
-    let side = Side::of(&peer.id(), &peer.peer()).unwrap();
+    let side = Side::of(&peer.id(), &peer.peer(), true);
     let Some(id) = StreamId::new(round + 1, side).filter(|_| round < 16) else {
         let frames = [Frame::SessionBlocked { at: MAX_VARINT }, Frame::Ping];
         return vec![peer.seal(&payload(&frames)), peer.seal(&payload(&frames))];

@@ -1,12 +1,14 @@
 //! Names: of hosts, channels and streams.
 
 mod host;
+mod instance;
 mod stream;
 
 use core::fmt;
 use core::num::NonZeroU32;
 
 pub use host::{HOST_ID_LEN, HOST_ID_TEXT_LEN, HostId, HostIdError};
+pub use instance::Instance;
 pub use stream::{Side, StreamId};
 
 /// How urgent a stream is, compared with the other streams of its session: higher goes first.

@@ -7,23 +7,26 @@ use core::fmt;
 use crate::bytes::MAX_VARINT;
 use crate::id::HostId;
 
-/// One of the two hosts of a session, told apart by their identities, not by who dialled.
+/// One of the two hosts of a session, told apart by their identities, not by who dialled; only two
+/// hosts with one identity are told apart by that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// The host whose [`HostId`] is the smaller one, compared as bytes.
+    /// The host whose [`HostId`] is the smaller one, compared as bytes; of two with the same, the
+    /// one that dialled first.
     Small,
     /// The other host.
     Large,
 }
 
 impl Side {
-    /// The side of `local` in a session with `peer`; `None` if they are one host.
+    /// The side of `local` in a session with `peer`. Where both have one identity, it is that of
+    /// the smaller one for the host that dialled first, which has `dialled`.
     #[must_use]
-    pub fn of(local: &HostId, peer: &HostId) -> Option<Self> {
+    pub fn of(local: &HostId, peer: &HostId, dialled: bool) -> Self {
         match local.cmp(peer) {
-            Ordering::Less => Some(Self::Small),
-            Ordering::Equal => None,
-            Ordering::Greater => Some(Self::Large),
+            Ordering::Less => Self::Small,
+            Ordering::Equal if dialled => Self::Small,
+            Ordering::Equal | Ordering::Greater => Self::Large,
         }
     }
 
@@ -135,13 +138,16 @@ mod tests {
         assert_eq!(StreamId::from_u64(1 << 62), None);
     }
 
-    // Spec: R-3.1-1.
+    // Spec: R-7.2-7.
     #[test]
-    fn sides_follow_the_identities() {
+    fn sides_follow_the_identities_and_else_who_dialled() {
         let (low, high) = (HostId::new([1; 32]), HostId::new([2; 32]));
-        assert_eq!(Side::of(&low, &high), Some(Side::Small));
-        assert_eq!(Side::of(&high, &low), Some(Side::Large));
-        assert_eq!(Side::of(&low, &low), None);
+        for dialled in [true, false] {
+            assert_eq!(Side::of(&low, &high, dialled), Side::Small);
+            assert_eq!(Side::of(&high, &low, dialled), Side::Large);
+        }
+        assert_eq!(Side::of(&low, &low, true), Side::Small);
+        assert_eq!(Side::of(&low, &low, false), Side::Large);
         assert_eq!(Side::Small.peer(), Side::Large);
     }
 

@@ -34,7 +34,7 @@ pub enum CallError {
     Early,
     /// The handshake does not accept the keys.
     Noise(NoiseError),
-    /// The peer is this host itself.
+    /// The peer has this host's own identity, and the call no instance.
     OwnIdentity,
     /// A parameter holds a value that cannot be written.
     Parameters,
@@ -60,7 +60,7 @@ pub struct Answer {
 pub enum ReplyError {
     /// It was ignored; the call goes on.
     Dropped(Dropped),
-    /// We called ourselves; the call is over.
+    /// A host with our own identity answered, which knows no instances; the call is over.
     OwnIdentity,
     /// The peer's parameters are illegal; the call is over, and the peer to be told:
     /// [`Initiator::write_rejection`](super::Initiator::write_rejection).

@@ -3,7 +3,7 @@
 
 use crate::bytes::{Full, MAX_VARINT_LEN, Writer};
 use crate::crypto::Crypto;
-use crate::id::{ChannelId, HostId, StreamId};
+use crate::id::{ChannelId, HostId, Instance, StreamId};
 use crate::negotiation::call::{Answer, Call, CallError, FinishError, ReplyError, TimerVerdict};
 use crate::negotiation::check::{CheckKey, write_checked};
 use crate::negotiation::grease::put_grease;
@@ -49,6 +49,7 @@ pub struct Initiator {
     pattern: Pattern,
     own: HostId,
     channel: ChannelId,
+    instance: Option<Instance>,
     suites: Suites,
     check_key: CheckKey,
     noise: [u8; MAX_INIT_NOISE_LEN],
@@ -92,7 +93,8 @@ impl Initiator {
     ) -> Result<Self, CallError> {
         let Call { pattern, statics, peer, channel, ephemeral, .. } = *call;
         let own = HostId::new(*statics.public());
-        if peer.is_some_and(|peer| is_same(&peer, &own)) {
+        let instance = call.parameters.instance;
+        if instance.is_none() && peer.is_some_and(|peer| is_same(&peer, &own)) {
             return Err(CallError::OwnIdentity);
         }
         let suites = offered_suites(crypto);
@@ -117,6 +119,7 @@ impl Initiator {
             pattern,
             own,
             channel,
+            instance,
             suites,
             check_key: CheckKey::new(peer.as_ref()),
             noise,
@@ -224,10 +227,7 @@ impl Initiator {
         let list = list.get(..list_len).unwrap_or_default();
         let peer = handshake.remote_static().map(HostId::new);
         let rtt = first_rtt(now, self.called_at, self.has_resent);
-        let Some(peer) = peer.filter(|peer| !is_same(peer, &self.own)) else {
-            self.end();
-            return Err(ReplyError::OwnIdentity);
-        };
+        let peer = peer.ok_or(Dropped::State)?;
         let answer = self.read_answer(crypto, peer, rtt, list);
         match (&answer, channel_in(list)) {
             (Ok(answer), _) => self.phase = Phase::Answered(*answer),
@@ -345,6 +345,12 @@ impl Initiator {
         self.channel
     }
 
+    /// True if `init` is the one of this call: a host that gets it has its own packets reflected.
+    #[must_use]
+    pub fn is_of(&self, init: &Init<'_>) -> bool {
+        self.channel == init.channel && self.noise.get(..self.noise_len) == Some(init.noise)
+    }
+
     /// The versions that the peer speaks, if it told us that ours is not among them.
     #[must_use]
     pub fn peer_versions(&self) -> &[u8] {
@@ -387,6 +393,12 @@ impl Initiator {
         let (Some(peer_channel), Some(suite)) = (parameters.channel, parameters.suite) else {
             return Err(ReplyError::Parameters(ParametersError::Missing));
         };
+        if parameters.instance.is_some_and(|echoed| Some(echoed) != self.instance) {
+            return Err(ReplyError::Parameters(ParametersError::Illegal));
+        }
+        if parameters.instance.is_none() && is_same(&peer, &self.own) {
+            return Err(ReplyError::OwnIdentity);
+        }
         let suite = accepted_suite(crypto, &self.suites, suite).ok_or(ReplyError::Suite)?;
         Ok(Answer { peer, peer_channel, parameters, suite, rtt })
     }

@@ -39,7 +39,7 @@ pub use rate::Bucket;
 pub use responder::{Offer, Responder, WriteReplyError};
 pub use source::{Source, Sources};
 pub use suite::{choose_suite, offered_suites};
-pub use token::{ResetKey, is_lost};
+pub use token::{PROCESS_LEN, ResetKey, is_lost};
 
 /// What a finished negotiation leaves behind.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub enum Dropped {
     Full,
     /// The handshake does not accept it.
     Noise(NoiseError),
-    /// It comes from ourselves.
+    /// It comes from ourselves, or from our identity without an instance.
     OwnIdentity,
     /// It does not parse.
     Packet(PacketError),

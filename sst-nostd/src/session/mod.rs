@@ -1,4 +1,4 @@
-//! One remote host: its tree of streams, the channel they ride on, and how the bond ends.
+//! One bond with a remote host: its tree of streams, the channel they ride on, and how it ends.
 //!
 //! A session outlives its channels: streams never learn which channel carried them, and any
 //! frame may ride any channel. Today a session has one channel at a time; a second one is
@@ -9,14 +9,16 @@ mod close;
 mod receipts;
 mod receive;
 mod transmit;
+mod words;
 
-pub use close::{CloseReason, ClosedBy};
+pub use close::{CloseReason, ClosedBy, Ending};
 pub use receive::{Applied, Breach, Surroundings};
 pub use transmit::Transmitted;
+pub use words::{LastWords, Words};
 
 use crate::channel::{Channel, Fate, SentPackets};
 use crate::crypto::Crypto;
-use crate::id::HostId;
+use crate::id::{HostId, Instance};
 use crate::storage::{HasLink, Link};
 use crate::stream::{Fate as StreamFate, Streams, Tree};
 use crate::time::{Duration, Instant};
@@ -91,10 +93,14 @@ impl SessionEvents {
     }
 }
 
-/// One remote host.
+/// One bond with a remote host, which may have several.
 pub struct Session {
     /// The peer; unknown while it was dialled by address alone.
     pub peer: Option<HostId>,
+    /// Which of the sessions with that peer; `None` for the one without a name.
+    pub instance: Option<Instance>,
+    /// This host began its first negotiation.
+    pub is_own_dial: bool,
     /// Where the session stands.
     pub state: SessionState,
     /// Its streams, once the peer is known.
@@ -104,7 +110,7 @@ pub struct Session {
     /// Index of the negotiation that is to bring a channel.
     pub negotiation: Option<u32>,
     /// Why it ends or ended.
-    pub reason: Option<CloseReason>,
+    pub reason: Option<Ending>,
     /// When it waits no longer for deliveries, if it closes gracefully; else [`NEVER`].
     drains_until: Instant,
     /// CLOSE must be sent (again).
@@ -144,12 +150,15 @@ impl HasLink<DOOMED> for Session {
 }
 
 impl Session {
-    /// A session that is being dialled, or that a peer has just proved.
+    /// A session that no negotiation has brought a channel yet: one that this host dials, or a
+    /// peer has just proved.
     #[must_use]
-    pub fn new(peer: Option<HostId>, state: SessionState) -> Self {
+    pub fn new(peer: Option<HostId>, instance: Option<Instance>, is_own_dial: bool) -> Self {
         Self {
             peer,
-            state,
+            instance,
+            is_own_dial,
+            state: SessionState::Connecting,
             tree: None,
             channel: None,
             negotiation: None,
@@ -181,7 +190,7 @@ impl Session {
     }
 
     /// Begins to close: gracefully, delivering what was written, or at once.
-    pub fn begin_close(&mut self, reason: CloseReason, is_graceful: bool) {
+    pub fn begin_close(&mut self, reason: Ending, is_graceful: bool) {
         let is_open = matches!(self.state, SessionState::Ready | SessionState::Draining);
         if !is_open {
             return;
@@ -232,7 +241,7 @@ impl Session {
     }
 
     /// The session is over; `reason` stands unless this host had one of its own before.
-    pub fn on_over(&mut self, reason: CloseReason) {
+    pub fn on_over(&mut self, reason: Ending) {
         if self.state == SessionState::Closed {
             return;
         }

@@ -5,9 +5,10 @@ use crate::channel::{AckInvalid, Channel, Path, SentPackets};
 use crate::crypto::Crypto;
 use crate::stream::{Fault, Streams};
 use crate::time::Instant;
-use crate::wire::{CloseCause, Frame, FrameError, Frames, TransportCode};
+use crate::wire::{Frame, FrameError, Frames, TransportCode};
 
-use super::close::{CloseReason, ClosedBy};
+use super::close::{ClosedBy, Ending};
+use super::words::LastWords;
 use super::{Session, SessionState};
 
 /// What applying a packet's frames came to.
@@ -40,6 +41,8 @@ pub struct Surroundings<'a, 's, C: Crypto> {
     pub sent: &'a mut SentPackets<'s>,
     /// All streams.
     pub streams: &'a mut Streams<'s>,
+    /// What was said at ends of sessions.
+    pub words: &'a mut LastWords,
 }
 
 impl Session {
@@ -68,7 +71,8 @@ impl Session {
                     result.map_err(ack_breach)?;
                 }
                 Frame::Close(close) => {
-                    self.on_over(CloseReason::new(ClosedBy::Peer, close.cause, close.reason));
+                    let words = around.words.keep(close.reason);
+                    self.on_over(Ending { by: ClosedBy::Peer, cause: close.cause, words });
                     applied.is_closed = true;
                     return Ok(applied);
                 }
@@ -143,7 +147,7 @@ fn stream_breach(fault: Fault) -> Breach {
 impl Breach {
     /// The reason the session closes for.
     #[must_use]
-    pub fn reason(&self) -> CloseReason {
-        CloseReason::new(ClosedBy::Local, CloseCause::Transport(self.code), self.rule)
+    pub const fn reason(&self) -> Ending {
+        Ending::transport(ClosedBy::Local, self.code, self.rule)
     }
 }

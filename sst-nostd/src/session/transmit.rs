@@ -9,6 +9,7 @@ use crate::time::Instant;
 use crate::wire::Frame;
 
 use super::receipts;
+use super::words::LastWords;
 use super::{Session, SessionState};
 
 /// What became of an attempt to send.
@@ -28,7 +29,8 @@ pub enum Transmitted {
 const MAX_PROBE_RECEIPTS: usize = 8;
 
 impl Session {
-    /// Builds and seals the next packet for `channel`, if there is one.
+    /// Builds and seals the next packet for `channel`, if there is one; CLOSE is asked for by
+    /// [`transmit_close`](Self::transmit_close).
     pub fn transmit<C: Crypto>(
         &mut self,
         now: Instant,
@@ -38,9 +40,6 @@ impl Session {
         streams: &mut Streams<'_>,
         buffer: &mut [u8],
     ) -> Transmitted {
-        if self.owes_close {
-            return self.transmit_close(now, crypto, channel, sent, buffer);
-        }
         if !matches!(self.state, SessionState::Ready | SessionState::Draining) {
             return Transmitted::Nothing;
         }
@@ -114,12 +113,14 @@ impl Session {
         }
     }
 
-    fn transmit_close<C: Crypto>(
+    /// Builds and seals the CLOSE that `owes_close` asks for.
+    pub fn transmit_close<C: Crypto>(
         &mut self,
         now: Instant,
         crypto: &C,
         channel: &mut Channel<C>,
         sent: &mut SentPackets<'_>,
+        words: &LastWords,
         buffer: &mut [u8],
     ) -> Transmitted {
         self.owes_close = false;
@@ -128,7 +129,7 @@ impl Session {
         let Ok(mut builder) = channel.begin_packet(crypto, now, permit, buffer, sent) else {
             return Transmitted::Nothing;
         };
-        if builder.add_frame(&Frame::Close(reason.frame())).is_err() {
+        if builder.add_frame(&Frame::Close(reason.frame(words))).is_err() {
             builder.abandon(sent);
             return Transmitted::Nothing;
         }

@@ -7,7 +7,7 @@
 use core::{fmt, str};
 
 use crate::bytes::{Full, MAX_VARINT, Reader, Truncated, VarintError, Writer, varint_len};
-use crate::id::ChannelId;
+use crate::id::{ChannelId, Instance};
 use crate::time::{Duration, micros};
 use crate::wire::codes::TransportCode;
 use crate::wire::packet::BASE_PACKET_BYTES;
@@ -40,6 +40,7 @@ const ID_WINDOW: u64 = 0x14;
 const RESET_TOKEN: u64 = 0x16;
 const REFUSAL: u64 = 0x17;
 const TOOK_CALL: u64 = 0x1c;
+const INSTANCE: u64 = 0x1e;
 
 /// Which message a list travels in: some entries belong to one only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub struct Parameters {
     pub reset_token: Option<[u8; 16]>,
     /// The initiator took a peer's call shortly before. In an INIT only.
     pub took_call: bool,
+    /// Which of several sessions of the two identities is meant; `None` is the one without a name.
+    pub instance: Option<Instance>,
 }
 
 impl Default for Parameters {
@@ -101,6 +104,7 @@ impl Default for Parameters {
             id_window: 64,
             reset_token: None,
             took_call: false,
+            instance: None,
         }
     }
 }
@@ -183,6 +187,9 @@ impl Parameters {
                 writer.put_varint(number)?;
             }
         }
+        if let Some(instance) = self.instance {
+            put_entry(writer, INSTANCE, &instance.to_bytes())?;
+        }
         self.reset_token.map_or(Ok(()), |token| put_entry(writer, RESET_TOKEN, &token))
     }
 
@@ -225,6 +232,10 @@ impl<'a> Parsed<'a> {
                 parameters.suites = Suites::new(value).ok_or(ParametersError::Illegal)?;
             }
             (RESET_TOKEN, _) => parameters.reset_token = Some(array(value)?),
+            (INSTANCE, _) => {
+                let instance = Instance::new(array(value)?);
+                parameters.instance = Some(instance.ok_or(ParametersError::Illegal)?);
+            }
             (REFUSAL, _) => self.refusal = Some(Refusal::parse(value)?),
             _ => return parameters.take_number(kind, value),
         }

@@ -128,7 +128,7 @@ fn both_may_dial_at_once() {
             let id = Some(pair.net.node(1 - node).host.id());
             let path = pair.net.path_to(1 - node);
             let (host, now) = pair.net.host(node);
-            let session = host.connect(now, Dial { path, id }).expect("dials");
+            let session = host.connect(now, Dial::new(path, id)).expect("dials");
             let known = *sessions[node].get_or_insert(session);
             assert_eq!(known, session, "seed {seed}: a second session");
         }

@@ -47,7 +47,7 @@ impl Pair {
 
     pub(crate) fn dial(&mut self) -> SessionHandle {
         let id = Some(self.net.node(1).host.id());
-        let dial = Dial { path: self.net.path_to(1), id };
+        let dial = Dial::new(self.net.path_to(1), id);
         let (host, now) = self.net.host(0);
         let session = host.connect(now, dial).expect("dials");
         self.session = Some(session);

@@ -223,7 +223,7 @@ fn share_a_bottleneck(seed: u64, algorithms: [Algorithm; 2], queue_packets: u64)
     let mut transfers: Vec<Transfer> = vec![];
     for sender in 0..2 {
         let (host, now) = net.host(sender);
-        host.connect(now, Dial { path, id }).expect("dials");
+        host.connect(now, Dial::new(path, id)).expect("dials");
         let until = net.now().after(500 * MS);
         while let Some((node, event)) = net.next_event(until) {
             if let Event::Session(session, SessionEvent::Ready) = event {

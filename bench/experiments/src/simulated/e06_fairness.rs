@@ -93,7 +93,7 @@ impl Crowd {
             let id = Some(crowd.net.node(RECEIVER).host.id());
             let path = crowd.net.path_to(RECEIVER);
             let (host, now) = crowd.net.host(sender);
-            host.connect(now, Dial { path, id }).map_err(|error| format!("{error:?}"))?;
+            host.connect(now, Dial::new(path, id)).map_err(|error| format!("{error:?}"))?;
             // They begin one after the other, as people do.
             crowd.run_for(Duration::from_millis(100));
         }

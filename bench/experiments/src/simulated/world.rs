@@ -99,7 +99,7 @@ impl World {
 
     /// Dials, and is ready when the client is.
     pub(crate) fn meet(mut net: Network) -> Result<Self, String> {
-        let dial = Dial { path: net.path_to(SERVER), id: Some(net.node(SERVER).host.id()) };
+        let dial = Dial::new(net.path_to(SERVER), Some(net.node(SERVER).host.id()));
         let (host, now) = net.host(CLIENT);
         host.connect(now, dial).map_err(|error| format!("{error:?}"))?;
         let until = net.now().after(Duration::from_secs(60));

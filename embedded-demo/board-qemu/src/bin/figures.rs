@@ -135,7 +135,7 @@ fn talk() -> Option<()> {
     let far = Node::new(&FAR, 2, now)?;
     let mut pair = Pair { near, far, now, packet: PACKET.init_with(|| [0; PACKET_BYTES]) };
     let id = pair.far.host.id();
-    let dial = Dial { path: pair.far.path, id: Some(id) };
+    let dial = Dial::new(pair.far.path, Some(id));
     let session = count(&mut pair.near.used, || pair.near.host.connect(now, dial)).ok()?;
     pair.settle();
     show("handshake-dialling", pair.near.used);

@@ -50,7 +50,7 @@ impl Scenario {
         let id = (!self.random.one_in(8)).then(|| self.ids[peer]);
         let path = self.network.path_to(peer);
         let (host, now) = self.network.host(node);
-        let result = host.connect(now, Dial { path, id });
+        let result = host.connect(now, Dial::new(path, id));
         if let Ok(session) = result {
             self.learn(node, session);
         }

@@ -256,7 +256,8 @@ def parameters():
         "channel": None, "idle_millis": "30000", "ack_delay_micros": "25000",
         "session_window": "65536", "stream_window": "16384", "root_child_credit": "16",
         "child_credit": "4", "max_packet": 1200, "max_datagram": "0", "suites": "01",
-        "suite": None, "id_window": "64", "reset_token": None, "refusal": None,
+        "suite": None, "id_window": "64", "reset_token": None, "took_call": False,
+        "instance": None, "refusal": None,
     }
 
     def case(name, carrier, data, canonical=True, **fields):
@@ -277,9 +278,14 @@ def parameters():
         max_datagram=str(1 << 16), id_window="1", reset_token=token.hex(),
     )
     yield case("everything", "INIT", every, **fields)
+    yield case("took a call", "INIT", entry(0x1C, b"\x01"), took_call=True)
+    yield case("an instance", "INIT", entry(0x1E, bytes(7) + b"\x01"), instance="0000000000000001")
     least = entry(0x01, b"\xde\xad\xbe\xef") + entry(0x13, b"\x01")
     answer = dict(channel=0xDEADBEEF, suite=1)
     yield case("least", "REPLY", least, **answer)
+    name = bytes(range(0x60, 0x68))
+    echoed = least + entry(0x1E, name)
+    yield case("an instance, echoed", "REPLY", echoed, instance=name.hex(), **answer)
     yield case("other order", "REPLY", least[6:] + least[:6], False, **answer)
     yield case("a default said", "INIT", entry(0x0C, varint(4)), False)
     yield case("unknown even", "INIT", entry(0x70, b"abc") + entry(0x0C, b"\x05"), False, child_credit="5")
@@ -304,6 +310,13 @@ def parameters():
         ("a longer form", "INIT", entry(0x06, b"\x80\x01"), "Encoding"),
         ("value cut short", "INIT", entry(0x06, b"\x01")[:-1], "Encoding"),
         ("short token", "INIT", entry(0x16, token[1:]), "Encoding"),
+        ("took a call and a half", "INIT", entry(0x1C, b"\x02"), "Illegal"),
+        ("took a call in REPLY", "REPLY", least + entry(0x1C, b"\x01"), "Misplaced"),
+        ("short instance", "INIT", entry(0x1E, name[1:]), "Encoding"),
+        ("long instance", "REPLY", least + entry(0x1E, name + b"\0"), "Encoding"),
+        ("instance 0", "INIT", entry(0x1E, bytes(8)), "Illegal"),
+        ("instance 0 in REPLY", "REPLY", least + entry(0x1E, bytes(8)), "Illegal"),
+        ("two instances", "INIT", entry(0x1E, name) * 2, "Duplicate"),
         ("channel in INIT", "INIT", entry(0x01, b"\x00\x00\x00\x01"), "Misplaced"),
         ("suite in INIT", "INIT", entry(0x13, b"\x01"), "Misplaced"),
         ("refusal in INIT", "INIT", refused, "Misplaced"),
