@@ -352,6 +352,16 @@ impl Branch {
         self.stream.session.shared.lock().host.stream_info(self.stream.handle)
     }
 
+    /// True while the peer may still want what is written here: work for it is in vain otherwise.
+    #[cfg(all(feature = "net", unix))]
+    pub(crate) fn is_wanted(&self) -> bool {
+        let StreamRef { session, handle, .. } = &*self.stream;
+        let inner = session.shared.lock();
+        let info = inner.host.stream_info(*handle);
+        !inner.is_closed(session.handle)
+            && info.is_some_and(|info| info.send_state == core::SendState::Open)
+    }
+
     /// Its name in the session; `None` once it is gone.
     #[must_use]
     pub fn stream_id(&self) -> Option<StreamId> {

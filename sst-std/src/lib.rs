@@ -57,6 +57,8 @@ mod read_half;
 mod service;
 mod session;
 mod shared;
+#[cfg(feature = "net")]
+mod shares;
 mod stream;
 #[cfg(feature = "net")]
 mod udp;
@@ -86,6 +88,8 @@ pub use listener::Listener;
 pub use read_half::ReadHalf;
 pub use service::{Offer, ServiceListener, ServiceRequest};
 pub use session::{Session, SessionStats};
+#[cfg(feature = "net")]
+pub use shares::{Share, Shares};
 pub use sst_nostd::crypto::Suite;
 pub use sst_nostd::id::{HostId, StreamId};
 pub use sst_nostd::stream::DatagramOutcome;

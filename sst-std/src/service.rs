@@ -28,8 +28,11 @@ const MAX_REQUEST_LEN: usize = 1_024;
 const MAX_OFFER_LEN: usize = 4_096;
 /// How long a peer may take to say what it wants.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests named but not yet taken by the application, and how far ahead the peer may open.
+/// How far ahead the peer may open.
 const BACKLOG: u32 = 64;
+/// Streams that were accepted, and have not said what they want or are not taken by the application
+/// yet. One that is silent costs nothing before that: the next ones wait as streams not accepted.
+const MAX_ASKING: usize = 16;
 const LIST: (&str, &str) = ("sst", "list");
 
 /// A service that a host offers.
@@ -174,7 +177,7 @@ impl ServiceListener {
 
     /// Takes in one stream, if there is room for its request.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_ended || self.answering.len() >= BACKLOG as usize {
+        if self.has_ended || self.answering.len() >= MAX_ASKING {
             return Poll::Pending;
         }
         self.listener.poll_accept(cx).map(|stream| match stream {

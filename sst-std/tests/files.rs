@@ -16,7 +16,7 @@ async fn serving(directory: &Path, is_writable: bool) -> Pair {
     let mut services = pair.there.offer_services(vec![files::offer()]);
     tokio::spawn(async move {
         while let Some(request) = services.accept().await {
-            tokio::spawn(server.clone().serve(request.into_stream()));
+            server.start(request.into_stream()).await;
         }
     });
     pair

@@ -47,6 +47,8 @@ pub(super) struct Entry {
 pub enum Refusal {
     /// The request is malformed, or the path not plain.
     BadRequest,
+    /// It lacks descriptors or memory at the moment.
+    Busy,
     /// There is such a file already.
     Exists,
     /// The contents did not have the hash they were said to have.
@@ -170,6 +172,7 @@ pub(super) fn parse_ok(record: &[u8]) -> Option<Result<&[u8], Refusal>> {
         5 => Refusal::NotFound,
         6 => Refusal::ReadOnly,
         7 => Refusal::WrongKind,
+        8 => Refusal::Busy,
         _ => return None,
     }))
 }
@@ -184,6 +187,7 @@ impl Refusal {
             Self::NotFound => 5,
             Self::ReadOnly => 6,
             Self::WrongKind => 7,
+            Self::Busy => 8,
         };
         vec![status]
     }
@@ -195,6 +199,7 @@ impl fmt::Display for Refusal {
             Self::BadRequest => {
                 "refused: the path leads out of the shared directory, or is strange"
             }
+            Self::Busy => "refused: the server is busy; try again",
             Self::Exists => "refused: exists already",
             Self::Hash => "refused: the contents arrived damaged",
             Self::Io(text) => return write!(out, "refused: {text}"),
@@ -235,7 +240,7 @@ mod tests {
         }
         assert_eq!(parse_get_answer(&encode_get_answer(9, 4)), Some(Ok((9, 4))));
         let io = Refusal::Io("disk on fire".into());
-        for refusal in [Refusal::BadRequest, Refusal::Hash, Refusal::WrongKind, io] {
+        for refusal in [Refusal::BadRequest, Refusal::Busy, Refusal::Hash, Refusal::WrongKind, io] {
             assert_eq!(parse_ok(&refusal.encode()), Some(Err(refusal)));
         }
     }

@@ -5,13 +5,20 @@
 //! earlier attempt stopped; [`put`] sends a file. Contents are checked with BLAKE3, nothing
 //! unfinished ever has a final name, and neither side can be led out of its directory.
 
+mod budget;
+mod draft;
 mod fetch;
+mod hashes;
+mod listing;
 mod message;
 mod name;
 mod partial;
 mod put;
+mod receive;
 mod root;
+mod send;
 mod serve;
+mod stall;
 mod waiting;
 
 use std::io;
@@ -36,6 +43,8 @@ pub const SMALL_FILE_PRIORITY: i8 = 8;
 
 /// Pieces in which files are read, hashed and written.
 const PIECE_LEN: usize = 128 << 10;
+/// A file became shorter, or a directory another, while it was sent.
+const CODE_CHANGED: u64 = 1;
 
 /// Why a file or tree could not be had, or sent.
 #[derive(Debug, thiserror::Error)]

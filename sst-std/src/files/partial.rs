@@ -8,7 +8,7 @@ use rustix::fs::FlockOperation;
 
 use super::FileError;
 use super::message::HASH_LEN;
-use super::serve::hash_prefix;
+use super::serve::hash_on;
 
 /// The unfinished copy of `NAME` is `.NAME.sst-part` beside it.
 pub(super) struct Partial {
@@ -54,7 +54,8 @@ impl Partial {
             Err(_) => (file.try_clone().map_err(local)?, false),
         };
         let have = known.metadata().map_err(local)?.len();
-        let (_, hasher) = hash_prefix(known, have).map_err(local)?;
+        let mut hasher = blake3::Hasher::new();
+        hash_on(&known, 0, have, &mut hasher).map_err(local)?;
         Ok(Self { path: path.into(), temporary, file, hasher, have, is_final })
     }
 

@@ -5,6 +5,7 @@
 
 mod errors;
 mod foreign;
+mod greedy;
 mod interrupted;
 mod measurements;
 mod relay;

@@ -54,7 +54,11 @@ impl User {
 
     /// Starts `sst` with these arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sst"));
+        self.start_as(Command::new(env!("CARGO_BIN_EXE_sst")), arguments)
+    }
+
+    /// The same, of a command that becomes `sst`.
+    fn start_as(&self, mut command: Command, arguments: &[&str]) -> Running {
         command.args(arguments).current_dir(self.here.path());
         command.env("XDG_CONFIG_HOME", self.home.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -102,6 +106,16 @@ impl User {
     /// Starts something that serves at a port of this host, and tells where.
     pub(crate) fn serve(&self, arguments: &[&str]) -> (Running, String) {
         let running = self.start(&[arguments, &["--bind", "127.0.0.1:0"]].concat());
+        let url = running.line();
+        (running, url.trim_end_matches('/').to_string())
+    }
+
+    /// The same, of a server that may have so many descriptors.
+    pub(crate) fn serve_within(&self, descriptors: u32, arguments: &[&str]) -> (Running, String) {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_sst")]);
+        let running = self.start_as(shell, &[arguments, &["--bind", "127.0.0.1:0"]].concat());
         let url = running.line();
         (running, url.trim_end_matches('/').to_string())
     }

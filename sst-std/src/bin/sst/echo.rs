@@ -1,13 +1,29 @@
 //! `sst echo`: says everything again, records and datagrams.
 
-use sst_std::{Offer, ReadError, Session, Stream};
+use std::sync::Arc;
+
+use sst_std::{Offer, ReadError, Session, Share, Shares, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::failure::Failure;
 use crate::files::announce;
 use crate::options::{Accept, Options};
 
+/// Longer records are refused.
 const MAX_RECORD_BYTES: usize = 1 << 20;
+/// Records up to this length are everyone's right; a longer one needs a place.
+const SHORT_RECORD_BYTES: usize = 64 << 10;
+/// Streams that are answered, in all and for one session.
+const STREAMS: (usize, usize) = (1_024, 16);
+/// Streams that may have a long record in memory, in all and for one session.
+const LONG_RECORDS: (usize, usize) = (16, 1);
+
+/// The service `echo` for all sessions of a host, with a share for each.
+#[derive(Clone)]
+pub(crate) struct Echo {
+    streams: Arc<Shares>,
+    long_records: Arc<Shares>,
+}
 
 pub(crate) fn offer() -> Offer {
     Offer::new("echo", "1", "records and datagrams come back")
@@ -16,29 +32,51 @@ pub(crate) fn offer() -> Offer {
 pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let endpoint = options.endpoint(options.identity()?, Accept::Everyone).await?;
     announce(&endpoint)?;
+    let echo = Echo::new();
     while let Some(session) = endpoint.accept().await {
-        tokio::spawn(serve_session(session));
+        tokio::spawn(serve_session(session, echo.clone()));
     }
     Ok(())
 }
 
-async fn serve_session(session: Session) {
+async fn serve_session(session: Session, echo: Echo) {
     let mut services = session.offer_services(vec![offer()]);
     while let Some(request) = services.accept().await {
-        tokio::spawn(serve(request.into_stream()));
+        echo.start(request.into_stream()).await;
     }
 }
 
-/// Answers one stream until it ends.
-pub(crate) async fn serve(mut stream: Stream) {
+impl Echo {
+    pub(crate) fn new() -> Self {
+        let [streams, long_records] =
+            [STREAMS, LONG_RECORDS].map(|(total, each)| Shares::new(total, each));
+        Self { streams, long_records }
+    }
+
+    /// Waits until the session of `stream` may have one more stream answered; then answers it
+    /// until it ends, in a task of its own.
+    pub(crate) async fn start(&self, stream: Stream) {
+        let share = self.streams.take(&stream).await;
+        let long_records = self.long_records.clone();
+        tokio::spawn(async move {
+            serve(stream, &long_records).await;
+            drop(share);
+        });
+    }
+}
+
+async fn serve(mut stream: Stream, long_records: &Arc<Shares>) {
     let branch = stream.branch();
+    let mut place: Option<Share> = None;
     loop {
+        let limit = if place.is_some() { MAX_RECORD_BYTES } else { SHORT_RECORD_BYTES };
         tokio::select! {
-            record = stream.read_record(MAX_RECORD_BYTES) => match record {
+            record = stream.read_record(limit) => match record {
                 Ok(Some(record)) => {
                     if stream.write_record(&record).await.is_err() {
                         return;
                     }
+                    place = None;
                 }
                 Ok(None) => {
                     let _ = stream.finish().await;
@@ -47,6 +85,9 @@ pub(crate) async fn serve(mut stream: Stream) {
                 Err(ReadError::UnfinishedRecord { .. }) => {
                     let _ = finish_unfinished(stream).await;
                     return;
+                }
+                Err(ReadError::RecordTooLong { .. }) if place.is_none() => {
+                    place = Some(long_records.take(&branch).await);
                 }
                 Err(_) => return,
             },

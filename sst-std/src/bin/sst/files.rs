@@ -9,7 +9,7 @@ use serde_json::json;
 use sst_std::files::{FetchOptions, FileServer, Progress, fetch, offer, put};
 use sst_std::{Endpoint, HostId, Session, Url};
 
-use crate::echo;
+use crate::echo::{self, Echo};
 use crate::failure::Failure;
 use crate::options::{Accept, Options, urls};
 use crate::progress::Bar;
@@ -56,8 +56,9 @@ impl Serve {
             if self.allow.is_empty() { Accept::Everyone } else { Accept::Only(self.allow) };
         let endpoint = options.endpoint(options.identity()?, accept).await?;
         announce(&endpoint)?;
+        let echo = Echo::new();
         while let Some(session) = endpoint.accept().await {
-            tokio::spawn(serve_session(session, server.clone()));
+            tokio::spawn(serve_session(session, server.clone(), echo.clone()));
         }
         Ok(())
     }
@@ -72,13 +73,14 @@ pub(crate) fn announce(endpoint: &Endpoint) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-async fn serve_session(session: Session, server: FileServer) {
+async fn serve_session(session: Session, server: FileServer, echo: Echo) {
     let mut services = session.offer_services(vec![offer(), echo::offer()]);
     while let Some(request) = services.accept().await {
+        // The next is not accepted before this one may be answered.
         if request.offer() == &offer() {
-            tokio::spawn(server.clone().serve(request.into_stream()));
+            server.start(request.into_stream()).await;
         } else {
-            tokio::spawn(echo::serve(request.into_stream()));
+            echo.start(request.into_stream()).await;
         }
     }
 }

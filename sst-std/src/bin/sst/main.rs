@@ -18,10 +18,15 @@ mod report;
 mod scenarios;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use options::Options;
+
+/// How long the end of a command waits for its threads to put away what they have.
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Structured Stream Transport: encrypted sessions between hosts known by their keys, each a tree
 /// of streams.
@@ -68,11 +73,12 @@ fn main() -> ExitCode {
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let done = match runtime.enable_all().build() {
-        // In a task: what it waits for then wakes it in the thread that drives the endpoint.
-        Ok(runtime) => runtime.block_on(async {
-            let task = tokio::spawn(async move { run(&options, verb).await });
-            task.await.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()))
-        }),
+        Ok(runtime) => {
+            let done = runtime.block_on(run(Arc::new(options), verb));
+            // Threads that read or hash for somebody are not waited for.
+            runtime.shutdown_timeout(LEAVE_TIMEOUT);
+            done
+        }
         Err(error) => Err(error.into()),
     };
     match done {
@@ -84,27 +90,35 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options, verb: Verb) -> Result<(), Failure> {
+async fn run(options: Arc<Options>, verb: Verb) -> Result<(), Failure> {
     // Has no endpoint, and takes leave in its own way.
     #[cfg(feature = "gateway")]
     let verb = match verb {
-        Verb::Gateway(gateway) => return gateway.run(options, stopped()).await,
+        Verb::Gateway(gateway) => return gateway.run(&options, stopped()).await,
         verb => verb,
     };
     // A server is there until it is stopped; everything else is interrupted before it is done.
     let is_server = matches!(&verb, Verb::Serve(_) | Verb::Echo)
         || matches!(&verb, Verb::Perf(perf) if perf.is_server())
         || matches!(&verb, Verb::Scenarios(scenarios) if scenarios.is_server());
-    let work = work(options, verb);
+    // In a task: what it waits for then wakes it in the thread that drives the endpoint; and a
+    // system call that does not return keeps no signal from being heard.
+    let (working, explaining) = (options.clone(), options.clone());
+    let mut task = tokio::spawn(async move { work(&working, verb).await });
     let done = tokio::select! {
-        done = work => done,
-        stopped = stopped() => match stopped {
-            Ok(()) if is_server => Ok(()),
-            Ok(()) => Err(Failure::new("interrupted")),
-            Err(error) => Err(error.into()),
-        },
+        done = &mut task => {
+            done.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()))
+        }
+        stopped = stopped() => {
+            task.abort();
+            match stopped {
+                Ok(()) if is_server => Ok(()),
+                Ok(()) => Err(Failure::new("interrupted")),
+                Err(error) => Err(error.into()),
+            }
+        }
     };
-    let done = done.map_err(|failure| options.explain(failure));
+    let done = done.map_err(|failure| explaining.explain(failure));
     let ended = options.end_early().await;
     done.and(ended)
 }

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::report;
 
 /// How long a command that failed waits for its peers to hear that it ends.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How often a command that waits for a host makes sure that it is still there: only who sends
 /// finds out that the other side has restarted.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);

@@ -107,7 +107,7 @@ async fn serve(endpoint: Endpoint, files: FileServer) {
     while let Some(session) = endpoint.accept().await {
         let mut services = session.offer_services(vec![offer()]);
         while let Some(request) = services.accept().await {
-            tokio::spawn(files.clone().serve(request.into_stream()));
+            files.start(request.into_stream()).await;
         }
     }
 }

@@ -7,7 +7,7 @@ use sst_std::{Offer, Session, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::SERVICE;
-use crate::echo;
+use crate::echo::{self, Echo};
 use crate::failure::Failure;
 use crate::files::announce;
 use crate::heap;
@@ -36,20 +36,21 @@ pub(super) async fn run(options: &Options, hold: bool) -> Result<(), Failure> {
     config.max_sessions = 16_384;
     let endpoint = options.bind(config).await?;
     announce(&endpoint)?;
+    let echo = Echo::new();
     let mut held = Vec::new();
     let mut is_first = true;
     while let Some(session) = endpoint.accept().await {
         if hold && !is_first {
             held.push(session);
         } else {
-            tokio::spawn(serve_session(session));
+            tokio::spawn(serve_session(session, echo.clone()));
         }
         is_first = false;
     }
     Ok(())
 }
 
-async fn serve_session(session: Session) {
+async fn serve_session(session: Session, echo: Echo) {
     let offer = Offer::new(SERVICE.0, SERVICE.1, "measurements");
     let mut services = session.offer_services(vec![offer, echo::offer()]);
     let kept = Kept::default();
@@ -57,7 +58,7 @@ async fn serve_session(session: Session) {
         if request.offer().service == SERVICE.0 {
             tokio::spawn(serve(request.into_stream(), kept.clone()));
         } else {
-            tokio::spawn(echo::serve(request.into_stream()));
+            echo.start(request.into_stream()).await;
         }
     }
 }

@@ -1,0 +1,133 @@
+//! A directory's entries, a part at a time: what the peer does not take waits in the directory.
+
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType};
+
+use super::ServeError;
+use super::budget::Budget;
+use super::message::{Entry, Kind, Refusal};
+use super::name::is_plain;
+use super::root::{Source, refusal};
+use super::stall::{Stalls, unless_stalled};
+use crate::shares::Share;
+use crate::stream::Stream;
+
+/// How many entries are looked at in one turn: about a millisecond, and at most 70 kB.
+const PART_ENTRIES: usize = 256;
+
+/// Entries of one directory, as records.
+struct Part {
+    /// Each with the directory's position after it.
+    entries: Vec<(Vec<u8>, i64)>,
+    /// After all of them, and after those that cannot be told.
+    position: i64,
+    is_end: bool,
+    /// For going on without opening it again.
+    open: Option<Dir>,
+}
+
+/// What became of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    Whole,
+    /// The directory changed while it was closed, so what has been told may be told again, and
+    /// what has not may be missed.
+    Changed,
+}
+
+/// Tells all entries that can be told. While the peer takes nothing, the directory is closed.
+pub(super) async fn tell_entries(
+    stream: &mut Stream,
+    budget: &Budget,
+    source: Arc<Source>,
+    open: Dir,
+) -> Result<Result<Listed, Refusal>, ServeError> {
+    let mut place: Option<Share> = budget.kept.try_take(stream);
+    let (mut open, mut position) = (Some(open), 0);
+    loop {
+        let (from, is_kept) = (source.clone(), place.is_some());
+        let part = budget.work(stream, move || part(&from, open.take(), position, is_kept)).await;
+        let part = match part {
+            Ok(Some(part)) => part,
+            Ok(None) => return Ok(Ok(Listed::Changed)),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        open = part.open;
+        let mut is_stalled = false;
+        for (record, after) in part.entries {
+            let stalls = Stalls::when_kept(place.is_some());
+            let mut write = std::pin::pin!(stream.write_record(&record));
+            match unless_stalled(stalls, write.as_mut()).await {
+                Some(written) => written?,
+                None => {
+                    (open, place, is_stalled) = (None, None, true);
+                    write.await?;
+                }
+            }
+            position = after;
+            if is_stalled {
+                break;
+            }
+        }
+        if !is_stalled {
+            position = part.position;
+            if part.is_end {
+                return Ok(Ok(Listed::Whole));
+            }
+        }
+        if place.is_none() {
+            place = budget.kept.try_take(stream);
+        }
+    }
+}
+
+/// Reads the next entries after `position`; `None` if the directory is not what it was.
+fn part(
+    source: &Source,
+    open: Option<Dir>,
+    mut position: i64,
+    is_kept: bool,
+) -> Result<Option<Part>, Refusal> {
+    let mut directory = match open {
+        Some(directory) => directory,
+        None => {
+            let Some(directory) = source.reopen_directory()? else { return Ok(None) };
+            let mut directory = Dir::new(directory).map_err(refusal)?;
+            if position != 0 {
+                directory.seek(position).map_err(refusal)?;
+            }
+            directory
+        }
+    };
+    let mut entries = Vec::new();
+    for _ in 0..PART_ENTRIES {
+        let Some(entry) = directory.read() else {
+            return Ok(Some(Part { entries, position, is_end: true, open: None }));
+        };
+        let entry = entry.map_err(refusal)?;
+        position = entry.offset();
+        if let Some(record) = record(&directory, entry.file_name()) {
+            entries.push((record, position));
+        }
+    }
+    Ok(Some(Part { entries, position, is_end: false, open: is_kept.then_some(directory) }))
+}
+
+/// An entry as a record, if it can be told to a peer: links, devices, unfinished files and names
+/// that are not plain text are left out.
+fn record(directory: &Dir, name: &std::ffi::CStr) -> Option<Vec<u8>> {
+    let name = name.to_str().ok()?;
+    let is_unfinished = name.ends_with(".sst-part") || name.ends_with(".sst-put");
+    if !is_plain(name) || is_unfinished {
+        return None;
+    }
+    let directory = directory.fd().ok()?;
+    let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Kind::Directory,
+        FileType::RegularFile => Kind::File { size: u64::try_from(stat.st_size).unwrap_or(0) },
+        _ => return None,
+    };
+    Some(Entry { name: name.into(), kind }.encode())
+}
