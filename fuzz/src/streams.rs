@@ -50,7 +50,7 @@ fn config(input: &mut Input<'_>) -> StreamConfig {
         stream_window: 1 + u32::from(input.word() % 3000),
         max_stream_window: 5000,
         session_window: 1 + u64::from(input.word() % 6000),
-        max_session_window: 9000,
+        session_budget: 9000,
         send_buffer: 1 + u32::from(input.word() % 3000),
         root_children: 1 + input.below(8) as u32,
         children: input.below(4) as u32,

@@ -140,7 +140,7 @@ fn config(secret: [u8; 32]) -> Config {
     config.streams.stream_window = 1024;
     config.streams.max_stream_window = 2048;
     config.streams.session_window = 2048;
-    config.streams.max_session_window = 4096;
+    config.streams.session_budget = 4096;
     config.streams.send_buffer = 2048;
     config.streams.root_children = 4;
     config.streams.datagram_bytes = MAX_DATAGRAM_BYTES as u32;

@@ -107,7 +107,7 @@ impl Config {
                 stream_window: 4096,
                 max_stream_window: 16_384,
                 session_window: 16_384,
-                max_session_window: 65_536,
+                session_budget: 65_536,
                 send_buffer: 8192,
                 root_children: 16,
                 children: 4,
@@ -126,11 +126,11 @@ impl Config {
         let mut config = Self::new(secret);
         config.algorithm = Algorithm::Tolerant;
         config.streams = StreamConfig {
-            stream_window: 256 * 1024,
+            stream_window: 128 * 1024,
             max_stream_window: 16 * 1024 * 1024,
             session_window: 1024 * 1024,
-            max_session_window: 64 * 1024 * 1024,
-            send_buffer: 4 * 1024 * 1024,
+            session_budget: 64 * 1024 * 1024,
+            send_buffer: 512 * 1024,
             root_children: 256,
             children: 16,
             id_window: MAX_ID_WINDOW,
@@ -155,7 +155,7 @@ impl Config {
         let has_windows = streams.stream_window > 0
             && streams.stream_window <= streams.max_stream_window
             && streams.session_window > 0
-            && streams.session_window <= streams.max_session_window
+            && streams.session_window <= streams.session_budget
             // The last byte of a record goes together with its mark.
             && streams.send_buffer > 1;
         if has_windows { Ok(()) } else { Err(ConfigError::Window) }

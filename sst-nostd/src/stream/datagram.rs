@@ -175,7 +175,7 @@ impl Streams<'_> {
         lifetime: Option<Duration>,
         ticket: Option<DatagramTicket>,
     ) -> Result<(), DatagramError> {
-        let most = u64::from(self.config.send_buffer);
+        let most = self.most_written(tree.party);
         if bytes.len() as u64 > most {
             return Err(DatagramError::TooLarge(most));
         }

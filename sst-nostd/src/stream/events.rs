@@ -16,6 +16,10 @@ pub enum StreamEvent {
     Child,
     /// A child may be opened again, after [`OpenError::Blocked`](super::OpenError::Blocked).
     ChildCredit,
+    /// Told of a session's root: the peer has something to send, and streams that nobody reads hold
+    /// all that the session may hold ([`Streams::largest_unread`]). Reading or stopping them lets
+    /// the others go on.
+    Crowded,
     /// A datagram waits to be received.
     Datagram,
     /// A datagram may be sent again, after
@@ -72,6 +76,7 @@ fn take_event(row: &mut super::Row) -> Option<StreamEvent> {
         (Events::DATAGRAM_SPACE, StreamEvent::DatagramSpace),
         (Events::FINISHED, StreamEvent::Finished),
         (Events::EXPIRED, StreamEvent::Expired),
+        (Events::CROWDED, StreamEvent::Crowded),
     ];
     for (bit, event) in simple {
         if events.take(bit) {

@@ -157,5 +157,7 @@ bits! {
         DATAGRAM_SPACE = 1 << 8;
         /// [`StreamEvent::Expired`](super::StreamEvent::Expired).
         EXPIRED = 1 << 9;
+        /// [`StreamEvent::Crowded`](super::StreamEvent::Crowded).
+        CROWDED = 1 << 10;
     }
 }

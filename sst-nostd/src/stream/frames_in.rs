@@ -70,7 +70,7 @@ impl Streams<'_> {
                 })
             }
             Frame::SessionBlocked { at } => {
-                tree.owes_session_limit |= tree.receive_limit > *at;
+                self.on_session_blocked(tree, now, *at);
                 Ok(())
             }
             _ => Ok(()),
@@ -138,7 +138,7 @@ impl Streams<'_> {
         end: u64,
     ) -> Result<(), Fault> {
         let counted = tree.on_refused_end(id, end)?;
-        tree.on_consumed(now, counted, self.config.max_session_window);
+        self.on_consumed(tree, now, counted);
         Ok(())
     }
 
@@ -168,6 +168,7 @@ impl Streams<'_> {
             row.sending.limit = limit;
             row.pending.clear(Pending::STREAM_BLOCKED);
             streams.schedule(tree, stream);
+            streams.wake_writer(stream);
         })
     }
 
@@ -186,6 +187,7 @@ impl Streams<'_> {
         if limit > tree.send_limit {
             tree.send_limit = limit;
             tree.owes_session_blocked = false;
+            tree.has_told_blocked = false;
             self.on_session_credit(tree);
         }
     }

@@ -203,6 +203,7 @@ impl Streams<'_> {
         if row.sending.next == row.sending.limit && row.sending.written > row.sending.limit {
             row.pending.set(Pending::STREAM_BLOCKED);
         }
+        self.wake_writer(stream);
     }
 
     /// Writes one STREAM frame with as much of `from .. to` as fits and holds together.

@@ -8,6 +8,7 @@
 
 mod acknowledge;
 mod children;
+mod credit;
 mod datagram;
 mod datagram_in;
 mod datagram_out;
@@ -77,13 +78,15 @@ use self::tracked::TRACKED;
 pub struct StreamConfig {
     /// First credit of a stream.
     pub stream_window: u32,
-    /// The most credit tuning may give one stream.
+    /// The most credit tuning may give one stream. What all streams of a session get beyond their
+    /// first credit is at most half of the session's budget.
     pub max_stream_window: u32,
     /// First credit of a session, all streams together.
     pub session_window: u64,
-    /// The most credit tuning may give one session.
-    pub max_session_window: u64,
-    /// The most one stream holds written and not acknowledged.
+    /// The most a session holds unread and lets its peer send, together: its memory.
+    pub session_budget: u64,
+    /// The most one stream holds written and never sent. What is sent and not acknowledged comes
+    /// on top: the peer's credit and the session's share of the pool bound it.
     pub send_buffer: u32,
     /// Children a peer may open under the root before it is listened to.
     pub root_children: u32,

@@ -8,22 +8,23 @@ use super::row::{SIBLINGS, WAITING};
 #[derive(Debug)]
 pub(super) struct ByteQueue {
     pub(super) rope: Rope,
+    /// Bytes held.
+    len: u32,
     pub(super) head: u64,
-    pub(super) tail: u64,
 }
 
 impl ByteQueue {
     pub(super) const fn new() -> Self {
-        Self { rope: Rope::new(), head: 0, tail: 0 }
+        Self { rope: Rope::new(), len: 0, head: 0 }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.head == self.tail
+        self.len == 0
     }
 
     /// Bytes held.
     pub(super) const fn len(&self) -> u64 {
-        self.tail.saturating_sub(self.head)
+        self.len as u64
     }
 }
 
@@ -91,24 +92,27 @@ impl ByteQueue {
         parts: &[&[u8]],
     ) -> bool {
         let len = parts.iter().fold(0, |len: u64, part| len.saturating_add(part.len() as u64));
-        let needed = self.rope.blocks_needed(pool, self.tail.saturating_add(len));
+        let Ok(new_len) = u32::try_from(self.len().saturating_add(len)) else { return false };
+        let mut end = self.head.saturating_add(self.len());
+        let needed = self.rope.blocks_needed(pool, end.saturating_add(len));
         if needed > 0 && needed.saturating_add(kept) > pool.room(account) {
             return false;
         }
-        let mut end = self.tail;
         for part in parts {
             if self.rope.write_at(pool, account, end, part).is_err() {
                 return false;
             }
             end = end.saturating_add(part.len() as u64);
         }
-        self.tail = end;
+        self.len = new_len;
         true
     }
 
     /// Drops `count` bytes from the front.
     pub(super) fn skip(&mut self, pool: &mut BlockPool<'_>, account: &mut Account, count: u64) {
-        self.head = self.head.saturating_add(count).min(self.tail);
+        let count = count.min(self.len());
+        self.head = self.head.saturating_add(count);
+        self.len = self.len.saturating_sub(count as u32);
         if self.is_empty() {
             self.rope.clear_to(pool, account, self.head);
         } else {
@@ -118,7 +122,8 @@ impl ByteQueue {
 
     /// Drops everything.
     pub(super) fn clear(&mut self, pool: &mut BlockPool<'_>, account: &mut Account) {
-        self.head = self.tail;
+        self.head = self.head.saturating_add(self.len());
+        self.len = 0;
         self.rope.clear_to(pool, account, self.head);
     }
 }

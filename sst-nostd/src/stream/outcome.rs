@@ -58,7 +58,7 @@ impl Streams<'_> {
         if self.tracked_shares.room(&party.tracked) == 0 {
             return None;
         }
-        let row = TrackedDatagram { session: tree.session, link: Link::new(), outcome: None };
+        let row = TrackedDatagram { session: party.session, link: Link::new(), outcome: None };
         let ticket = self.tracked.insert(row).ok()?;
         self.tracked_shares.take(&mut party.tracked, 1).ok()?;
         tree.tracked.push_back(&mut self.tracked, ticket.index());

@@ -53,6 +53,11 @@ impl Party {
     }
 }
 
+/// Blocks of a share that writers leave.
+fn kept_for_arrivals(share: u32) -> u32 {
+    (share / 4).max(2).min(share / 2)
+}
+
 impl HasNode<STARVED> for Party {
     fn node(&self) -> &Node {
         &self.node
@@ -68,10 +73,16 @@ impl Streams<'_> {
     /// two blocks at least, is kept for what arrives, so that writers cannot starve readers.
     pub(super) fn pool_room(&self, party: u32) -> u64 {
         let Some(party) = self.parties.at(party) else { return 0 };
-        let share = self.pool.share(&party.blocks);
-        let kept = (share / 4).max(2).min(share / 2);
+        let kept = kept_for_arrivals(self.pool.share(&party.blocks));
         let free = self.pool.room(&party.blocks).saturating_sub(kept);
         u64::from(free).saturating_mul(self.pool.block_len() as u64)
+    }
+
+    /// Bytes that the party's writers could hold at most, if nothing else were held.
+    pub(super) fn most_written(&self, party: u32) -> u64 {
+        let share = self.parties.at(party).map_or(0, |party| self.pool.share(&party.blocks));
+        let blocks = share.saturating_sub(kept_for_arrivals(share));
+        u64::from(blocks).saturating_mul(self.pool.block_len() as u64)
     }
 
     /// Blocks of the party's share that nothing but data in order may take: else data behind gaps

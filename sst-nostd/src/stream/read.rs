@@ -215,7 +215,7 @@ impl Streams<'_> {
 
     /// Frees what was read and renews credit for that many positions.
     fn after_read(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, positions: u64) {
-        self.free_read(stream);
+        self.free_read(tree, stream);
         if positions > 0 {
             self.on_taken(tree, now, stream, positions);
             self.feed_starved(tree.party);
@@ -224,7 +224,7 @@ impl Streams<'_> {
     }
 
     /// Frees the blocks of what was read; at the end, the half is done.
-    fn free_read(&mut self, stream: StreamHandle) {
+    fn free_read(&mut self, tree: &mut Tree, stream: StreamHandle) {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let read = row.receiving.read;
         let is_empty = read == row.receiving.highest;
@@ -237,6 +237,7 @@ impl Streams<'_> {
         }
         if is_empty && row.state.has(State::FINAL_KNOWN) {
             row.state.set(State::RECEIVE_DONE);
+            tree.narrow(&mut row.receiving, self.config.stream_window);
         }
     }
 
@@ -272,7 +273,7 @@ impl Streams<'_> {
             return Err(ReadError::Blocked);
         }
         self.absorb_taken(stream);
-        self.free_read(stream);
+        self.free_read(tree, stream);
         self.on_taken(tree, now, stream, count);
         self.feed_starved(tree.party);
         self.settle(tree, stream);

@@ -1,6 +1,6 @@
 //! The receiving half: STREAM and RESET frames come in, in any order, any number of times.
 
-use crate::time::{Instant, micros};
+use crate::time::Instant;
 use crate::wire::{ResetFrame, StreamCode, StreamFrame};
 
 use super::Streams;
@@ -159,15 +159,16 @@ impl Streams<'_> {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let new = end.saturating_sub(row.receiving.highest);
         row.receiving.highest = row.receiving.highest.saturating_add(new);
-        tree.received = tree.received.saturating_add(new);
         if is_final {
             row.state.set(State::FINAL_KNOWN);
             row.pending.clear(Pending::STREAM_LIMIT);
         }
-        if row.is_datagram_in() {
+        let is_datagram = row.is_datagram_in();
+        self.on_received(tree, now, new);
+        if is_datagram {
             // Nobody reads it until it is whole: held back, the credit of two halves of
             // datagrams could stop both for ever. Child credit bounds them.
-            tree.on_consumed(now, new, self.config.max_session_window);
+            self.on_consumed(tree, now, new);
         }
     }
 
@@ -201,6 +202,7 @@ impl Streams<'_> {
         let Some(row) = self.rows.get_mut(stream) else { return };
         let rest = row.receiving.highest.saturating_sub(row.receiving.read);
         let is_counted = row.is_datagram_in();
+        tree.narrow(&mut row.receiving, self.config.stream_window);
         row.receiving.read = row.receiving.highest;
         let Some(party) = self.parties.at_mut(row.party) else { return };
         row.receiving_rope.clear_to(&mut self.pool, &mut party.blocks, row.receiving.read);
@@ -217,41 +219,12 @@ impl Streams<'_> {
         let _ = self.drop_range(stream, Kind::Taken, 0..u64::MAX);
         let _ = self.drop_range(stream, Kind::Received, 0..u64::MAX);
         let consumed = if is_counted { 0 } else { rest.saturating_sub(taken) };
-        tree.on_consumed(now, consumed, self.config.max_session_window);
+        self.on_consumed(tree, now, consumed);
         self.feed_starved(tree.party);
     }
 
     fn ranges_of_total(&self, stream: StreamHandle, kind: Kind) -> u64 {
         let row = self.rows.get(stream);
         row.map_or(0, |row| self.ranges.total(self.set_of(row.gaps, kind)))
-    }
-
-    /// The application took `positions`: renew the credit of the stream and of the session.
-    pub(super) fn on_taken(
-        &mut self,
-        tree: &mut Tree,
-        now: Instant,
-        stream: StreamHandle,
-        positions: u64,
-    ) {
-        let max_window = self.config.max_stream_window;
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if !row.is_datagram_in() {
-            tree.on_consumed(now, positions, self.config.max_session_window);
-        }
-        let half = &mut row.receiving;
-        let ahead = half.limit.saturating_sub(half.read);
-        let is_open = !row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));
-        if !is_open || ahead.saturating_mul(2) > u64::from(half.window) {
-            return;
-        }
-        let now_units = (now.as_micros() >> 10) as u32;
-        let since_micros = u64::from(now_units.wrapping_sub(half.raised_at)) << 10;
-        if since_micros < micros(tree.round_trip).saturating_mul(2) {
-            half.window = half.window.saturating_mul(2).min(max_window).max(half.window);
-        }
-        half.raised_at = now_units;
-        half.limit = half.limit.max(half.read.saturating_add(u64::from(half.window)));
-        self.owe(tree, stream, Pending::STREAM_LIMIT);
     }
 }

@@ -101,6 +101,11 @@ impl Row {
         (self.parent != NOBODY).then_some(self.parent)
     }
 
+    /// Positions written and not sent, or to be sent again for want of room to note a loss.
+    pub(super) const fn unsent(&self) -> u64 {
+        self.sending.written.saturating_sub(self.sending.next)
+    }
+
     /// Whether the application has let go of the stream, or was never to have it. A stream that
     /// waits to be accepted is not dropped.
     pub(super) const fn is_dropped(&self) -> bool {

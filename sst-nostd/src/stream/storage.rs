@@ -162,7 +162,7 @@ impl<'s> Streams<'s> {
             return None;
         };
         let window = self.config.session_window;
-        let tree = Tree::new(session, index, side, root, allowance, window, now);
+        let tree = Tree::new(index, side, root, allowance, window, now);
         if self.fetch_nursery(&tree, root).is_none() {
             self.rows.remove(&mut self.parties.at_mut(index)?.streams, root);
             self.parties.discard_at(index);

@@ -143,6 +143,7 @@ impl Streams<'_> {
         let hash = self.hash.hash_pair(u64::from(row.party), row.id.as_u64());
         self.index.remove(hash, index);
         self.found = None;
+        tree.narrow(&mut row.receiving, self.config.stream_window);
         row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, 0);
         row.receiving_rope.clear_to(&mut self.pool, &mut party.blocks, 0);
         let nursery = self.nurseries.remove_at(&mut party.parents, row.nursery);

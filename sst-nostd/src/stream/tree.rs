@@ -53,8 +53,7 @@ pub(super) struct Refusal {
 /// One session's tree.
 #[derive(Debug)]
 pub struct Tree {
-    pub(super) session: u32,
-    /// Where the session's accounts are.
+    /// Where the session's accounts are, and its index.
     pub(super) party: u32,
     pub(super) side: Side,
     /// The root stream.
@@ -79,12 +78,15 @@ pub struct Tree {
     pub(super) received: u64,
     pub(super) consumed: u64,
     pub(super) receive_limit: u64,
+    /// How far ahead of `received` the limit is kept.
     pub(super) receive_window: u64,
+    /// What the windows of all streams are wider than at first, together.
+    pub(super) widened: u64,
     pub(super) raised_at: Instant,
     pub(super) owes_session_limit: bool,
     pub(super) owes_session_blocked: bool,
-    /// The limit that the peer was last told is in the way.
-    pub(super) blocked_at: Option<u64>,
+    /// The peer was told that the limit is in the way.
+    pub(super) has_told_blocked: bool,
     /// Children whose parent's OPEN has not come, or [`NOBODY`].
     pub(super) awaiting: [StreamHandle; MAX_AWAITING],
     pub(super) owes_refusals: bool,
@@ -107,7 +109,6 @@ pub struct Tree {
 
 impl Tree {
     pub(super) fn new(
-        session: u32,
         party: u32,
         side: Side,
         root: StreamHandle,
@@ -116,7 +117,6 @@ impl Tree {
         now: Instant,
     ) -> Self {
         let mut tree = Self {
-            session,
             party,
             side,
             root,
@@ -134,10 +134,11 @@ impl Tree {
             consumed: 0,
             receive_limit: receive_window,
             receive_window,
+            widened: 0,
             raised_at: now,
             owes_session_limit: false,
             owes_session_blocked: false,
-            blocked_at: None,
+            has_told_blocked: false,
             awaiting: [NOBODY; MAX_AWAITING],
             owes_refusals: false,
             refusals: [None; MAX_REFUSALS],
@@ -202,8 +203,8 @@ impl Tree {
 
     /// Notes that session credit is in the way. The peer hears of each limit once.
     pub(super) fn on_blocked(&mut self) {
-        if self.blocked_at != Some(self.send_limit) {
-            self.blocked_at = Some(self.send_limit);
+        if !self.has_told_blocked {
+            self.has_told_blocked = true;
             self.owes_session_blocked = true;
         }
     }
@@ -211,22 +212,5 @@ impl Tree {
     /// Positions that may still be sent on all streams together.
     pub(super) const fn send_credit(&self) -> u64 {
         self.send_limit.saturating_sub(self.sent)
-    }
-
-    /// Counts `positions` taken by the application or thrown away, and decides whether the
-    /// peer should hear of a new session limit.
-    pub(super) fn on_consumed(&mut self, now: Instant, positions: u64, max_window: u64) {
-        self.consumed = self.consumed.saturating_add(positions);
-        let ahead = self.receive_limit.saturating_sub(self.consumed);
-        if ahead.saturating_mul(2) > self.receive_window {
-            return;
-        }
-        if now.since(self.raised_at) < self.round_trip.saturating_mul(2) {
-            self.receive_window = self.receive_window.saturating_mul(2).min(max_window);
-        }
-        self.raised_at = now;
-        self.receive_limit =
-            self.receive_limit.max(self.consumed.saturating_add(self.receive_window));
-        self.owes_session_limit = true;
     }
 }

@@ -27,6 +27,10 @@ pub enum WriteError {
     UnknownStream,
 }
 
+/// What a stream may hold that its peer has given no credit for: enough to go on with when credit
+/// comes, and so little that a thousand streams which nobody reads hold 32 MiB.
+const AHEAD_OF_CREDIT: u32 = 32 << 10;
+
 /// How [`Streams::write`] treats the end of what it is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
@@ -60,7 +64,7 @@ impl Streams<'_> {
         let bytes = bytes.get(..taken).unwrap_or_default();
         if !self.store(stream, bytes, has_mark) {
             self.tidy_gaps(stream);
-            self.want_room(stream);
+            self.want_blocks(stream);
             return Err(WriteError::Blocked);
         }
         self.settle(tree, stream);
@@ -172,41 +176,70 @@ impl Streams<'_> {
         }
     }
 
-    /// Positions the sending buffer has room for.
+    /// Positions that there is room for: in the stream's own buffer, and in the pool.
     pub(super) fn room(&self, stream: StreamHandle) -> u64 {
+        self.own_room(stream).min(self.room_in_pool(stream))
+    }
+
+    /// Positions that the stream may hold more: few that were never sent, and very few that the
+    /// peer has given no credit for. A peer that reads nothing makes this host hold little, however
+    /// wide the windows are.
+    fn own_room(&self, stream: StreamHandle) -> u64 {
         let Some(row) = self.rows.get(stream) else { return 0 };
-        let held = row.sending.written.saturating_sub(row.sending.acked);
-        let own = u64::from(self.config.send_buffer).saturating_sub(held);
+        if row.state.has(State::DATAGRAM) {
+            // It is taken whole or not at all; the peer's parameters bound it.
+            return u64::MAX;
+        }
+        let unsent = u64::from(self.config.send_buffer).saturating_sub(row.unsent());
+        let reach = row.sending.limit.saturating_add(self.ahead_of_credit());
+        unsent.min(reach.saturating_sub(row.sending.written))
+    }
+
+    /// Positions that a stream may hold beyond its peer's credit.
+    fn ahead_of_credit(&self) -> u64 {
+        u64::from(self.config.send_buffer.min(AHEAD_OF_CREDIT))
+    }
+
+    /// Positions that the session's share of the pool has room for.
+    fn room_in_pool(&self, stream: StreamHandle) -> u64 {
+        let Some(row) = self.rows.get(stream) else { return 0 };
         let reach = row.sending_rope.end(&self.pool).saturating_add(self.pool_room(row.party));
-        own.min(reach.saturating_sub(row.sending.written))
+        reach.saturating_sub(row.sending.written)
     }
 
-    /// Remembers that the writer waits.
-    pub(super) fn want_room(&mut self, stream: StreamHandle) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        row.state.set(State::WANTS_ROOM);
-        let held = row.sending.written.saturating_sub(row.sending.acked);
-        if held < u64::from(self.config.send_buffer) {
-            // Its own buffer has room: it is the pool that has none.
+    /// Remembers that the writer waits: for the stream's own room, of which it hears when something
+    /// is sent, or for the pool's.
+    fn want_room(&mut self, stream: StreamHandle) {
+        if self.room_in_pool(stream) < self.own_room(stream) {
+            return self.want_blocks(stream);
+        }
+        if let Some(row) = self.rows.get_mut(stream) {
+            row.state.set(State::WANTS_ROOM);
+        }
+    }
+
+    /// Remembers that the writer waits for what others hold.
+    fn want_blocks(&mut self, stream: StreamHandle) {
+        if let Some(row) = self.rows.get_mut(stream) {
+            row.state.set(State::WANTS_ROOM);
             self.starve(stream);
         }
     }
 
-    /// Tells a waiting writer that there is room, once there is enough to be worth it.
+    /// Tells a waiting writer that there is room, once there is enough to be worth it: a quarter of
+    /// the buffer, or what credit came for, once little is left to send.
     pub(super) fn wake_writer(&mut self, stream: StreamHandle) {
-        let Some(row) = self.rows.get(stream) else { return };
-        if !row.state.has(State::WANTS_ROOM) {
+        let Some(row) = self.rows.get(stream).filter(|row| row.state.has(State::WANTS_ROOM)) else {
+            return;
+        };
+        let (own, ahead) = (self.own_room(stream), self.ahead_of_credit());
+        let is_near_end = row.unsent() <= ahead && own.saturating_mul(2) >= ahead;
+        if own.saturating_mul(4) < u64::from(self.config.send_buffer) && !is_near_end {
             return;
         }
-        let held = row.sending.written.saturating_sub(row.sending.acked);
-        let is_worth_it = held.saturating_mul(4) <= u64::from(self.config.send_buffer) * 3;
-        if !is_worth_it {
-            return;
-        }
-        if self.room(stream) == 0 {
+        if self.room_in_pool(stream) == 0 {
             // Its own buffer has room again, but others took what it gave back.
-            self.starve(stream);
-            return;
+            return self.starve(stream);
         }
         let Some(row) = self.rows.get_mut(stream) else { return };
         row.state.clear(State::WANTS_ROOM);

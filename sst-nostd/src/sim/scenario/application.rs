@@ -130,7 +130,7 @@ impl Scenario {
                 }
             }
             StreamEvent::Finished => self.on_finished(node, stream),
-            StreamEvent::DatagramSpace => {}
+            StreamEvent::DatagramSpace | StreamEvent::Crowded => {}
         }
     }
 

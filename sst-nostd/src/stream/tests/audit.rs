@@ -25,6 +25,7 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
     assert_eq!(counts.gaps, streams.gaps.len(), "gaps");
     assert_eq!(counts.range_rows, streams.ranges.len(), "ranges");
     assert_eq!(streams.index.len(), tree.live, "index");
+    assert_eq!(counts.widened, tree.widened, "windows");
     let party = streams.parties.at(tree.party).unwrap();
     let held = [&party.streams, &party.blocks, &party.parents, &party.gaps, &party.ranges];
     let counted = [counts.rows, counts.blocks, counts.nurseries, counts.gaps, counts.range_rows];
@@ -34,8 +35,9 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
 }
 
 fn open_datagrams(streams: &Streams<'_>, tree: &Tree) -> usize {
+    let session = streams.parties.at(tree.party).unwrap().session;
     let rows = (0..streams.tracked.limit()).filter_map(|index| streams.tracked.at(index));
-    rows.filter(|row| row.outcome.is_none() && row.session == tree.session).count()
+    rows.filter(|row| row.outcome.is_none() && row.session == session).count()
 }
 
 #[derive(Default)]
@@ -43,6 +45,7 @@ struct Counts {
     rows: u32,
     busy: u32,
     unread: u64,
+    widened: u64,
     blocks: u32,
     nurseries: u32,
     gaps: u32,
@@ -53,6 +56,8 @@ impl Counts {
     fn add(&mut self, streams: &Streams<'_>, stream: StreamHandle) {
         let row = streams.rows.get(stream).unwrap();
         self.rows += 1;
+        let first = streams.config.stream_window;
+        self.widened += u64::from(row.receiving.window.saturating_sub(first));
         self.busy += u32::from(row.state.has(State::BUSY));
         self.blocks += row.sending_rope.len_blocks() + row.receiving_rope.len_blocks();
         assert!(row.sending.acked <= row.sending.written);

@@ -30,7 +30,7 @@ fn beyond_the_stream_window_is_a_fault_and_at_it_is_not() {
 
 #[test]
 fn beyond_the_session_window_is_a_fault_and_at_it_is_not() {
-    let mut pair = Pair::new(1);
+    let mut pair = Pair::with(1, StreamConfig { session_budget: 6000, ..CONFIG }, &ROOMY);
     for id in [3, 5, 7] {
         assert_eq!(pair.hear(0, &stream(id, 1999, b"x", Some(0))), Ok(()));
     }
@@ -100,7 +100,7 @@ fn retransmission_needs_no_new_credit() {
 
 #[test]
 fn session_credit_survives_ten_thousand_streams_that_end_in_every_way() {
-    let config = StreamConfig { max_session_window: 6000, ..CONFIG };
+    let config = StreamConfig { session_budget: 6000, ..CONFIG };
     let limits = StreamLimits { streams: 12, blocks: 100, gapped: 6, range_rows: 8, ..ROOMY };
     let mut pair = Pair::of(11, [config; 2], [&ROOMY, &limits]);
     pair.weather = Weather { loss: 100, copies: 50, reorder: 300 };

@@ -35,7 +35,6 @@ fn the_form_follows_size_loss_and_wish() {
     assert_eq!(pair.cast(&[0; 1198], OPTIONS), Ok(DatagramForm::Stateless));
     assert_eq!(pair.cast(&[0; 1199], OPTIONS), Ok(DatagramForm::Substream));
     assert_eq!(pair.cast(&[0; 5001], OPTIONS), Err(DatagramError::TooLarge(5000)));
-    assert_eq!(pair.cast(&[0; 3001], OPTIONS), Err(DatagramError::TooLarge(3000)));
     let End { streams, tree } = &mut pair.ends[0];
     let root = tree.root();
     for (loss_rate, form) in [(4096, DatagramForm::Stateless), (4097, DatagramForm::Substream)] {
@@ -59,6 +58,14 @@ fn all_forms_and_sizes_arrive_and_leave_nothing() {
     }
     pair.run();
     pair.assert_clean();
+}
+
+#[test]
+fn a_datagram_that_the_pool_could_never_hold_is_too_large() {
+    let limits = StreamLimits { blocks: 16, block_bytes: 64, ..ROOMY };
+    let mut pair = Pair::with(1, CONFIG, &limits);
+    let reliable = DatagramOptions { reliable: true, ..OPTIONS };
+    assert_eq!(pair.cast(&[0; 769], reliable), Err(DatagramError::TooLarge(768)));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod records;
 mod rules;
 mod size;
 mod speed;
+mod stalled;
 mod trees;
 mod unordered;
 
@@ -99,7 +100,7 @@ pub(super) const CONFIG: StreamConfig = StreamConfig {
     stream_window: 2000,
     max_stream_window: 8000,
     session_window: 6000,
-    max_session_window: 30_000,
+    session_budget: 30_000,
     send_buffer: 3000,
     root_children: 16,
     children: 4,

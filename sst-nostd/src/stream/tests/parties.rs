@@ -53,6 +53,7 @@ impl Many {
     }
 }
 
+/// Spec: R-9.4-2
 #[test]
 fn a_session_that_takes_all_it_may_leaves_the_others_theirs() {
     let mut host = Many::new(&LIMITS);
@@ -67,6 +68,7 @@ fn a_session_that_takes_all_it_may_leaves_the_others_theirs() {
     assert_eq!(host.events(), [], "nobody waits for what has not changed");
 }
 
+/// Spec: R-9.4-2
 #[test]
 fn however_many_are_greedy_the_last_session_has_its_least() {
     let mut host = Many::new(&LIMITS);
@@ -103,6 +105,23 @@ fn writers_are_woken_when_their_own_session_may_take_again() {
     for (session, _) in events {
         assert!(session == 1 || host.streams.pool_room(host.trees[0].party) > 0);
     }
+}
+
+/// Spec: R-7.5-11
+#[test]
+fn a_peer_that_gives_no_credit_makes_a_stream_hold_little() {
+    let config = StreamConfig { send_buffer: 1 << 20, ..CONFIG };
+    let limits = StreamLimits { blocks: 1 << 14, ..ROOMY };
+    let mut end = End::new(Side::Small, config, &limits, &CONFIG);
+    let stream = end.open(end.root());
+    let taken = end.write(stream, &vec![1; 1 << 20]);
+    assert_eq!(taken, CONFIG.stream_window as usize + (32 << 10));
+    let id = end.info(stream).id;
+    let End { streams, tree } = &mut end;
+    let limit = Frame::StreamLimit { id, limit: 1 << 19 };
+    streams.on_frame(tree, Instant::ZERO, &limit).unwrap();
+    assert_eq!(end.events(), [(stream, StreamEvent::Writable)]);
+    assert_eq!(end.write(stream, &vec![1; 1 << 20]) + taken, (1 << 19) + (32 << 10));
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn a_priority_byte_reaches_the_peer() {
 
 #[test]
 fn a_stream_without_session_credit_does_not_hold_up_what_needs_none() {
-    let config = StreamConfig { session_window: 500, ..CONFIG };
+    let config = StreamConfig { session_window: 500, session_budget: 500, ..CONFIG };
     let (mut pair, [a, b, c]) = three(config);
     pair.ends[0].write(a, &[1; 1000]);
     pair.run();

@@ -12,7 +12,7 @@ fn a_segment_of_a_bulk_stream() {
         stream_window: 1 << 20,
         max_stream_window: 1 << 20,
         session_window: 1 << 21,
-        max_session_window: 1 << 21,
+        session_budget: 1 << 21,
         send_buffer: 1 << 20,
         ..CONFIG
     };

@@ -1,0 +1,177 @@
+//! What a session lets its peer send: credit for all streams together, and a window for each.
+//!
+//! Two things are kept apart. The session's credit follows what *arrived*, not what was read: a
+//! reader that pauses holds what its stream's window let in, and the credit goes on for the others.
+//! And the session's *budget* bounds what is unread and what may still come, together. So that
+//! readers that pause cannot use up the budget, windows of streams grow only while their readers
+//! keep up, and by half of the budget in all: each has at most what is left of that half, as in
+//! [`Shares`](crate::storage::Shares) with α = 1. The other half is for first windows and for those
+//! who read. Source: docs/PROTOCOL.md section 7.5.
+
+use crate::time::{Duration, Instant, micros};
+
+use super::Streams;
+use super::flags::{Events, Pending, State};
+use super::row::{Receiving, StreamHandle};
+use super::tree::Tree;
+
+impl Tree {
+    /// What has arrived and was neither taken nor thrown away.
+    pub(super) const fn unread(&self) -> u64 {
+        self.received.saturating_sub(self.consumed)
+    }
+
+    /// Counts `positions` taken by the application or thrown away, which makes room for as many.
+    pub(super) fn on_consumed(&mut self, now: Instant, positions: u64, budget: u64) {
+        self.consumed = self.consumed.saturating_add(positions);
+        if self.is_short() {
+            self.renew_credit(now, budget);
+        }
+    }
+
+    /// Positions arrived: the peer may send as many more, as long as there is memory for them.
+    fn on_received(&mut self, now: Instant, positions: u64, budget: u64) {
+        self.received = self.received.saturating_add(positions);
+        if self.is_short() {
+            self.renew_credit(now, budget);
+        }
+    }
+
+    /// Whether at most half a window is left to the peer, whoever holds the rest.
+    const fn is_short(&self) -> bool {
+        let left = self.receive_limit.saturating_sub(self.received);
+        left.saturating_mul(2) <= self.receive_window
+    }
+
+    /// Whether half a window was used up sooner than the peer could hear of more.
+    fn is_soon(&self, since: Duration) -> bool {
+        micros(since) < micros(self.round_trip).saturating_mul(2)
+    }
+
+    /// Raises the limit to a window ahead of what arrived, within the budget. Where that is less
+    /// than the peer has left anyway it waits for more, so that frames are not sent for crumbs.
+    /// The window only says how often limits are told; what bounds memory is the budget.
+    fn renew_credit(&mut self, now: Instant, budget: u64) -> bool {
+        let wanted = self.received.saturating_add(self.receive_window);
+        let limit = wanted.min(self.consumed.saturating_add(budget));
+        let left = self.receive_limit.saturating_sub(self.received);
+        let more = limit.saturating_sub(self.receive_limit);
+        if more == 0 || more < left.min(self.receive_window / 4) {
+            return false;
+        }
+        if self.is_soon(now.since(self.raised_at)) {
+            self.receive_window = self.receive_window.saturating_mul(2).min(budget);
+        }
+        self.raised_at = now;
+        self.receive_limit = limit;
+        self.owes_session_limit = true;
+        true
+    }
+
+    /// Widens the window of a stream whose reader took half of it sooner than the peer could send
+    /// more: to twice as much, as long as the session has room for it.
+    fn widen(&mut self, half: &mut Receiving, first: u32, max: u32, budget: u64) {
+        let wider = u64::from(half.window.saturating_sub(first));
+        let others = self.widened.saturating_sub(wider);
+        let free = (budget / 2).saturating_sub(others);
+        let most = u32::try_from(free / 2).unwrap_or(u32::MAX).saturating_add(first).min(max);
+        half.window = half.window.saturating_mul(2).min(most).max(half.window);
+        self.widened = others.saturating_add(u64::from(half.window.saturating_sub(first)));
+    }
+
+    /// Nothing more comes on this half: what its window had grown by is for others.
+    pub(super) fn narrow(&mut self, half: &mut Receiving, first: u32) {
+        let wider = half.window.saturating_sub(first);
+        half.window = half.window.saturating_sub(wider);
+        self.widened = self.widened.saturating_sub(u64::from(wider));
+    }
+}
+
+impl Streams<'_> {
+    /// What the session may hold unread and let its peer send, together: its configured budget, or
+    /// what it holds and has a share in of the pool, if that is less. Never less than the first
+    /// window, so that a session whose memory others have goes on as soon as it gets some.
+    pub(super) fn budget(&self, tree: &Tree) -> u64 {
+        let free = u64::from(self.free_blocks(tree.party));
+        let room = free.saturating_mul(self.pool.block_len() as u64);
+        let most = tree.unread().saturating_add(room).min(self.config.session_budget);
+        most.max(self.config.session_window)
+    }
+
+    /// Positions of the session were taken, or thrown away.
+    pub(super) fn on_consumed(&mut self, tree: &mut Tree, now: Instant, positions: u64) {
+        tree.on_consumed(now, positions, self.budget(tree));
+    }
+
+    /// Positions never seen before arrived.
+    pub(super) fn on_received(&mut self, tree: &mut Tree, now: Instant, positions: u64) {
+        tree.on_received(now, positions, self.budget(tree));
+    }
+
+    /// The peer has something to send and no credit. It gets what there is by now; where there is
+    /// none, the application hears that its streams hold all that the session may.
+    pub(super) fn on_session_blocked(&mut self, tree: &mut Tree, now: Instant, at: u64) {
+        let budget = self.budget(tree);
+        tree.renew_credit(now, budget);
+        if tree.receive_limit > at {
+            tree.owes_session_limit = true;
+        } else {
+            self.tell(tree.root, Events::CROWDED);
+        }
+    }
+
+    /// The application took `positions`: renew the credit of the stream and of the session.
+    pub(super) fn on_taken(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        positions: u64,
+    ) {
+        let budget = self.budget(tree);
+        let (first, max) = (self.config.stream_window, self.config.max_stream_window);
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if !row.is_datagram_in() {
+            tree.on_consumed(now, positions, budget);
+        }
+        let half = &mut row.receiving;
+        let ahead = half.limit.saturating_sub(half.read);
+        let is_open = !row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));
+        if !is_open || ahead.saturating_mul(2) > u64::from(half.window) {
+            return;
+        }
+        let now_units = (now.as_micros() >> 10) as u32;
+        let since = u64::from(now_units.wrapping_sub(half.raised_at)) << 10;
+        if tree.is_soon(Duration::from_micros(since)) {
+            tree.widen(half, first, max, budget);
+        }
+        half.raised_at = now_units;
+        half.limit = half.limit.max(half.read.saturating_add(u64::from(half.window)));
+        self.owe(tree, stream, Pending::STREAM_LIMIT);
+    }
+
+    /// Fills `largest` with the session's streams that hold most of what is unread, most first, and
+    /// tells how many there are. Looks at each stream of the host: a question for when
+    /// [`StreamEvent::Crowded`](super::StreamEvent::Crowded) was told, not for every packet.
+    pub fn largest_unread(&self, tree: &Tree, largest: &mut [(StreamHandle, u64)]) -> usize {
+        let mut count = 0_usize;
+        for index in 0..self.rows.used() {
+            let Some(row) = self.rows.at(index).filter(|row| row.party == tree.party) else {
+                continue;
+            };
+            let unread = row.receiving.highest.saturating_sub(row.receiving.read);
+            let Some(stream) = self.rows.handle_at(index).filter(|_| unread > 0) else { continue };
+            let known = largest.get(..count).unwrap_or_default();
+            let at = known.partition_point(|(_, other)| *other >= unread);
+            count = count.saturating_add(1).min(largest.len());
+            let Some(behind) = largest.get_mut(at..count).filter(|rest| !rest.is_empty()) else {
+                continue;
+            };
+            behind.rotate_right(1);
+            if let Some(place) = behind.first_mut() {
+                *place = (stream, unread);
+            }
+        }
+        count
+    }
+}
