@@ -78,7 +78,7 @@ impl<C: Crypto> Host<'_, C> {
             })
         });
         if let Some(index) = repeated {
-            self.due.push_back(&mut self.negotiations, index);
+            self.owe_reply(index, path);
             return Ok(());
         }
         if self.is_own_init(init) {

@@ -12,6 +12,8 @@
 //! every call that may need the time is given it, and a clock that stands still or goes back is
 //! taken as standing still.
 
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod address_tests;
 mod answer;
 mod attach;
 mod bonds;

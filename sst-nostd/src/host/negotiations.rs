@@ -25,6 +25,9 @@ pub(super) const BARE_FINISH_BYTES: usize = 96;
 pub struct NegotiationRow {
     pub(super) kind: Kind,
     pub(super) path: Path,
+    /// Where a second answer is due: copies of one INIT may come from two addresses before the
+    /// first answer has left.
+    also: Option<Path>,
     pub(super) sends: u32,
     /// When it began.
     pub(super) begun_at: Instant,
@@ -97,6 +100,7 @@ impl NegotiationRow {
         Self {
             kind,
             path,
+            also: None,
             sends: 0,
             begun_at,
             answered: 0,
@@ -155,12 +159,28 @@ impl<C: Crypto> Host<'_, C> {
                 }
             };
             row.sends = row.sends.saturating_add(1);
+            if let Some(also) = row.also.take() {
+                row.path = also;
+                self.due.push_back(&mut self.negotiations, index);
+            }
             self.renew_negotiation_timer(index);
             if let Some(len) = len.filter(|len| *len > 0) {
                 return Some(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct });
             }
         }
         None
+    }
+
+    /// The INIT that row `index` answers came again, on `path`: the answer goes there, wherever the
+    /// one before went. Two paths may wait for an answer, more copies than that get none.
+    pub(super) fn owe_reply(&mut self, index: u32, path: Path) {
+        let Some(row) = self.negotiations.at_mut(index) else { return };
+        if !row.link.is_linked() {
+            row.path = path;
+        } else if row.path != path && row.also.is_none() {
+            row.also = Some(path);
+        }
+        self.due.push_back(&mut self.negotiations, index);
     }
 
     /// A negotiation's time has come.
