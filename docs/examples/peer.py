@@ -215,7 +215,7 @@ class Peer:
                            peer_public)
         self.check_key = wire.check_key(peer_public)
         self.init_body = (start + self.noise.write(offer)).ljust(480, b"\0")
-        self.state = "waiting"
+        self.state, self.cookies, self.turn = "waiting", [], 2
         self.send_init(bytes(16))
 
     def send_init(self, cookie):
@@ -223,13 +223,28 @@ class Peer:
         self.last_init = body + mac16(self.check_key, body)
         self.socket.sendto(self.last_init, self.address)
 
-    def on_cookie(self, packet):
-        expected = mac16(self.check_key, b"cookie", packet[:21], self.last_init[-16:])
-        if self.state == "waiting" and packet[1:5] == self.channel and packet[21:] == expected:
-            self.send_init(packet[5:21])
+    def on_cookie(self, packet, source):
+        if self.state != "waiting" or packet[1:5] != self.channel or source != self.address:
+            return
+        cookie, plain = packet[5:21], self.init_body + bytes(16)
+        checks = self.last_init[-16:], mac16(self.check_key, plain)
+        answers = [mac16(self.check_key, b"cookie", packet[:21], check) for check in checks]
+        if packet[21:] not in answers or cookie in self.cookies[-2:]:
+            return
+        self.cookies.append(cookie)
+        if len(self.cookies) <= 4:
+            self.send_init(cookie)
 
-    def on_reply(self, packet):
-        if self.state != "waiting" or packet[1:5] != self.channel:
+    def next_cookie(self):
+        """What an INIT by the timer carries: anybody who sees one can forge COOKIEs."""
+        turns = self.cookies[:-3:-1] + [bytes(16)]
+        if len(self.cookies) < 2:
+            return turns[0]
+        self.turn = (self.turn + 1) % 3
+        return turns[self.turn]
+
+    def on_reply(self, packet, source):
+        if self.state != "waiting" or packet[1:5] != self.channel or source != self.address:
             return
         theirs = parse_parameters(self.noise.read(packet[5:]))
         if 0x17 in theirs:
@@ -367,7 +382,7 @@ class Peer:
     def on_time(self):
         now = time.monotonic()
         if self.state == "waiting":
-            self.socket.sendto(self.last_init, self.address)
+            self.send_init(self.next_cookie())
         elif self.state == "unconfirmed":
             self.socket.sendto(self.finish, self.address)
         for number in [n for n, (at, _) in self.in_flight.items() if now - at > 0.3]:
@@ -387,11 +402,11 @@ class Peer:
             if first == 0xC1:
                 self.on_init(packet, source)
             elif first == 0xC2:
-                self.on_reply(packet)
+                self.on_reply(packet, source)
             elif first == 0xC3:
                 self.on_finish(packet, source)
             elif first == 0xC4:
-                self.on_cookie(packet)
+                self.on_cookie(packet, source)
             elif first < 0x80:
                 self.on_sealed(packet)
         except ValueError as error:

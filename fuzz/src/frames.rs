@@ -62,6 +62,7 @@ impl Scene {
         let parameters = parameters(input);
         let call = Call {
             pattern: Pattern::Xk,
+            path: path(1),
             statics: &statics,
             peer: Some(self.host.id()),
             parameters: &parameters,
@@ -72,11 +73,11 @@ impl Scene {
         let mut buffer = [0; 1500];
         // With cookies, the second INIT is the one that is answered.
         for _ in 0..2 {
-            let Ok(len) = initiator.write_init(self.now, &mut buffer) else { return };
+            let Ok(len) = initiator.write_init(self.now, call.path, &mut buffer) else { return };
             hand(&mut self.host, self.now, 2, 0, &buffer[..len]);
             for (_, packet) in take_packets(&mut self.host, self.now, 1) {
-                let _ = initiator.handle_cookie(&packet);
-                if initiator.handle_reply(&crypto, self.now, &packet).is_err() {
+                let _ = initiator.handle_cookie(call.path, &packet);
+                if initiator.handle_reply(&crypto, self.now, call.path, &packet).is_err() {
                     continue;
                 }
                 let first = input.piece();

@@ -28,6 +28,7 @@ pub mod id;
 mod limits;
 pub mod negotiation;
 pub mod noise;
+pub mod path;
 pub mod recovery;
 pub mod session;
 #[cfg(feature = "sim")]

@@ -1,9 +1,9 @@
 //! A packet under construction: its frames, and what is to be remembered of them.
 
-use super::path::Path;
 use super::sent::{Chain, Receipt, SentPackets};
 use crate::bytes::{Full, Writer};
 use crate::crypto::TAG_LEN;
+use crate::path::Path;
 use crate::wire::Frame;
 
 /// A packet under construction. It holds its header, and what the channel itself had to say.

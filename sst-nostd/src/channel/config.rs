@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::keys::{ChannelSecrets, KeyLimits};
-use super::path::Path;
 use crate::id::ChannelId;
+use crate::path::Path;
 use crate::recovery::congestion::Algorithm;
 use crate::recovery::received::AckPolicy;
 use crate::time::Duration;

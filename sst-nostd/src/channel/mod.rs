@@ -28,13 +28,13 @@ mod stats;
 mod tests;
 mod transmit;
 
+pub use crate::path::Path;
 pub use acks::{AckInvalid, AckSummary};
 pub use builder::PacketBuilder;
 pub use config::{ChannelConfig, ChannelStart};
 pub use dropped::{DropCounts, Dropped};
 pub use export::{KeyDirection, KeyEpoch, KeysTold};
 pub use keys::{ChannelSecrets, KeyLimits};
-pub use path::Path;
 pub use receive::{Arrival, Opened};
 pub use seed::ChannelSeed;
 pub use sent::{Fate, Receipt, Receipts, SentPacket, SentPackets, SentReceipt};

@@ -6,31 +6,14 @@
 //! ahead by someone else thus moves nothing: the next genuine one from the old address ends the
 //! test.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 
 use crate::crypto::kdf::{equal, mac16};
+use crate::path::Path;
 use crate::time::{Duration, Instant};
 
 /// Times a challenge is sent before the new address is given up.
 const MAX_CHALLENGES: u8 = 4;
-
-/// Both ends of a path, as the socket sees them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Path {
-    /// The local address packets arrive at, where the socket tells.
-    pub local: Option<IpAddr>,
-    /// The peer's address and port.
-    pub peer: SocketAddr,
-}
-
-impl Path {
-    /// Whether the two differ in no more than the peer's port: then the route and its qualities
-    /// are most likely the same (RFC 9000 section 9.4).
-    #[must_use]
-    pub fn is_same_route(&self, other: &Self) -> bool {
-        self.local == other.local && self.peer.ip() == other.peer.ip()
-    }
-}
 
 /// The path in use and the one being tested.
 pub(super) struct Paths {
@@ -227,6 +210,8 @@ fn address_bytes(address: IpAddr) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use core::net::SocketAddr;
+
     use super::*;
 
     const MIN: usize = 33;

@@ -4,9 +4,9 @@ use core::ops::Range;
 
 use super::dropped::Dropped;
 use super::keys::SealedParts;
-use super::path::Path;
 use super::{Channel, Finish};
 use crate::crypto::{Crypto, TAG_LEN};
+use crate::path::Path;
 use crate::recovery::ecn::Codepoint;
 use crate::storage::Sighting;
 use crate::time::Instant;

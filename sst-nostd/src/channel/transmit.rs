@@ -2,12 +2,12 @@
 
 use super::builder::{Kind, PacketBuilder};
 use super::flight::Room;
-use super::path::Path;
 use super::sent::{Chain, SentPacket, SentPackets};
 use super::{Channel, Finish};
 use crate::bytes::{MAX_VARINT, Writer};
 use crate::crypto::kdf::mac16;
 use crate::crypto::{Crypto, TAG_LEN};
+use crate::path::Path;
 use crate::recovery::congestion::Controller;
 use crate::recovery::ecn::Codepoint;
 use crate::recovery::mtu::BASE_BYTES;

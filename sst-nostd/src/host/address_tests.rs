@@ -42,7 +42,7 @@ fn hand(host: &mut TestHost, path: Path, packet: &[u8]) {
 /// A host that dials, its INIT, and the host that it dials.
 fn dialled() -> (TestHost, Vec<u8>, TestHost) {
     let (mut near, far) = (host(1), host(2));
-    let dial = Dial { path: Path { local: None, peer: path(9, 1).peer }, id: Some(far.id()) };
+    let dial = Dial::new(Path { local: None, peer: path(9, 1).peer }, Some(far.id()));
     near.connect(Instant::ZERO, dial).expect("dials");
     let init = sent(&mut near).remove(0).1;
     (near, init, far)

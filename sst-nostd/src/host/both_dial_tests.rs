@@ -156,7 +156,7 @@ fn restarted() -> (TestHost, TestHost, Vec<u8>, SessionHandle) {
     dial(&mut one, &two, at(0));
     pass(&mut one, &mut two, at(0));
     let reply = next(&mut two, at(0)).unwrap();
-    hand(&mut one, at(0), 2, &reply).unwrap();
+    hand(&mut one, at(0), 1, &reply).unwrap();
     let late = next(&mut one, at(0)).unwrap();
     let mut one = host_with(9, Config::new([1; 32]), &Limits::of(4, 64, 1 << 20));
     let session = dial(&mut one, &two, at(1000));
@@ -184,7 +184,7 @@ fn a_finish_held_back_ends_no_session_that_the_peer_took() {
         dial(&mut one, &two, at(0));
         pass(&mut one, &mut two, at(0));
         let reply = next(&mut two, at(0)).unwrap();
-        hand(&mut one, at(0), 2, &reply).unwrap();
+        hand(&mut one, at(0), 1, &reply).unwrap();
         let late = next(&mut one, at(0)).unwrap();
         let config = Config::new([secrets[0]; 32]);
         let mut one = host_with(9, config, &Limits::of(4, 64, 1 << 20));
@@ -218,8 +218,8 @@ fn a_peer_that_dials_anew_replaces_its_session_and_whoever_had_it_hears_why() {
     // The host that had the session is still there: as when two have one identity.
     let mut count = 0;
     while let Some(packet) = next(&mut two, at(30)) {
-        count += usize::from(hand(&mut one, at(30), 2, &packet).is_ok());
-        let _ = hand(&mut anew, at(30), 2, &packet);
+        count += usize::from(hand(&mut one, at(30), 1, &packet).is_ok());
+        let _ = hand(&mut anew, at(30), 1, &packet);
     }
     assert_eq!(count, 1, "one CLOSE");
     assert_eq!(cause(&one, session), (ClosedBy::Peer, replaced));
@@ -239,7 +239,7 @@ fn a_host_that_is_full_says_so_to_whoever_proved_itself() {
     let session = dial(&mut second, &full, at(100));
     pass(&mut second, &mut full, at(100));
     let reply = next(&mut full, at(100)).unwrap();
-    hand(&mut second, at(100), 2, &reply).unwrap();
+    hand(&mut second, at(100), 1, &reply).unwrap();
     let finish = next(&mut second, at(100)).unwrap();
     assert_eq!(hand(&mut full, at(100), 1, &finish), Err(Ignored::NoCapacity));
     let close = next(&mut full, at(100)).unwrap();
@@ -252,7 +252,7 @@ fn a_host_that_is_full_says_so_to_whoever_proved_itself() {
         assert!(next(&mut full, at(again)).is_none());
     }
     assert_eq!(full.stats().curve_operations, spent);
-    hand(&mut second, at(200), 2, &close).unwrap();
+    hand(&mut second, at(200), 1, &close).unwrap();
     let code = CloseCause::Transport(TransportCode::NO_CAPACITY);
     assert_eq!(cause(&second, session), (ClosedBy::Peer, code));
     assert!(events(&mut full).is_empty());
@@ -274,7 +274,7 @@ fn a_dial_without_identity_that_finds_a_known_peer_is_told_so() {
     let mut one = host(1);
     let session = dial(&mut one, &two, at(0));
     talk(&mut one, &mut two, at(0));
-    let blind = Dial::new(rules_tests::path(2), None);
+    let blind = Dial::new(rules_tests::path(1), None);
     let blind = one.connect(at(100), blind).unwrap();
     talk(&mut one, &mut two, at(100));
     let code = CloseCause::Transport(TransportCode::DUPLICATE_SESSION);

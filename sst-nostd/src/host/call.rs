@@ -8,7 +8,7 @@ use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
 use crate::session::{ClosedBy, Ending, LastWords, Session};
 use crate::time::{Duration, Instant};
-use crate::wire::negotiation::{Cookie, Reply, Version};
+use crate::wire::negotiation::Reply;
 use crate::wire::{CloseCause, PacketError, TransportCode};
 
 use super::Host;
@@ -126,6 +126,7 @@ impl<C: Crypto> Host<'_, C> {
             self.took_call_at.is_some_and(|at| now.since(at) <= HANDSHAKE_TIMEOUT);
         let call = Call {
             pattern: wish.pattern,
+            path: row.path,
             statics: &self.statics,
             peer: wish.peer,
             parameters: &parameters,
@@ -135,33 +136,6 @@ impl<C: Crypto> Host<'_, C> {
         let initiator = Initiator::with_early(&self.crypto, now, &call, wish.early);
         row.kind = Kind::Call(initiator.map_err(call_error)?, session);
         self.own_dials = self.own_dials.saturating_add(1);
-        self.renew_negotiation_timer(index);
-        Ok(())
-    }
-
-    /// A COOKIE: the INIT goes out again with it.
-    #[inline(never)]
-    pub(super) fn on_cookie(&mut self, packet: &[u8]) -> Result<(), Ignored> {
-        let cookie = Cookie::parse(packet).map_err(malformed)?;
-        let index = self.find_call(cookie.channel)?;
-        let Some((initiator, _)) = self.call_mut(index) else {
-            return Err(Ignored::UnknownChannel);
-        };
-        initiator.handle_cookie(packet).map_err(Ignored::Negotiation)?;
-        self.due.push_back(&mut self.negotiations, index);
-        self.renew_negotiation_timer(index);
-        Ok(())
-    }
-
-    /// A VERSION: unless a REPLY comes soon, the peer speaks no version of ours.
-    #[inline(never)]
-    pub(super) fn on_version(&mut self, now: Instant, packet: &[u8]) -> Result<(), Ignored> {
-        let version = Version::parse(packet).map_err(malformed)?;
-        let index = self.find_call(version.channel)?;
-        let Some((initiator, _)) = self.call_mut(index) else {
-            return Err(Ignored::UnknownChannel);
-        };
-        initiator.handle_version(now, packet).map_err(Ignored::Negotiation)?;
         self.renew_negotiation_timer(index);
         Ok(())
     }
@@ -215,7 +189,7 @@ impl<C: Crypto> Host<'_, C> {
             return Err(Ignored::UnknownChannel);
         };
         let session = *session;
-        let answer = initiator.handle_reply(&self.crypto, now, packet);
+        let answer = initiator.handle_reply(&self.crypto, now, path, packet);
         self.stats.curve_operations = self.stats.curve_operations.saturating_add(3);
         match answer {
             Ok(answer) => Ok(Some((session, Some(answer.rtt)))),
@@ -297,7 +271,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
             row.kind = Kind::Confirm(Confirm { finish, channel, id });
-            // The REPLY may have come from elsewhere than the INIT went to.
+            // The call may have gone out on more than one path.
             row.path = path;
             row.sends = 0;
         }
@@ -355,11 +329,11 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// The negotiation of a call for the channel this host named `id`.
-    fn find_call(&self, id: ChannelId) -> Result<u32, Ignored> {
+    pub(super) fn find_call(&self, id: ChannelId) -> Result<u32, Ignored> {
         self.find_negotiation(id).ok_or(Ignored::UnknownChannel)
     }
 
-    fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator, u32)> {
+    pub(super) fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator, u32)> {
         match &mut self.negotiations.at_mut(index)?.kind {
             Kind::Call(initiator, session) => Some((initiator, *session)),
             Kind::Answer(_) | Kind::Confirm(..) | Kind::Refused(..) => None,
@@ -405,6 +379,6 @@ fn reply_reason(error: &ReplyError, words: &mut LastWords) -> Ending {
     }
 }
 
-fn malformed(error: PacketError) -> Ignored {
+pub(super) fn malformed(error: PacketError) -> Ignored {
     Ignored::Negotiation(error.into())
 }

@@ -10,7 +10,7 @@ use crate::stream::Open;
 use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 fn dial_replayable(from: &mut TestHost, to: &TestHost) -> SessionHandle {
-    let dial = Dial::new(rules_tests::path(2), Some(to.id()));
+    let dial = Dial::new(rules_tests::path(1), Some(to.id()));
     from.connect_replayable(at(0), dial, b"").unwrap()
 }
 
@@ -18,7 +18,7 @@ fn dial_replayable(from: &mut TestHost, to: &TestHost) -> SessionHandle {
 #[test]
 fn a_session_begins_with_the_first_sealed_packet() {
     let (mut one, mut two) = (host(1), host(2));
-    let nobody = Dial::new(rules_tests::path(2), None);
+    let nobody = Dial::new(rules_tests::path(1), None);
     assert_eq!(one.connect_replayable(at(0), nobody, b""), Err(ConnectError::Parameters));
     let session = dial_replayable(&mut one, &two);
     assert_eq!(pass(&mut one, &mut two, at(0))[2], 3, "IK");
@@ -154,7 +154,7 @@ fn eager(takes: bool) -> (TestHost, TestHost, std::vec::Vec<u8>) {
     let mut config = Config::new([2; 32]);
     config.takes_replayable = takes;
     let two = host_with(2, config, &Limits::of(4, 64, 1 << 20));
-    let dial = Dial::new(rules_tests::path(2), Some(two.id()));
+    let dial = Dial::new(rules_tests::path(1), Some(two.id()));
     one.connect_replayable(at(0), dial, b"what time is it?").unwrap();
     let init = next(&mut one, at(0)).unwrap();
     assert_eq!(init.len(), 512, "as long as any other");
@@ -202,7 +202,7 @@ fn who_did_not_ask_for_early_data_gets_none_and_the_session_all_the_same() {
 #[test]
 fn early_data_are_short_and_go_with_their_negotiation() {
     let (mut one, mut two, init) = eager(true);
-    let dial = Dial::new(rules_tests::path(2), Some(host(7).id()));
+    let dial = Dial::new(rules_tests::path(1), Some(host(7).id()));
     let long = one.connect_replayable(at(0), dial, &[0; 193]);
     assert_eq!(long, Err(ConnectError::Parameters));
     assert!(one.connect_replayable(at(0), dial, &[0; 192]).is_ok());

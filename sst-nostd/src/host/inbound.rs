@@ -71,8 +71,8 @@ impl<C: Crypto> Host<'_, C> {
             Some(PacketKind::Init) => self.on_init(now, path, packet),
             Some(PacketKind::Reply) => self.on_reply(now, path, packet),
             Some(PacketKind::Finish) => self.on_finish(now, path, ecn, packet),
-            Some(PacketKind::Cookie) => self.on_cookie(packet),
-            Some(PacketKind::Version) => self.on_version(now, packet),
+            Some(PacketKind::Cookie) => self.on_cookie(path, packet),
+            Some(PacketKind::Version) => self.on_version(path, packet),
             Some(PacketKind::Lost) => self.on_lost(now, path, packet),
             None => Err(Ignored::Kind),
         };

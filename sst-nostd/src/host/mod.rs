@@ -50,6 +50,7 @@ mod streams;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod tests;
 mod timers;
+mod tries;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod unacknowledged_tests;
 mod wiping;
@@ -67,6 +68,7 @@ pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
 pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
 pub use streams::UnknownStream;
+pub use tries::TryError;
 
 use zeroize::Zeroize;
 

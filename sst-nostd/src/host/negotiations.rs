@@ -40,6 +40,7 @@ pub struct NegotiationRow {
     link: Link,
 }
 
+#[allow(clippy::large_enum_variant, reason = "rows of a table are of one size, without boxes")]
 pub(super) enum Kind {
     /// This host dials, for the session with this index.
     Call(Initiator, u32),
@@ -140,9 +141,18 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Option<Transmit> {
         while let Some(index) = self.due.pop_front(&mut self.negotiations) {
             let Some(row) = self.negotiations.at_mut(index) else { continue };
-            let path = row.path;
+            let mut path = row.path;
+            let mut is_more_due = false;
             let len = match &mut row.kind {
-                Kind::Call(initiator, _) => initiator.write_init(now, buffer).ok(),
+                Kind::Call(initiator, _) => match initiator.due_path() {
+                    Some(due) => {
+                        path = due;
+                        let len = initiator.write_init(now, due, buffer).ok();
+                        is_more_due = len.is_some() && initiator.due_path().is_some();
+                        len
+                    }
+                    None => None,
+                },
                 Kind::Answer(responder) if row.sends > 0 => copy(responder.repeat(now), buffer),
                 Kind::Answer(responder) => copy(responder.reply(), buffer),
                 Kind::Refused(refused) => copy(&refused.close, buffer),
@@ -161,6 +171,9 @@ impl<C: Crypto> Host<'_, C> {
             row.sends = row.sends.saturating_add(1);
             if let Some(also) = row.also.take() {
                 row.path = also;
+                is_more_due = true;
+            }
+            if is_more_due {
                 self.due.push_back(&mut self.negotiations, index);
             }
             self.renew_negotiation_timer(index);

@@ -188,14 +188,19 @@ fn nobody_but_the_peer_ends_a_session() {
 
 // Spec: R-5.6-8, R-6.10-9.
 #[test]
-fn the_peer_is_where_its_reply_came_from() {
+fn the_peer_is_where_its_reply_came_from_among_the_places_asked() {
     let (mut one, mut two) = (host(1), host(2));
     let session = dial(&mut one, &two, at(0));
+    one.try_also(at(0), session, rules_tests::path(4444), Duration::ZERO).unwrap();
     pass(&mut one, &mut two, at(0));
     let reply = next(&mut two, at(0)).unwrap();
+    let stray = Err(Ignored::Negotiation(crate::negotiation::Dropped::OtherAddress));
+    assert_eq!(hand(&mut one, at(0), 4443, &reply), stray);
     hand(&mut one, at(0), 4444, &reply).unwrap();
     let path = one.session_info(session).unwrap().path.unwrap();
     assert_eq!(path, rules_tests::path(4444));
+    let late = one.try_also(at(0), session, rules_tests::path(9), Duration::ZERO);
+    assert_eq!(late, Err(TryError::NotDialling));
     let mut buffer = [0; 2000];
     assert_eq!(one.poll_transmit(at(0), &mut buffer, 1).unwrap().path, path);
 }
@@ -255,7 +260,7 @@ fn every_negotiation_has_names_and_keys_of_its_own() {
         let mut one =
             host_with(inits.len() as u8, Config::new([1; 32]), &Limits::of(4, 64, 1 << 20));
         dial(&mut one, &two, at(0));
-        let blind = Dial::new(rules_tests::path(2), None);
+        let blind = Dial::new(rules_tests::path(1), None);
         one.connect(at(0), blind).unwrap();
         for pattern in [1, 2] {
             let init = next(&mut one, at(0)).unwrap();
@@ -371,7 +376,7 @@ fn a_channel_has_a_name_that_is_not_zero_and_not_another_s() {
     let mut names = vec![];
     for to in [2, 3] {
         let id = Some(self::host(to).id());
-        host.connect(at(0), Dial::new(rules_tests::path(2), id)).unwrap();
+        host.connect(at(0), Dial::new(rules_tests::path(1), id)).unwrap();
         let mut buffer = [0; 2000];
         host.poll_transmit(at(0), &mut buffer, 1).unwrap();
         names.push(u32::from_be_bytes(buffer[4..8].try_into().unwrap()));
@@ -393,7 +398,7 @@ fn without_randomness_nobody_is_dialled_and_nobody_answered() {
     let peer = host(2).id();
     for more in 0..3 {
         let mut host = unlucky(ends + more);
-        let dial = Dial::new(rules_tests::path(2), Some(peer));
+        let dial = Dial::new(rules_tests::path(1), Some(peer));
         assert_eq!(host.connect(at(0), dial), Err(ConnectError::Random), "{more}");
         let mut host = unlucky(ends + more);
         let mut init = RawPeer::new(2, host.id(), Pattern::Xk, &Parameters::default()).init();

@@ -1,5 +1,6 @@
 //! A peer for tests that seals whatever it is told to, and opens what comes back.
 
+use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::vec;
 use std::vec::Vec;
 
@@ -8,8 +9,13 @@ use crate::crypto::{Aead, Crypto, InsecureFixedRng, KeyPair, RustCrypto, kdf};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Call, Initiator, Ready};
 use crate::noise::Pattern;
+use crate::path::Path;
 use crate::time::Instant;
 use crate::wire::{Frame, Parameters, SealedHeader};
+
+/// Where the peer takes its host to be: the tests hand packets about themselves.
+const NOWHERE: Path =
+    Path { local: None, peer: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1)) };
 
 pub(super) struct RawPeer {
     crypto: RustCrypto<InsecureFixedRng>,
@@ -38,6 +44,7 @@ impl RawPeer {
         let statics = KeyPair::from_secret(&crypto, &secret);
         let call = Call {
             pattern,
+            path: NOWHERE,
             statics: &statics,
             peer: Some(peer).filter(|_| pattern != Pattern::Xx),
             parameters: offer,
@@ -59,19 +66,19 @@ impl RawPeer {
 
     pub(super) fn init(&mut self) -> Vec<u8> {
         let mut out = vec![0; 1200];
-        let len = self.initiator.write_init(Instant::ZERO, &mut out).unwrap();
+        let len = self.initiator.write_init(Instant::ZERO, NOWHERE, &mut out).unwrap();
         out.truncate(len);
         out
     }
 
     /// Takes a COOKIE: the next INIT has it.
     pub(super) fn take_cookie(&mut self, cookie: &[u8]) {
-        self.initiator.handle_cookie(cookie).unwrap();
+        self.initiator.handle_cookie(NOWHERE, cookie).unwrap();
     }
 
     /// Takes the REPLY, and makes FINISH with that payload; empty in IK.
     pub(super) fn finish(&mut self, reply: &[u8], payload: &[u8]) -> Vec<u8> {
-        self.initiator.handle_reply(&self.crypto, Instant::ZERO, reply).unwrap();
+        self.initiator.handle_reply(&self.crypto, Instant::ZERO, NOWHERE, reply).unwrap();
         let mut out = vec![0; 1200];
         let (ready, len) = self.initiator.finish(&self.crypto, payload, &mut out).unwrap();
         self.ready = Some(ready);

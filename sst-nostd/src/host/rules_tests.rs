@@ -56,7 +56,7 @@ pub(super) fn events(host: &mut TestHost) -> Vec<Event> {
 }
 
 pub(super) fn dial(from: &mut TestHost, to: &TestHost, now: Instant) -> SessionHandle {
-    from.connect(now, Dial::new(path(2), Some(to.id()))).unwrap()
+    from.connect(now, Dial::new(path(1), Some(to.id()))).unwrap()
 }
 
 /// What `from` says next is heard by `to`, whatever that makes of it; returned.
@@ -73,7 +73,7 @@ pub(super) fn joined() -> (TestHost, TestHost, SessionHandle, SessionHandle, Vec
     let init = next(&mut one, at(0)).unwrap();
     hand(&mut two, at(0), 1, &init).unwrap();
     let reply = next(&mut two, at(0)).unwrap();
-    hand(&mut one, at(0), 2, &reply).unwrap();
+    hand(&mut one, at(0), 1, &reply).unwrap();
     let finish = next(&mut one, at(0)).unwrap();
     hand(&mut two, at(0), 1, &finish).unwrap();
     let incoming = events(&mut two);
@@ -82,7 +82,7 @@ pub(super) fn joined() -> (TestHost, TestHost, SessionHandle, SessionHandle, Vec
     };
     events(&mut one);
     while let Some(packet) = next(&mut two, at(0)) {
-        hand(&mut one, at(0), 2, &packet).unwrap();
+        hand(&mut one, at(0), 1, &packet).unwrap();
     }
     while let Some(packet) = next(&mut one, at(0)) {
         hand(&mut two, at(0), 1, &packet).unwrap();
@@ -108,7 +108,7 @@ fn a_session_begins_at_each_host_with_the_proof_of_the_other() {
     assert!(next(&mut two, at(5000)).is_none(), "never by a timer");
     assert_eq!((two.stats().sessions, two.stats().half_open), (0, 1));
     assert!(events(&mut two).is_empty() && events(&mut one).is_empty());
-    hand(&mut one, at(5000), 2, &reply).unwrap();
+    hand(&mut one, at(5000), 1, &reply).unwrap();
     assert!(matches!(events(&mut one)[..], [Event::Session(_, SessionEvent::Ready)]));
     let finish = next(&mut one, at(5000)).unwrap();
     hand(&mut two, at(5000), 1, &finish).unwrap();
@@ -140,7 +140,7 @@ fn a_finish_is_repeated_byte_for_byte_and_taken_once() {
     let init = next(&mut one, at(0)).unwrap();
     hand(&mut two, at(0), 1, &init).unwrap();
     let reply = next(&mut two, at(0)).unwrap();
-    hand(&mut one, at(0), 2, &reply).unwrap();
+    hand(&mut one, at(0), 1, &reply).unwrap();
     let finish = next(&mut one, at(0)).unwrap();
     assert!(next(&mut one, at(0)).is_none());
     one.handle_timeout(at(3000));
@@ -166,7 +166,7 @@ fn there_is_one_session_with_a_peer_and_none_with_oneself() {
     let (mut one, two, session, ..) = joined();
     assert_eq!(dial(&mut one, &two, at(10)), session);
     assert!(next(&mut one, at(10)).is_none(), "no new negotiation");
-    let own = Dial::new(path(2), Some(one.id()));
+    let own = Dial::new(path(1), Some(one.id()));
     assert_eq!(one.connect(at(10), own), Err(ConnectError::OwnIdentity));
 }
 
@@ -190,7 +190,7 @@ fn a_closing_host_repeats_itself_less_and_less() {
     assert!(next(&mut one, at(30)).is_some(), "CLOSE at once");
     let answered: Vec<usize> = (1..=packets.len())
         .filter(|count| {
-            let _ = hand(&mut one, at(31), 2, &packets[count - 1]);
+            let _ = hand(&mut one, at(31), 1, &packets[count - 1]);
             next(&mut one, at(31)).is_some()
         })
         .collect();

@@ -5,6 +5,7 @@ use crate::crypto::{KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Dropped, Refused};
 use crate::noise::{NoiseError, Pattern};
+use crate::path::Path;
 use crate::time::Duration;
 use crate::wire::{Parameters, ParametersError};
 
@@ -13,6 +14,9 @@ use crate::wire::{Parameters, ParametersError};
 pub struct Call<'a> {
     /// How identities are proved.
     pub pattern: Pattern,
+    /// Where the peer is; more places may follow
+    /// ([`Initiator::add_path`](super::Initiator::add_path)).
+    pub path: Path,
     /// Our static keys.
     pub statics: &'a KeyPair,
     /// Whom we call; `None` for XX, and only for XX.
@@ -91,7 +95,8 @@ pub enum TimerVerdict {
     /// The call has failed: nobody answered, or only with versions that we do not speak
     /// ([`Initiator::peer_versions`](super::Initiator::peer_versions)).
     GiveUp,
-    /// Send [`Initiator::write_init`](super::Initiator::write_init) again.
+    /// Send [`Initiator::write_init`](super::Initiator::write_init) again, on each
+    /// [`Initiator::due_path`](super::Initiator::due_path).
     Resend,
     /// Nothing.
     Wait,

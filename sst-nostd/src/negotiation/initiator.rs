@@ -8,16 +8,17 @@ use crate::negotiation::call::{Answer, Call, CallError, FinishError, ReplyError,
 use crate::negotiation::check::{CheckKey, write_checked};
 use crate::negotiation::grease::put_grease;
 use crate::negotiation::limits::{
-    EARLY_OVERHEAD, FIRST_RESEND_TIMEOUT, HANDSHAKE_TIMEOUT, MAX_COOKIES, MAX_EARLY_LEN,
-    MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN, MAX_RESEND_TIMEOUT, VERSION_PATIENCE,
+    EARLY_OVERHEAD, HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN,
 };
+use crate::negotiation::routes::Routes;
 use crate::negotiation::suite::{accepted_suite, offered_suites};
 use crate::negotiation::{Dropped, Ready, first_rtt, is_same, number};
 use crate::noise::{Handshake, Pattern, Role};
+use crate::path::Path;
 use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{
-    CHECK_LEN, COOKIE_LEN, Cookie, Init, MAX_VERSIONS, MIN_INIT_BYTES, REPLY_OVERHEAD, Reply,
-    VERSION, Version, init_prologue,
+    CHECK_LEN, Cookie, Init, MAX_VERSIONS, MIN_INIT_BYTES, REPLY_OVERHEAD, Reply, VERSION, Version,
+    init_prologue,
 };
 use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, channel_in, put_end};
 use crate::wire::{
@@ -40,7 +41,7 @@ enum Phase {
     Over,
 }
 
-/// One call. A row of the caller's table: below 2 KiB.
+/// One call. A row of the caller's table: below 2 KiB, and more where many paths are tried.
 #[derive(Debug)]
 pub struct Initiator {
     phase: Phase,
@@ -54,21 +55,16 @@ pub struct Initiator {
     check_key: CheckKey,
     noise: [u8; MAX_INIT_NOISE_LEN],
     noise_len: usize,
-    cookie: [u8; COOKIE_LEN],
-    /// Of the INIT sent last.
-    init_check: Option<[u8; CHECK_LEN]>,
-    called_at: Instant,
-    /// An INIT went out twice, so that a REPLY does not say which it answers.
-    has_resent: bool,
-    cookie_count: u8,
-    resend_timeout: Duration,
-    resend_at: Instant,
+    routes: Routes,
+    /// The check of the INIT without a cookie, which is the same on every path.
+    plain_check: Option<[u8; CHECK_LEN]>,
     give_up_at: Instant,
     peer_versions: [u8; MAX_VERSIONS],
     peer_version_count: usize,
 }
 
-const _: () = assert!(size_of::<Initiator>() <= 2048, "a board holds a few");
+const MAX_ROW_BYTES: usize = if cfg!(feature = "large") { 2560 } else { 2048 };
+const _: () = assert!(size_of::<Initiator>() <= MAX_ROW_BYTES, "a board holds a few");
 
 impl Initiator {
     /// Begins a call: the first handshake message is made here, once, and sent as often as needed.
@@ -124,70 +120,77 @@ impl Initiator {
             check_key: CheckKey::new(peer.as_ref()),
             noise,
             noise_len,
-            cookie: [0; COOKIE_LEN],
-            init_check: None,
-            called_at: now,
-            has_resent: false,
-            cookie_count: 0,
-            resend_timeout: FIRST_RESEND_TIMEOUT,
-            resend_at: now,
+            routes: Routes::new(now, call.path),
+            plain_check: None,
             give_up_at: now.after(HANDSHAKE_TIMEOUT),
             peer_versions: [0; MAX_VERSIONS],
             peer_version_count: 0,
         })
     }
 
-    /// Writes the INIT to the front of `out`; says how long it is. Always the same bytes, but for
-    /// the cookie.
+    /// Has the peer called at another place too, from `at` on. The first REPLY decides.
     ///
     /// # Errors
-    /// [`Full`] if `out` is too small for it.
-    pub fn write_init(&mut self, now: Instant, out: &mut [u8]) -> Result<usize, Full> {
+    /// [`Full`] if it is tried in [`MAX_ROUTES`](crate::negotiation::limits::MAX_ROUTES) places.
+    pub fn add_path(&mut self, now: Instant, path: Path, at: Instant) -> Result<(), Full> {
+        self.routes.add(now, path, at)
+    }
+
+    /// The next path that an INIT is due on; `None` once the peer has answered.
+    #[must_use]
+    pub fn due_path(&self) -> Option<Path> {
+        matches!(self.phase, Phase::Calling).then(|| self.routes.due()).flatten()
+    }
+
+    /// Writes the INIT for `path` to the front of `out`; says how long it is. Always the same
+    /// bytes, but for the cookie.
+    ///
+    /// # Errors
+    /// [`Full`] if `out` is too small for it, or `path` is not one of this call's.
+    pub fn write_init(&mut self, now: Instant, path: Path, out: &mut [u8]) -> Result<usize, Full> {
         let noise = self.noise.get(..self.noise_len).ok_or(Full)?;
-        let (pattern, channel, cookie) = (number(self.pattern), self.channel, self.cookie);
+        let (pattern, channel) = (number(self.pattern), self.channel);
+        let route = self.routes.find_mut(path.peer).ok_or(Full)?;
+        let cookie = route.cookie();
         let init = Init { pattern, channel, noise, cookie, check: [0; CHECK_LEN] };
         let (len, check) = write_checked(
             out,
             |writer| init.encode(MIN_INIT_BYTES, writer),
             |covered| self.check_key.init(covered),
         )?;
-        if self.init_check.is_none() {
+        route.on_sent(now, check);
+        if self.plain_check.is_none() {
+            // The first INIT never has a cookie.
             self.give_up_at = now.after(HANDSHAKE_TIMEOUT);
+            self.plain_check = Some(check);
         }
-        self.init_check = Some(check);
-        self.called_at = now;
-        self.resend_at = now.after(self.resend_timeout);
         Ok(len)
     }
 
-    /// Takes a COOKIE. [`Initiator::write_init`] is to be sent at once, now with the cookie.
+    /// Takes a COOKIE that came from `path`. Then [`Initiator::due_path`] may have an INIT due at
+    /// once, now with the cookie; if COOKIEs came too often, it goes out by the timer.
     ///
     /// # Errors
-    /// [`Dropped`]: it is not the answer to our last INIT, or we have obeyed enough of them.
-    pub fn handle_cookie(&mut self, packet: &[u8]) -> Result<(), Dropped> {
+    /// [`Dropped`]: it answers no INIT that we sent there, or is a copy of one that came before.
+    pub fn handle_cookie(&mut self, path: Path, packet: &[u8]) -> Result<(), Dropped> {
         let cookie = Cookie::parse(packet)?;
-        let init_check = self.init_check_for(cookie.channel)?;
-        if !self.check_key.is_cookie(packet, &init_check) {
+        let checks = self.checks_on(path, cookie.channel)?;
+        if !checks.iter().flatten().any(|check| self.check_key.is_cookie(packet, check)) {
             return Err(Dropped::Check);
         }
-        if self.cookie_count >= MAX_COOKIES {
-            return Err(Dropped::TooMany);
-        }
-        self.cookie_count = self.cookie_count.saturating_add(1);
-        self.cookie = cookie.cookie;
-        self.resend_timeout = FIRST_RESEND_TIMEOUT;
-        Ok(())
+        let route = self.routes.find_mut(path.peer).ok_or(Dropped::OtherAddress)?;
+        if route.on_cookie(cookie.cookie) { Ok(()) } else { Err(Dropped::TooMany) }
     }
 
-    /// Takes a VERSION. If it is genuine, the peer does not speak our version, and the call fails
-    /// in a second: whoever forged the packet would have to keep back the REPLY as well.
+    /// Takes a VERSION that came from `path`. It changes nothing but the words in which the call
+    /// fails, if it fails: whoever sees an INIT can forge one.
     ///
     /// # Errors
-    /// [`Dropped`]: it is not the answer to our last INIT, or it lists our version.
-    pub fn handle_version(&mut self, now: Instant, packet: &[u8]) -> Result<(), Dropped> {
+    /// [`Dropped`]: it answers no INIT that we sent there, or it lists our version.
+    pub fn handle_version(&mut self, path: Path, packet: &[u8]) -> Result<(), Dropped> {
         let version = Version::parse(packet)?;
-        let init_check = self.init_check_for(version.channel)?;
-        if !self.check_key.is_version(packet, &init_check) {
+        let checks = self.checks_on(path, version.channel)?;
+        if !checks.iter().flatten().any(|check| self.check_key.is_version(packet, check)) {
             return Err(Dropped::Check);
         }
         if version.versions.contains(&VERSION) {
@@ -197,11 +200,11 @@ impl Initiator {
         let places = self.peer_versions.get_mut(..count).ok_or(Dropped::Full)?;
         places.copy_from_slice(version.versions);
         self.peer_version_count = count;
-        self.give_up_at = self.give_up_at.min(now.after(VERSION_PATIENCE));
         Ok(())
     }
 
-    /// Takes a REPLY. After it, the caller decides about the peer and calls [`Initiator::finish`].
+    /// Takes a REPLY that came from `path`. After it, the caller decides about the peer and calls
+    /// [`Initiator::finish`].
     ///
     /// # Errors
     /// [`ReplyError`]: the call goes on, or is over.
@@ -209,6 +212,7 @@ impl Initiator {
         &mut self,
         crypto: &impl Crypto,
         now: Instant,
+        path: Path,
         packet: &[u8],
     ) -> Result<Answer, ReplyError> {
         let reply = Reply::parse(packet)?;
@@ -221,12 +225,15 @@ impl Initiator {
         let (Phase::Calling, Some(handshake)) = (&self.phase, &mut self.handshake) else {
             return Err(Dropped::State.into());
         };
+        // A true REPLY that somebody copied would else lead all that follows to that address.
+        let route = self.routes.find(path.peer).ok_or(Dropped::OtherAddress)?;
+        let (sent_at, has_resent) = route.sent();
         // However many false ones came: whoever sees the INIT could else stop the call with them.
         let mut list = [0; MIN_INIT_BYTES];
         let list_len = handshake.read_message(crypto, reply.noise, &mut list)?;
         let list = list.get(..list_len).unwrap_or_default();
         let peer = handshake.remote_static().map(HostId::new);
-        let rtt = first_rtt(now, self.called_at, self.has_resent);
+        let rtt = first_rtt(now, sent_at, has_resent);
         let peer = peer.ok_or(Dropped::State)?;
         let answer = self.read_answer(crypto, peer, rtt, list);
         match (&answer, channel_in(list)) {
@@ -316,16 +323,7 @@ impl Initiator {
                 self.end();
                 TimerVerdict::GiveUp
             }
-            Some(deadline) if now >= deadline => {
-                if self.init_check.is_some() {
-                    let longer = self.resend_timeout.saturating_mul(5).checked_div(4);
-                    let longer = longer.unwrap_or(MAX_RESEND_TIMEOUT);
-                    self.resend_timeout = longer.min(MAX_RESEND_TIMEOUT);
-                    self.has_resent = true;
-                }
-                self.resend_at = now.after(self.resend_timeout);
-                TimerVerdict::Resend
-            }
+            Some(_) if self.routes.on_timeout(now) => TimerVerdict::Resend,
             _ => TimerVerdict::Wait,
         }
     }
@@ -334,7 +332,9 @@ impl Initiator {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Calling => Some(self.resend_at.min(self.give_up_at)),
+            Phase::Calling => {
+                Some(self.routes.deadline().map_or(self.give_up_at, |at| at.min(self.give_up_at)))
+            }
             Phase::Answered(..) | Phase::Rejected(..) | Phase::Over => None,
         }
     }
@@ -368,14 +368,20 @@ impl Initiator {
         self.handshake = None;
     }
 
-    fn init_check_for(&self, channel: ChannelId) -> Result<[u8; CHECK_LEN], Dropped> {
+    /// The checks that an answer from `path` may refer to: of the INIT sent last there, and of the
+    /// one without a cookie.
+    fn checks_on(
+        &self,
+        path: Path,
+        channel: ChannelId,
+    ) -> Result<[Option<[u8; CHECK_LEN]>; 2], Dropped> {
         if channel != self.channel {
             return Err(Dropped::Channel);
         }
-        match self.phase {
-            Phase::Calling => self.init_check.ok_or(Dropped::State),
-            Phase::Answered(..) | Phase::Rejected(..) | Phase::Over => Err(Dropped::State),
-        }
+        let Phase::Calling = self.phase else { return Err(Dropped::State) };
+        let last = self.routes.find(path.peer).ok_or(Dropped::OtherAddress)?.check();
+        let last = last.ok_or(Dropped::State)?;
+        Ok([Some(last), self.plain_check.filter(|plain| *plain != last)])
     }
 
     fn read_answer(

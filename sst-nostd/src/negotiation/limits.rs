@@ -37,9 +37,16 @@ pub const MIN_GUESSED_RTT_MICROS: u64 = 50_000;
 /// How long a negotiation may take, at either end: the patience of the one who waits for it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many COOKIEs an initiator obeys: two rotations of the secret and two accidents. Without a
-/// limit, a hostile responder could keep us sending.
-pub const MAX_COOKIES: u8 = 4;
+/// How many COOKIEs an initiator obeys at once on each path: two rotations of the secret and two
+/// accidents. Without a limit, a hostile responder could keep us sending; those that come later
+/// wait for the timer.
+pub const COOKIES_AT_ONCE: u8 = 4;
+/// How many paths one call is tried on: the addresses that a name has. A board is told where to
+/// call, and by two families at most.
+pub const MAX_ROUTES: usize = if cfg!(feature = "large") { 8 } else { 2 };
+/// How long after one address of a name the next is tried too, while nobody has answered: the
+/// "connection attempt delay" of RFC 8305.
+pub const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
 
 /// How long a cookie secret makes cookies; it is accepted for as long again.
 pub const COOKIE_ROTATION: Duration = Duration::from_secs(15);
@@ -61,8 +68,6 @@ pub const LOST_INTERVAL: Duration = Duration::from_millis(20);
 /// How far apart LOST packets to one source are: one that asks for all of them leaves the rest of
 /// the fifty a second to those whose channels are lost.
 pub const LOST_SOURCE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long after a VERSION a REPLY may still come: who forged the one must suppress the other.
-pub const VERSION_PATIENCE: Duration = Duration::from_secs(1);
 
 const _: () = assert!(INIT_OVERHEAD + MAX_INIT_NOISE_LEN <= MIN_INIT_BYTES, "INITs are equal");
 const _: () = assert!(MAX_REPLY_LEN < MIN_INIT_BYTES, "an answer is smaller than its cause");

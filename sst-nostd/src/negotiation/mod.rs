@@ -14,6 +14,7 @@ pub mod limits;
 mod load;
 mod rate;
 mod responder;
+mod routes;
 mod source;
 mod suite;
 mod token;
@@ -82,6 +83,8 @@ pub enum Dropped {
     Noise(NoiseError),
     /// It comes from ourselves, or from our identity without an instance.
     OwnIdentity,
+    /// It comes from an address that no INIT went to.
+    OtherAddress,
     /// It does not parse.
     Packet(PacketError),
     /// This host does not answer to calls of strangers.

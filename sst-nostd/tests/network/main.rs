@@ -4,6 +4,7 @@
 mod costs;
 mod dialling;
 mod failures;
+mod forgers;
 mod outcomes;
 mod pair;
 mod paths;

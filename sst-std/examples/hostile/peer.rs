@@ -1,7 +1,7 @@
 //! [`Peer`]: a peer that is no host: it dials as it must, then seals whatever it is told to.
 
 use std::error::Error;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
 
 use sst_nostd::bytes::Writer;
@@ -9,6 +9,7 @@ use sst_nostd::crypto::{Aead, Crypto, KEY_LEN, KeyPair, kdf};
 use sst_nostd::id::{ChannelId, HostId, Side};
 use sst_nostd::negotiation::{Call, Initiator, Ready};
 use sst_nostd::noise::Pattern;
+use sst_nostd::path::Path;
 use sst_nostd::time::Instant;
 use sst_nostd::wire::{Frame, Parameters, SealedHeader};
 use sst_std::{AwsLc, AwsLcAead};
@@ -19,6 +20,9 @@ const MAX_TRIES: usize = 20;
 /// What every path takes.
 const PACKET_LEN: usize = 1_200;
 const TAG_LEN: usize = 16;
+/// What a dial takes the server's address to be: the socket knows the true one.
+const THERE: Path =
+    Path { local: None, peer: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1)) };
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
@@ -51,6 +55,7 @@ impl Dial {
         let statics = KeyPair::from_secret(&crypto, secret);
         let call = Call {
             pattern: Pattern::Xk,
+            path: THERE,
             statics: &statics,
             peer: Some(server),
             parameters: &Parameters::default(),
@@ -66,19 +71,19 @@ impl Dial {
     /// The INIT, with the cookie if one came.
     pub(crate) fn init(&mut self) -> Vec<u8> {
         let mut out = vec![0; PACKET_LEN];
-        let len = self.initiator.write_init(Instant::ZERO, &mut out).unwrap_or(0);
+        let len = self.initiator.write_init(Instant::ZERO, THERE, &mut out).unwrap_or(0);
         out.truncate(len);
         out
     }
 
     /// True if the packet was a cookie for this dial.
     pub(crate) fn take_cookie(&mut self, packet: &[u8]) -> bool {
-        self.initiator.handle_cookie(packet).is_ok()
+        self.initiator.handle_cookie(THERE, packet).is_ok()
     }
 
     /// True if the packet was the REPLY to this dial.
     fn take_reply(&mut self, packet: &[u8]) -> bool {
-        self.initiator.handle_reply(&self.crypto, Instant::ZERO, packet).is_ok()
+        self.initiator.handle_reply(&self.crypto, Instant::ZERO, THERE, packet).is_ok()
     }
 
     /// Negotiates to the end.

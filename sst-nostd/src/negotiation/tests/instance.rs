@@ -3,7 +3,7 @@
 use std::vec;
 use std::vec::Vec;
 
-use super::pair::{Pair, at, parameters};
+use super::pair::{Pair, TO, at, parameters};
 use crate::bytes::Writer;
 use crate::crypto::KeyPair;
 use crate::id::Instance;
@@ -59,7 +59,7 @@ fn a_reply_names_the_instance_of_its_init_or_none() {
             let list = Parameters { instance: answered, channel, suite: Some(1), ..parameters(2) };
             let keys = pair.responder_keys.clone();
             let reply = reply_with(&mut pair, &keys, &list);
-            let answer = pair.initiator.handle_reply(&pair.crypto, at(0), &reply);
+            let answer = pair.initiator.handle_reply(&pair.crypto, at(0), TO, &reply);
             let named = answer.map(|answer| answer.parameters.instance);
             assert_eq!(named, expected, "{pattern:?} {offered:?} {answered:?}");
         }

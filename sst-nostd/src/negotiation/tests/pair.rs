@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 use core::convert::Infallible;
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::vec::Vec;
 
 use rand_core::{TryCryptoRng, TryRng};
@@ -14,6 +14,7 @@ use crate::crypto::{
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::*;
 use crate::noise::{Handshake, Pattern, Role};
+use crate::path::Path;
 use crate::time::{Duration, Instant};
 use crate::wire::Parameters;
 use crate::wire::negotiation::{Init, Reply, init_prologue};
@@ -87,6 +88,12 @@ impl Crypto for TestCrypto {
     }
 }
 
+/// Where the responder is.
+pub(super) const TO: Path = Path {
+    local: None,
+    peer: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 9), 8661)),
+};
+
 /// `seconds` after the origin.
 pub(super) fn at(seconds: u64) -> Instant {
     Instant::ZERO.after(Duration::from_secs(seconds))
@@ -136,6 +143,7 @@ impl Pair {
         let peer = HostId::new(*responder_keys.public());
         let call = Call {
             pattern,
+            path: TO,
             statics: &initiator_keys,
             peer: pattern.knows_responder().then_some(peer),
             parameters: &parameters,
@@ -162,6 +170,7 @@ impl Pair {
     pub(super) fn call(&self, pattern: Pattern) -> Call<'_> {
         Call {
             pattern,
+            path: TO,
             statics: &self.initiator_keys,
             peer: pattern.knows_responder().then_some(self.responder_id()),
             parameters: &self.parameters,
@@ -186,7 +195,7 @@ impl Pair {
 
     pub(super) fn write_init(&mut self) -> Vec<u8> {
         let mut out = [0; 1200];
-        let len = self.initiator.write_init(at(0), &mut out).unwrap();
+        let len = self.initiator.write_init(at(0), TO, &mut out).unwrap();
         out[..len].to_vec()
     }
 
@@ -207,7 +216,7 @@ impl Pair {
         match self.meet(at(0), packet) {
             (Verdict::Accept(_), _) => packet.to_vec(),
             (Verdict::SendCookie(_), cookie) => {
-                self.initiator.handle_cookie(&cookie).unwrap();
+                self.initiator.handle_cookie(TO, &cookie).unwrap();
                 let packet = self.write_init();
                 assert!(matches!(self.meet(at(0), &packet).0, Verdict::Accept(_)));
                 packet
@@ -230,7 +239,7 @@ impl Pair {
         let packet = self.pass_front(&init);
         let mut responder = self.respond(&packet).unwrap();
         responder.accept(&self.crypto, at(0), &parameters(2)).unwrap();
-        self.initiator.handle_reply(&self.crypto, at(0), responder.reply()).unwrap();
+        self.initiator.handle_reply(&self.crypto, at(0), TO, responder.reply()).unwrap();
         responder
     }
 

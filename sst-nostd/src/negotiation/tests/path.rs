@@ -1,10 +1,13 @@
 //! What paths do: lose, repeat and delay packets; and how busy hosts ask for proof of address.
 
+use core::net::Ipv4Addr;
+use std::vec;
 use std::vec::Vec;
 
-use super::pair::{IDLE, Pair, at, parameters};
+use super::pair::{IDLE, Pair, TO, at, parameters};
 use crate::negotiation::*;
 use crate::noise::Pattern;
+use crate::path::Path;
 use crate::time::{Instant, micros};
 use crate::wire::negotiation::{COOKIE_PACKET_LEN, Init};
 
@@ -20,7 +23,7 @@ fn a_busy_host_asks_for_a_cookie_and_accepts_it() {
         let init = pair.write_init();
         let (verdict, cookie) = pair.meet(at(0), &init);
         assert_eq!(verdict, Verdict::SendCookie(COOKIE_PACKET_LEN));
-        assert_eq!(pair.initiator.handle_cookie(&cookie), Ok(()));
+        assert_eq!(pair.initiator.handle_cookie(TO, &cookie), Ok(()));
         let second = pair.write_init();
         assert_eq!(init[..480], second[..480], "all but the cookie and the check is the same");
         assert!(matches!(pair.meet(at(0), &second).0, Verdict::Accept(_)));
@@ -36,7 +39,7 @@ fn a_cookie_is_worth_nothing_elsewhere_or_later() {
     let mut pair = Pair::with(Pattern::Xk, ALWAYS);
     let init = pair.write_init();
     let (_, cookie) = pair.meet(at(1), &init);
-    pair.initiator.handle_cookie(&cookie).unwrap();
+    pair.initiator.handle_cookie(TO, &cookie).unwrap();
     let init = pair.write_init();
     assert!(matches!(pair.meet(at(29), &init).0, Verdict::Accept(_)));
     assert!(matches!(pair.meet(at(30), &init).0, Verdict::SendCookie(_)), "two rotations");
@@ -59,7 +62,7 @@ fn a_cookie_is_worth_nothing_elsewhere_or_later() {
 fn packet_is_accepted_with_its_own(pair: &mut Pair) {
     let init = pair.write_init();
     let (_, cookie) = pair.meet(at(1), &init);
-    pair.initiator.handle_cookie(&cookie).unwrap();
+    pair.initiator.handle_cookie(TO, &cookie).unwrap();
     let init = pair.write_init();
     assert!(matches!(pair.meet(at(1), &init).0, Verdict::Accept(_)));
 }
@@ -95,7 +98,7 @@ fn strangers_are_answered_only_if_the_host_wants_and_only_with_a_cookie() {
         let init = pair.write_init();
         let (verdict, cookie) = pair.meet(at(1), &init);
         assert!(matches!(verdict, Verdict::SendCookie(_)), "{cookies:?}");
-        pair.initiator.handle_cookie(&cookie).unwrap();
+        pair.initiator.handle_cookie(TO, &cookie).unwrap();
         let init = pair.write_init();
         assert!(matches!(pair.meet(at(1), &init).0, Verdict::Accept(_)));
     }
@@ -135,7 +138,7 @@ fn a_repeated_init_gets_the_same_reply_wherever_it_comes_from() {
 fn a_late_second_reply_changes_nothing() {
     let mut pair = Pair::new(Pattern::Xk);
     let responder = pair.answered();
-    let late = pair.initiator.handle_reply(&pair.crypto, at(0), responder.reply());
+    let late = pair.initiator.handle_reply(&pair.crypto, at(0), TO, responder.reply());
     assert_eq!(late, Err(ReplyError::Dropped(Dropped::State)));
     assert!(pair.initiator.finish(&pair.crypto, &[], &mut [0; 1200]).is_ok());
     assert!(pair.initiator.is_over());
@@ -150,7 +153,7 @@ fn inits_are_sent_further_and_further_apart_and_then_no_more() {
         let now = pair.initiator.deadline().unwrap();
         match pair.initiator.handle_timeout(now) {
             TimerVerdict::Resend => {
-                pair.initiator.write_init(now, &mut [0; 512]).unwrap();
+                pair.initiator.write_init(now, TO, &mut [0; 512]).unwrap();
                 sent.push(now.as_micros());
             }
             TimerVerdict::GiveUp => break now,
@@ -177,18 +180,114 @@ fn a_call_waits_for_the_time_and_for_nothing_once_answered() {
     assert_eq!(pair.initiator.handle_timeout(at(100)), TimerVerdict::Wait);
 }
 
+/// A COOKIE as anybody can make it who sees the INIT.
+fn forged(pair: &Pair, init: &[u8], cookie: u8) -> Vec<u8> {
+    let mut packet = vec![0xc4];
+    packet.extend_from_slice(&init[4..8]);
+    packet.extend_from_slice(&[cookie; 16]);
+    let check = pair.check_key().cookie(&packet, init.last_chunk().unwrap());
+    packet.extend_from_slice(&check);
+    packet
+}
+
+fn cookie_in(init: &[u8]) -> [u8; 16] {
+    init[480..496].try_into().unwrap()
+}
+
+/// Time passes until the next INIT goes out by the timer.
+fn next_init(pair: &mut Pair) -> Vec<u8> {
+    let now = pair.initiator.deadline().unwrap();
+    assert_eq!(pair.initiator.handle_timeout(now), TimerVerdict::Resend);
+    assert_eq!(pair.initiator.due_path(), Some(TO));
+    let mut out = [0; 512];
+    pair.initiator.write_init(now, TO, &mut out).unwrap();
+    assert_eq!(pair.initiator.due_path(), None);
+    out.to_vec()
+}
+
 // Spec: R-5.5-5.
 #[test]
-fn four_cookies_are_obeyed_and_no_more() {
+fn four_cookies_are_obeyed_at_once_and_later_ones_by_the_timer() {
     let mut pair = Pair::with(Pattern::Xk, ALWAYS);
-    for round in 0..20 {
+    let plain = pair.write_init();
+    for round in 1..=4 {
         let init = pair.write_init();
-        let (_, cookie) = pair.meet(at(round * 40), &init);
-        let handled = pair.initiator.handle_cookie(&cookie);
-        let is_obeyed = round < u64::from(limits::MAX_COOKIES);
-        assert_eq!(handled, if is_obeyed { Ok(()) } else { Err(Dropped::TooMany) });
-        assert_eq!(pair.write_init() != init, is_obeyed);
+        let packet = forged(&pair, &init, round);
+        assert_eq!(pair.initiator.handle_cookie(TO, &packet), Ok(()));
+        assert_eq!(pair.initiator.due_path(), Some(TO));
+        assert_eq!(cookie_in(&pair.write_init()), [round; 16]);
+        assert!(pair.initiator.handle_cookie(TO, &packet).is_err(), "a copy");
     }
+    for round in 5..=9 {
+        let packet = forged(&pair, &plain, round);
+        assert_eq!(pair.initiator.handle_cookie(TO, &packet), Ok(()));
+        assert_eq!(pair.initiator.due_path(), None, "no packet of anybody makes another go out");
+    }
+    let carried: Vec<u8> = (0..6).map(|_| cookie_in(&next_init(&mut pair))[0]).collect();
+    assert_eq!(carried, [9, 8, 0, 9, 8, 0]);
+}
+
+// Spec: R-5.5-4, R-5.5-5.
+#[test]
+fn a_faster_forger_delays_no_call_beyond_the_next_init() {
+    let mut pair = Pair::with(Pattern::Xk, ALWAYS);
+    let plain = pair.write_init();
+    let mut init = plain.clone();
+    for round in 1..=4 {
+        let packet = forged(&pair, &init, round);
+        pair.initiator.handle_cookie(TO, &packet).unwrap();
+        init = pair.write_init();
+    }
+    // Only now comes what the responder answered to the first INIT.
+    let (_, genuine) = pair.meet(at(0), &plain);
+    assert_eq!(pair.initiator.handle_cookie(TO, &genuine), Ok(()));
+    let init = next_init(&mut pair);
+    assert!(matches!(pair.meet(at(0), &init).0, Verdict::Accept(_)));
+}
+
+// Spec: R-5.5-4, R-5.10-5.
+#[test]
+fn each_path_of_a_call_has_its_own_cookies_and_timer() {
+    let other = Path { local: None, peer: "192.0.2.10:1".parse().unwrap() };
+    let mut pair = Pair::with(Pattern::Xk, ALWAYS);
+    let plain = pair.write_init();
+    let after = Instant::from_micros(250_000);
+    pair.initiator.add_path(at(0), other, after).unwrap();
+    pair.initiator.add_path(at(0), other, after).unwrap();
+    assert_eq!(pair.initiator.due_path(), None, "not yet");
+    assert_eq!(pair.initiator.handle_timeout(after), TimerVerdict::Resend);
+    let mut there = [0; 512];
+    for path in [TO, other] {
+        assert_eq!(pair.initiator.due_path(), Some(path));
+        pair.initiator.write_init(after, path, &mut there).unwrap();
+        assert_eq!(there[..], plain);
+    }
+    let cookie = forged(&pair, &plain, 7);
+    let stray = Path { local: None, peer: "192.0.2.11:1".parse().unwrap() };
+    assert_eq!(pair.initiator.handle_cookie(stray, &cookie), Err(Dropped::OtherAddress));
+    assert_eq!(pair.initiator.handle_cookie(other, &cookie), Ok(()));
+    pair.initiator.write_init(after, other, &mut there).unwrap();
+    assert_eq!((cookie_in(&pair.write_init()), cookie_in(&there)), ([0; 16], [7; 16]));
+    for port in 2.. {
+        let path = Path { local: None, peer: (Ipv4Addr::LOCALHOST, port).into() };
+        if pair.initiator.add_path(at(0), path, at(0)).is_err() {
+            assert_eq!(usize::from(port), limits::MAX_ROUTES);
+            break;
+        }
+    }
+}
+
+// Spec: R-5.6-8.
+#[test]
+fn a_reply_that_somebody_copied_leads_nowhere() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let mut responder = pair.respond(&init).unwrap();
+    let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
+    let thief = Path { local: None, peer: "192.0.2.66:8661".parse().unwrap() };
+    let error = ReplyError::Dropped(Dropped::OtherAddress);
+    assert_eq!(pair.initiator.handle_reply(&pair.crypto, at(0), thief, &reply), Err(error));
+    assert!(pair.initiator.handle_reply(&pair.crypto, at(0), TO, &reply).is_ok());
 }
 
 // Spec: R-13.7-3.
@@ -198,7 +297,7 @@ fn a_source_may_call_the_less_often_the_busier_the_host_is() {
         let mut pair = Pair::with(Pattern::Xk, ALWAYS);
         let init = pair.write_init();
         let (_, cookie) = pair.meet(at(1), &init);
-        pair.initiator.handle_cookie(&cookie).unwrap();
+        pair.initiator.handle_cookie(TO, &cookie).unwrap();
         let init = pair.write_init();
         let half_open = HalfOpen { count, limit: 8 };
         let mut is_accepted = |now| {

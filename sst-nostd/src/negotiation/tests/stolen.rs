@@ -1,6 +1,6 @@
 //! What a thief of static secrets cannot do.
 
-use super::pair::{Pair, at, parameters};
+use super::pair::{Pair, TO, at, parameters};
 use super::*;
 use crate::crypto::KeyPair;
 use crate::noise::Handshake;
@@ -24,7 +24,7 @@ fn who_has_a_host_s_secret_cannot_pose_as_others_to_it() {
             };
             let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap();
             // XX learns who answered: never the one whose secret the thief does not have.
-            match pair.initiator.handle_reply(&pair.crypto, at(0), reply) {
+            match pair.initiator.handle_reply(&pair.crypto, at(0), TO, reply) {
                 Ok(answer) => assert_eq!(answer.peer.as_bytes(), keys.public()),
                 Err(error) => assert_eq!(error, ReplyError::OwnIdentity),
             }
@@ -43,7 +43,7 @@ fn a_recording_and_both_static_secrets_open_nothing_but_the_first_message() {
         let init = pair.pass_front(&init);
         let mut responder = pair.respond(&init).unwrap();
         let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
-        pair.initiator.handle_reply(&pair.crypto, at(0), &reply).unwrap();
+        pair.initiator.handle_reply(&pair.crypto, at(0), TO, &reply).unwrap();
         let mut finish = [0; 1200];
         let payload: &[u8] = if pattern == Pattern::Ik { b"" } else { b"frames" };
         let (_, len) = pair.initiator.finish(&pair.crypto, payload, &mut finish).unwrap();

@@ -1,0 +1,182 @@
+//! [`Routes`]: the paths that one call is tried on, each with a timer and cookies of its own.
+//!
+//! Whoever sees an INIT can forge COOKIEs for it, and be faster than the peer. Therefore none is
+//! believed for good: the first few of a path are obeyed at once, and after that the INITs that the
+//! timer sends carry the newest cookie, the one before it, and none, in turn. A COOKIE is known by
+//! the INIT it answers: the one sent last on its path, or the one without a cookie, which is the
+//! same on every path and each time. Source: `docs/PROTOCOL.md` section 5.5.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+use core::net::SocketAddr;
+
+use crate::bytes::Full;
+use crate::negotiation::limits::{
+    COOKIES_AT_ONCE, FIRST_RESEND_TIMEOUT, MAX_RESEND_TIMEOUT, MAX_ROUTES,
+};
+use crate::path::Path;
+use crate::time::{Duration, Instant, micros};
+use crate::wire::negotiation::{CHECK_LEN, COOKIE_LEN};
+
+/// What stands in an INIT that carries no cookie.
+const NO_COOKIE: [u8; COOKIE_LEN] = [0; COOKIE_LEN];
+
+/// The turn in which an INIT carries no cookie, though there are two.
+const LAST_TURN: u8 = 2;
+
+/// One path that a call is tried on.
+#[derive(Debug)]
+pub(super) struct Route {
+    path: Path,
+    /// Those that came last, the newest first; [`NO_COOKIE`] where there was none.
+    cookies: [[u8; COOKIE_LEN]; 2],
+    /// How many of them came.
+    cookie_count: u8,
+    /// Which of the two, or none, the next INIT carries.
+    turn: u8,
+    /// Of the INIT sent last.
+    check: Option<[u8; CHECK_LEN]>,
+    /// An INIT is to go out.
+    is_due: bool,
+    /// An INIT went out twice, so that a REPLY does not say which it answers.
+    has_resent: bool,
+    sent_at: Instant,
+    resend_at: Instant,
+    resend_micros: u32,
+}
+
+/// All paths of one call.
+#[derive(Debug)]
+pub(super) struct Routes(heapless::Vec<Route, MAX_ROUTES>);
+
+impl Routes {
+    /// One path, on which an INIT is due.
+    pub(super) fn new(now: Instant, path: Path) -> Self {
+        let mut routes = Self(heapless::Vec::new());
+        let _ = routes.add(now, path, now);
+        routes
+    }
+
+    /// Another path, to be tried from `at` on; if it is one already, nothing changes.
+    ///
+    /// # Errors
+    /// [`Full`] if there are as many as there may be.
+    pub(super) fn add(&mut self, now: Instant, path: Path, at: Instant) -> Result<(), Full> {
+        if self.find(path.peer).is_some() {
+            return Ok(());
+        }
+        let route = Route {
+            path,
+            cookies: [NO_COOKIE; 2],
+            cookie_count: 0,
+            turn: 0,
+            check: None,
+            is_due: at <= now,
+            has_resent: false,
+            sent_at: now,
+            resend_at: at,
+            resend_micros: timer(FIRST_RESEND_TIMEOUT),
+        };
+        self.0.push(route).map_err(|_| Full)
+    }
+
+    /// The path to that address.
+    pub(super) fn find(&self, peer: SocketAddr) -> Option<&Route> {
+        self.0.iter().find(|route| is_same_place(route.path.peer, peer))
+    }
+
+    pub(super) fn find_mut(&mut self, peer: SocketAddr) -> Option<&mut Route> {
+        self.0.iter_mut().find(|route| is_same_place(route.path.peer, peer))
+    }
+
+    /// The next path that an INIT is to go out on.
+    pub(super) fn due(&self) -> Option<Path> {
+        self.0.iter().find(|route| route.is_due).map(|route| route.path)
+    }
+
+    /// When the next INIT is to go out by its timer.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.iter().map(|route| route.resend_at).min()
+    }
+
+    /// Has INITs sent where it is time. False if it is time nowhere.
+    pub(super) fn on_timeout(&mut self, now: Instant) -> bool {
+        let mut is_any_due = false;
+        for route in self.0.iter_mut().filter(|route| route.resend_at <= now) {
+            route.on_timeout(now);
+            is_any_due = true;
+        }
+        is_any_due
+    }
+}
+
+impl Route {
+    /// The cookie that the next INIT carries.
+    pub(super) fn cookie(&self) -> [u8; COOKIE_LEN] {
+        let [newest, older] = self.cookies;
+        match self.turn {
+            _ if older == NO_COOKIE => newest,
+            0 => newest,
+            1 => older,
+            _ => NO_COOKIE,
+        }
+    }
+
+    /// The check of the INIT sent last.
+    pub(super) const fn check(&self) -> Option<[u8; CHECK_LEN]> {
+        self.check
+    }
+
+    /// When the INIT sent last went out, and whether there was another before it.
+    pub(super) const fn sent(&self) -> (Instant, bool) {
+        (self.sent_at, self.has_resent)
+    }
+
+    /// An INIT with that check went out.
+    pub(super) fn on_sent(&mut self, now: Instant, check: [u8; CHECK_LEN]) {
+        self.check = Some(check);
+        self.is_due = false;
+        self.sent_at = now;
+        self.resend_at = now.after(Duration::from_micros(u64::from(self.resend_micros)));
+    }
+
+    /// A COOKIE came that answers an INIT of ours. False if it is a copy of one before.
+    pub(super) fn on_cookie(&mut self, cookie: [u8; COOKIE_LEN]) -> bool {
+        if cookie == NO_COOKIE || self.cookies.contains(&cookie) {
+            return false;
+        }
+        let [newest, _] = self.cookies;
+        self.cookies = [cookie, newest];
+        match self.cookie_count {
+            ..COOKIES_AT_ONCE => {
+                self.turn = 0;
+                self.is_due = true;
+                self.resend_micros = timer(FIRST_RESEND_TIMEOUT);
+            }
+            // The timer begins with the newest.
+            COOKIES_AT_ONCE => self.turn = LAST_TURN,
+            _ => {}
+        }
+        self.cookie_count = self.cookie_count.saturating_add(1);
+        true
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        if self.check.is_some() {
+            let longer = self.resend_micros.saturating_mul(5).checked_div(4).unwrap_or(u32::MAX);
+            self.resend_micros = longer.min(timer(MAX_RESEND_TIMEOUT));
+            self.has_resent = true;
+            self.turn = if self.turn < LAST_TURN { self.turn.saturating_add(1) } else { 0 };
+        }
+        self.is_due = true;
+        self.resend_at = now.after(Duration::from_micros(u64::from(self.resend_micros)));
+    }
+}
+
+fn timer(timeout: Duration) -> u32 {
+    u32::try_from(micros(timeout)).unwrap_or(u32::MAX)
+}
+
+/// Whether packets from `one` come from where packets to `other` go.
+fn is_same_place(one: SocketAddr, other: SocketAddr) -> bool {
+    one == other
+}
