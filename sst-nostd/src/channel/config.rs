@@ -56,6 +56,8 @@ pub struct ChannelStart {
     pub remote_id: ChannelId,
     /// Where the peer was heard; proved by the negotiation.
     pub path: Path,
+    /// Whether this host was dialled: then it keeps to the address of its own that was asked.
+    pub answers: bool,
     /// Random bytes that stay secret from everyone, the peer included.
     pub local_secret: [u8; 16],
     /// The round trip of the negotiation, as far as it showed; more than

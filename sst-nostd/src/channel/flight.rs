@@ -305,6 +305,12 @@ impl Flight {
         }
     }
 
+    /// This host's own address may be another: no silence of before counts against the path.
+    pub(super) fn on_network_changed(&mut self, now: Instant) {
+        self.pto = Pto::new();
+        self.pto_from = now;
+    }
+
     /// The largest packet to send now, in bytes.
     pub(super) fn packet_len(&self) -> usize {
         self.mtu.current_after(self.pto.count())

@@ -23,6 +23,7 @@ mod probes;
 mod receive;
 mod seed;
 mod sent;
+mod source;
 mod stats;
 #[cfg(all(test, feature = "rustcrypto"))]
 mod tests;
@@ -40,6 +41,8 @@ pub use seed::ChannelSeed;
 pub use sent::{Fate, Receipt, Receipts, SentPacket, SentPackets, SentReceipt};
 pub use stats::{ChannelStats, Totals};
 pub use transmit::{BeginError, FinishError, MIN_ASKING_LEN, Permit, SentInfo};
+
+use core::net::IpAddr;
 
 use crate::bytes::MAX_VARINT;
 use crate::crypto::{Crypto, Suite, TAG_LEN};
@@ -186,7 +189,7 @@ impl<C: Crypto> Channel<C> {
             ack_only_count: 0,
             is_asking: false,
             is_heard: false,
-            paths: Paths::new(seed.path, seed.challenge_secret),
+            paths: Paths::new(seed.path, seed.answers, seed.challenge_secret),
             local_secret: seed.local_secret,
             finish: Finish::Confirmed,
             finish_resends: 0,
@@ -255,7 +258,14 @@ impl<C: Crypto> Channel<C> {
     /// An answer arrived on `path`. Returns whether it proves the path and the channel moved.
     pub fn on_path_response(&mut self, now: Instant, path: Path, data: [u8; 8]) -> bool {
         let Some(before) = self.paths.on_response(path, data) else { return false };
-        if self.paths.current().is_same_route(&before) {
+        self.on_moved(now, path.is_same_route(&before));
+        true
+    }
+
+    /// The channel has moved to another path, or, if `is_same_route`, to another port of the
+    /// peer's.
+    fn on_moved(&mut self, now: Instant, is_same_route: bool) {
+        if is_same_route {
             self.flight.on_port_change(self.next_number, now);
         } else {
             let rtt = self.config.initial_rtt;
@@ -267,7 +277,29 @@ impl<C: Crypto> Channel<C> {
             self.probes_owed = self.probes_owed.max(1);
         }
         self.totals.moves = self.totals.moves.saturating_add(1);
-        true
+    }
+
+    /// A packet of `len` bytes opened that came on `path`: what it says about addresses counts
+    /// before the frames in it do. A PATH_RESPONSE could else come too early for its own address.
+    pub fn on_arrival(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) {
+        if self.paths.on_packet(now, path, len, is_highest) {
+            self.on_moved(now, false);
+        }
+    }
+
+    /// This host's own addresses have changed; `gone`, if it is known, is one that it has no more.
+    /// The peer is asked at once whether it can be heard, and hears where this host is now.
+    pub fn on_network_changed(&mut self, now: Instant, gone: Option<IpAddr>) {
+        if !self.paths.on_network_changed(gone) {
+            return;
+        }
+        self.flight.on_network_changed(now);
+        self.spaced_probes = None;
+        if self.finish == Finish::Waiting {
+            self.finish = Finish::Owed;
+        } else {
+            self.probes_owed = self.probes_owed.max(1);
+        }
     }
 
     /// Does what is due at `now`. Then call [`Channel::take_settled`] until it is empty.
@@ -281,6 +313,7 @@ impl<C: Crypto> Channel<C> {
         }
         if let Some(probes) = self.spaced_probes.filter(|probes| probes.next_at <= now) {
             self.spaced_probes = probes.after(now);
+            self.paths.on_silence();
             self.probes_owed = self.probes_owed.max(1);
         }
         if self.breaks_silence_at().is_some_and(|at| at <= now) {
@@ -470,6 +503,7 @@ impl<C: Crypto> Channel<C> {
             let in_flight = u8::try_from(self.flight.packets()).unwrap_or(MAX_PROBES);
             self.probes_owed = in_flight.clamp(1, MAX_PROBES);
             if self.flight.pto.count() > 1 {
+                self.paths.on_silence();
                 // The path is gone for longer than a packet or two. Probes that are spread over the
                 // time to the next timeout find it sooner when it comes back.
                 self.probes_owed = 1;

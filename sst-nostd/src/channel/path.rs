@@ -4,12 +4,14 @@
 //! a challenge sent to the new address (RFC 9000 section 8.2). Until then everything else keeps
 //! going to the old one, and the new one is sent no more bytes than came from it. A packet raced
 //! ahead by someone else thus moves nothing: the next genuine one from the old address ends the
-//! test.
+//! test. This host's own address is a hint only ([`Source`]).
 
 use core::net::IpAddr;
 
 use crate::crypto::kdf::{equal, mac16};
 use crate::path::Path;
+
+use super::source::Source;
 use crate::time::{Duration, Instant};
 
 /// Times a challenge is sent before the new address is given up.
@@ -17,7 +19,9 @@ const MAX_CHALLENGES: u8 = 4;
 
 /// The path in use and the one being tested.
 pub(super) struct Paths {
+    /// Its local address is where the peer's packets arrive.
     current: Path,
+    source: Source,
     /// Known to us alone: the peer must not be able to answer a challenge that it did not get.
     secret: [u8; 16],
     /// Makes the challenges of an address differ from those before it was moved away from. It does
@@ -46,19 +50,42 @@ pub(super) struct PathFrames {
 
 impl Paths {
     /// Begins on `current`, which the negotiation has proved. `secret` is random.
-    pub(super) const fn new(current: Path, secret: [u8; 16]) -> Self {
-        Self { current, secret, moves_count: 0, response: None, candidate: None }
+    /// Packets name their local address if this host `answers`, and so must keep to it.
+    pub(super) const fn new(current: Path, answers: bool, secret: [u8; 16]) -> Self {
+        let source = if answers && current.local.is_some() { Source::Pinned } else { Source::Free };
+        Self { current, source, secret, moves_count: 0, response: None, candidate: None }
     }
 
     /// A packet of `len` bytes that opened arrived on `path`. Only one with the highest number so
-    /// far begins or ends a test: an older one may have been held back.
-    pub(super) fn on_packet(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) {
-        if path == self.current {
-            if is_highest {
-                self.candidate = None;
-            }
-            return;
+    /// far begins or ends a test: an older one may have been held back. True if the peer's packets
+    /// now come to another address of this host's.
+    pub(super) fn on_packet(
+        &mut self,
+        now: Instant,
+        path: Path,
+        len: usize,
+        is_highest: bool,
+    ) -> bool {
+        let is_elsewhere = path.local.is_some() && path.local != self.current.local;
+        if path.peer == self.current.peer && (!is_elsewhere || self.source.follows_peer()) {
+            return is_highest && self.on_current(path, is_elsewhere);
         }
+        self.on_other(now, path, len, is_highest);
+        false
+    }
+
+    /// The newest packet came from the peer's current address.
+    fn on_current(&mut self, path: Path, is_elsewhere: bool) -> bool {
+        self.candidate = None;
+        self.source = self.source.on_heard();
+        let was_known = self.current.local.is_some();
+        if is_elsewhere {
+            self.current.local = path.local;
+        }
+        is_elsewhere && was_known
+    }
+
+    fn on_other(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) {
         if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == path)
         {
             candidate.received_bytes = candidate.received_bytes.saturating_add(len as u64);
@@ -79,7 +106,7 @@ impl Paths {
 
     /// The peer tests `path`. Only the newest challenge of a path is answered.
     pub(super) fn on_challenge(&mut self, path: Path, data: [u8; 8]) {
-        if path == self.current {
+        if self.is_current(path) {
             self.response = Some(data);
         } else if let Some(candidate) = self.candidate.as_mut()
             && candidate.path == path
@@ -98,7 +125,23 @@ impl Paths {
         let candidate = self.candidate.take()?;
         self.moves_count = self.moves_count.wrapping_add(1);
         self.response = candidate.response;
+        self.source = self.source.on_heard();
         Some(core::mem::replace(&mut self.current, candidate.path))
+    }
+
+    /// Another probe goes out into silence.
+    pub(super) fn on_silence(&mut self) {
+        self.source = self.source.on_silence();
+    }
+
+    /// This host's addresses have changed; `gone`, if it is known, is one that it has no more.
+    /// False if the path does not depend on that one.
+    pub(super) fn on_network_changed(&mut self, gone: Option<IpAddr>) -> bool {
+        if gone.is_some() && gone != self.current.local {
+            return false;
+        }
+        self.source = self.source.on_change(gone.is_some());
+        true
     }
 
     /// Gives up a candidate that has not answered its last challenge.
@@ -120,7 +163,7 @@ impl Paths {
                 return Some((candidate.path, budget));
             }
         }
-        self.response.map(|_| (self.current, usize::MAX))
+        self.response.map(|_| (self.current(), usize::MAX))
     }
 
     /// Takes what is to be said on `path`. A challenge is repeated after `timeout`.
@@ -130,7 +173,7 @@ impl Paths {
         path: Path,
         timeout: Duration,
     ) -> PathFrames {
-        if path == self.current {
+        if self.is_current(path) {
             return PathFrames { challenge: None, response: self.response.take() };
         }
         let challenge = self.challenge(&path);
@@ -156,8 +199,16 @@ impl Paths {
         }
     }
 
+    /// Where packets go, and what local address they name.
     pub(super) const fn current(&self) -> Path {
-        self.current
+        let local = if self.source.is_named() { self.current.local } else { None };
+        Path { local, peer: self.current.peer }
+    }
+
+    /// Whether packets on `path` are from the peer's address, to the one of this host's that it
+    /// sends to; or, of this host's own packets, whether they go that way.
+    fn is_current(&self, path: Path) -> bool {
+        path.peer == self.current.peer && (path.local.is_none() || path.local == self.current.local)
     }
 
     /// The path under test.
@@ -226,7 +277,7 @@ mod tests {
     }
 
     fn paths() -> Paths {
-        Paths::new(path(1), [7; 16])
+        Paths::new(path(1), true, [7; 16])
     }
 
     // Spec: R-6.10-1, R-6.10-2, R-6.10-6.
@@ -323,6 +374,57 @@ mod tests {
         assert_eq!(paths.on_response(path(1), back), Some(path(2)));
         paths.on_packet(at(2), path(2), 1200, true);
         assert_eq!(paths.on_response(path(2), first), None);
+    }
+
+    // Spec: R-6.10-4, R-6.10-6.
+    #[test]
+    fn a_right_answer_counts_though_the_old_address_was_heard_between() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 1200, true);
+        let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
+        paths.on_packet(at(1), path(1), 1200, true);
+        assert_eq!(paths.candidate(), None);
+        // The packet's own address is looked at before its frames are.
+        paths.on_packet(at(2), path(2), 1200, true);
+        assert_eq!(paths.on_response(path(2), challenge), Some(path(1)));
+    }
+
+    fn on(local: u8) -> Path {
+        Path { local: Some([10, 0, 0, local].into()), ..path(1) }
+    }
+
+    // Spec: R-6.10-10, R-6.10-11.
+    #[test]
+    fn the_own_address_is_kept_while_the_peer_is_heard_there_and_follows_it() {
+        let mut paths = Paths::new(on(1), true, [7; 16]);
+        assert_eq!(paths.current(), on(1));
+        // Another address of this host's is tested like one of the peer's, until there is silence.
+        assert!(!paths.on_packet(at(0), on(2), 40, true));
+        assert_eq!((paths.current(), paths.candidate()), (on(1), Some(on(2))));
+        assert!(!paths.on_packet(at(0), on(1), 40, true));
+        let mut sent = [path(1); 4];
+        for place in &mut sent {
+            paths.on_silence();
+            *place = paths.current();
+        }
+        assert_eq!(sent, [path(1), on(1), path(1), on(1)]);
+        assert!(!paths.on_packet(at(0), on(2), 40, false), "an old packet says nothing");
+        assert!(paths.on_packet(at(0), on(2), 40, true));
+        assert_eq!((paths.current(), paths.candidate()), (on(2), None));
+        assert!(!paths.on_network_changed(Some([10, 0, 0, 1].into())));
+        assert!(paths.on_network_changed(Some([10, 0, 0, 2].into())));
+        paths.on_silence();
+        assert_eq!(paths.current(), path(1), "an address that is gone is not tried again");
+    }
+
+    // Spec: R-6.10-10.
+    #[test]
+    fn who_dialled_leaves_the_own_address_to_the_system() {
+        let mut paths = Paths::new(on(1), false, [7; 16]);
+        assert_eq!(paths.current(), path(1));
+        assert!(!paths.on_packet(at(0), on(1), 40, true));
+        assert!(paths.on_packet(at(0), on(2), 40, true));
+        assert_eq!((paths.current(), paths.candidate()), (path(1), None));
     }
 
     #[test]

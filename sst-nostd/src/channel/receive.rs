@@ -55,7 +55,6 @@ impl<C: Crypto> Channel<C> {
     /// Takes note of a packet whose frames were applied: it may be acknowledged now.
     pub fn on_received(&mut self, now: Instant, arrival: &Arrival) {
         self.received.on_packet(now, arrival.number, arrival.is_ack_eliciting, arrival.codepoint);
-        self.paths.on_packet(now, arrival.path, arrival.len, arrival.is_highest);
         if arrival.has_data {
             self.idle.on_data();
         }

@@ -153,6 +153,7 @@ impl<C: Crypto> Host<'_, C> {
             local_id: ready.channel,
             remote_id: ready.peer_channel,
             path,
+            answers: ready.role == Role::Responder,
             local_secret,
             measured_rtt: sample,
             peer_max_ack_delay: ready.parameters.max_ack_delay,

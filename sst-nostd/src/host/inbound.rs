@@ -143,6 +143,7 @@ impl<C: Crypto> Host<'_, C> {
             words: &mut self.words,
         };
         let is_finish = arrival.number == 0;
+        around.channel.on_arrival(now, arrival.path, arrival.len, arrival.is_highest);
         let applied = session.apply(now, arrival.path, payload, &mut around);
         match applied {
             Ok(applied) => {

@@ -301,7 +301,8 @@ fn a_host_that_answers_only_those_it_expects_turns_others_away_and_is_silent_bef
     dial(&mut host, &friend, NAME);
     next(&mut host, at(0)).unwrap();
     hand(&mut host, at(0), 1, &init).unwrap();
-    pass(&mut host, &mut stranger, at(0));
+    let reply = next(&mut host, at(0)).unwrap();
+    hand(&mut stranger, at(0), 2, &reply).unwrap();
     let finish = next(&mut stranger, at(0)).unwrap();
     assert_eq!(hand(&mut host, at(0), 1, &finish), Err(Ignored::NotAccepting));
     pass(&mut host, &mut stranger, at(0));

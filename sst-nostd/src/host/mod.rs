@@ -34,6 +34,7 @@ mod inbound;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod instance_tests;
 mod negotiations;
+mod network_change;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod opened_tests;
 mod outbound;

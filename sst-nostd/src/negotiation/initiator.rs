@@ -316,6 +316,11 @@ impl Initiator {
         Ok(len)
     }
 
+    /// This host's own addresses have changed: [`Initiator::handle_timeout`] is due.
+    pub fn on_network_changed(&mut self, now: Instant) {
+        self.routes.on_network_changed(now);
+    }
+
     /// Does what the time asks for.
     pub fn handle_timeout(&mut self, now: Instant) -> TimerVerdict {
         match self.deadline() {

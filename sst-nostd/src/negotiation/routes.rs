@@ -98,6 +98,13 @@ impl Routes {
         self.0.iter().map(|route| route.resend_at).min()
     }
 
+    /// This host's addresses have changed: INITs go out at once wherever some went before.
+    pub(super) fn on_network_changed(&mut self, now: Instant) {
+        for route in self.0.iter_mut().filter(|route| route.check.is_some()) {
+            route.resend_at = now;
+        }
+    }
+
     /// Has INITs sent where it is time. False if it is time nowhere.
     pub(super) fn on_timeout(&mut self, now: Instant) -> bool {
         let mut is_any_due = false;

@@ -243,12 +243,16 @@ impl Network {
     }
 
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, ecn: Codepoint, mut packet: Vec<u8>) {
-        let to = self.nodes.iter().position(|node| match &node.nat {
+        let at = self.nodes.iter().position(|node| match &node.nat {
             Some(nat) => nat.admits(to),
-            None => node.address == to,
+            None => node.is_at(to),
         });
-        let Some(index) = to else { return };
-        let path = Path { local: None, peer: from };
+        let Some(index) = at else { return };
+        if self.nodes[index].hears_only.is_some_and(|only| only != from.ip()) {
+            return;
+        }
+        let local = self.nodes[index].tells_local.then(|| to.ip());
+        let path = Path { local, peer: from };
         let (host, local) = self.host(index);
         self.last_result = host.handle_packet(local, path, ecn, &mut packet);
         self.count_step(index);
@@ -279,7 +283,7 @@ impl Network {
             }
             let packets = &buffer[..transmit.len];
             for packet in packets.chunks(transmit.segment_len.unwrap_or(transmit.len).max(1)) {
-                self.send(index, transmit.path.peer, transmit.ecn, packet);
+                self.send(index, transmit.path, transmit.ecn, packet);
             }
         }
         let node = &mut self.nodes[index];
@@ -295,10 +299,10 @@ impl Network {
         node.renew_due(now);
     }
 
-    fn send(&mut self, index: usize, to: SocketAddr, ecn: Codepoint, packet: &[u8]) {
-        let now = self.now;
+    fn send(&mut self, index: usize, path: Path, ecn: Codepoint, packet: &[u8]) {
+        let (now, to) = (self.now, path.peer);
         let node = &mut self.nodes[index];
-        let inner = node.address;
+        let Some(inner) = node.source(path.local) else { return };
         let from = node.nat.as_mut().map_or(inner, |nat| nat.translate(now));
         self.trace =
             packet.chunks(64).filter_map(|chunk| chunk.first_chunk()).fold(
@@ -310,7 +314,7 @@ impl Network {
         }
         let target = self.nodes.iter().position(|node| match &node.nat {
             Some(nat) => nat.is_outer(to),
-            None => node.address == to,
+            None => node.is_at(to),
         });
         let Some(target) = target else { return };
         let link = self.routes[index][target];

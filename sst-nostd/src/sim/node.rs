@@ -56,6 +56,12 @@ pub struct Node {
     pub clock: Clock,
     /// Where it is; behind a NAT, where it thinks it is.
     pub address: SocketAddr,
+    /// Where it is, too.
+    pub others: Vec<IpAddr>,
+    /// Whether it knows to which of its addresses a packet came.
+    pub tells_local: bool,
+    /// A filter before it lets packets from this address through and no others.
+    pub hears_only: Option<IpAddr>,
     /// What hides it.
     pub nat: Option<Nat>,
     /// The most packets it hands out at once.
@@ -88,6 +94,9 @@ impl Node {
             host,
             clock: Clock::default(),
             address: SocketAddr::new(IpAddr::V4(address), PORT),
+            others: vec![],
+            tells_local: false,
+            hears_only: None,
             nat: None,
             max_segments: 1,
             buffer: vec![0; 65_536],
@@ -100,6 +109,22 @@ impl Node {
             limits,
             random,
         }
+    }
+
+    /// Whether packets to `address` come here.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        address.port() == self.address.port() && self.has(address.ip())
+    }
+
+    /// Where a packet comes from that names `local`. One that names an address which this host does
+    /// not have is lost, as it is on a network that has moved on.
+    pub(super) fn source(&self, local: Option<IpAddr>) -> Option<SocketAddr> {
+        let ip = local.unwrap_or(self.address.ip());
+        self.has(ip).then(|| SocketAddr::new(ip, self.address.port()))
+    }
+
+    fn has(&self, ip: IpAddr) -> bool {
+        ip == self.address.ip() || self.others.contains(&ip)
     }
 
     /// What the host is held to.

@@ -8,5 +8,6 @@ mod forgers;
 mod outcomes;
 mod pair;
 mod paths;
+mod renumbered;
 mod strangers;
 mod transfers;

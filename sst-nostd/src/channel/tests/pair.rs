@@ -150,6 +150,7 @@ pub(super) fn channel_after(
     let ids = [ChannelId::new(0x0102_0304).unwrap(), ChannelId::new(0xfffe_fdfc).unwrap()];
     let peer = address(if is_initiator { 2 } else { 1 }, 8661);
     let start = ChannelStart {
+        answers: false,
         secrets: ChannelSecrets::from_split(&send, &receive, Suite::ChaCha20Poly1305),
         local_id: ids[usize::from(!is_initiator)],
         remote_id: ids[usize::from(is_initiator)],
@@ -255,6 +256,7 @@ impl Pair {
         let side = &mut self.sides[to];
         let len = bytes.len();
         let Ok(opened) = side.channel.open(&self.crypto, now, &mut bytes) else { return };
+        side.channel.on_arrival(now, path, len, opened.is_highest);
         let mut is_ack_eliciting = false;
         for frame in Frames::new(&bytes[opened.payload.clone()]) {
             let frame = frame.unwrap();

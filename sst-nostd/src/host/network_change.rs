@@ -1,0 +1,35 @@
+//! This host moves: its own addresses change, mostly without a word from anybody.
+
+use core::net::IpAddr;
+
+use crate::crypto::Crypto;
+use crate::time::Instant;
+
+use super::Host;
+use super::negotiations::Kind;
+
+impl<C: Crypto> Host<'_, C> {
+    /// This host's own addresses may have changed; `gone`, if it is known, is one that it has no
+    /// more. Every peer that could miss this host (with `gone`: whose packets came there) is sent a
+    /// packet at once, from wherever the system then sends, and dials in progress
+    /// go on there. Nothing is lost by calling this too often but a small packet for each session.
+    ///
+    /// Work in proportion to the sessions there are.
+    pub fn network_changed(&mut self, now: Instant, gone: Option<IpAddr>) {
+        let now = self.clock(now);
+        for index in 0..self.channels.used() {
+            let Some(row) = self.channels.at_mut(index) else { continue };
+            if row.ends_at.is_none() {
+                row.channel.on_network_changed(now, gone);
+                self.schedule_channel(index);
+            }
+        }
+        for index in 0..self.negotiations.used() {
+            let row = self.negotiations.at_mut(index);
+            if let Some(Kind::Call(initiator, _)) = row.map(|row| &mut row.kind) {
+                initiator.on_network_changed(now);
+                self.renew_negotiation_timer(index);
+            }
+        }
+    }
+}
