@@ -48,7 +48,7 @@ pub(crate) enum Attack {
     Stall,
     /// Asks on 1,000 streams, for listings and a file in turn, and reads nothing
     Hoard,
-    /// 60 gets of a file, unread
+    /// 60 gets of a file, with endless windows, of which nothing is acknowledged
     Gets,
     /// Acknowledges nothing, and makes the server send: challenges, pings, streams opened and reset
     Mute,
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let address = runtime.block_on(arguments.url.resolve())?;
     arguments.check(address)?;
     match arguments.attack {
-        Attack::Mute | Attack::Identities | Attack::HalfOpen | Attack::Priority => {
+        Attack::Gets | Attack::HalfOpen | Attack::Identities | Attack::Mute | Attack::Priority => {
             bare::run(&arguments, address)
         }
         _ => runtime.block_on(whole::run(&arguments)),

@@ -3,22 +3,28 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use sst_nostd::id::StreamId;
-use sst_nostd::wire::{Attributes, Frame, Open, ResetFrame, StreamCode, StreamFrame};
+use sst_nostd::id::{Side, StreamId};
+use sst_nostd::wire::{Attributes, Frame, Open, Parameters, ResetFrame, StreamCode, StreamFrame};
 
 use super::attack::{Arguments, Attack, Outcome, say_holding};
 use super::peer::{Dial, Failure, Peer};
+use super::whole::get;
 
 /// Sources of half-open negotiations: 127.0.0.2 and so on.
 const SOURCES: u8 = 20;
 /// Packets a second of one flood: much for a peer, little for a network.
 const PACKETS_PER_SECOND: u32 = 4_000;
+/// A request for the service `files`, protocol `1`.
+const SERVICE: &[u8] = b"\x05files\x011";
+/// Fewer streams than a server gives credit for at first.
+const GETS_A_SESSION: u32 = 60;
 /// How often a session is kept alive.
 const ALIVE: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(arguments: &Arguments, server: SocketAddr) -> Outcome {
     let until = now() + arguments.time();
     match arguments.attack {
+        Attack::Gets => gets(arguments, server, until),
         Attack::Mute => mute(arguments, server, until),
         Attack::Identities => identities(arguments, server, until),
         Attack::HalfOpen => half_open(arguments, server, until),
@@ -56,6 +62,56 @@ fn flood(
     sent
 }
 
+/// Asks for a file on many streams, promises to take any number of bytes, acknowledges none: the
+/// server keeps what it cannot send. Each 60 streams are a session and an identity of their own.
+fn gets(arguments: &Arguments, server: SocketAddr, until: Instant) -> Outcome {
+    let socket = socket(server)?;
+    let mut peers = Vec::new();
+    let mut left = arguments.count(GETS_A_SESSION);
+    while left > 0 && now() < until {
+        let count = left.min(GETS_A_SESSION);
+        peers.push(ask_for(arguments, count, &socket, server)?);
+        left -= count;
+    }
+    say_holding(&format!("gets of {} sessions", peers.len()));
+    while now() < until {
+        keep_alive(&socket, server, &mut peers);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    println!("kept");
+    Ok(())
+}
+
+/// A session that asks for the file so many times.
+fn ask_for(
+    arguments: &Arguments,
+    count: u32,
+    socket: &UdpSocket,
+    server: SocketAddr,
+) -> Result<Peer, Failure> {
+    let endless = 1 << 40;
+    let parameters = Parameters {
+        session_window_bytes: endless,
+        stream_window_bytes: endless,
+        ..Parameters::default()
+    };
+    let dial = Dial::offering(arguments.url.id(), &parameters)?;
+    let mut peer = dial.finish(socket, server)?;
+    let request = get(arguments.url.path(), 0);
+    for number in 0..count {
+        let Some(id) = stream(number, peer.side) else { break };
+        let service = Attributes { service: true, ..Attributes::default() };
+        let open = Some(Open { parent: StreamId::ROOT, attributes: service, priority: None });
+        let frame = |offset, data, fin| StreamFrame { id, offset, data, mark: true, fin, open };
+        let first = frame(0, SERVICE, false);
+        let second = frame(SERVICE.len() as u64 + 1, &request, true);
+        let frames = [Frame::Stream(first), Frame::Stream(second)];
+        socket.send_to(&peer.packet(frames.into_iter()), server)?;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(peer)
+}
+
 /// Challenges, pings, and streams opened and reset, for which the server gives new credit; what
 /// the server sends is not even read.
 fn mute(arguments: &Arguments, server: SocketAddr, until: Instant) -> Outcome {
@@ -70,7 +126,7 @@ fn mute(arguments: &Arguments, server: SocketAddr, until: Instant) -> Outcome {
             0 => peer.packet([Frame::PathChallenge(challenge), Frame::Ping].into_iter()),
             1 => peer.packet(std::iter::once(Frame::Ping)),
             _ => peer.packet((0..8).filter_map(|at| {
-                let id = StreamId::new(u64::from(sent / 3 * 8 + at), side)?;
+                let id = stream(sent / 3 * 8 + at, side)?;
                 Some(Frame::Reset(ResetFrame {
                     id,
                     code: StreamCode::new(0),
@@ -82,6 +138,11 @@ fn mute(arguments: &Arguments, server: SocketAddr, until: Instant) -> Outcome {
     });
     println!("kept, {sent} packets");
     Ok(())
+}
+
+/// The stream that this side opens after `number` others.
+fn stream(number: u32, side: Side) -> Option<StreamId> {
+    StreamId::new(u64::from(number) + 1, side)
 }
 
 fn child_of(parent: StreamId) -> Open {
@@ -184,7 +245,7 @@ fn priority(arguments: &Arguments, server: SocketAddr, until: Instant) -> Outcom
     let socket = socket(server)?;
     let mut peer = Dial::new(arguments.url.id())?.finish(&socket, server)?;
     let side = peer.side;
-    let id = |number: u32| StreamId::new(number.into(), side);
+    let id = |number| stream(number, side);
     let count = arguments.count(10_000);
     // 64 under the root, 16 under each of the others, in the order of their numbers.
     let opening = |number: u32| {

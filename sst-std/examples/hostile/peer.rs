@@ -46,6 +46,11 @@ pub(crate) struct Peer {
 impl Dial {
     /// With an identity and a key that are new.
     pub(crate) fn new(server: HostId) -> Result<Self, Failure> {
+        Self::offering(server, &Parameters::default())
+    }
+
+    /// The same, that promises the server what the parameters say.
+    pub(crate) fn offering(server: HostId, parameters: &Parameters) -> Result<Self, Failure> {
         let mut crypto = AwsLc::new();
         let mut random = [0; 2 * KEY_LEN + 4];
         crypto.random(&mut random).map_err(|_| "no randomness")?;
@@ -58,7 +63,7 @@ impl Dial {
             path: THERE,
             statics: &statics,
             peer: Some(server),
-            parameters: &Parameters::default(),
+            parameters,
             channel: ChannelId::new(number | 1).ok_or("zero")?,
             ephemeral,
         };

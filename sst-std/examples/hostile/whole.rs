@@ -40,7 +40,6 @@ async fn hold(arguments: &Arguments, session: &Session) -> Held {
     let path = arguments.url.path();
     match arguments.attack {
         Attack::Stall => stall(session, &get(path, 0), arguments.count(100), arguments.after).await,
-        Attack::Gets => ask(session, &[get(path, 0)], arguments.count(60)).await,
         Attack::Hoard => ask(session, &[get(path, 0), list()], arguments.count(1_000)).await,
         Attack::Hashes => ask(session, &[get(path, CLAIMED_BYTES)], arguments.count(60)).await,
         Attack::Lists => ask(session, &[list()], arguments.count(200)).await,
@@ -51,7 +50,7 @@ async fn hold(arguments: &Arguments, session: &Session) -> Held {
 }
 
 /// Requests of docs/FILES.md.
-fn get(path: &str, have: u64) -> Vec<u8> {
+pub(crate) fn get(path: &str, have: u64) -> Vec<u8> {
     [&[2][..], &have.to_be_bytes(), &[0; 32], path.as_bytes()].concat()
 }
 
