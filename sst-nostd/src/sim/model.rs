@@ -3,6 +3,7 @@
 
 use std::vec::Vec;
 
+use crate::id::Instance;
 use crate::stream::{DatagramForm, DatagramOutcome};
 use crate::wire::StreamCode;
 
@@ -23,6 +24,8 @@ pub(super) enum Shape {
 pub(super) struct Half {
     pub(super) sender: usize,
     pub(super) receiver: usize,
+    /// Which of the sessions of the two.
+    pub(super) instance: Option<Instance>,
     /// The id of its stream.
     pub(super) stream: u64,
     pub(super) shape: Shape,

@@ -5,7 +5,7 @@ use std::format;
 use std::vec;
 use std::vec::Vec;
 
-use crate::host::{Event, SessionHandle};
+use crate::host::{Event, SessionHandle, SessionInfo};
 use crate::session::SessionEvent;
 use crate::sim::model::{self, Half, NUMBER_BYTES, Shape};
 use crate::stream::{ReadError, RecordRead, StreamEvent, StreamHandle, WriteError};
@@ -89,9 +89,7 @@ impl Scenario {
     /// Notes a session that the application has a handle of.
     pub(super) fn learn(&mut self, node: usize, session: SessionHandle) {
         let info = self.network.node(node).host.session_info(session);
-        let peer = info.and_then(|info| info.peer);
-        let peer = peer.and_then(|peer| self.ids.iter().position(|id| *id == peer));
-        let peer = peer.unwrap_or(usize::MAX);
+        let peer = info.and_then(|info| self.peer_of(node, &info)).unwrap_or(usize::MAX);
         if let Some(known) = self.known(node, session) {
             // Who answered a call to an address alone is known only now.
             known.peer = peer;
@@ -99,6 +97,15 @@ impl Scenario {
         }
         let known = Known { handle: session, peer, is_ready: false, is_closed: false };
         self.applications[node].sessions.push(known);
+    }
+
+    /// The node at the other end: by who dialled whom, or by its identity.
+    fn peer_of(&self, node: usize, info: &SessionInfo) -> Option<usize> {
+        let bond = self.bonds.iter().find(|(instance, ..)| Some(*instance) == info.instance);
+        if let Some((_, one, other)) = bond {
+            return Some(if *one == node { *other } else { *one });
+        }
+        self.ids.iter().position(|id| Some(*id) == info.peer)
     }
 
     pub(super) fn known(&mut self, node: usize, session: SessionHandle) -> Option<&mut Known> {
@@ -168,10 +175,13 @@ impl Scenario {
             return self.fail(format!("host {node}: a new stream is unknown"));
         };
         let peer = self.known(node, session).map_or(usize::MAX, |known| known.peer);
+        let bond = self.network.node(node).host.session_info(session);
+        let instance = bond.and_then(|info| info.instance);
         let shape = if self.random.one_in(2) { Shape::Bytes } else { Shape::Records };
         let number = self.model.add_half(Half {
             sender: node,
             receiver: peer,
+            instance,
             stream: info.id.as_u64(),
             shape,
             written: 0,
@@ -190,6 +200,7 @@ impl Scenario {
         let way = self.random.pick(&[Way::Bytes, Way::Bytes, Way::Records, Way::Unordered]);
         let held = Held {
             session,
+            instance,
             stream,
             peer,
             id: info.id.as_u64(),
@@ -304,7 +315,7 @@ impl Scenario {
     ) -> Result<(), &'static str> {
         self.bytes += bytes.len() as u64;
         let held = self.applications[node].streams.get_mut(&key(stream)).ok_or("not held")?;
-        let (peer, id) = (held.peer, held.id);
+        let whose = (held.peer, node, held.instance, held.id);
         let incoming = held.incoming.as_mut().ok_or("no half")?;
         let offset = at.unwrap_or(incoming.read);
         incoming.read += bytes.len() as u64;
@@ -323,7 +334,7 @@ impl Scenario {
             return Ok(());
         };
         let half = self.model.half(number).ok_or("bytes nobody wrote")?;
-        if (half.sender, half.receiver, half.stream) != (peer, node, id) {
+        if (half.sender, half.receiver, half.instance, half.stream) != whose {
             return Err("bytes of another stream");
         }
         // Marks have positions: only where there are none is the position the place.

@@ -13,7 +13,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use crate::host::SessionHandle;
-use crate::id::HostId;
+use crate::id::{HostId, Instance};
 use crate::stream::StreamHandle;
 use crate::time::Instant;
 
@@ -94,6 +94,7 @@ enum Way {
 #[derive(Clone, Debug)]
 struct Held {
     session: SessionHandle,
+    instance: Option<Instance>,
     stream: StreamHandle,
     peer: usize,
     id: u64,
@@ -125,6 +126,8 @@ struct Scenario {
     network: Network,
     applications: Vec<Application>,
     ids: Vec<HostId>,
+    /// Who dialled whom in which instance: two hosts may have one identity.
+    bonds: Vec<(Instance, usize, usize)>,
     model: Model,
     fault: Option<String>,
     /// Applications take everything at once, and begin nothing new.

@@ -1,6 +1,7 @@
 //! What applications do unasked, one thing at a time, at random.
 
-use crate::host::{Dial, SessionHandle};
+use crate::host::{Dial, InstanceWish, SessionHandle};
+use crate::id::{HostId, Instance};
 use crate::sim::model::{self, Datagram};
 use crate::stream::{DatagramOptions, DatagramSent, DatagramTicket, Open, OpenError, StreamHandle};
 use crate::time::Duration;
@@ -37,21 +38,41 @@ impl Scenario {
 
     fn dial_someone(&mut self, node: usize) {
         let peer = self.random.below(self.network.node_count() as u64) as usize;
-        self.dial(node, peer);
-        if self.random.one_in(3) {
-            self.dial(peer, node);
+        let wish = self.wish(node, peer);
+        self.dial(node, peer, wish);
+        // A host does not dial its own identity in an instance that it was given.
+        let may_cross = wish != InstanceWish::Fresh && self.ids[node] != self.ids[peer];
+        if may_cross && self.random.one_in(3) {
+            self.dial(peer, node, wish);
         }
     }
 
-    fn dial(&mut self, node: usize, peer: usize) {
+    /// The instance for a dial. Where several hosts have one identity, they replace each other's
+    /// sessions without one.
+    fn wish(&mut self, node: usize, peer: usize) -> InstanceWish {
+        let count = |id: &HostId| self.ids.iter().filter(|other| *other == id).count();
+        let is_shared = count(&self.ids[node]) > 1 || count(&self.ids[peer]) > 1;
+        match self.random.below(8) {
+            0 | 1 => InstanceWish::Fresh,
+            2 | 3 => Instance::new(self.random.next().to_be_bytes())
+                .map_or(InstanceWish::Fresh, InstanceWish::Named),
+            _ if is_shared => InstanceWish::Fresh,
+            _ => InstanceWish::Usual,
+        }
+    }
+
+    fn dial(&mut self, node: usize, peer: usize, instance: InstanceWish) {
         if node == peer {
             return;
         }
         let id = (!self.random.one_in(8)).then(|| self.ids[peer]);
         let path = self.network.path_to(peer);
         let (host, now) = self.network.host(node);
-        let result = host.connect(now, Dial::new(path, id));
+        let result = host.connect(now, Dial { instance, ..Dial::new(path, id) });
         if let Ok(session) = result {
+            if let Some(instance) = host.session_info(session).and_then(|info| info.instance) {
+                self.bonds.push((instance, node, peer));
+            }
             self.learn(node, session);
         }
     }

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 use std::vec::Vec;
 
-use crate::host::{Config, Limits};
+use crate::host::{Accepting, Config, Limits};
 use crate::negotiation::CookieMode;
 use crate::recovery::congestion::Algorithm;
 use crate::sim::link::LinkConfig;
@@ -21,8 +21,16 @@ impl Scenario {
         let mut random = Random::new(seed);
         let mut network = Network::new(random.next());
         let hosts = random.pick(&[2, 2, 2, 3, 4]);
+        let mut first_secret = None;
         for _ in 0..hosts {
-            let config = config(&mut random);
+            let mut config = config(&mut random);
+            let first = *first_secret.get_or_insert(config.secret);
+            if random.one_in(6) {
+                config.secret = first;
+            }
+            if random.one_in(8) {
+                config.accepting = Accepting::Expected;
+            }
             let node = network.add_node(config, limits(&mut random));
             let segments = random.pick(&[1, 1, 4, 10]);
             network.node_mut(node).max_segments = segments;
@@ -48,6 +56,7 @@ impl Scenario {
             network,
             applications: (0..hosts).map(|_| Application::default()).collect(),
             ids,
+            bonds: Vec::new(),
             model: Model::default(),
             fault: None,
             is_healing: false,
