@@ -10,6 +10,7 @@ use sst_nostd::time::Duration;
 
 use crate::identity::Identity;
 
+pub use sst_nostd::host::{Accepting, InstanceWish};
 pub use sst_nostd::negotiation::CookieMode;
 pub use sst_nostd::recovery::congestion::Algorithm;
 
@@ -34,6 +35,14 @@ pub struct Config {
     pub bind: Vec<SocketAddr>,
     /// Whether peers may start sessions. Default: no.
     pub accept: bool,
+    /// Which session with a peer a dial is for, if several are possible. Default: an endpoint that
+    /// accepts has one session with each identity, and one that does not begins another with each
+    /// dial ([`InstanceWish::Usual`]).
+    pub instance: InstanceWish,
+    /// What this host's word that it has lost a session is bound to, beside its identity. Needed
+    /// only where several endpoints that accept have one identity: one for each, at random, that
+    /// outlives a restart. Default: none.
+    pub lost_scope: Option<[u8; 8]>,
     /// Which peers may start sessions; `None` for all. Others are told "identity refused".
     pub allow: Option<Vec<HostId>>,
     /// Whether a peer must first prove that it receives at its address. Default: under load.
@@ -82,6 +91,8 @@ impl Config {
             identity,
             bind: Vec::new(),
             accept: false,
+            instance: InstanceWish::Usual,
+            lost_scope: None,
             allow: None,
             cookies: CookieMode::Auto,
             suite: None,

@@ -13,7 +13,7 @@ use sst_nostd::time::Duration;
 use tracing::{debug, warn};
 
 use crate::alarm::within;
-use crate::config::Config;
+use crate::config::{Accepting, Config, InstanceWish};
 use crate::error::{BindError, By, ConnectError, SessionClosed};
 use crate::key_log::KeyLog;
 use crate::session::{Session, SessionRef};
@@ -43,6 +43,13 @@ impl Endpoint {
 
     /// Starts a session with the host a URL names; looks up its address first.
     ///
+    /// An endpoint that only dials has a session of its own from each call, as with TCP or QUIC:
+    /// neither ends the other's, and the peer accepts each. An endpoint that accepts has one
+    /// session with each peer, whoever began it, and a call finds that session if it is there:
+    /// whoever closes it closes it for all who hold it, and the peer accepts it once. Where both
+    /// dial each other, they must meet in one. [`Config::instance`] and
+    /// [`connect_in`](Self::connect_in) say otherwise.
+    ///
     /// Cancel-safe: a dropped future leaves no session.
     ///
     /// # Errors
@@ -65,12 +72,26 @@ impl Endpoint {
         id: Option<HostId>,
         address: SocketAddr,
     ) -> Result<Session, ConnectError> {
+        self.connect_in(id, address, self.lifeline.0.instance).await
+    }
+
+    /// The same, in a session that is chosen: [`InstanceWish::Named`] where both hosts were given
+    /// its instance and dial each other, as after an introduction.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect_in(
+        &self,
+        id: Option<HostId>,
+        address: SocketAddr,
+        instance: InstanceWish,
+    ) -> Result<Session, ConnectError> {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let waited = self.lifeline.0.connect_timeout;
         let attempts = async {
             // A negotiation is given up after ten seconds; whoever is more patient begins another.
             loop {
-                if let Some(session) = self.dial(id, address).await? {
+                if let Some(session) = self.dial(id, address, instance).await? {
                     return Ok(session);
                 }
             }
@@ -84,13 +105,14 @@ impl Endpoint {
         &self,
         id: Option<HostId>,
         peer: SocketAddr,
+        instance: InstanceWish,
     ) -> Result<Option<Session>, ConnectError> {
         let shared = &self.lifeline.0;
         let handle = shared.act(|inner, now| {
             if inner.phase != Phase::Open {
                 return Err(ConnectError::EndpointClosed);
             }
-            let dial = Dial::new(Path { local: None, peer }, id);
+            let dial = Dial { instance, ..Dial::new(Path { local: None, peer }, id) };
             let handle = inner.host.connect(now, dial).map_err(|error| match error {
                 host::ConnectError::NoCapacity => ConnectError::NoCapacity,
                 host::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
@@ -136,8 +158,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether peers may start sessions, from now on.
-    pub fn set_accepting(&self, accepting: bool) {
+    /// Whether peers may start sessions, from now on; with [`Accepting::Expected`], only those that
+    /// this endpoint is dialling itself in the same instance.
+    pub fn set_accepting(&self, accepting: impl Into<Accepting>) {
+        let accepting = accepting.into();
         self.lifeline.0.act(|inner, _| inner.host.set_accepting(accepting));
     }
 
@@ -235,6 +259,7 @@ async fn all_over(shared: &Arc<Shared>, mut sessions: Vec<SessionHandle>) {
 pub(crate) fn host_config(config: &Config) -> host::Config {
     let mut to = host::Config::large(*config.identity.secret());
     to.accepting = config.accept.into();
+    to.lost_scope = config.lost_scope;
     to.answers_unknown = true;
     to.cookies = config.cookies;
     to.algorithm = config.algorithm;

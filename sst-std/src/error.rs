@@ -262,6 +262,13 @@ impl SessionClosed {
         self.by == By::Peer && self.code == Code::Transport(IDENTITY_REFUSED)
     }
 
+    /// True if the peer had no room for the session: nothing of it was taken, and another try may
+    /// succeed.
+    #[must_use]
+    pub fn is_without_room(&self) -> bool {
+        self.by == By::Peer && self.code == Code::Transport(NO_CAPACITY)
+    }
+
     pub(crate) fn new(by: By, code: Code, reason: &str) -> Self {
         Self { by, code, reason: reason.into() }
     }
@@ -272,6 +279,7 @@ impl SessionClosed {
 }
 
 const IDENTITY_REFUSED: u64 = 9;
+const NO_CAPACITY: u64 = 12;
 const SHUTDOWN: u64 = 19;
 
 fn describe(closed: &SessionClosed) -> String {

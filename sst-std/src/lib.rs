@@ -71,7 +71,7 @@ mod write_half;
 
 pub use branch::{Branch, DatagramForm, OpenOptions, StreamInfo};
 pub use carrier::{Carrier, Surroundings};
-pub use config::{Algorithm, Config, CookieMode};
+pub use config::{Accepting, Algorithm, Config, CookieMode, InstanceWish};
 #[cfg(feature = "net")]
 pub use crypto::{AwsLc, AwsLcAead};
 pub use delivery::{DatagramOptions, Delivery};
@@ -91,7 +91,7 @@ pub use session::{Session, SessionStats};
 #[cfg(feature = "net")]
 pub use shares::{Share, Shares};
 pub use sst_nostd::crypto::Suite;
-pub use sst_nostd::id::{HostId, StreamId};
+pub use sst_nostd::id::{HostId, Instance, StreamId};
 pub use sst_nostd::stream::DatagramOutcome;
 pub use stream::Stream;
 pub use url::{DEFAULT_PORT, Url, UrlError};

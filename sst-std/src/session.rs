@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use sst_nostd::host::SessionHandle;
-use sst_nostd::id::HostId;
+use sst_nostd::id::{HostId, Instance};
 use sst_nostd::stream::{self as core, StreamHandle};
 use sst_nostd::time::Instant;
 
@@ -75,6 +75,13 @@ impl Session {
         let reference = self.reference();
         let peer = reference.shared.lock().peer(reference.handle);
         peer.unwrap_or(HostId::new([0; 32]))
+    }
+
+    /// Which of several sessions with that peer it is; `None` for the one without a name.
+    #[must_use]
+    pub fn instance(&self) -> Option<Instance> {
+        let reference = self.reference();
+        reference.shared.lock().instance(reference.handle)
     }
 
     /// Who this host is in it.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use sst_nostd::host::{Event, Host, SessionHandle};
-use sst_nostd::id::HostId;
+use sst_nostd::host::{Event, Host, InstanceWish, SessionHandle};
+use sst_nostd::id::{HostId, Instance};
 use sst_nostd::session::{CloseReason, ClosedBy, SessionEvent, SessionState};
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::CloseCause;
@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) local: Vec<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) connect_timeout: Duration,
+    pub(crate) instance: InstanceWish,
     inner: Mutex<Inner>,
 }
 
@@ -87,8 +88,8 @@ impl Shared {
             allow: config.allow,
             key_log,
         };
-        let connect_timeout = config.connect_timeout;
-        Self { id, local, clock, connect_timeout, inner: Mutex::new(inner) }
+        let (connect_timeout, instance) = (config.connect_timeout, config.instance);
+        Self { id, local, clock, connect_timeout, instance, inner: Mutex::new(inner) }
     }
 
     /// The lock. The host has no broken states, so a panic elsewhere does not poison it.
@@ -140,6 +141,10 @@ impl Inner {
 
     pub(crate) fn state(&self, session: SessionHandle) -> Option<SessionState> {
         self.host.session_info(session).map(|info| info.state)
+    }
+
+    pub(crate) fn instance(&self, session: SessionHandle) -> Option<Instance> {
+        self.host.session_info(session)?.instance
     }
 
     pub(crate) fn peer(&self, session: SessionHandle) -> Option<HostId> {

@@ -12,3 +12,4 @@ mod relay;
 mod scenarios;
 mod tool;
 mod transfers;
+mod twins;

@@ -26,7 +26,7 @@ pub(crate) struct Serve {
     writable: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Get {
     /// sst://ID@ADDRESS:PORT/PATH; without a path, everything.
     url: Url,
@@ -41,7 +41,7 @@ pub(crate) struct Get {
     sync: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Put {
     /// The files to send, then the URL of the directory they go to.
     #[arg(required = true, num_args = 2.., value_names = ["FILE", "URL"])]

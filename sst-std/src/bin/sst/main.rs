@@ -127,10 +127,10 @@ async fn work(options: &Options, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Id => id::run(options),
         Verb::Serve(serve) => serve.run(options).await,
-        Verb::Get(get) => get.run(options).await,
-        Verb::Put(put) => put.run(options).await,
+        Verb::Get(get) => options.until_there_is_room(|| get.clone().run(options)).await,
+        Verb::Put(put) => options.until_there_is_room(|| put.clone().run(options)).await,
         Verb::Echo => echo::run(options).await,
-        Verb::Ping(ping) => ping.run(options).await,
+        Verb::Ping(ping) => options.until_there_is_room(|| ping.clone().run(options)).await,
         Verb::Perf(perf) => perf.run(options).await,
         Verb::Scenarios(scenarios) => scenarios.run(options).await,
         Verb::Demo(demo) => demo.run(options).await,

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use sst_std::{
     Algorithm, Config, ConnectError, CookieMode, Endpoint, HostId, Identity, Session,
     SessionClosed, Suite, Url,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
 use crate::report;
@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How often a command that waits for a host makes sure that it is still there: only who sends
 /// finds out that the other side has restarted.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// How long a command waits, at first and at most, to ask a host again that had no room.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -199,6 +202,34 @@ impl Options {
         })?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
         Ok((endpoint, session))
+    }
+
+    /// Runs a command; again, as long as a host may take to answer, if that has no room for another
+    /// session: it then has taken nothing of the command, and others end.
+    #[allow(clippy::disallowed_methods, reason = "a command has a clock")]
+    pub(crate) async fn until_there_is_room<F: Future<Output = Result<(), Failure>>>(
+        &self,
+        attempt: impl Fn() -> F,
+    ) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let patience = seconds("--connect-timeout", self.connect_timeout)?;
+        // Many that were turned away at once must not come back at once.
+        let mut pause = FIRST_PAUSE + Duration::from_millis(u64::from(std::process::id() % 100));
+        loop {
+            let done = attempt().await;
+            if done.is_ok() || !self.was_without_room() || begun.elapsed() + pause >= patience {
+                return done;
+            }
+            self.end_early().await?;
+            sleep(pause).await;
+            pause = (pause * 5 / 4).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn was_without_room(&self) -> bool {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = session.as_ref().and_then(Session::close_reason);
+        closed.is_some_and(|closed| closed.is_without_room())
     }
 
     /// What to do about a failure, where that is known.

@@ -16,7 +16,7 @@ const LOST_AFTER: Duration = Duration::from_secs(2);
 /// Room for the number that tells a late answer from the one waited for.
 const MIN_BYTES: usize = 8;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Ping {
     /// sst://ID@ADDRESS:PORT/
     url: Url,
