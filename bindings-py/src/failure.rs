@@ -141,6 +141,7 @@ fn read(error: &ReadError) -> (&'static str, String, Detail) {
         }
         ReadError::Reset(code) => ("StreamReset", message, by_peer(*code)),
         ReadError::Session(closed) => session(closed),
+        ReadError::NoCapacity => ("NoCapacity", message, Detail::default()),
         ReadError::UnfinishedRecord { .. } => ("UnfinishedRecord", message, Detail::default()),
         _ => ("StreamEnded", message, local()),
     }

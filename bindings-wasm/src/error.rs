@@ -144,6 +144,7 @@ impl From<ReadError> for Fault {
             ReadError::RecordTooLong { .. } => Self::local("record-too-long", "stream", message),
             ReadError::Reset(code) => Self::by_peer("reset", code, message),
             ReadError::Session(closed) => closed.into(),
+            ReadError::NoCapacity => Self::local("no-capacity", "stream", message),
             ReadError::UnfinishedRecord { .. } => {
                 Self::local("record-unfinished", "stream", message)
             }

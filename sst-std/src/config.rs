@@ -75,7 +75,8 @@ pub struct Config {
     /// larger than 1,200 is tried out first. Default: 1,472.
     pub max_packet_bytes: u16,
     /// Memory for what is sent and not acknowledged, or received and not read, over all sessions,
-    /// in bytes. Used as needed. Default: 256 MiB.
+    /// in bytes. Used as needed. As much again, at most, is used for records that are being read
+    /// and whose end has not come. Default: 256 MiB.
     pub max_buffer_bytes: u64,
     /// A file to which the keys of packets are added, for tools that look into captured packets.
     /// DANGER: whoever has the file reads everything sent with them, and forges it while the

@@ -153,6 +153,9 @@ pub enum ReadError {
     /// The stream is gone: reset, stopped or let go by this host.
     #[error("the stream was ended by this host")]
     Ended,
+    /// This host has no memory for more of the record. What has come stays.
+    #[error("this host has no room for more of the record")]
+    NoCapacity,
     /// A record longer than the caller allows. It stays; a higher limit reads it.
     #[error("a record is longer than {limit} bytes")]
     RecordTooLong {
@@ -365,6 +368,7 @@ impl From<ReadError> for io::Error {
             ReadError::Session(closed) => return closed.into(),
             ReadError::Reset(_) => io::ErrorKind::ConnectionReset,
             ReadError::Ended => io::ErrorKind::NotConnected,
+            ReadError::NoCapacity => io::ErrorKind::OutOfMemory,
             ReadError::RecordTooLong { .. } => io::ErrorKind::InvalidData,
             ReadError::UnfinishedRecord { .. } => io::ErrorKind::UnexpectedEof,
         };

@@ -49,6 +49,7 @@ pub mod gateway;
 #[cfg(feature = "net")]
 mod gather;
 mod identity;
+mod kept;
 mod key_log;
 mod listener;
 mod lists;

@@ -24,15 +24,27 @@ impl Partial {
         self.filled - self.taken
     }
 
+    /// How much memory it has.
+    pub(crate) const fn memory(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How much it has once there is [`room`](Self::room).
+    pub(crate) fn memory_with_room(&self, max_bytes: usize) -> usize {
+        if self.filled < self.bytes.len() {
+            return self.bytes.len();
+        }
+        let max_bytes = max_bytes.max(self.len() + 1).saturating_add(self.taken);
+        self.filled.saturating_mul(2).clamp(FIRST_LEN, FIRST_LEN.max(max_bytes))
+    }
+
     /// Room for more bytes, so that there are at most `max_bytes`; at least one byte of it.
     pub(crate) fn room(&mut self, max_bytes: usize) -> &mut [u8] {
+        let len = self.memory_with_room(max_bytes);
+        // The exact length: what the allocator adds of its own would be cleared, too.
+        self.bytes.reserve_exact(len - self.bytes.len());
+        self.bytes.resize(len, 0);
         let max_bytes = max_bytes.max(self.len() + 1).saturating_add(self.taken);
-        if self.filled == self.bytes.len() {
-            let len = self.filled.saturating_mul(2).clamp(FIRST_LEN, FIRST_LEN.max(max_bytes));
-            // The exact length: what the allocator adds of its own would be cleared, too.
-            self.bytes.reserve_exact(len - self.filled);
-            self.bytes.resize(len, 0);
-        }
         let end = self.bytes.len().min(max_bytes);
         self.bytes.get_mut(self.filled..end).unwrap_or_default()
     }

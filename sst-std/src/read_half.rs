@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use sst_nostd::stream as core;
 use sst_nostd::wire::StreamCode;
@@ -11,10 +11,12 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::branch::Branch;
 use crate::error::ReadError;
+use crate::kept::Refusal;
 use crate::partial::Partial;
+use crate::session::SessionRef;
 use crate::shared::Inner;
 use crate::waiter::Waiter;
-use crate::waiters::Interest;
+use crate::waiters::{Interest, Place};
 
 /// The reading half of a [`Stream`](crate::Stream).
 ///
@@ -24,11 +26,13 @@ pub struct ReadHalf {
     branch: Branch,
     /// Of a record whose mark has not come yet.
     partial: Partial,
+    /// How many bytes of memory for it are known to the endpoint.
+    kept: usize,
     /// The mark after `partial` has come, but the caller's limit was too low for it.
     is_whole: bool,
     is_at_end: bool,
     /// For the poll functions.
-    waiter: Waiter,
+    waiters: Waiters,
 }
 
 impl ReadHalf {
@@ -36,9 +40,10 @@ impl ReadHalf {
         Self {
             branch,
             partial: Partial::new(),
+            kept: 0,
             is_whole: false,
             is_at_end: false,
-            waiter: Waiter::new(),
+            waiters: Waiters { read: Waiter::new(), room: Waiter::new(), is_short: false },
         }
     }
 
@@ -53,8 +58,8 @@ impl ReadHalf {
     /// had written when it failed: [`ReadError::UnfinishedRecord`], each time. Plain reads give
     /// them.
     pub async fn read_record(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, ReadError> {
-        let mut waiter = Waiter::new();
-        poll_fn(|cx| self.poll_record_as(cx, &mut waiter, max_bytes)).await
+        let mut waiters = Waiters::default();
+        poll_fn(|cx| self.poll_record_as(cx, &mut waiters, max_bytes)).await
     }
 
     /// [`read_record`](Self::read_record) as a poll function. Of this and
@@ -68,9 +73,9 @@ impl ReadHalf {
         cx: &mut Context<'_>,
         max_bytes: usize,
     ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
-        let mut waiter = std::mem::take(&mut self.waiter);
-        let answer = self.poll_record_as(cx, &mut waiter, max_bytes);
-        self.waiter = waiter;
+        let mut waiters = std::mem::take(&mut self.waiters);
+        let answer = self.poll_record_as(cx, &mut waiters, max_bytes);
+        self.waiters = waiters;
         answer
     }
 
@@ -92,14 +97,17 @@ impl ReadHalf {
     ) -> Poll<Result<usize, ReadError>> {
         if self.partial.len() > 0 {
             let len = self.partial.read(buffer);
-            // The mark goes with the last byte before it.
-            self.is_whole &= self.partial.len() > 0;
+            if self.partial.len() == 0 {
+                // The mark goes with the last byte before it.
+                self.is_whole = false;
+                self.keep_nothing();
+            }
             return Poll::Ready(Ok(len));
         }
         if self.is_at_end || buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let len = ready!(poll(&self.branch, cx, &mut self.waiter, |inner, now, handle| {
+        let len = ready!(poll(&self.branch, cx, &mut self.waiters.read, |inner, now, handle| {
             inner.host.read(now, handle, buffer)
         }))?;
         self.is_at_end = len == 0;
@@ -109,7 +117,7 @@ impl ReadHalf {
     fn poll_record_as(
         &mut self,
         cx: &mut Context<'_>,
-        waiter: &mut Waiter,
+        waiters: &mut Waiters,
         max_bytes: usize,
     ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
         loop {
@@ -118,13 +126,14 @@ impl ReadHalf {
                 return Poll::Ready(Err(ReadError::RecordTooLong { limit: max_bytes }));
             }
             if std::mem::take(&mut self.is_whole) {
+                self.keep_nothing();
                 return Poll::Ready(Ok(Some(self.partial.take())));
             }
             if self.is_at_end {
                 let unfinished = ReadError::UnfinishedRecord { len: held };
                 return Poll::Ready(if held > 0 { Err(unfinished) } else { Ok(None) });
             }
-            let read = ready!(self.poll_record_part(cx, waiter, max_bytes))?;
+            let read = ready!(self.poll_record_part(cx, waiters, max_bytes))?;
             self.is_at_end = read.finished;
             self.is_whole = read.end;
         }
@@ -135,19 +144,89 @@ impl ReadHalf {
     fn poll_record_part(
         &mut self,
         cx: &mut Context<'_>,
-        waiter: &mut Waiter,
+        waiters: &mut Waiters,
         max_bytes: usize,
     ) -> Poll<Result<core::RecordRead, ReadError>> {
-        let buffer = self.partial.room(max_bytes.saturating_add(1));
-        let answer = poll(&self.branch, cx, waiter, |inner, now, handle| {
-            inner.host.read_record(now, handle, buffer)
+        let Self { branch, partial, kept, .. } = self;
+        let Waiters { read: waiter, is_short, .. } = waiters;
+        let (session, stream) = (branch.stream.session.handle, branch.stream.handle);
+        let room = max_bytes.saturating_add(1);
+        let (mut refusal, mut woken) = (None, Vec::new());
+        let answer = poll(branch, cx, waiter, |inner, now, handle| {
+            let wanted = partial.memory_with_room(room);
+            if wanted > *kept {
+                refusal = inner.slots.may_keep(session, stream, *kept, wanted).err();
+            }
+            // Without room, a mark, the end or a reset can still be read.
+            let buffer = if refusal.is_none() { partial.room(room) } else { &mut [] };
+            let read = inner.host.read_record(now, handle, buffer);
+            match &read {
+                Ok(read) if read.len == 0 && !read.end && !read.finished => {
+                    return Err(core::ReadError::Blocked);
+                }
+                Err(core::ReadError::Blocked) => {}
+                _ => refusal = None,
+            }
+            partial.on_filled(read.as_ref().map_or(0, |read| read.len));
+            // A record that goes to the caller at once was never kept.
+            let is_taken = read.as_ref().is_ok_and(|read| read.end) && partial.len() <= max_bytes;
+            let keeps = if is_taken { 0 } else { partial.memory() };
+            if keeps != *kept {
+                inner.slots.keep(session, stream, *kept, keeps, &mut woken);
+                *kept = keeps;
+            }
+            if refusal.is_none() && std::mem::take(is_short) {
+                // There may be room for the next one, too.
+                inner.slots.wake_short(session, &mut woken);
+            }
+            read
         });
-        self.partial.on_filled(match &answer {
-            Poll::Ready(Ok(read)) => read.len,
-            _ => 0,
-        });
-        answer
+        woken.into_iter().for_each(Waker::wake);
+        match refusal {
+            Some(Refusal::Full) => Poll::Ready(Err(ReadError::NoCapacity)),
+            Some(Refusal::Share) => self.poll_room(cx, waiters, room).map(|()| Ok(NOTHING)),
+            None => {
+                waiters.room.leave();
+                answer
+            }
+        }
     }
+
+    /// Waits for memory, beside what is waited for already.
+    fn poll_room(&self, cx: &mut Context<'_>, waiters: &mut Waiters, room: usize) -> Poll<()> {
+        waiters.is_short = true;
+        let SessionRef { shared, handle, .. } = &*self.branch.stream.session;
+        let (stream, wanted) = (self.branch.stream.handle, self.partial.memory_with_room(room));
+        waiters.room.poll(cx, shared, Place::Room(*handle), |inner, _| {
+            match inner.slots.may_keep(*handle, stream, self.kept, wanted) {
+                Err(Refusal::Share) => Poll::Pending,
+                Ok(()) | Err(Refusal::Full) => Poll::Ready(()),
+            }
+        })
+    }
+
+    /// The record is not kept any more.
+    fn keep_nothing(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        if kept > 0 {
+            let (session, stream) = (&self.branch.stream.session, self.branch.stream.handle);
+            let mut woken = Vec::new();
+            session.shared.lock().slots.keep(session.handle, stream, kept, 0, &mut woken);
+            woken.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// What [`ReadHalf::poll_record_part`] read when it was only told to try again.
+const NOTHING: core::RecordRead = core::RecordRead { len: 0, end: false, finished: false };
+
+/// Where a reader of records waits: for bytes, and for memory to put them.
+#[derive(Debug, Default)]
+struct Waiters {
+    read: Waiter,
+    room: Waiter,
+    /// It lacked memory when it was polled last.
+    is_short: bool,
 }
 
 impl AsyncRead for ReadHalf {
@@ -164,6 +243,7 @@ impl AsyncRead for ReadHalf {
 
 impl Drop for ReadHalf {
     fn drop(&mut self) {
+        self.keep_nothing();
         if !self.is_at_end {
             self.branch.stop_as(StreamCode::DROPPED);
         }
@@ -194,4 +274,76 @@ fn poll<T>(
             _ => ReadError::Ended,
         }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::{Config, Endpoint, Identity, Listener, OpenOptions, Session, Stream, Url};
+
+    const MAX_BUFFER_BYTES: u64 = 4 << 20;
+    const RECORD_LEN: usize = 40_000;
+    const STREAMS: usize = 16;
+
+    async fn endpoint() -> Endpoint {
+        let mut config = Config::new(Identity::generate().unwrap());
+        config.bind = vec!["127.0.0.1:0".parse().unwrap()];
+        config.accept = true;
+        config.max_buffer_bytes = MAX_BUFFER_BYTES;
+        Endpoint::bind(config).await.unwrap()
+    }
+
+    async fn meet(there: &Endpoint) -> (Session, Session) {
+        let url = Url::new(there.id(), there.local_addrs()[0], "");
+        let session = endpoint().await.connect(&url).await.unwrap();
+        (session, there.accept().await.unwrap())
+    }
+
+    /// Opens a stream with a part of a record, and reads on the other side of it.
+    async fn begin(here: &Session, theirs: &mut Listener) -> (Stream, JoinHandle<usize>) {
+        let mut stream = here.open_substream(OpenOptions::new()).await.unwrap();
+        stream.write_all(&[7; RECORD_LEN]).await.unwrap();
+        let mut child = theirs.accept().await.unwrap();
+        let reading = async move { child.read_record(1 << 20).await.unwrap().unwrap().len() };
+        (stream, tokio::spawn(reading))
+    }
+
+    #[tokio::test]
+    async fn records_whose_end_does_not_come_are_bounded_and_stop_nobody() {
+        let there = endpoint().await;
+        let (hostile, victim) = meet(&there).await;
+        let mut theirs = victim.listen(64);
+        let mut begun = Vec::new();
+        for _ in 0..STREAMS {
+            begun.push(begin(&hostile, &mut theirs).await);
+        }
+        // The share of a session that is alone, and one reader beyond it.
+        let most = MAX_BUFFER_BYTES / 16 + 65_536;
+        let kept = || victim.reference().shared.lock().slots.kept_bytes();
+        let has_come =
+            |branch: &Branch| branch.info().is_some_and(|info| info.acked >= RECORD_LEN as u64);
+        while !begun.iter().all(|(stream, _)| has_come(stream)) || kept() < most / 2 {
+            assert!(kept() <= most, "{} of {most}", kept());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // Another session's records pass all the same.
+        let (honest, served) = meet(&there).await;
+        let (mut stream, reading) = begin(&honest, &mut served.listen(1)).await;
+        stream.write_record(b"").await.unwrap();
+        assert_eq!(reading.await.unwrap(), RECORD_LEN);
+        assert!(kept() <= most, "{} of {most}", kept());
+        // All that wait get on, one after the other, in whatever order the ends come.
+        for (stream, _) in begun.iter_mut().rev() {
+            stream.write_record(b"").await.unwrap();
+        }
+        for (_, reading) in begun {
+            assert_eq!(reading.await.unwrap(), RECORD_LEN);
+        }
+        assert_eq!(kept(), 0);
+    }
 }

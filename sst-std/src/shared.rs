@@ -79,7 +79,7 @@ impl Shared {
         let id = host.id();
         let inner = Inner {
             host,
-            slots: Slots::default(),
+            slots: Slots::new(config.max_buffer_bytes),
             deliveries: Deliveries::default(),
             incoming: VecDeque::new(),
             alarms: Alarms::default(),

@@ -84,10 +84,13 @@ impl Waiter {
         self.held.as_ref().map(|&(_, key)| key)
     }
 
-    fn leave(&mut self) {
+    /// Gives the place up.
+    pub(crate) fn leave(&mut self) {
         if let Some((shared, key)) = self.held.take() {
-            let waker = shared.lock().slots.leave(key);
+            let mut woken = Vec::new();
+            let waker = shared.lock().slots.abandon(key, &mut woken);
             drop(waker);
+            woken.into_iter().for_each(Waker::wake);
         }
     }
 }

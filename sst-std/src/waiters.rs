@@ -6,6 +6,7 @@ use std::task::Waker;
 use sst_nostd::host::SessionHandle;
 use sst_nostd::stream::{StreamEvent, StreamHandle};
 
+use crate::kept::{Budget, Kept, Refusal};
 use crate::lists::{List, Lists};
 
 /// What a task can wait for on a stream.
@@ -35,6 +36,8 @@ pub(crate) enum Place {
     Accepting,
     /// For sessions to be over, or for the end of whoever drives the host.
     Ending,
+    /// For memory to read a record of that session into.
+    Room(SessionHandle),
     /// For news of a session itself.
     Session(SessionHandle),
     /// For news of a stream of that session.
@@ -42,10 +45,11 @@ pub(crate) enum Place {
 }
 
 /// The waiting tasks of an endpoint. A stream on which nobody waits costs one word.
-#[derive(Default)]
 pub(crate) struct Slots {
     waiting: Lists<Waiting>,
     places: Places,
+    /// Of memory for records.
+    budget: Budget,
 }
 
 /// One [`Waiter`](crate::Waiter), in the list of its place while it has a waker.
@@ -78,6 +82,9 @@ struct SessionSlot {
     /// Streams on which someone waits, so that the end of the session wakes just them.
     streams: List,
     waiting: List,
+    /// Who waits for memory, and how much there is in use.
+    short: List,
+    kept: Kept,
     /// Handles of the session itself: dialling a peer twice gives the same session twice.
     holders: u32,
 }
@@ -102,14 +109,20 @@ impl Interest {
 }
 
 impl Slots {
+    /// Nobody waits yet; readers keep at most `max_kept_bytes`.
+    pub(crate) fn new(max_kept_bytes: u64) -> Self {
+        let (waiting, places) = Default::default();
+        Self { waiting, places, budget: Budget::new(max_kept_bytes) }
+    }
+
     /// Someone holds `session` (too).
     pub(crate) fn add_session(&mut self, session: SessionHandle) {
         if let Some(slot) = self.places.session(session) {
             slot.holders += 1;
             return;
         }
-        let (streams, waiting) = Default::default();
-        let slot = SessionSlot { handle: session, streams, waiting, holders: 1 };
+        let (streams, waiting, short, kept) = Default::default();
+        let slot = SessionSlot { handle: session, streams, waiting, short, kept, holders: 1 };
         *place(&mut self.places.sessions, session.index()) = Some(slot);
     }
 
@@ -171,6 +184,67 @@ impl Slots {
         self.waiting.remove(key)?.waker
     }
 
+    /// [`leave`](Self::leave), because nobody will ask again: what the waiter was to have, others
+    /// get.
+    pub(crate) fn abandon(&mut self, key: usize, woken: &mut Vec<Waker>) -> Option<Waker> {
+        let place = self.waiting.value(key)?.place;
+        let waker = self.leave(key);
+        match place {
+            // It was woken for the room there is.
+            Place::Room(session) if waker.is_none() => self.wake_short(session, woken),
+            Place::Stream(session, stream, Interest::Read) => {
+                let slot = self.places.session(session);
+                if slot.is_some_and(|slot| self.budget.give_up(&mut slot.kept, stream)) {
+                    self.wake_short(session, woken);
+                }
+            }
+            _ => {}
+        }
+        waker
+    }
+
+    /// Whether the reader of `stream`, which keeps `from` bytes of a record, may keep `to`.
+    pub(crate) fn may_keep(
+        &mut self,
+        session: SessionHandle,
+        stream: StreamHandle,
+        from: usize,
+        to: usize,
+    ) -> Result<(), Refusal> {
+        let Some(slot) = self.places.session(session) else { return Ok(()) };
+        self.budget.allow(&mut slot.kept, stream, from as u64, to as u64)
+    }
+
+    /// The reader of `stream`, which kept `from` bytes of a record, keeps `to`.
+    pub(crate) fn keep(
+        &mut self,
+        session: SessionHandle,
+        stream: StreamHandle,
+        from: usize,
+        to: usize,
+        woken: &mut Vec<Waker>,
+    ) {
+        let Some(slot) = self.places.session(session) else { return };
+        if self.budget.keep(&mut slot.kept, stream, from as u64, to as u64) {
+            self.wake_short(session, woken);
+        }
+    }
+
+    /// How much memory readers keep.
+    #[cfg(test)]
+    pub(crate) const fn kept_bytes(&self) -> u64 {
+        self.budget.bytes()
+    }
+
+    /// Moves the first of those who wait for memory to `woken`. One at a time: it wakes the next
+    /// when it has what it needs.
+    pub(crate) fn wake_short(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) {
+        let Some(slot) = self.places.session(session) else { return };
+        if let Some(key) = self.waiting.pop(&mut slot.short) {
+            woken.extend(self.waiting.value(key).and_then(|row| row.waker.take()));
+        }
+    }
+
     /// Moves those who wait for one of `due` to `woken`.
     pub(crate) fn wake(&mut self, stream: StreamHandle, due: &[Interest], woken: &mut Vec<Waker>) {
         let Some(key) = self.places.key(stream) else { return };
@@ -202,6 +276,9 @@ impl Slots {
     /// The session has closed: everyone who waits for it or its streams moves to `woken`.
     pub(crate) fn close(&mut self, session: SessionHandle, woken: &mut Vec<Waker>) {
         self.wake_session(session, woken);
+        if let Some(slot) = self.places.session(session) {
+            take(&mut self.waiting, &mut slot.short, woken);
+        }
         while let Some(key) = self.places.session(session).and_then(|slot| slot.streams.first()) {
             self.wake_all(key, woken);
         }
@@ -224,6 +301,7 @@ impl Places {
         match place {
             Place::Accepting => Some(&mut self.accepting),
             Place::Ending => Some(&mut self.ending),
+            Place::Room(session) => self.session(session).map(|slot| &mut slot.short),
             Place::Session(session) => self.session(session).map(|slot| &mut slot.waiting),
             Place::Stream(session, stream, interest) => {
                 let key = match self.key(stream) {
@@ -241,6 +319,11 @@ impl Places {
         match place {
             Place::Accepting => waiting.unlink(&mut self.accepting, key),
             Place::Ending => waiting.unlink(&mut self.ending, key),
+            Place::Room(session) => {
+                if let Some(slot) = self.session(session) {
+                    waiting.unlink(&mut slot.short, key);
+                }
+            }
             Place::Session(session) => {
                 if let Some(slot) = self.session(session) {
                     waiting.unlink(&mut slot.waiting, key);
@@ -327,7 +410,7 @@ mod tests {
     const MANY: u32 = 200_000;
 
     fn session() -> (Slots, SessionHandle) {
-        let (mut slots, session) = (Slots::default(), SessionHandle::from_parts(3, 1));
+        let (mut slots, session) = (Slots::new(1 << 20), SessionHandle::from_parts(3, 1));
         slots.add_session(session);
         (slots, session)
     }

@@ -63,7 +63,7 @@ class InvalidUrl(Error, ValueError):
 
 
 class NoCapacity(Error):
-    """This host has no room for another session, stream or datagram."""
+    """This host has no room for another session, stream or datagram, or for more of a record."""
 
 
 class BindError(Error):

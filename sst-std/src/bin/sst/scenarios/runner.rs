@@ -228,7 +228,8 @@ impl Run<'_> {
             ReadError::Ended => ("ended", None),
             ReadError::Session(_) => ("session", None),
             ReadError::UnfinishedRecord { .. } => ("record_unfinished", None),
-            _ => ("record_too_long", None),
+            ReadError::RecordTooLong { .. } => ("record_too_long", None),
+            _ => ("no_capacity", None),
         };
         same((details.kind.as_deref(), details.code), (Some(kind), code))
     }
