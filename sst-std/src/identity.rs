@@ -99,10 +99,14 @@ impl Identity {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, IdentityError> {
         let path = path.as_ref();
         let io = |source| IdentityError::Io { path: path.into(), source };
+        let malformed = |problem| IdentityError::Malformed { path: path.into(), problem };
+        // Before it is opened: that would wait for the other end of a pipe.
+        if !fs::metadata(path).map_err(io)?.is_file() {
+            return Err(malformed("it is not a regular file"));
+        }
         let file = File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         check_permissions(path, &metadata)?;
-        let malformed = |problem| IdentityError::Malformed { path: path.into(), problem };
         if metadata.len() > MAX_FILE_LEN {
             return Err(malformed("it is too long"));
         }

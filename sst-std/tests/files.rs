@@ -5,6 +5,8 @@ mod two_hosts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sst_std::files::{self, FetchOptions, FileError, FileServer, Refusal};
 use two_hosts::{Pair, pair, timed};
@@ -141,6 +143,59 @@ async fn files_can_be_put_where_that_is_allowed_but_never_over_others() {
         let error = files::put(&locked.here, &file, "other", |_| ()).await.unwrap_err();
         assert!(matches!(error, FileError::Refused { refusal: Refusal::ReadOnly, .. }), "{error}");
         assert_eq!(fs::read_dir(to.path()).unwrap().count(), 1);
+    })
+    .await;
+}
+
+/// A host that answers every listing without end, and no other request.
+async fn listing_for_ever(pair: &Pair, kind: u8, told: Arc<AtomicU64>) {
+    let mut services = pair.there.offer_services(vec![files::offer()]);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Some(request) = services.accept().await {
+            let mut stream = request.into_stream();
+            stream.read_record(5_000).await.unwrap();
+            stream.write_record(b"\0d\0\0\0\0\0\0\0\0").await.unwrap();
+            held.push(stream.branch());
+            let told = told.clone();
+            tokio::spawn(async move {
+                loop {
+                    let number = told.fetch_add(1, Ordering::Relaxed);
+                    let name = format!("{number:0>255}");
+                    let record = [&[kind], &[0; 8][..], name.as_bytes()].concat();
+                    if stream.write_record(&record).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_host_that_lists_without_end_is_not_listened_to_without_end() {
+    timed(async {
+        for kind in [b'f', b'd'] {
+            let (pair, told) = (pair().await, Arc::new(AtomicU64::new(0)));
+            listing_for_ever(&pair, kind, told.clone()).await;
+            let to = tempfile::tempdir().unwrap();
+            let to = to.path().join("copy");
+            let fetching = files::fetch(&pair.here, "", &to, FetchOptions::default());
+            let mut fetching = Box::pin(fetching);
+            // What it has not taken waits at the peer, whose words come to an end.
+            let (mut last, mut same) = (0, 0);
+            while same < 20 {
+                let pause = tokio::time::sleep(std::time::Duration::from_millis(50));
+                tokio::select! {
+                    _ = &mut fetching => panic!("nothing could be had"),
+                    () = pause => {}
+                }
+                let now = told.load(Ordering::Relaxed);
+                same = if now == last && now > 0 { same + 1 } else { 0 };
+                last = now;
+                assert!(now < 400_000, "100 MB of names are taken");
+            }
+        }
     })
     .await;
 }

@@ -1,7 +1,6 @@
 //! [`fetch`]: gets a file or a tree.
 
-use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncReadExt;
@@ -9,18 +8,28 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use super::message::{Entry, HASH_LEN, Kind, MAX_RECORD_LEN, Request, parse_get_answer};
 use super::name::join;
-use super::partial::{Keep, Partial};
+use super::partial::{Keep, Partial, Target};
 use super::serve::piece_len;
 use super::waiting::Waiting;
 use super::{FileError, PROTOCOL, SERVICE, SMALL_FILE_BYTES, shown};
 use crate::branch::{Branch, OpenOptions};
+use crate::read_half::ReadHalf;
 use crate::session::Session;
 use crate::stream::Stream;
+use crate::write_half::WriteHalf;
 
 /// How many directories are listed at a time.
 const MAX_LISTINGS: usize = 8;
 /// Files waiting for their turn before listing pauses: bounds memory on huge trees.
-const MAX_WAITING: usize = 10_000;
+const MAX_WAITING: usize = 2_000;
+/// How many entries of a directory are taken before others have a turn. What is not taken waits at
+/// the peer.
+const MAX_TAKEN: usize = 64;
+/// Directories found and not listed to their ends yet. The deepest are listed first, so that these
+/// are at most [`MAX_TAKEN`] for each level of a tree; a peer that goes beyond makes them up.
+const MAX_UNLISTED: usize = 8_192;
+/// Errors that are remembered; the others are only counted.
+const MAX_ERRORS: usize = 1_000;
 /// A file is asked for again, from the beginning, if it arrives damaged.
 const MAX_ATTEMPTS: u32 = 2;
 
@@ -89,8 +98,10 @@ pub struct Summary {
     pub directories: u64,
     /// Bytes of contents received.
     pub bytes: u64,
-    /// What could not be had; everything else was.
+    /// What could not be had; everything else was. The first thousand.
     pub errors: Vec<FileError>,
+    /// How many there were in all.
+    pub failed: u64,
 }
 
 impl Default for FetchOptions {
@@ -101,25 +112,35 @@ impl Default for FetchOptions {
 
 /// A directory's stream, kept open for the streams of what is in it, then finished.
 struct Directory {
-    stream: Mutex<Stream>,
     branch: Branch,
+    write: Mutex<WriteHalf>,
+    /// Once it is listed. Dropped before, it would tell the peer that nothing more is wanted.
+    read: Mutex<Option<ReadHalf>>,
 }
 
 enum Outcome {
-    Listed { directory: Arc<Directory>, path: String, to: PathBuf, entries: Vec<Entry> },
+    Listed { listing: Listing, entries: Vec<Entry>, is_end: bool },
     Fetched { bytes: u64, is_unchanged: bool },
 }
 
+/// A directory that is being listed.
 struct Listing {
-    parent: Arc<Directory>,
+    directory: Arc<Directory>,
+    read: ReadHalf,
     path: String,
-    to: PathBuf,
+    to: Target,
+}
+
+/// What is to be done for a directory.
+enum Step {
+    Begin { parent: Arc<Directory>, path: String, to: Target },
+    GoOn(Listing),
 }
 
 struct Job {
     directory: Arc<Directory>,
     path: String,
-    to: PathBuf,
+    to: Target,
 }
 
 /// Gets what is at `path` (empty: everything) to the local path `to`: a file as that file, a
@@ -142,16 +163,15 @@ pub async fn fetch(
     let mut summary = Summary::default();
     match ask(&mut stream, path).await? {
         Kind::Directory => {
-            let entries = read_entries(&mut stream, path).await?;
-            let directory = Directory::new(stream);
-            let (path, to) = (path.to_string(), to.to_path_buf());
-            let first = Outcome::Listed { directory, path, to, entries };
-            Tree::new(options, &mut summary).run(first).await;
+            let to = Target::directory(to)?;
+            let listing = Listing::new(stream, path.into(), to);
+            Tree::new(options, &mut summary).run(listing).await;
         }
         Kind::File { size } => {
-            let directory = Directory::new(stream);
+            let to = Target::file(to)?;
+            let directory = Listing::new(stream, path.into(), to.clone()).end();
             (options.observer)(Progress::Found { path: path.into(), size });
-            let job = Job { directory, path: path.into(), to: to.into() };
+            let job = Job { directory, path: path.into(), to };
             let fetched = fetch_file(job, options).await?;
             summary.on_fetched(fetched);
         }
@@ -163,7 +183,8 @@ pub async fn fetch(
 struct Tree<'a> {
     options: FetchOptions,
     summary: &'a mut Summary,
-    listings: VecDeque<Listing>,
+    /// The last one goes first.
+    steps: Vec<Step>,
     files: Waiting<Job>,
     /// Held by every transfer of a large file, to count them.
     large: Arc<()>,
@@ -173,13 +194,14 @@ struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     fn new(options: FetchOptions, summary: &'a mut Summary) -> Self {
-        let (listings, files) = (VecDeque::new(), Waiting::default());
+        let (steps, files) = (Vec::new(), Waiting::default());
         let (listing, fetching) = (JoinSet::new(), JoinSet::new());
-        Self { options, summary, listings, files, large: Arc::new(()), listing, fetching }
+        Self { options, summary, steps, files, large: Arc::new(()), listing, fetching }
     }
 
-    async fn run(mut self, first: Outcome) {
-        self.on_outcome(first);
+    async fn run(mut self, first: Listing) {
+        self.summary.directories += 1;
+        self.steps.push(Step::GoOn(first));
         loop {
             self.start();
             let done = tokio::select! {
@@ -189,9 +211,9 @@ impl<'a> Tree<'a> {
             };
             match done {
                 Ok(Ok(outcome)) => self.on_outcome(outcome),
-                Ok(Err(error)) => self.summary.errors.push(error),
+                Ok(Err(error)) => self.summary.on_error(error),
                 // A task of ours panicked: its file is missing from the count.
-                Err(error) => self.summary.errors.push(FileError::Transport {
+                Err(error) => self.summary.on_error(FileError::Transport {
                     path: "?".into(),
                     source: std::io::Error::other(error),
                 }),
@@ -201,8 +223,8 @@ impl<'a> Tree<'a> {
 
     fn start(&mut self) {
         while self.listing.len() < MAX_LISTINGS && self.files.len() < MAX_WAITING {
-            let Some(listing) = self.listings.pop_front() else { break };
-            self.listing.spawn(list(listing));
+            let Some(step) = self.steps.pop() else { break };
+            self.listing.spawn(list(step));
         }
         let jobs = self.options.jobs.max(1);
         let most_large = (jobs - jobs / 4).max(1);
@@ -219,25 +241,41 @@ impl<'a> Tree<'a> {
     }
 
     fn on_outcome(&mut self, outcome: Outcome) {
-        let Outcome::Listed { directory, path, to, entries } = outcome else {
+        let Outcome::Listed { listing, entries, is_end } = outcome else {
             return self.summary.on_fetched(outcome);
         };
-        self.summary.directories += 1;
-        if let Err(source) = std::fs::create_dir_all(&to) {
-            self.summary.errors.push(FileError::Local { path: to, source });
-            return;
+        let (path, to) = (listing.path.clone(), listing.to.clone());
+        let directory = listing.directory.clone();
+        if is_end {
+            listing.end();
+        } else {
+            self.steps.push(Step::GoOn(listing));
         }
         for Entry { name, kind } in entries {
             // The name was checked to be plain, so this stays below `to`.
-            let (path, to) = (join(&path, &name), to.join(name));
-            let directory = directory.clone();
+            let (path, to) = (join(&path, &name), to.join(&name));
             match kind {
-                Kind::Directory => self.listings.push_back(Listing { parent: directory, path, to }),
+                Kind::Directory => self.on_directory(&directory, path, to),
                 Kind::File { size } => {
                     (self.options.observer)(Progress::Found { path: path.clone(), size });
-                    self.files.add(Job { directory, path, to }, size > SMALL_FILE_BYTES);
+                    let job = Job { directory: directory.clone(), path, to };
+                    self.files.add(job, size > SMALL_FILE_BYTES);
                 }
             }
+        }
+    }
+
+    fn on_directory(&mut self, parent: &Arc<Directory>, path: String, to: Target) {
+        if self.steps.len() >= MAX_UNLISTED {
+            let problem = "there are more directories in directories than can be remembered";
+            return self.summary.on_error(FileError::protocol(&path, problem));
+        }
+        match to.make_directory() {
+            Ok(()) => {
+                self.summary.directories += 1;
+                self.steps.push(Step::Begin { parent: parent.clone(), path, to });
+            }
+            Err(error) => self.summary.on_error(error),
         }
     }
 }
@@ -250,34 +288,74 @@ impl Summary {
             self.bytes += bytes;
         }
     }
+
+    fn on_error(&mut self, error: FileError) {
+        self.failed += 1;
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(error);
+        }
+    }
 }
 
-impl Directory {
-    fn new(stream: Stream) -> Arc<Self> {
+impl Listing {
+    /// Of the answer on `stream`, whose first record has been read.
+    fn new(stream: Stream, path: String, to: Target) -> Self {
         let branch = stream.branch();
-        Arc::new(Self { stream: Mutex::new(stream), branch })
+        let (read, write) = stream.split();
+        let (write, nothing) = (Mutex::new(write), Mutex::new(None));
+        Self { directory: Arc::new(Directory { branch, write, read: nothing }), read, path, to }
+    }
+
+    /// Nothing more comes: the stream is there for what is below it.
+    fn end(self) -> Arc<Directory> {
+        *self.directory.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.read);
+        self.directory
     }
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
         // Not a reset: everything under it was asked for.
-        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let _ = stream.start_finish();
+        let write = self.write.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = write.start_finish();
     }
 }
 
-async fn list(listing: Listing) -> Result<Outcome, FileError> {
-    let Listing { parent, path, to } = listing;
-    let opened = parent.branch.open_substream(OpenOptions::new()).await;
-    let mut stream = opened.map_err(FileError::transport(&path))?;
-    match ask(&mut stream, &path).await? {
-        Kind::Directory => {
-            let entries = read_entries(&mut stream, &path).await?;
-            Ok(Outcome::Listed { directory: Directory::new(stream), path, to, entries })
+/// Takes the next entries of a directory.
+async fn list(step: Step) -> Result<Outcome, FileError> {
+    let mut listing = match step {
+        Step::GoOn(listing) => listing,
+        Step::Begin { parent, path, to } => {
+            let opened = parent.branch.open_substream(OpenOptions::new()).await;
+            let mut stream = opened.map_err(FileError::transport(&path))?;
+            match ask(&mut stream, &path).await? {
+                Kind::Directory => Listing::new(stream, path, to),
+                Kind::File { .. } => {
+                    return Err(FileError::protocol(&path, "a directory became a file"));
+                }
+            }
         }
-        Kind::File { .. } => Err(FileError::protocol(&path, "a directory became a file")),
+    };
+    let mut entries = Vec::new();
+    while entries.len() < MAX_TAKEN {
+        let record = listing.read.read_record(MAX_RECORD_LEN).await;
+        let record = record.map_err(FileError::transport(&listing.path))?;
+        let problem = match record {
+            Some(record) if record.is_empty() => {
+                return Ok(Outcome::Listed { listing, entries, is_end: true });
+            }
+            Some(record) => match Entry::parse(&record) {
+                Some(entry) => {
+                    entries.push(entry);
+                    continue;
+                }
+                None => "a name that could lead anywhere",
+            },
+            None => "the listing has no end",
+        };
+        return Err(FileError::protocol(&listing.path, problem));
     }
+    Ok(Outcome::Listed { listing, entries, is_end: false })
 }
 
 async fn ask(stream: &mut Stream, path: &str) -> Result<Kind, FileError> {
@@ -291,28 +369,13 @@ async fn ask(stream: &mut Stream, path: &str) -> Result<Kind, FileError> {
     }
 }
 
-async fn read_entries(stream: &mut Stream, path: &str) -> Result<Vec<Entry>, FileError> {
-    let mut entries = Vec::new();
-    loop {
-        let record = stream.read_record(MAX_RECORD_LEN).await;
-        match record.map_err(FileError::transport(path))? {
-            Some(record) if record.is_empty() => return Ok(entries),
-            Some(record) => match Entry::parse(&record) {
-                Some(entry) => entries.push(entry),
-                None => return Err(FileError::protocol(path, "a name that could lead anywhere")),
-            },
-            None => return Err(FileError::protocol(path, "the listing has no end")),
-        }
-    }
-}
-
 async fn fetch_file(job: Job, options: FetchOptions) -> Result<Outcome, FileError> {
     let Job { directory, path, to } = job;
     for _ in 0..MAX_ATTEMPTS {
         let local = to.clone();
         let partial = spawn_blocking(move || Partial::open(&local)).await;
         let partial = partial.map_err(|error| FileError::Local {
-            path: to.clone(),
+            path: to.path(),
             source: std::io::Error::other(error),
         })??;
         if let Some(outcome) = fetch_once(&directory.branch, &path, partial, &options).await? {

@@ -1,24 +1,55 @@
 //! [`Partial`]: a local file on its way: under a temporary name until it is whole.
+//!
+//! Whoever holds the lock of the file that the temporary name leads to owns that name: nobody else
+//! renames, removes or writes it. Everything is opened in the directory that was found without
+//! following links, so nothing is written outside of it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
-use super::FileError;
 use super::message::HASH_LEN;
+use super::name::{components, join};
+use super::root::{Root, Version};
 use super::serve::hash_on;
+use super::{FileError, PIECE_LEN};
+
+/// The longest name that file systems have, in bytes.
+const MAX_NAME_LEN: usize = 255;
+/// How often the temporary name is tried again when another process took it away meanwhile.
+const MAX_ATTEMPTS: usize = 100;
+
+/// Where a file or directory goes: below a directory, through no links.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    root: Arc<Root>,
+    /// The directory, as a user knows it.
+    shown: Arc<Path>,
+    /// The path below it, of plain names.
+    inside: String,
+}
 
 /// The unfinished copy of `NAME` is `.NAME.sst-part` beside it.
+#[derive(Debug)]
 pub(super) struct Partial {
     path: PathBuf,
-    temporary: PathBuf,
+    directory: OwnedFd,
+    name: String,
+    temporary: String,
     file: File,
+    /// The finished file, if there is one: the bytes known are its own.
+    finished: Option<File>,
     hasher: blake3::Hasher,
     have: u64,
-    /// The bytes known are those of the final file, not of the temporary one.
-    is_final: bool,
+    is_kept: bool,
+    /// Without a lock the temporary name is this process's own, and of no use to another.
+    is_locked: bool,
 }
 
 /// Where a file has to be before it gets its name.
@@ -28,35 +59,91 @@ pub(super) enum Keep {
     OnDisk,
 }
 
-impl Partial {
-    /// Looks what there is at `path`: the final file, an unfinished one, or nothing. Hashes it.
-    pub(super) fn open(path: &Path) -> Result<Self, FileError> {
+impl Target {
+    /// The directory at `path`, which is made if it is not there. This last time links are
+    /// followed: the path is the user's own.
+    pub(super) fn directory(path: &Path) -> Result<Self, FileError> {
+        let made = std::fs::create_dir_all(path).and_then(|()| Root::open(path));
+        let root = Arc::new(made.map_err(FileError::local(path))?);
+        Ok(Self { root, shown: path.into(), inside: String::new() })
+    }
+
+    /// The file at `path`, in a directory that exists.
+    pub(super) fn file(path: &Path) -> Result<Self, FileError> {
         let local = |source| FileError::Local { path: path.into(), source };
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput.into()).map_err(local)?;
-        let mut temporary_name = std::ffi::OsString::from(".");
-        temporary_name.push(name);
-        temporary_name.push(".sst-part");
-        let temporary = path.with_file_name(temporary_name);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        // A link planted under that name must not lead elsewhere.
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            rustix::fs::OFlags::NOFOLLOW.bits() as i32,
-        );
-        let file = options.open(&temporary).map_err(local)?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(FileError::Busy { path: path.into() });
-        }
-        let (known, is_final) = match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_file() => (File::open(path).map_err(local)?, true),
-            Ok(_) => return Err(local(io::ErrorKind::AlreadyExists.into())),
-            Err(_) => (file.try_clone().map_err(local)?, false),
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or(io::Error::other("cannot be the name of a file")).map_err(local)?;
+        let above = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
         };
+        let root = Arc::new(Root::open(above).map_err(local)?);
+        Ok(Self { root, shown: above.into(), inside: name.into() })
+    }
+
+    /// `name`, which is plain, in this directory.
+    pub(super) fn join(&self, name: &str) -> Self {
+        let inside = join(&self.inside, name);
+        Self { root: self.root.clone(), shown: self.shown.clone(), inside }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.shown.join(&self.inside)
+    }
+
+    /// Makes the directory, unless it is there.
+    pub(super) fn make_directory(&self) -> Result<(), FileError> {
+        let made = self.parent().and_then(|(directory, name)| {
+            match rustix::fs::mkdirat(&directory, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) => return Ok(()),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match kind(&directory, name)? {
+                Some(FileType::Directory) => Ok(()),
+                there => Err(in_the_way(there)),
+            }
+        });
+        made.map_err(FileError::local(self.path()))
+    }
+
+    /// The open directory it is in, and its name there.
+    fn parent(&self) -> io::Result<(OwnedFd, &str)> {
+        let names = components(&self.inside).ok_or(io::ErrorKind::InvalidInput)?;
+        let (name, above) = names.split_last().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok((self.root.walk(above)?, name))
+    }
+}
+
+impl Partial {
+    /// Looks what there is at `target`: the final file, an unfinished one, or nothing. Hashes it.
+    pub(super) fn open(target: &Target) -> Result<Self, FileError> {
+        let path = target.path();
+        let local = |source| FileError::Local { path: path.clone(), source };
+        let (directory, name) = target.parent().map_err(local)?;
+        let finished = open_finished(&directory, name).map_err(local)?;
+        let temporary = temporary_name(name);
+        let opened = open_locked(&directory, &temporary).map_err(local)?;
+        let Some((file, temporary, is_locked)) = opened else {
+            return Err(FileError::Busy { path });
+        };
+        let known = finished.as_ref().unwrap_or(&file);
         let have = known.metadata().map_err(local)?.len();
         let mut hasher = blake3::Hasher::new();
-        hash_on(&known, 0, have, &mut hasher).map_err(local)?;
-        Ok(Self { path: path.into(), temporary, file, hasher, have, is_final })
+        hash_on(known, 0, have, &mut hasher).map_err(local)?;
+        let (name, is_kept) = (name.to_string(), false);
+        Ok(Self {
+            path,
+            directory,
+            name,
+            temporary,
+            file,
+            finished,
+            hasher,
+            have,
+            is_kept,
+            is_locked,
+        })
     }
 
     /// How many bytes are there, and their hash.
@@ -66,7 +153,7 @@ impl Partial {
 
     /// The sender goes on at `offset`: 0, or what was known. True if there is nothing to do.
     pub(super) fn begin(&mut self, offset: u64, size: u64) -> Result<bool, FileError> {
-        if self.is_final && offset == size && size == self.have {
+        if self.finished.is_some() && offset == size && size == self.have {
             return Ok(true);
         }
         let begun = self.begin_at(offset);
@@ -75,12 +162,16 @@ impl Partial {
     }
 
     fn begin_at(&mut self, offset: u64) -> io::Result<()> {
+        let finished = self.finished.take();
         if offset == 0 {
             self.hasher = blake3::Hasher::new();
-        } else if self.is_final {
-            fs::copy(&self.path, &self.temporary)?;
+        } else if let Some(finished) = finished {
+            let known = self.hasher.finalize();
+            self.hasher = copy(&finished, &mut self.file, offset)?;
+            if self.hasher.finalize() != known {
+                return Err(io::Error::other("it changed while it was read"));
+            }
         }
-        self.is_final = false;
         self.file.set_len(offset)?;
         self.file.seek(SeekFrom::Start(offset)).map(|_| ())
     }
@@ -96,34 +187,155 @@ impl Partial {
     }
 
     /// Gives it its name.
-    pub(super) fn keep(self, keep: Keep) -> Result<(), FileError> {
+    pub(super) fn keep(mut self, keep: Keep) -> Result<(), FileError> {
         let synced = if keep == Keep::OnDisk { self.file.sync_all() } else { Ok(()) };
-        let kept = synced.and_then(|()| fs::rename(&self.temporary, &self.path));
+        let kept = synced.and_then(|()| {
+            if !leads_to(&self.directory, &self.temporary, &self.file) {
+                return Err(io::Error::other("its unfinished copy was taken away"));
+            }
+            let (at, from, to) = (&self.directory, &self.temporary, &self.name);
+            Ok(rustix::fs::renameat(at, from, at, to)?)
+        });
+        self.is_kept = kept.is_ok();
         kept.map_err(FileError::local(&self.path))
     }
 
     /// Nothing of it is of use.
-    pub(super) fn discard(self) {
-        let _ = fs::remove_file(&self.temporary);
+    pub(super) fn discard(mut self) {
+        self.remove();
+    }
+
+    fn remove(&mut self) {
+        if !self.is_kept && leads_to(&self.directory, &self.temporary, &self.file) {
+            let _ = rustix::fs::unlinkat(&self.directory, &self.temporary, AtFlags::empty());
+        }
+        self.is_kept = true;
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
         // An unfinished file without a byte helps no one.
-        if self.is_final || self.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-            let still_ours =
-                fs::metadata(&self.temporary).is_ok_and(|metadata| metadata.len() == 0);
-            if still_ours {
-                let _ = fs::remove_file(&self.temporary);
-            }
+        let is_empty = self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        if is_empty || !self.is_locked {
+            self.remove();
         }
     }
 }
 
+/// The name a file has until it is whole. A name that leaves no room for that is hashed.
+fn temporary_name(name: &str) -> String {
+    let plain = format!(".{name}.sst-part");
+    if plain.len() <= MAX_NAME_LEN {
+        return plain;
+    }
+    format!(".{}.sst-part", blake3::hash(name.as_bytes()).to_hex())
+}
+
+/// What is at `name`; `None` if nothing is.
+fn kind(directory: &OwnedFd, name: &str) -> io::Result<Option<FileType>> {
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is there is left alone, because it is no file that could be replaced by one.
+fn in_the_way(there: Option<FileType>) -> io::Error {
+    io::Error::other(match there {
+        Some(FileType::Directory) => "a directory of that name is there, and stays",
+        Some(FileType::Symlink) => "a symbolic link of that name is there; it is not followed",
+        Some(FileType::RegularFile) => "a file of that name is there, and stays",
+        _ => "something of that name is there that is no regular file",
+    })
+}
+
+/// The finished file, if there is one.
+fn open_finished(directory: &OwnedFd, name: &str) -> io::Result<Option<File>> {
+    match kind(directory, name)? {
+        None => return Ok(None),
+        Some(FileType::RegularFile) => {}
+        there => return Err(in_the_way(there)),
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+        Ok(file) if is_file(&file)? => Ok(Some(file.into())),
+        Ok(_) => Err(in_the_way(None)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens and locks the file under the temporary name; `None` if another transfer has it. The lock
+/// counts only if the name still leads to what was locked: until then, another transfer may have
+/// renamed or removed it. Where there are no locks, the file has a name of its own.
+fn open_locked(directory: &OwnedFd, temporary: &str) -> io::Result<Option<(File, String, bool)>> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mode = Mode::from_raw_mode(0o666);
+    let open = |name: &str, more| {
+        rustix::fs::openat(directory, name, flags | OFlags::CLOEXEC | more, mode)
+    };
+    for _ in 0..MAX_ATTEMPTS {
+        let file = open(temporary, OFlags::empty())?;
+        if !is_file(&file)? {
+            return Err(in_the_way(None));
+        }
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            Err(Errno::INTR) => continue,
+            Err(_) => {
+                let own = format!("{temporary}.{}", std::process::id());
+                return Ok(Some((open(&own, OFlags::EXCL)?.into(), own, false)));
+            }
+        }
+        let file = File::from(file);
+        if leads_to(directory, temporary, &file) {
+            return Ok(Some((file, temporary.into(), true)));
+        }
+    }
+    Ok(None)
+}
+
+fn leads_to(directory: &OwnedFd, name: &str, file: &File) -> bool {
+    let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+    let (Ok(there), Ok(ours)) = (there, rustix::fs::fstat(file)) else { return false };
+    Version::of(&there).is_same_file(&Version::of(&ours))
+}
+
+fn is_file(file: &OwnedFd) -> io::Result<bool> {
+    let stat = rustix::fs::fstat(file)?;
+    Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
+
+/// Copies the first `len` bytes to the beginning of `to`, and hashes them.
+fn copy(from: &File, to: &mut File, len: u64) -> io::Result<blake3::Hasher> {
+    let (mut hasher, mut done, mut piece) = (blake3::Hasher::new(), 0, vec![0; PIECE_LEN]);
+    to.seek(SeekFrom::Start(0))?;
+    while done < len {
+        let want = usize::try_from(len - done).unwrap_or(PIECE_LEN).min(PIECE_LEN);
+        let read = from.read_at(&mut piece[..want], done)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&piece[..read]);
+        to.write_all(&piece[..read])?;
+        done += read as u64;
+    }
+    Ok(hasher)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    fn open(path: &Path) -> Result<Partial, FileError> {
+        Partial::open(&Target::file(path)?)
+    }
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
@@ -134,14 +346,14 @@ mod tests {
     fn a_file_goes_on_where_it_stopped_and_appears_when_whole() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let mut first = Partial::open(&path).unwrap();
+        let mut first = open(&path).unwrap();
         assert_eq!(first.known().0, 0);
         assert!(!first.begin(0, 11).unwrap());
         first.write(b"hello ").unwrap();
-        assert!(matches!(Partial::open(&path), Err(FileError::Busy { .. })));
+        assert!(matches!(open(&path), Err(FileError::Busy { .. })));
         drop(first);
         assert_eq!(names(directory.path()), [".file.sst-part"]);
-        let mut second = Partial::open(&path).unwrap();
+        let mut second = open(&path).unwrap();
         assert_eq!(second.known(), (6, *blake3::hash(b"hello ").as_bytes()));
         assert!(!second.begin(6, 11).unwrap());
         second.write(b"world").unwrap();
@@ -149,7 +361,7 @@ mod tests {
         second.keep(Keep::OnDisk).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"hello world");
         assert_eq!(names(directory.path()), ["file"]);
-        let mut third = Partial::open(&path).unwrap();
+        let mut third = open(&path).unwrap();
         assert_eq!(third.known().0, 11);
         assert!(third.begin(11, 11).unwrap(), "nothing to do");
         drop(third);
@@ -161,16 +373,107 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "abc").unwrap();
-        let mut grown = Partial::open(&path).unwrap();
+        let mut grown = open(&path).unwrap();
         assert!(!grown.begin(3, 5).unwrap());
         grown.write(b"de").unwrap();
         grown.keep(Keep::InCache).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abcde");
-        let mut changed = Partial::open(&path).unwrap();
+        let mut changed = open(&path).unwrap();
         assert!(!changed.begin(0, 1).unwrap());
         changed.write(b"z").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abcde", "not before it is whole");
         changed.keep(Keep::InCache).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"z");
+    }
+
+    #[test]
+    fn a_lock_counts_only_while_the_name_leads_to_what_is_locked() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, part) = (directory.path().join("file"), directory.path().join(".file.sst-part"));
+        // Another transfer opened the part before this one finished or removed it.
+        let mut first = open(&path).unwrap();
+        let late = File::options().read(true).write(true).open(&part).unwrap();
+        first.begin(0, 5).unwrap();
+        first.write(b"whole").unwrap();
+        first.keep(Keep::InCache).unwrap();
+        let at: OwnedFd = File::open(directory.path()).unwrap().into();
+        assert!(!leads_to(&at, ".file.sst-part", &late), "that is the final file now");
+        fs::write(&part, "half").unwrap();
+        assert!(!leads_to(&at, ".file.sst-part", &late), "that is another's part");
+        // One that lost its name neither renames nor removes what has the name now.
+        let mut second = open(&directory.path().join("other")).unwrap();
+        let other = directory.path().join(".other.sst-part");
+        fs::remove_file(&other).unwrap();
+        fs::write(&other, "another's").unwrap();
+        second.begin(0, 1).unwrap();
+        drop(second);
+        assert_eq!(fs::read(&other).unwrap(), b"another's");
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn many_at_once_leave_whole_files_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let contents: Vec<Vec<u8>> = (1..=6).map(|number| vec![number; 50_000]).collect();
+        std::thread::scope(|scope| {
+            for mine in &contents {
+                let path = &path;
+                scope.spawn(move || {
+                    for round in 0..200 {
+                        let Ok(mut partial) = open(path) else { continue };
+                        partial.begin(0, mine.len() as u64).unwrap();
+                        let half = mine.len() / 2;
+                        partial.write(&mine[..half]).unwrap();
+                        if round % 3 == 0 {
+                            continue;
+                        }
+                        partial.write(&mine[half..]).unwrap();
+                        partial.keep(Keep::InCache).unwrap();
+                    }
+                });
+            }
+            let is_whole = |found: &Vec<u8>| contents.contains(found);
+            for _ in 0..500 {
+                if let Ok(found) = fs::read(&path) {
+                    assert!(is_whole(&found), "{} bytes", found.len());
+                }
+            }
+        });
+        assert!(contents.contains(&fs::read(&path).unwrap()));
+    }
+
+    #[test]
+    fn nothing_is_written_through_links_or_over_what_is_no_file() {
+        let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = |name: &str| directory.path().join(name);
+        symlink(outside.path(), at("away")).unwrap();
+        symlink(outside.path().join("secret"), at("link")).unwrap();
+        symlink(outside.path().join("secret"), at(".file.sst-part")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        let target = Target::directory(directory.path()).unwrap();
+        assert!(target.join("away").make_directory().is_err());
+        assert!(Partial::open(&target.join("away").join("new")).is_err());
+        for name in ["link", "directory", "away", "file"] {
+            let error = Partial::open(&target.join(name)).unwrap_err().to_string();
+            assert!(!error.contains("entity"), "{error}");
+        }
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+        let left = names(directory.path());
+        assert_eq!(left.len(), 4, "no litter: {left:?}");
+    }
+
+    #[test]
+    fn names_of_every_legal_length_have_a_temporary_name() {
+        let directory = tempfile::tempdir().unwrap();
+        for len in [1, 244, 245, 246, 255] {
+            let name = "n".repeat(len);
+            let mut partial = open(&directory.path().join(&name)).unwrap();
+            partial.begin(0, 1).unwrap();
+            partial.write(b"x").unwrap();
+            partial.keep(Keep::InCache).unwrap();
+        }
+        assert_eq!(names(directory.path()).len(), 5);
+        assert_ne!(temporary_name(&"a".repeat(255)), temporary_name(&"b".repeat(255)));
     }
 }

@@ -21,7 +21,10 @@ pub async fn put(
     on_bytes: impl Fn(u64),
 ) -> Result<u64, FileError> {
     let local = |source| FileError::Local { path: from.into(), source };
-    let mut file = tokio::fs::File::open(from).await.map_err(local)?;
+    let mut options = tokio::fs::OpenOptions::new();
+    // Not blocking: opening a pipe would wait for its other end.
+    options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    let mut file = options.open(from).await.map_err(local)?;
     let metadata = file.metadata().await.map_err(local)?;
     if !metadata.is_file() {
         return Err(local(std::io::Error::other("not a regular file")));

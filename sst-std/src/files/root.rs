@@ -74,10 +74,14 @@ impl Root {
 
     /// Opens the directory that `names` lead to, one after the other.
     pub(super) fn directory(&self, names: &[&str]) -> Result<OwnedFd, Refusal> {
+        self.walk(names).map_err(refusal)
+    }
+
+    /// The same, with the system's own error.
+    pub(super) fn walk(&self, names: &[&str]) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | DIRECTORY;
-        let open = |at: BorrowedFd<'_>, name: &str| {
-            rustix::fs::openat(at, name, flags, Mode::empty()).map_err(refusal)
-        };
+        let open =
+            |at: BorrowedFd<'_>, name: &str| rustix::fs::openat(at, name, flags, Mode::empty());
         let mut directory = open(self.0.as_fd(), ".")?;
         for name in names {
             directory = open(directory.as_fd(), name)?;
@@ -109,6 +113,11 @@ impl Source {
 }
 
 impl Version {
+    /// Whether both are the same file, perhaps of different times.
+    pub(super) const fn is_same_file(&self, other: &Self) -> bool {
+        self.device == other.device && self.inode == other.inode
+    }
+
     #[allow(clippy::useless_conversion, reason = "the types differ from system to system")]
     pub(super) fn of(stat: &Stat) -> Self {
         Self {

@@ -29,6 +29,33 @@ fn no_path_leads_out_of_the_directory() {
 }
 
 #[test]
+fn nothing_is_written_through_links_of_the_destination_and_no_litter_stays() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir_all(server.path("tree/away")).unwrap();
+    fs::write(server.path("tree/away/new"), "new").unwrap();
+    fs::write(server.path("tree/link"), "contents").unwrap();
+    fs::write(server.path("tree/taken"), "contents").unwrap();
+    fs::write(server.path("tree/good"), "contents").unwrap();
+    fs::create_dir_all(client.path("copy/taken")).unwrap();
+    fs::create_dir(client.path("outside")).unwrap();
+    symlink(client.path("outside"), client.path("copy/away")).unwrap();
+    symlink(client.path("outside/file"), client.path("copy/link")).unwrap();
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    let done = client.run(&["get", &url, "-o", "copy"]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    for said in ["away: a symbolic link", "link: a symbolic link", "taken: a directory", "3 of 4"] {
+        assert!(done.err.contains(said), "{said}: {}", done.err);
+    }
+    assert_eq!(fs::read_dir(client.path("outside")).unwrap().count(), 0);
+    assert_eq!(fs::read(client.path("copy/good")).unwrap(), b"contents");
+    let names = fs::read_dir(client.path("copy")).unwrap().count();
+    assert_eq!(names, 4, "no unfinished file stays");
+    let complaint = client.bad(&["get", &format!("{url}/good"), "-o", "/dev/null"]);
+    assert!(complaint.contains("/dev/null: something"), "{complaint}");
+    assert!(!std::path::Path::new("/dev/.null.sst-part").exists());
+}
+
+#[test]
 fn a_wrong_identity_is_given_up_at_the_connect_timeout() {
     let (server, client) = (User::new(), User::new());
     let (_running, url) = server.serve(&["echo"]);

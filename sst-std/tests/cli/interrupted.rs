@@ -122,3 +122,31 @@ fn a_full_disk_is_said_to_be_full_on_either_side() {
     assert!(complaint.contains("No space left on device"), "{complaint}");
     assert_eq!(hashes(&server.path("small")).len(), 0, "nothing is left of it");
 }
+
+#[test]
+fn a_client_that_hashes_its_own_copy_ends_when_it_is_told_to() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir(server.path("tree")).unwrap();
+    for path in [server.path("tree/endless"), client.path("endless")] {
+        fs::File::create(path).unwrap().set_len(200 << 30).unwrap();
+    }
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    let getting = client.start(&["get", &format!("{url}/endless")]);
+    until("it is at the file", || client.path(".endless.sst-part").exists());
+    getting.signal("-INT");
+    assert!(getting.wait().complaint().contains("interrupted"));
+}
+
+#[test]
+fn special_files_are_refused_at_once_wherever_a_file_is_asked_for() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir(server.path("in")).unwrap();
+    let (_running, url) = server.serve(&["serve", "in", "--writable"]);
+    assert!(Command::new("mkfifo").arg(client.path("pipe")).status().unwrap().success());
+    let complaint = client.bad(&["put", "pipe", &url]);
+    assert!(complaint.contains("pipe: not a regular file"), "{complaint}");
+    let complaint = client.bad(&["id", "--key", "pipe"]);
+    assert!(complaint.contains("pipe: not an SST key file"), "{complaint}");
+    let complaint = client.bad(&["put", "/dev/zero", &url]);
+    assert!(complaint.contains("not a regular file"), "{complaint}");
+}

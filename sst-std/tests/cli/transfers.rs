@@ -47,6 +47,19 @@ fn a_tree_arrives_as_it_was() {
 }
 
 #[test]
+fn names_of_every_length_arrive() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir(server.path("tree")).unwrap();
+    for len in [1, 244, 245, 246, 254, 255] {
+        fs::write(server.path(&format!("tree/{}", "a".repeat(len))), noise(len)).unwrap();
+    }
+    fs::write(server.path(&format!("tree/{}", "あ".repeat(85))), "255 bytes").unwrap();
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    client.good(&["get", &url, "-o", "copy"]);
+    assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
+}
+
+#[test]
 fn files_are_put_only_where_that_is_allowed_and_never_over_others() {
     let (server, client) = (User::new(), User::new());
     fs::create_dir_all(server.path("open/inner")).unwrap();

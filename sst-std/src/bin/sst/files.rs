@@ -133,9 +133,9 @@ impl Get {
         for error in &summary.errors {
             eprintln!("sst: {}", Failure::from(error).0);
         }
-        match summary.errors.len() {
+        match summary.failed {
             0 => Ok(()),
-            failed => Err(Failure(format!("{failed} of {} failed", failed as u64 + summary.files))),
+            failed => Err(Failure(format!("{failed} of {} failed", failed + summary.files))),
         }
     }
 }
