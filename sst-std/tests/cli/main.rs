@@ -8,6 +8,7 @@ mod foreign;
 mod greedy;
 mod interrupted;
 mod measurements;
+mod output;
 mod relay;
 mod scenarios;
 mod tool;

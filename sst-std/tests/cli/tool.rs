@@ -57,11 +57,16 @@ impl User {
         self.start_as(Command::new(env!("CARGO_BIN_EXE_sst")), arguments)
     }
 
-    /// The same, of a command that becomes `sst`.
-    fn start_as(&self, mut command: Command, arguments: &[&str]) -> Running {
+    /// A command that is or becomes `sst`, as this user gives it.
+    pub(crate) fn prepare(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.here.path());
-        command.env("XDG_CONFIG_HOME", self.home.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("XDG_CONFIG_HOME", self.home.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn start_as(&self, command: Command, arguments: &[&str]) -> Running {
+        let mut command = self.prepare(command, arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (told, out) = mpsc::channel();

@@ -31,7 +31,7 @@ pub(crate) fn offer() -> Offer {
 
 pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let endpoint = options.endpoint(options.identity()?, Accept::Everyone).await?;
-    announce(&endpoint)?;
+    announce(&endpoint, options)?;
     let echo = Echo::new();
     while let Some(session) = endpoint.accept().await {
         tokio::spawn(serve_session(session, echo.clone()));

@@ -10,6 +10,11 @@ impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
+
+    /// One that needs no words.
+    pub(crate) const fn silent() -> Self {
+        Self(String::new())
+    }
 }
 
 impl<E: Error> From<E> for Failure {

@@ -1,6 +1,5 @@
 //! `sst serve`, `sst get`, `sst put`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use sst_std::{Endpoint, HostId, Session, Url};
 use crate::echo::{self, Echo};
 use crate::failure::Failure;
 use crate::options::{Accept, Options, urls};
+use crate::print::{complain, say};
 use crate::progress::Bar;
 
 #[derive(Args)]
@@ -55,7 +55,7 @@ impl Serve {
         let accept =
             if self.allow.is_empty() { Accept::Everyone } else { Accept::Only(self.allow) };
         let endpoint = options.endpoint(options.identity()?, accept).await?;
-        announce(&endpoint)?;
+        announce(&endpoint, options)?;
         let echo = Echo::new();
         while let Some(session) = endpoint.accept().await {
             tokio::spawn(serve_session(session, server.clone(), echo.clone()));
@@ -65,12 +65,15 @@ impl Serve {
 }
 
 /// Prints where `endpoint` can be reached, so that whoever waits for it can go on.
-pub(crate) fn announce(endpoint: &Endpoint) -> Result<(), Failure> {
-    let mut out = std::io::stdout();
+pub(crate) fn announce(endpoint: &Endpoint, options: &Options) -> Result<(), Failure> {
     for url in urls(endpoint, "") {
-        writeln!(out, "{url}")?;
+        if options.json {
+            say!("{}", json!({ "url": url.to_string() }));
+        } else {
+            say!("{url}");
+        }
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 async fn serve_session(session: Session, server: FileServer, echo: Echo) {
@@ -124,14 +127,14 @@ impl Get {
         };
         if options.json {
             let errors: Vec<_> = summary.errors.iter().map(ToString::to_string).collect();
-            println!(
+            say!(
                 "{}",
                 json!({ "files": summary.files, "unchanged": summary.unchanged,
                     "directories": summary.directories, "bytes": summary.bytes, "errors": errors })
             );
         }
         for error in &summary.errors {
-            eprintln!("sst: {}", Failure::from(error).0);
+            complain(format_args!("{}", Failure::from(error).0));
         }
         match summary.failed {
             0 => Ok(()),
@@ -151,32 +154,65 @@ impl Put {
         for file in files {
             bar.add_total(std::fs::metadata(file).map_or(0, |metadata| metadata.len()));
         }
-        let mut bytes = 0;
+        let mut sent = Sent::default();
         for file in files {
-            let path = Path::new(file);
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                return Err(Failure(format!("{file}: has no name to be put under")));
-            };
-            let to = match url.path().trim_end_matches('/') {
-                "" => name.to_string(),
-                directory => format!("{directory}/{name}"),
-            };
-            match put(&session, path, &to, |bytes| bar.add(bytes)).await {
-                Ok(sent) => bytes += sent,
-                Err(error) => {
-                    let closed = session.close_reason();
-                    bar.end();
-                    options.end(&endpoint).await?;
-                    return Err(closed.map_or_else(|| error.into(), Failure::from));
-                }
+            match put_one(&session, file, &url, &bar).await {
+                Ok(bytes) => (sent.files, sent.bytes) = (sent.files + 1, sent.bytes + bytes),
+                Err(failure) => sent.errors.push(failure.0),
+            }
+            if let Some(closed) = session.close_reason() {
+                bar.end();
+                let why = Failure::from(closed).0;
+                let done = sent.files;
+                return Err(Failure(match files.len() {
+                    1 => why,
+                    all => format!("{why}; {done} of {all} files were sent"),
+                }));
             }
         }
         bar.end();
-        if options.json {
-            println!("{}", json!({ "files": files.len(), "bytes": bytes }));
-        }
-        options.end(&endpoint).await
+        options.end(&endpoint).await?;
+        sent.tell(files.len(), options)
     }
+}
+
+/// What a put did.
+#[derive(Default)]
+struct Sent {
+    files: usize,
+    bytes: u64,
+    errors: Vec<String>,
+}
+
+impl Sent {
+    fn tell(self, of: usize, options: &Options) -> Result<(), Failure> {
+        let Self { files, bytes, errors } = self;
+        if options.json {
+            say!("{}", json!({ "files": files, "bytes": bytes, "errors": errors }));
+        }
+        match &errors[..] {
+            [] => Ok(()),
+            [only] if of == 1 => Err(Failure(only.clone())),
+            errors => {
+                for error in errors {
+                    complain(format_args!("{error}"));
+                }
+                Err(Failure(format!("{} of {of} failed", errors.len())))
+            }
+        }
+    }
+}
+
+async fn put_one(session: &Session, file: &str, url: &Url, bar: &Bar) -> Result<u64, Failure> {
+    let path = Path::new(file);
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return Err(Failure(format!("{file}: has no name to be put under")));
+    };
+    let to = match url.path().trim_end_matches('/') {
+        "" => name.to_string(),
+        directory => format!("{directory}/{name}"),
+    };
+    Ok(put(session, path, &to, |bytes| bar.add(bytes)).await?)
 }
 
 fn last_name(path: &str) -> &str {

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::failure::Failure;
 use crate::options::{Options, seconds};
+use crate::print::complain;
 use crate::report;
 
 #[derive(Args)]
@@ -110,8 +111,8 @@ async fn tell(gateway: &Running, options: &Options, every: Duration) {
 
 fn print(stats: &GatewayStats, options: &Options) {
     if options.json {
-        eprintln!("{}", report::gateway(stats));
+        let _ = writeln!(std::io::stderr(), "{}", report::gateway(stats));
     } else {
-        eprintln!("sst: {stats}");
+        complain(format_args!("{stats}"));
     }
 }

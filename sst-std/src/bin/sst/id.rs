@@ -2,13 +2,14 @@
 
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::print::say;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let identity = options.identity()?;
     if options.json {
-        println!("{}", serde_json::json!({ "id": identity.id().to_string() }));
+        say!("{}", serde_json::json!({ "id": identity.id().to_string() }));
     } else {
-        println!("{}", identity.id());
+        say!("{}", identity.id());
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod id;
 mod options;
 mod perf;
 mod ping;
+mod print;
 mod progress;
 mod quantiles;
 mod relay;
@@ -66,6 +67,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let Command { options, verb } = Command::parse();
+    let is_json = options.json;
     options.start_log();
     // Measurements of one session want one thread: no hop between the driver and its user.
     let mut runtime = match verb {
@@ -84,7 +86,13 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(message)) => {
-            eprintln!("sst: {message}");
+            if !message.is_empty() {
+                if is_json {
+                    let error = serde_json::json!({ "error": message });
+                    let _ = print::line(format_args!("{error}"));
+                }
+                print::complain(format_args!("{message}"));
+            }
             ExitCode::FAILURE
         }
     }

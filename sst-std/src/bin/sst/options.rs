@@ -13,6 +13,7 @@ use sst_std::{
 use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
+use crate::print::complain;
 use crate::report;
 
 /// How long a command that failed waits for its peers to hear that it ends.
@@ -171,9 +172,9 @@ impl Options {
             *running = Some(endpoint.clone());
             if let Some(path) = &self.keylog {
                 let path = path.display();
-                eprintln!(
-                    "sst: warning: packet keys go to {path}; whoever has it reads everything"
-                );
+                complain(format_args!(
+                    "warning: packet keys go to {path}; whoever has it reads everything"
+                ));
             }
             if let Some(path) = self.stats_json.clone() {
                 report::write_on_signal(endpoint.clone(), path);
@@ -277,8 +278,12 @@ fn refused(closed: &SessionClosed, id: HostId) -> Failure {
 
 /// A number of seconds that was given for `option`.
 pub(crate) fn seconds(option: &str, value: f64) -> Result<Duration, Failure> {
+    /// Thirty years: what comes after that is a slip.
+    const MAX_SECONDS: f64 = 1e9;
     Duration::try_from_secs_f64(value)
-        .map_err(|_| Failure(format!("{option}: {value} is not a number of seconds")))
+        .ok()
+        .filter(|_| value <= MAX_SECONDS)
+        .ok_or(Failure(format!("{option}: {value} is not a possible number of seconds")))
 }
 
 fn default_key() -> Result<PathBuf, Failure> {

@@ -9,12 +9,16 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::print::say;
 use crate::quantiles::Quantiles;
 
 /// A datagram that takes longer is lost.
 const LOST_AFTER: Duration = Duration::from_secs(2);
 /// Room for the number that tells a late answer from the one waited for.
 const MIN_BYTES: usize = 8;
+/// The longest record that `sst echo` says again.
+const MAX_BYTES: i64 = 1 << 20;
+const MAX_INTERVAL_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
 #[derive(Args, Clone)]
 pub(crate) struct Ping {
@@ -23,11 +27,13 @@ pub(crate) struct Ping {
     /// How many.
     #[arg(short = 'c', long, default_value_t = 10)]
     count: u64,
-    /// Bytes in each, at least 8.
+    /// Bytes in each, from 8 to 1,048,576.
     #[arg(short = 's', long, default_value_t = 64)]
-    size: usize,
-    /// Milliseconds from one to the next.
+    #[arg(value_parser = clap::value_parser!(u32).range(..=MAX_BYTES))]
+    size: u32,
+    /// Milliseconds from one to the next, up to a day.
     #[arg(short = 'i', long, default_value_t = 200)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=MAX_INTERVAL_MILLIS))]
     interval: u64,
     /// Best-effort datagrams in place of records.
     #[arg(long)]
@@ -39,7 +45,7 @@ impl Ping {
     pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
         let (endpoint, session) = options.connect(&self.url).await?;
         let mut stream = session.open_service("echo", "1").await?;
-        let mut payload = vec![0; self.size.max(MIN_BYTES)];
+        let mut payload = vec![0; MIN_BYTES.max(self.size as usize)];
         let (mut times, mut lost) = (Vec::new(), 0_u64);
         for number in 0..self.count {
             let sent_at = Instant::now();
@@ -67,7 +73,7 @@ impl Ping {
             }
             if !options.json {
                 let answer = answer.map_or("lost".into(), |()| format!("{elapsed:.1?}"));
-                println!("{} bytes, number {number}: {answer}", payload.len());
+                say!("{} bytes, number {number}: {answer}", payload.len());
             }
             if number + 1 < self.count {
                 sleep_until((sent_at + Duration::from_millis(self.interval)).into()).await;
@@ -75,9 +81,9 @@ impl Ping {
         }
         let quantiles = Quantiles::new(times);
         if options.json {
-            println!("{}", json!({ "sent": self.count, "lost": lost, "rtt": quantiles.json() }));
+            say!("{}", json!({ "sent": self.count, "lost": lost, "rtt": quantiles.json() }));
         } else {
-            println!("{} sent, {lost} lost; {quantiles}", self.count);
+            say!("{} sent, {lost} lost; {quantiles}", self.count);
         }
         let _ = stream.start_finish();
         options.end(&endpoint).await

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sst_std::{Endpoint, SessionStats};
 
 use crate::failure::Failure;
+use crate::print::complain;
 
 /// Numbers of a whole endpoint.
 pub(crate) fn endpoint(endpoint: &Endpoint) -> Value {
@@ -71,7 +72,7 @@ pub(crate) fn write_on_signal(of: Endpoint, path: PathBuf) {
         let Ok(mut signals) = signal(SignalKind::user_defined1()) else { return };
         while signals.recv().await.is_some() {
             if let Err(Failure(message)) = write(&path, &endpoint(&of)) {
-                eprintln!("sst: {message}");
+                complain(format_args!("{message}"));
             }
         }
     });

@@ -14,6 +14,7 @@ use sst_std::{Endpoint, Identity};
 
 use crate::failure::Failure;
 use crate::options::{Accept, Options};
+use crate::print::say;
 use crate::relay::{self, Conditions};
 use picture::Picture;
 
@@ -52,8 +53,8 @@ impl Demo {
         };
         let (link, traffic) = relay::start(server.local_addrs()[0], conditions).await?;
         let client = host(options, Accept::No).await?;
-        println!("host {:.8}… serves {}", id.to_string(), from.display());
-        println!(
+        say!("host {:.8}… serves {}", id.to_string(), from.display());
+        say!(
             "host {:.8}… gets it over a link of {} Mbit/s, {} ms, {} % loss",
             client.id().to_string(),
             self.rate,
@@ -62,24 +63,24 @@ impl Demo {
         );
         let started = Instant::now();
         let session = client.connect_to(Some(id), link).await?;
-        println!("session after {:.1?}, keys checked on both sides\n", started.elapsed());
+        say!("session after {:.1?}, keys checked on both sides\n", started.elapsed());
         let picture = Arc::new(Mutex::new(Picture::new(options.json)));
         let summary = copy(&session, &to, &picture).await?;
         let elapsed = started.elapsed();
         if let Ok(mut picture) = picture.lock() {
             picture.draw();
-            println!("\n{}", picture.table(&from, &to));
+            say!("\n{}", picture.table(&from, &to));
         }
         let [packets, lost, bytes] = [&traffic.packets, &traffic.lost, &traffic.bytes]
             .map(|counter| counter.load(Ordering::Relaxed));
-        println!(
+        say!(
             "{} files, {} directories, {} streams: {} bytes of contents in {elapsed:.1?}",
             summary.files,
             summary.directories,
             summary.files + summary.directories,
             summary.bytes
         );
-        println!("link: {packets} packets, {bytes} bytes, {lost} packets lost");
+        say!("link: {packets} packets, {bytes} bytes, {lost} packets lost");
         session.close(0, "seen").await;
         options.end(&client).await?;
         server.close().await;
@@ -87,7 +88,7 @@ impl Demo {
         let is_same = tree::same(&from, &to)?;
         match (summary.errors.first(), is_same) {
             (None, true) => {
-                println!("every file's BLAKE3 hash is that of the original");
+                say!("every file's BLAKE3 hash is that of the original");
                 Ok(())
             }
             (Some(error), _) => Err(error.into()),

@@ -87,7 +87,9 @@ impl Picture {
         branch.request_priority(priority);
         (file.is_urgent, self.is_preferred) = (true, true);
         if !self.is_terminal && !self.is_quiet {
-            println!("now {path} is asked for first: priority {priority}");
+            let _ = crate::print::line(format_args!(
+                "now {path} is asked for first: priority {priority}"
+            ));
         }
     }
 
@@ -101,7 +103,10 @@ impl Picture {
                 self.last_percent = percent;
                 let done = self.files.values().filter(|file| file.ended.is_some()).count();
                 let elapsed = self.started.elapsed().as_secs_f64();
-                println!("{elapsed:5.1} s  {percent:3} %  {done} of {} files", self.files.len());
+                let _ = crate::print::line(format_args!(
+                    "{elapsed:5.1} s  {percent:3} %  {done} of {} files",
+                    self.files.len()
+                ));
             }
             return;
         }

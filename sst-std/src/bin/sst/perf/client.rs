@@ -11,6 +11,7 @@ use super::SERVICE;
 use super::serve::{COUNT, REQUESTS, SINK, SOURCE};
 use crate::failure::Failure;
 use crate::options::{Accept, Options};
+use crate::print::say;
 use crate::quantiles::Quantiles;
 use crate::report;
 
@@ -58,7 +59,7 @@ pub(super) async fn bulk(
         format!("{bytes} bytes in {elapsed:.2?}: {rate:.3} Gbit/s"),
         json!({ "measured": "bulk", "bytes": bytes, "seconds": elapsed.as_secs_f64(),
             "gbit_per_s": rate, "download": download, "session": session }),
-    );
+    )?;
     options.end(&endpoint).await
 }
 
@@ -97,7 +98,7 @@ pub(super) async fn streams(
     let times = gather(workers).await?;
     let elapsed = started.elapsed();
     let _ = parent.start_finish();
-    rates(options, "streams", times, elapsed);
+    rates(options, "streams", times, elapsed)?;
     options.end(&endpoint).await
 }
 
@@ -125,7 +126,7 @@ pub(super) async fn datagrams(
         format!("{arrived} of {count} arrived, {rate:.0} a second, {:.3} % lost", lost * 100.0),
         json!({ "measured": "datagrams", "sent": count, "arrived": arrived, "size": size,
             "per_s": rate, "lost": lost, "seconds": elapsed.as_secs_f64() }),
-    );
+    )?;
     options.end(&endpoint).await
 }
 
@@ -162,7 +163,7 @@ pub(super) async fn handshakes(
         });
     }
     let times = gather(workers).await?;
-    rates(options, "handshakes", times, started.elapsed());
+    rates(options, "handshakes", times, started.elapsed())?;
     Ok(())
 }
 
@@ -184,7 +185,7 @@ pub(super) async fn pingpong(
     }
     let elapsed = started.elapsed();
     let _ = stream.start_finish();
-    rates(options, "pingpong", times, elapsed);
+    rates(options, "pingpong", times, elapsed)?;
     options.end(&endpoint).await
 }
 
@@ -207,12 +208,13 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-pub(super) fn print(options: &Options, text: String, value: Value) {
+pub(super) fn print(options: &Options, text: String, value: Value) -> Result<(), Failure> {
     if options.json {
-        println!("{value}");
+        say!("{value}");
     } else {
-        println!("{text}");
+        say!("{text}");
     }
+    Ok(())
 }
 
 async fn gather(
@@ -225,7 +227,12 @@ async fn gather(
     Ok(times)
 }
 
-fn rates(options: &Options, measured: &str, times: Vec<Duration>, elapsed: Duration) {
+fn rates(
+    options: &Options,
+    measured: &str,
+    times: Vec<Duration>,
+    elapsed: Duration,
+) -> Result<(), Failure> {
     let (count, quantiles) = (times.len(), Quantiles::new(times));
     let rate = count as f64 / elapsed.as_secs_f64();
     print(
@@ -233,5 +240,5 @@ fn rates(options: &Options, measured: &str, times: Vec<Duration>, elapsed: Durat
         format!("{count} in {elapsed:.2?}: {rate:.0} a second; {quantiles}"),
         json!({ "measured": measured, "count": count, "seconds": elapsed.as_secs_f64(),
             "per_s": rate, "times": quantiles.json() }),
-    );
+    )
 }

@@ -49,7 +49,7 @@ pub(super) async fn run(
         format!("an idle session: {of_session}\nan idle stream: {of_stream}"),
         json!({ "measured": "memory", "sessions": sessions, "session": of_session,
             "streams": streams, "stream": of_stream }),
-    );
+    )?;
     options.end(&endpoint).await
 }
 

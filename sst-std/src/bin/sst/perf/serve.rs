@@ -35,7 +35,7 @@ pub(super) async fn run(options: &Options, hold: bool) -> Result<(), Failure> {
     let mut config = options.config(options.passing_identity()?, Accept::Everyone)?;
     config.max_sessions = 16_384;
     let endpoint = options.bind(config).await?;
-    announce(&endpoint)?;
+    announce(&endpoint, options)?;
     let echo = Echo::new();
     let mut held = Vec::new();
     let mut is_first = true;

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::failure::Failure;
 use crate::files::announce;
 use crate::options::{Accept, Options};
+use crate::print::{complain, say};
 use step::Step;
 
 #[derive(Args)]
@@ -104,7 +105,7 @@ impl Which {
 
 async fn serve(options: &Options, run: bool, which: &Which) -> Result<(), Failure> {
     let endpoint = options.endpoint(options.identity()?, Accept::Everyone).await?;
-    announce(&endpoint)?;
+    announce(&endpoint, options)?;
     let (first, first_session) = oneshot::channel();
     let (mut first, over) = (run.then_some(first), Arc::new(Notify::new()));
     let accepting = async {
@@ -138,14 +139,14 @@ async fn run_accepted(
     let mut score = Score::default();
     for scenario in which.scenarios()? {
         if scenario.ends_session {
-            score.skip(&scenario, options);
+            score.skip(&scenario, options)?;
         } else {
-            score.note(&scenario, runner::run(session, &scenario).await, options);
+            score.note(&scenario, runner::run(session, &scenario).await, options)?;
         }
     }
     tokio::select! {
         () = over.notified() => drop(session.close(0, "the scenarios are over").await),
-        closed = session.closed() => eprintln!("sst: {closed}"),
+        closed = session.closed() => complain(format_args!("{closed}")),
     }
     score.end(options)
 }
@@ -161,7 +162,7 @@ async fn run(options: &Options, url: &Url, responds: bool, which: &Which) -> Res
         } else {
             runner::run(&session, &scenario).await
         };
-        score.note(&scenario, done, options);
+        score.note(&scenario, done, options)?;
     }
     if responder.is_some() {
         runner::say_over(&session).await?;
@@ -181,33 +182,40 @@ async fn run_apart(options: &Options, url: &Url, scenario: &Scenario) -> Result<
 }
 
 impl Score {
-    fn note(&mut self, scenario: &Scenario, done: Result<(), Failure>, options: &Options) {
+    fn note(
+        &mut self,
+        scenario: &Scenario,
+        done: Result<(), Failure>,
+        options: &Options,
+    ) -> Result<(), Failure> {
         let name = &scenario.name;
         match &done {
             Ok(()) => self.passed += 1,
             Err(_) => self.failed += 1,
         }
         match (done, options.json) {
-            (Ok(()), false) => println!("ok      {name}"),
-            (Err(Failure(why)), false) => println!("FAILED  {name}: {why}"),
+            (Ok(()), false) => say!("ok      {name}"),
+            (Err(Failure(why)), false) => say!("FAILED  {name}: {why}"),
             (done, true) => {
                 let why = done.err().map(|failure| failure.0);
-                println!("{}", json!({ "scenario": name, "failure": why }));
+                say!("{}", json!({ "scenario": name, "failure": why }));
             }
         }
+        Ok(())
     }
 
-    fn skip(&mut self, scenario: &Scenario, options: &Options) {
+    fn skip(&mut self, scenario: &Scenario, options: &Options) -> Result<(), Failure> {
         if !options.json {
-            println!("skipped {}: it needs a session of its own", scenario.name);
+            say!("skipped {}: it needs a session of its own", scenario.name);
         }
         self.skipped.insert(scenario.name.clone());
+        Ok(())
     }
 
     fn end(self, options: &Options) -> Result<(), Failure> {
         let Self { passed, failed, skipped } = self;
         if !options.json {
-            println!("{passed} passed, {failed} failed, {} skipped", skipped.len());
+            say!("{passed} passed, {failed} failed, {} skipped", skipped.len());
         }
         match (passed, failed) {
             (0, 0) => Err(Failure::new("no scenario has such a name")),
