@@ -17,6 +17,7 @@ mod readers;
 mod scene;
 #[path = "../../examples/hostile/whole.rs"]
 mod whole;
+mod works;
 
 use clap::Parser;
 

@@ -177,6 +177,14 @@ impl Server {
         self.status("VmRSS:") * 1024
     }
 
+    pub(crate) fn threads(&self) -> u64 {
+        self.status("Threads:")
+    }
+
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(self.proc("fd")).unwrap().count()
+    }
+
     fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(self.proc("status")).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
