@@ -62,6 +62,15 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// Most sessions at a time. Default: 4,096.
     pub max_sessions: u32,
+    /// Most sessions with one identity at a time. Default: 64.
+    pub max_sessions_per_peer: u32,
+    /// Whether a source (an IPv4 address, an IPv6 network of 56 bits) gets no more sessions than
+    /// are left for others. Turn it off where all peers come from one address, a proxy's perhaps.
+    /// Default: yes.
+    pub shares_by_source: bool,
+    /// Most sessions that wait for `accept`; a source has no more of these than are left, either.
+    /// Default: 128.
+    pub backlog: u32,
     /// Most streams at a time, over all sessions. Default: 131,072.
     pub max_streams: u32,
     /// Largest datagram accepted, in bytes. Default: 65,536.
@@ -102,6 +111,9 @@ impl Config {
             connect_timeout: HANDSHAKE_TIMEOUT,
             keep_alive: None,
             max_sessions: 4_096,
+            max_sessions_per_peer: 64,
+            shares_by_source: true,
+            backlog: 128,
             max_streams: 131_072,
             max_datagram_bytes: 65_536,
             root_child_credit: 64,

@@ -144,7 +144,7 @@ impl Endpoint {
         loop {
             let next = waiter.poll(cx, &self.lifeline.0, Place::Accepting, |inner, _| match inner
                 .incoming
-                .pop_front()
+                .pop()
             {
                 Some(handle) => Poll::Ready(Some(handle)),
                 None if inner.phase != Phase::Open => Poll::Ready(None),
@@ -266,6 +266,8 @@ pub(crate) fn host_config(config: &Config) -> host::Config {
     to.has_ecn = true;
     to.idle_timeout = config.idle_timeout;
     to.keep_alive = config.keep_alive;
+    to.shares_by_source = config.shares_by_source;
+    to.max_sessions_per_peer = config.max_sessions_per_peer;
     to.max_packet_bytes = usize::from(config.max_packet_bytes);
     to.exports_keys = config.key_log.is_some();
     to.streams.root_children = config.root_child_credit;

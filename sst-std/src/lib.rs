@@ -49,6 +49,7 @@ pub mod gateway;
 #[cfg(feature = "net")]
 mod gather;
 mod identity;
+mod incoming;
 mod kept;
 mod key_log;
 mod listener;

@@ -1,6 +1,5 @@
 //! [`Shared`]: the host behind its lock, used by the driver and by every handle.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -18,6 +17,7 @@ use crate::config::Config;
 use crate::crypto::Primitives;
 use crate::delivery::Deliveries;
 use crate::error::{By, Code, SessionClosed};
+use crate::incoming::Waiting;
 use crate::key_log::KeyLog;
 use crate::waiters::{Interest, Slots};
 
@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     pub(crate) host: StdHost,
     pub(crate) slots: Slots,
     pub(crate) deliveries: Deliveries,
-    pub(crate) incoming: VecDeque<SessionHandle>,
+    pub(crate) incoming: Waiting,
     pub(crate) alarms: Alarms,
     pub(crate) driver: Option<Waker>,
     pub(crate) phase: Phase,
@@ -81,7 +81,7 @@ impl Shared {
             host,
             slots: Slots::new(config.max_buffer_bytes),
             deliveries: Deliveries::default(),
-            incoming: VecDeque::new(),
+            incoming: Waiting::new(&config),
             alarms: Alarms::default(),
             driver: None,
             phase: Phase::Open,
@@ -257,10 +257,14 @@ impl Inner {
             (Some(allowed), Some(peer)) => allowed.contains(peer),
             (Some(_), None) => false,
         };
-        if is_allowed && self.phase == Phase::Open {
+        let is_welcome = is_allowed && self.phase == Phase::Open;
+        if is_welcome && self.incoming.push(&self.host, session) {
             info!(session = session.index(), ?peer, "session accepted");
-            self.incoming.push_back(session);
             self.slots.wake_accepting(woken);
+        } else if is_welcome {
+            debug!(session = session.index(), ?peer, "too many wait to be accepted");
+            let _ = self.host.decline(now, session);
+            self.drop_session(now, session, woken);
         } else {
             debug!(session = session.index(), ?peer, "session refused");
             let _ = self.host.refuse(now, session);

@@ -49,3 +49,30 @@ async fn a_port_that_is_closed_ends_neither_a_dial_nor_a_session() {
 async fn a_longer_timeout_is_waited_for_by_another_negotiation() {
     timed(dial_early(Duration::from_millis(10_500), Duration::from_secs(20))).await;
 }
+
+// Spec: R-5.9-10.
+#[tokio::test]
+async fn those_whom_nobody_accepts_hear_that_there_is_no_room_and_the_others_stay() {
+    timed(async {
+        let far = endpoint(|config| (config.accept, config.backlog) = (true, 4)).await;
+        let (id, address) = (far.id(), far.local_addrs()[0]);
+        let (tell, mut closed) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..10 {
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                let near = endpoint(|_| ()).await;
+                let session = near.connect_to(Some(id), address).await.expect("an answer");
+                let _ = tell.send(session.closed().await.to_string());
+            });
+        }
+        // One source has no more places than it leaves to others: three of four.
+        for _ in 0..7 {
+            let reason = closed.recv().await.expect("seven are turned away");
+            assert!(reason.contains("no capacity"), "{reason}");
+        }
+        for _ in 0..3 {
+            far.accept().await.expect("three wait");
+        }
+    })
+    .await;
+}

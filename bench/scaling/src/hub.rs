@@ -155,6 +155,8 @@ fn host(number: u32, limits: &Limits, streams: u32) -> Host<'static, Free> {
     secret[..4].copy_from_slice(&number.to_be_bytes());
     let mut config = Config::large(secret);
     config.cookies = CookieMode::Never;
+    // All clients come from one address.
+    config.shares_by_source = false;
     config.idle_timeout = Some(IDLE_TIMEOUT);
     config.streams.root_children = streams;
     // Every host draws numbers of its own, or all would choose the same ids.

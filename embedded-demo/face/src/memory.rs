@@ -38,6 +38,7 @@ pub struct Memory<
 > {
     sessions: StaticCell<[Row<Session>; SESSIONS]>,
     by_peer: StaticCell<[[u64; 2]; SESSIONS]>,
+    guests: StaticCell<[[u64; 2]; SESSIONS]>,
     channels: StaticCell<[Row<ChannelRow<C>>; SESSIONS]>,
     by_channel: StaticCell<[[u64; 2]; SESSIONS]>,
     by_remote: StaticCell<[[u64; 2]; SESSIONS]>,
@@ -75,6 +76,7 @@ impl<
         Self {
             sessions: StaticCell::new(),
             by_peer: StaticCell::new(),
+            guests: StaticCell::new(),
             channels: StaticCell::new(),
             by_channel: StaticCell::new(),
             by_remote: StaticCell::new(),
@@ -107,6 +109,7 @@ impl<
         Storage::lent(LentHost {
             sessions: fill(&self.sessions, Row::empty),
             by_peer: self.by_peer.init_with(|| [[0; 2]; SESSIONS]).as_flattened_mut(),
+            guests: self.guests.init_with(|| [[0; 2]; SESSIONS]).as_flattened_mut(),
             channels: fill(&self.channels, Row::empty),
             by_channel: self.by_channel.init_with(|| [[0; 2]; SESSIONS]).as_flattened_mut(),
             by_remote: self.by_remote.init_with(|| [[0; 2]; SESSIONS]).as_flattened_mut(),

@@ -34,6 +34,7 @@ const BLOCK_BYTES: usize = 128;
 struct Memory {
     sessions: [Row<Session>; SESSIONS],
     by_peer: [u64; 4],
+    guests: [u64; 4],
     channels: [Row<ChannelRow<StubCrypto>>; CHANNELS],
     by_channel: [u64; 4],
     by_remote: [u64; 4],
@@ -73,6 +74,7 @@ pub unsafe fn lend() -> Storage<'static, StubCrypto> {
         Storage::lent(LentHost {
             sessions: fill(&raw mut (*memory).sessions, Row::empty),
             by_peer: fill(&raw mut (*memory).by_peer, || 0),
+            guests: fill(&raw mut (*memory).guests, || 0),
             channels: fill(&raw mut (*memory).channels, Row::empty),
             by_channel: fill(&raw mut (*memory).by_channel, || 0),
             by_remote: fill(&raw mut (*memory).by_remote, || 0),

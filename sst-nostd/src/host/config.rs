@@ -40,6 +40,12 @@ pub struct Config {
     pub cookies: CookieMode,
     /// With [`CookieMode::Auto`]: how many calls a second need no cookie.
     pub inits_per_second: u32,
+    /// Where many have sessions, a source (an IPv4 address, an IPv6 network of 56 bits) gets no
+    /// more of them than are left for others. Off for a host all of whose peers come from one
+    /// address, that of a proxy perhaps.
+    pub shares_by_source: bool,
+    /// How many sessions one identity may have here by dialling, each in an instance of its own.
+    pub max_sessions_per_peer: u32,
     /// Congestion control.
     pub algorithm: Algorithm,
     /// Sockets can mark packets for ECN and tell marks.
@@ -94,6 +100,8 @@ impl Config {
             takes_replayable: false,
             cookies: CookieMode::Auto,
             inits_per_second: INITS_PER_SECOND,
+            shares_by_source: true,
+            max_sessions_per_peer: 64,
             algorithm: Algorithm::NewReno,
             has_ecn: false,
             idle_timeout: Some(Duration::from_secs(30)),

@@ -4,14 +4,15 @@ use core::net::{Ipv4Addr, SocketAddr};
 use std::vec;
 use std::vec::Vec;
 
-use super::raw_peer::RawPeer;
+use super::raw_peer::{RawPeer, opening, payload};
 use super::rules_tests::{TestHost, at, host_with};
 use super::*;
 use crate::channel::Path;
 use crate::negotiation::CookieMode;
 use crate::noise::Pattern;
 use crate::recovery::ecn::Codepoint;
-use crate::wire::{PacketKind, Parameters};
+use crate::session::SessionEvent;
+use crate::wire::{CloseCause, Frame, Frames, PacketKind, Parameters, TransportCode};
 
 /// Where the peer with that number is: each is a source of its own.
 pub(super) fn place(source: u8) -> Path {
@@ -32,6 +33,29 @@ pub(super) fn ask(host: &mut TestHost, now: Instant, path: Path, packet: &[u8]) 
 
 fn kind(packet: &[u8]) -> Option<PacketKind> {
     PacketKind::of(*packet.first()?)
+}
+
+/// Dials and says FINISH: whether there is a session; else the peer was told that there is no room.
+pub(super) fn come(host: &mut TestHost, now: Instant, path: Path, peer: &mut RawPeer) -> bool {
+    let reply = dial(host, now, path, peer).expect("a REPLY");
+    let finish = peer.finish(&reply, b"");
+    let [answer] = &ask(host, now, path, &finish)[..] else { panic!("one answer") };
+    let body = peer.open(answer);
+    let mut frames = Frames::new(&body).flatten();
+    let no_room = CloseCause::Transport(TransportCode::NO_CAPACITY);
+    !frames.any(|frame| matches!(frame, Frame::Close(close) if close.cause == no_room))
+}
+
+/// An application that lets go of what is over.
+fn release_closed(host: &mut TestHost, now: Instant) -> usize {
+    let mut count = 0;
+    while let Some(event) = host.poll_event() {
+        if let Event::Session(session, SessionEvent::Closed) = event {
+            host.release_session(now, session);
+            count += 1;
+        }
+    }
+    count
 }
 
 /// Sends an INIT, and again with the cookie: the REPLY if there is one.
@@ -110,4 +134,93 @@ fn one_that_asks_for_every_lost_leaves_them_to_others() {
     assert!((3..=5).contains(&greedy), "{greedy} in three seconds");
     let most = if cfg!(feature = "large") { 30 } else { 20 };
     assert!(others >= most, "{others} of 30");
+}
+
+// Spec: R-5.9-10, R-13.7-7.
+#[test]
+fn thousands_of_identities_at_one_address_leave_half_of_the_sessions_to_others() {
+    let mut host = host_with(1, Config::new([1; 32]), &Limits::of(64, 128, 1 << 18));
+    let mut seated = 0;
+    for number in 0..120 {
+        let now = at(u64::from(number) * 200);
+        host.handle_timeout(now);
+        let peer = &mut RawPeer::numbered(number, host.id(), Pattern::Xk);
+        seated += u32::from(come(&mut host, now, place(1), peer));
+    }
+    assert!((32..=33).contains(&seated), "{seated} of 64");
+    for source in 100..130 {
+        let peer = &mut RawPeer::numbered(source.into(), host.id(), Pattern::Xk);
+        assert!(come(&mut host, at(25_000), place(source), peer), "{source}");
+    }
+    assert_eq!(release_closed(&mut host, at(25_000)), 0, "nobody had to give way");
+}
+
+// Spec: R-5.9-10, R-13.7-7.
+#[test]
+fn quiet_sessions_without_streams_give_way_where_all_places_are_taken() {
+    let mut host = host_with(1, Config::new([1; 32]), &Limits::of(16, 128, 1 << 18));
+    // Sixteen peers at as many addresses ping; four of them have a stream.
+    let mut peers: Vec<_> =
+        (0..16).map(|number| RawPeer::numbered(number, host.id(), Pattern::Xk)).collect();
+    for (number, peer) in peers.iter_mut().enumerate() {
+        assert!(come(&mut host, at(0), place(number as u8), peer));
+    }
+    for (number, peer) in peers.iter_mut().enumerate().take(4) {
+        let packet = peer.seal(&payload(&[opening(peer, 1)]));
+        ask(&mut host, at(1), place(number as u8), &packet);
+    }
+    let mut newcomer = 100;
+    let mut try_one = |host: &mut TestHost, millis| {
+        newcomer += 1;
+        let peer = &mut RawPeer::numbered(newcomer, host.id(), Pattern::Xk);
+        come(host, at(millis), place(newcomer as u8), peer)
+    };
+    assert!(!try_one(&mut host, 5000), "nobody was quiet for long enough");
+    assert_eq!(release_closed(&mut host, at(5000)), 0);
+    for millis in (5000..15_000).step_by(1000) {
+        for (number, peer) in peers.iter_mut().enumerate() {
+            let packet = peer.seal(&payload(&[Frame::Ping]));
+            ask(&mut host, at(millis), place(number as u8), &packet);
+        }
+    }
+    let mut seated = 0;
+    for millis in (15_000..45_000).step_by(1000) {
+        for (number, peer) in peers.iter_mut().enumerate() {
+            let packet = peer.seal(&payload(&[Frame::Ping]));
+            ask(&mut host, at(millis), place(number as u8), &packet);
+        }
+        seated += u32::from(try_one(&mut host, millis));
+        release_closed(&mut host, at(millis));
+        host.handle_timeout(at(millis + 500));
+    }
+    assert!(seated >= 12, "{seated}: all that had no stream gave way");
+    let stats = host.stats();
+    assert_eq!(stats.streams - stats.sessions, 4, "and nobody else: each session has a root");
+}
+
+// Spec: R-5.9-10, R-13.7-7.
+#[test]
+fn an_identity_has_so_many_sessions_and_its_quiet_ones_give_way_to_its_new_ones() {
+    let mut config = Config::new([1; 32]);
+    config.max_sessions_per_peer = 20;
+    let mut host = host_with(1, config, &Limits::of(200, 256, 1 << 18));
+    let run = |host: &mut TestHost, number: u32, millis| {
+        host.handle_timeout(at(millis));
+        let mut peer = RawPeer::process(number, host.id(), Pattern::Xk);
+        let mut path = place(1);
+        path.peer.set_port(1000 + number as u16);
+        let is_seated = come(host, at(millis), path, &mut peer);
+        if is_seated && number < 10 {
+            let packet = peer.seal(&payload(&[opening(&peer, 1)]));
+            ask(host, at(millis), path, &packet);
+        }
+        is_seated
+    };
+    let seated = (0..40).filter(|number| run(&mut host, *number, 0)).count();
+    assert_eq!((seated, host.stats().sessions), (20, 20));
+    // Ten of them have streams. The others were killed, perhaps: they were quiet for long.
+    let seated = (40..80).filter(|number| run(&mut host, *number, 12_000)).count();
+    assert_eq!((seated, release_closed(&mut host, at(12_000))), (10, 10));
+    let other = &mut RawPeer::numbered(7, host.id(), Pattern::Xk);
+    assert!(come(&mut host, at(12_000), place(2), other));
 }

@@ -28,6 +28,7 @@ mod events;
 mod flood_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod full_tests;
+mod guests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod ik_tests;
 mod inbound;
@@ -102,6 +103,10 @@ pub struct Host<'s, C: Crypto> {
 
     sessions: Table<'s, Session>,
     by_peer: HashIndex<'s>,
+    /// How many sessions each source has that its peers dialled.
+    guests: Tally<'s>,
+    /// Where the last look for a quiet session ended.
+    looked_at: u32,
     /// Sessions with events to tell.
     eventful: Queue<SESSION_EVENTS>,
     /// Sessions whose streams are being freed.
@@ -182,6 +187,8 @@ impl<'s, C: Crypto> Host<'s, C> {
             hash,
             sessions: storage.sessions,
             by_peer: storage.by_peer,
+            guests: storage.guests,
+            looked_at: 0,
             eventful: Queue::new(),
             doomed: Queue::new(),
             words: LastWords::new(),

@@ -6,12 +6,12 @@ use std::vec::Vec;
 
 use crate::bytes::Writer;
 use crate::crypto::{Aead, Crypto, InsecureFixedRng, KeyPair, RustCrypto, kdf};
-use crate::id::{ChannelId, HostId};
+use crate::id::{ChannelId, HostId, Instance, Side, StreamId};
 use crate::negotiation::{Call, Initiator, Ready};
 use crate::noise::Pattern;
 use crate::path::Path;
 use crate::time::Instant;
-use crate::wire::{Frame, Parameters, SealedHeader};
+use crate::wire::{Attributes, Frame, Open, Parameters, SealedHeader, StreamFrame};
 
 /// Where the peer takes its host to be: the tests hand packets about themselves.
 const NOWHERE: Path =
@@ -29,17 +29,32 @@ pub(super) struct RawPeer {
 impl RawPeer {
     /// One with the identity of that secret, about to dial `peer`.
     pub(super) fn new(secret: u8, peer: HostId, pattern: Pattern, offer: &Parameters) -> Self {
-        Self::with([secret; 32], peer, pattern, offer)
+        Self::with([secret; 32], [secret; 32], peer, pattern, offer)
     }
 
     /// One of as many as are wanted.
     pub(super) fn numbered(number: u32, peer: HostId, pattern: Pattern) -> Self {
         let mut secret = [0x77; 32];
         secret[..4].copy_from_slice(&number.to_be_bytes());
-        Self::with(secret, peer, pattern, &Parameters::default())
+        Self::with(secret, secret, peer, pattern, &Parameters::default())
     }
 
-    fn with(secret: [u8; 32], peer: HostId, pattern: Pattern, offer: &Parameters) -> Self {
+    /// One of many processes with one identity, each in an instance of its own.
+    pub(super) fn process(number: u32, peer: HostId, pattern: Pattern) -> Self {
+        let mut ephemeral = [0x66; 32];
+        ephemeral[..4].copy_from_slice(&number.to_be_bytes());
+        let instance = Instance::new(u64::from(number + 1).to_be_bytes());
+        let offer = Parameters { instance, ..Parameters::default() };
+        Self::with([0x44; 32], ephemeral, peer, pattern, &offer)
+    }
+
+    fn with(
+        secret: [u8; 32],
+        ephemeral: [u8; 32],
+        peer: HostId,
+        pattern: Pattern,
+        offer: &Parameters,
+    ) -> Self {
         let crypto = RustCrypto::new(InsecureFixedRng::new(9));
         let statics = KeyPair::from_secret(&crypto, &secret);
         let call = Call {
@@ -49,7 +64,7 @@ impl RawPeer {
             peer: Some(peer).filter(|_| pattern != Pattern::Xx),
             parameters: offer,
             channel: ChannelId::new(0x7777_7777).unwrap(),
-            ephemeral: &secret.map(|byte| byte ^ 0x55),
+            ephemeral: &ephemeral.map(|byte| byte ^ 0x55),
         };
         let initiator = Initiator::new(&crypto, Instant::ZERO, &call).unwrap();
         Self { crypto, statics, peer, initiator, ready: None, number: 1 }
@@ -135,4 +150,13 @@ pub(super) fn payload(frames: &[Frame<'_>]) -> Vec<u8> {
         frame.encode(&mut writer).unwrap();
     }
     writer.written().to_vec()
+}
+
+/// The frame by which `peer` opens a stream, its `counter`th, from the root.
+pub(super) fn opening(peer: &RawPeer, counter: u64) -> Frame<'static> {
+    let side = Side::of(&peer.id(), &peer.peer(), true);
+    let id = StreamId::new(counter, side).unwrap();
+    let attributes = Attributes::default();
+    let open = Some(Open { parent: StreamId::ROOT, attributes, priority: None });
+    Frame::Stream(StreamFrame { id, offset: 0, data: b"", mark: false, fin: false, open })
 }

@@ -221,7 +221,9 @@ fn a_host_that_was_closed_says_nothing_more_and_keeps_the_name_for_a_while() {
 // Spec: R-13.7-4.
 #[test]
 fn peers_that_name_their_channels_alike_are_served_and_cost_no_long_search() {
-    let mut host = host_with(1, Config::new([1; 32]), &Limits::of(32, 64, 1 << 20));
+    let mut config = Config::new([1; 32]);
+    config.shares_by_source = false;
+    let mut host = host_with(1, config, &Limits::of(32, 64, 1 << 20));
     let mut peers = vec![];
     for secret in 2..30 {
         let mut peer = RawPeer::new(secret, host.id(), Pattern::Xk, &Parameters::default());

@@ -25,7 +25,7 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         answered: u64,
     ) -> Result<Option<u32>, Ignored> {
-        match self.seat(now, ready, answered) {
+        match self.seat(now, path, ready, answered) {
             Seat::At(session) => Ok(Some(session)),
             // The row stays for its time, so that the peer does not hear that its channel is
             // LOST before it has our FINISH.
@@ -95,7 +95,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The session that a peer which has just proved itself gets, in the instance that it named.
     /// Both hosts may have dialled at once; docs/PROTOCOL.md section 5.11 says who gives way.
-    fn seat(&mut self, now: Instant, ready: &Ready, answered: u64) -> Seat {
+    fn seat(&mut self, now: Instant, path: Path, ready: &Ready, answered: u64) -> Seat {
         let session = self.find_session(&ready.peer, ready.parameters.instance);
         if self.is_reflected(session, ready) {
             return Seat::Reflected;
@@ -103,7 +103,7 @@ impl<C: Crypto> Host<'_, C> {
         if self.config.accepting == Accepting::Expected && !self.is_expected(session) {
             return Seat::Refused(TransportCode::IDENTITY_REFUSED);
         }
-        let Some(session) = session else { return self.new_seat(ready) };
+        let Some(session) = session else { return self.new_seat(now, path, ready) };
         let Some(row) = self.sessions.at_mut(session) else { return NO_ROOM };
         if row.state == SessionState::Connecting {
             // Our call has not been answered: theirs was quicker.
@@ -124,7 +124,7 @@ impl<C: Crypto> Host<'_, C> {
             }
             Rival::IsOld => {
                 self.replace(now, session);
-                self.new_seat(ready)
+                self.new_seat(now, path, ready)
             }
         }
     }
@@ -151,9 +151,15 @@ impl<C: Crypto> Host<'_, C> {
         Rival::GivesWay(channel)
     }
 
-    fn new_seat(&mut self, ready: &Ready) -> Seat {
+    fn new_seat(&mut self, now: Instant, path: Path, ready: &Ready) -> Seat {
+        let from = path.peer.ip();
+        if !self.has_seat(now, from, &ready.peer) {
+            return NO_ROOM;
+        }
         let session = self.new_session(&ready.peer, ready.parameters.instance);
-        session.map_or(NO_ROOM, Seat::At)
+        let Some(session) = session else { return NO_ROOM };
+        self.note_guest(now, session, from);
+        Seat::At(session)
     }
 
     /// Whether a call that is complete is one of this host's own, which it named itself: somebody

@@ -144,6 +144,16 @@ impl<C: Crypto> Host<'_, C> {
         self.end(now, session, reason, false)
     }
 
+    /// Turns a peer away because the application has no room for it.
+    ///
+    /// # Errors
+    /// [`UnknownSession`].
+    pub fn decline(&mut self, now: Instant, session: SessionHandle) -> Result<(), UnknownSession> {
+        let code = TransportCode::NO_CAPACITY;
+        let reason = Ending::transport(ClosedBy::Local, code, "too many wait to be accepted");
+        self.end(now, session, reason, false)
+    }
+
     /// Lets go of a session: an open one is closed at once; a closed one is forgotten.
     pub fn release_session(&mut self, now: Instant, session: SessionHandle) {
         let code = TransportCode::NONE;

@@ -64,6 +64,7 @@ const INDEXED_BYTES: usize = 2 * size_of::<u64>();
 pub struct Storage<'s, C: Crypto> {
     pub(super) sessions: Table<'s, Session>,
     pub(super) by_peer: HashIndex<'s>,
+    pub(super) guests: Tally<'s>,
     pub(super) channels: Table<'s, ChannelRow<C>>,
     pub(super) by_channel: HashIndex<'s>,
     pub(super) by_remote: HashIndex<'s>,
@@ -83,6 +84,8 @@ pub struct LentHost<'s, C: Crypto> {
     pub sessions: &'s mut [Row<Session>],
     /// Index of sessions.
     pub by_peer: &'s mut [u64],
+    /// From where peers come that dial: as an index of sessions.
+    pub guests: &'s mut [u64],
     /// Channels.
     pub channels: &'s mut [Row<ChannelRow<C>>],
     /// Index of channels by this host's ids.
@@ -113,7 +116,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
     /// of its value for the two keys comes on top.
     pub const SESSION_BYTES: usize = size_of::<Row<Session>>()
         + size_of::<Row<ChannelRow<C>>>()
-        + 3 * INDEXED_BYTES
+        + 4 * INDEXED_BYTES
         + size_of::<TimerSlot>()
         + ROOT_BYTES;
 
@@ -124,6 +127,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
         Self {
             sessions: Table::lent(lent.sessions),
             by_peer: HashIndex::lent(lent.by_peer),
+            guests: Tally::lent(lent.guests),
             channels: Table::lent(lent.channels),
             by_channel: HashIndex::lent(lent.by_channel),
             by_remote: HashIndex::lent(lent.by_remote),
@@ -144,6 +148,7 @@ impl<'s, C: Crypto> Storage<'s, C> {
         Self {
             sessions: Table::owned(limits.sessions),
             by_peer: HashIndex::owned(limits.sessions),
+            guests: Tally::owned(limits.sessions),
             channels: Table::owned(limits.channels),
             by_channel: HashIndex::owned(limits.channels),
             by_remote: HashIndex::owned(limits.channels),

@@ -131,6 +131,7 @@ impl<C: Crypto> Host<'_, C> {
         if is_done {
             self.doomed.pop_front(&mut self.sessions);
             self.eventful.remove(&mut self.sessions, index);
+            self.forget_guest(index);
             self.sessions.discard_at(index);
         }
     }

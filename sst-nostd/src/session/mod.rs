@@ -121,6 +121,10 @@ pub struct Session {
     pub is_known: bool,
     /// The application let go of it: the row is freed when the session is over.
     pub is_released: bool,
+    /// The hash of the source that it is counted for, if the peer dialled.
+    pub source: Option<u32>,
+    /// When data last came or went, or the session began.
+    pub data_at: Instant,
     /// Events not told yet.
     pub events: SessionEvents,
     /// Place in the list of sessions with events.
@@ -168,6 +172,8 @@ impl Session {
             heard_since_close: 0,
             is_known: false,
             is_released: false,
+            source: None,
+            data_at: Instant::ZERO,
             events: SessionEvents::default(),
             events_link: Link::new(),
             doomed_link: Link::new(),

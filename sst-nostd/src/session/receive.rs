@@ -83,6 +83,9 @@ impl Session {
                 frame => applied.is_unfinished |= !self.apply_to_streams(now, frame, around)?,
             }
         }
+        if applied.has_data {
+            self.data_at = now;
+        }
         Ok(applied)
     }
 

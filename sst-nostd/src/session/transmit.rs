@@ -70,6 +70,9 @@ impl Session {
                 builder.abandon(sent);
                 return Transmitted::Nothing;
             }
+            if has_work {
+                self.data_at = now;
+            }
         }
         finish(channel.finish_packet(now, builder, sent))
     }

@@ -41,6 +41,8 @@ impl Transport for Sst {
         let mut config = config(task)?;
         config.accept = true;
         config.max_sessions = 16_384;
+        config.shares_by_source = false;
+        config.backlog = config.max_sessions;
         let endpoint = Endpoint::bind(config).await?;
         let address = *endpoint.local_addrs().first().ok_or("bound to nothing")?;
         let card = Card::new(address, endpoint.id().as_bytes().to_vec());

@@ -34,6 +34,10 @@ type Kept = Arc<Mutex<Vec<Stream>>>;
 pub(super) async fn run(options: &Options, hold: bool) -> Result<(), Failure> {
     let mut config = options.config(options.passing_identity()?, Accept::Everyone)?;
     config.max_sessions = 16_384;
+    // Who measures comes from one address, and may open them all at once.
+    config.shares_by_source = false;
+    config.max_sessions_per_peer = config.max_sessions;
+    config.backlog = config.max_sessions;
     let endpoint = options.bind(config).await?;
     announce(&endpoint, options)?;
     let echo = Echo::new();
