@@ -46,12 +46,23 @@ impl Endpoint {
             .operation(async move { Ok(Session::outcome(endpoint.connect(&url).await?, runtime)) }))
     }
 
-    fn connect_to(&self, id: Option<&str>, address: &str) -> PyResult<Operation> {
+    #[pyo3(signature = (id, address, instance=None))]
+    fn connect_to(
+        &self,
+        id: Option<&str>,
+        address: &str,
+        instance: Option<&str>,
+    ) -> PyResult<Operation> {
         let id = id.map(settings::host_id).transpose()?;
+        let instance = instance.map(settings::instance).transpose()?;
         let address = settings::address(address)?;
         let (endpoint, runtime) = (self.endpoint.get()?.clone(), self.runtime.clone());
         Ok(self.operation(async move {
-            Ok(Session::outcome(endpoint.connect_to(id, address).await?, runtime))
+            let session = match instance {
+                Some(instance) => endpoint.connect_in(id, address, instance).await?,
+                None => endpoint.connect_to(id, address).await?,
+            };
+            Ok(Session::outcome(session, runtime))
         }))
     }
 

@@ -57,6 +57,12 @@ impl Session {
     }
 
     #[getter]
+    fn instance(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let session = self.session.get()?;
+        Ok(py.detach(|| session.instance()).map(|instance| instance.to_string()))
+    }
+
+    #[getter]
     fn peer_id(&self, py: Python<'_>) -> PyResult<String> {
         let session = self.session.get()?;
         Ok(py.detach(|| session.peer_id()).to_string())

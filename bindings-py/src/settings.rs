@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use sst_std::{Algorithm, Config, CookieMode, HostId, Suite};
+use sst_std::{Algorithm, Config, CookieMode, HostId, InstanceWish, Suite};
 
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -36,6 +36,7 @@ fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()
             config.bind = texts.iter().map(|text| address(text)).collect::<Result<_, _>>()?;
         }
         "accept" => config.accept = value.extract()?,
+        "instance" => config.instance = instance(&value.extract::<String>()?)?,
         "allow" => {
             let ids: Option<Vec<String>> = value.extract()?;
             let ids = ids.map(|ids| ids.iter().map(|id| host_id(id)).collect());
@@ -80,6 +81,11 @@ fn choose<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Failure> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         Failure::Value(format!("{text:?} is none of {}", names.join(", ")))
     })
+}
+
+/// Which session with a peer, in words or as its instance.
+pub(crate) fn instance(text: &str) -> Result<InstanceWish, Failure> {
+    text.parse().map_err(|error| Failure::Value(format!("{text:?}: {error}")))
 }
 
 /// An address with its port.

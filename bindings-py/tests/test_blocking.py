@@ -103,3 +103,23 @@ def test_what_is_written_leaves_although_the_loop_is_blocked():
         thread.start()
         run(main(there.url()))
         thread.join(PATIENCE)
+
+
+def test_each_connect_of_an_endpoint_that_only_dials_is_a_session_of_its_own():
+    with (
+        sst.blocking.Endpoint("127.0.0.1:0", accept=True) as there,
+        sst.blocking.Endpoint("127.0.0.1:0") as here,
+    ):
+        with here.connect(there.url()) as one, here.connect(there.url()) as other:
+            instances = {session.instance for session in (one, other)}
+            assert len(instances) == 2 and None not in instances
+            assert {there.accept(timeout=PATIENCE).instance for _ in range(2)} == instances
+            address = there.addresses[0]
+            again = here.connect_to(address, there.id, instance=one.instance)
+            assert again.instance == one.instance
+            unnamed = here.connect_to(address, there.id, instance="unnamed")
+            assert unnamed.instance is None
+        with pytest.raises(ValueError, match="instance"):
+            here.connect_to(address, there.id, instance="0" * 16)
+    with sst.blocking.Endpoint("127.0.0.1:0", instance="unnamed") as here:
+        assert here is not None

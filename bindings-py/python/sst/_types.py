@@ -207,6 +207,11 @@ class SessionBase(BranchBase):
         return None if stats is None else SessionStats(**stats)
 
     @property
+    def instance(self) -> str | None:
+        """Which of several sessions with that peer it is; None for the one without a name."""
+        return self._raw.instance
+
+    @property
     def peer_id(self) -> str:
         """Who the peer is. It has proved it."""
         return self._raw.peer_id
@@ -236,6 +241,9 @@ class EndpointBase:
         identity: an Identity, or the path of a key file, which is made if there is none. By
             default a new identity that is forgotten at the end.
         accept: whether peers may start sessions.
+        instance: which session with a peer `connect` is for: "usual" (an endpoint that accepts has
+            one with each peer, and one that does not another from each call), "unnamed" (the one),
+            "fresh" (another), or an instance that both hosts were given, as 16 digits.
         allow: the ids of those who may; None for everyone.
         cookies: whether peers must first prove their address: "auto" (under load), "always",
             "never".
@@ -263,6 +271,7 @@ class EndpointBase:
         *,
         identity: _sst.Identity | str | os.PathLike[str] | None = None,
         accept: bool = False,
+        instance: str = "usual",
         allow: Sequence[str] | None = None,
         cookies: Literal["auto", "always", "never"] = "auto",
         cipher: Literal["auto", "chacha20poly1305", "aes256gcm"] = "auto",
@@ -286,6 +295,7 @@ class EndpointBase:
         self._settings: dict[str, Any] = {
             "bind": [bind] if isinstance(bind, str) else list(bind),
             "accept": accept,
+            "instance": instance,
             "allow": None if allow is None else list(allow),
             "cookies": cookies,
             "cipher": cipher,

@@ -391,6 +391,10 @@ class Endpoint(EndpointBase):
     def connect(self, url: str, *, timeout: float | None = None) -> Session:
         """A session with the host a URL names; looks up its address first.
 
+        An endpoint that only dials has a session of its own from each call. One that accepts has
+        one session with each peer, whoever began it, and the call finds it: whoever closes that
+        session closes it for all who hold it. The endpoint's `instance` says otherwise.
+
         Raises:
             InvalidUrl, AddressUnknown, NoAnswer, ConnectionRefused, IdentityRefused, NoCapacity,
             EndpointClosed.
@@ -398,11 +402,17 @@ class Endpoint(EndpointBase):
         return self._session(self._started().connect(url).wait(timeout))
 
     def connect_to(
-        self, address: str, id: str | None = None, *, timeout: float | None = None
+        self,
+        address: str,
+        id: str | None = None,
+        *,
+        instance: str | None = None,
+        timeout: float | None = None,
     ) -> Session:
         """A session with the host `id` at `address` (ADDRESS:PORT); without an id, with whoever
-        answers there: ask for `peer_id` afterwards. Errors as `connect`."""
-        return self._session(self._started().connect_to(id, address).wait(timeout))
+        answers there: ask for `peer_id` afterwards. `instance` as for the endpoint, for this
+        call. Errors as `connect`."""
+        return self._session(self._started().connect_to(id, address, instance).wait(timeout))
 
     def accept(self, *, timeout: float | None = None) -> Session | None:
         """The next session a peer started; None once the endpoint is closed."""

@@ -1,5 +1,8 @@
 //! What a dial may ask for.
 
+use core::fmt;
+use core::str::FromStr;
+
 use crate::channel::Path;
 use crate::id::{HostId, Instance};
 
@@ -39,6 +42,36 @@ pub enum InstanceWish {
     Named(Instance),
 }
 
+/// The text names no instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceWishError;
+
+impl fmt::Display for InstanceWishError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("it is none of usual, unnamed, fresh, and no instance of 16 digits")
+    }
+}
+
+impl core::error::Error for InstanceWishError {}
+
+/// `usual`, `unnamed`, `fresh`, or an instance as it is printed.
+impl FromStr for InstanceWish {
+    type Err = InstanceWishError;
+
+    fn from_str(text: &str) -> Result<Self, InstanceWishError> {
+        match text {
+            "usual" => return Ok(Self::Usual),
+            "unnamed" => return Ok(Self::Unnamed),
+            "fresh" => return Ok(Self::Fresh),
+            _ => {}
+        }
+        let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).map_err(|_| InstanceWishError)?;
+        let instance = Instance::new(number.to_be_bytes()).filter(|_| is_hex);
+        instance.map(Self::Named).ok_or(InstanceWishError)
+    }
+}
+
 /// Why nobody was dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
@@ -50,4 +83,23 @@ pub enum ConnectError {
     Parameters,
     /// Randomness failed: no keys can be made.
     Random,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_wish_is_read_from_its_word_or_the_instance() {
+        let instance = Instance::new([0, 1, 2, 3, 4, 5, 6, 0xff]).unwrap();
+        assert_eq!(instance.to_string().parse(), Ok(InstanceWish::Named(instance)));
+        assert_eq!("fresh".parse(), Ok(InstanceWish::Fresh));
+        assert_eq!("usual".parse(), Ok(InstanceWish::Usual));
+        assert_eq!("unnamed".parse(), Ok(InstanceWish::Unnamed));
+        for wrong in ["", "Fresh", "0000000000000000", "+000000000000001", "00010203040506f"] {
+            assert_eq!(wrong.parse::<InstanceWish>(), Err(InstanceWishError), "{wrong}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ mod wiping;
 pub use bonds::Accepting;
 pub use channels::ChannelRow;
 pub use config::{Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES};
-pub use dial::{ConnectError, Dial, InstanceWish};
+pub use dial::{ConnectError, Dial, InstanceWish, InstanceWishError};
 pub use events::Event;
 pub use inbound::Ignored;
 pub use negotiations::NegotiationRow;
