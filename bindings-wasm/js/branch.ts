@@ -1,5 +1,6 @@
 // SstBranch: what a session and every stream can do: have children and datagrams.
 
+import { bytesOf } from './bytes.js';
 import type {
   CallName, Calls, Core, Handle, SstDatagramMode, SstDatagramOutcome, SstStreamStats, StreamFacts,
 } from './core.js';
@@ -59,7 +60,7 @@ export interface SstListener extends AsyncIterable<SstStream> {
 /** The datagrams of a place in the tree, in the shape of `WebTransport.datagrams`. */
 export interface SstDatagrams {
   readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
+  readonly writable: WritableStream<BufferSource>;
 }
 
 /** Those that wait for something: they are not forgotten meanwhile. */
@@ -135,16 +136,21 @@ export abstract class SstBranch {
    * Sends a datagram of any size up to the peer's limit. Resolves when it is taken, with how it
    * travels and, if it is to be tracked, the promise of what becomes of it.
    *
-   * @throws {@link SstError} `too-large`, `no-capacity`, `parent-gone`, `session-closed`
+   * @throws {@link SstError} `too-large`, `no-capacity`, `parent-gone`, `session-closed`;
+   *   `TypeError` for what has no bytes
    */
-  sendDatagram(bytes: Uint8Array, options: TrackedDatagramOptions): Promise<TrackedDatagramReport>;
-  sendDatagram(bytes: Uint8Array, options?: DatagramOptions): Promise<DatagramReport>;
+  sendDatagram(
+    bytes: BufferSource,
+    options: TrackedDatagramOptions,
+  ): Promise<TrackedDatagramReport>;
+  sendDatagram(bytes: BufferSource, options?: DatagramOptions): Promise<DatagramReport>;
   async sendDatagram(
-    bytes: Uint8Array,
+    bytes: BufferSource,
     options: DatagramOptions & { track?: true } = {},
   ): Promise<DatagramReport> {
     const { lifetime = null, reliable = false, track, signal } = options;
-    const args: Calls['sendDatagram']['args'] = [bytes, lifetime, reliable, track ?? false];
+    const taken = bytesOf(bytes);
+    const args: Calls['sendDatagram']['args'] = [taken, lifetime, reliable, track ?? false];
     const [mode, delivery] = await this.call('sendDatagram', args, signal);
     if (!track) return { mode };
     const outcome = this.call('outcome', [delivery]);
@@ -166,7 +172,7 @@ export abstract class SstBranch {
   get datagrams(): SstDatagrams {
     this.#datagrams ??= {
       readable: pulled((signal) => this.recvDatagram({ signal })),
-      writable: new WritableStream<Uint8Array>({
+      writable: new WritableStream<BufferSource>({
         write: async (bytes) => { await this.sendDatagram(bytes); },
       }),
     };

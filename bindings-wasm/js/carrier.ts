@@ -53,7 +53,11 @@ const QUEUED_PACKETS = 8;
 /** Settings of `RTCPeerConnection.createDataChannel` that suit SST: no order, no repetition. */
 export const DATA_CHANNEL: RTCDataChannelInit = { ordered: false, maxRetransmits: 0 };
 
-/** Makes a carrier of a data channel or a message port; takes a carrier as it is. */
+/**
+ * Makes a carrier of a data channel or a message port; takes a carrier as it is.
+ *
+ * @throws `TypeError` for anything else, and for a data channel that keeps order
+ */
 export function toCarrier(from: CarrierLike): Carrier {
   if (typeof RTCDataChannel !== 'undefined' && from instanceof RTCDataChannel) {
     return dataChannelCarrier(from);
@@ -61,13 +65,24 @@ export function toCarrier(from: CarrierLike): Carrier {
   if (typeof MessagePort !== 'undefined' && from instanceof MessagePort) {
     return messagePortCarrier(from);
   }
-  return from as Carrier;
+  const methods = ['start', 'hasRoom', 'send', 'close'] as const;
+  const carrier = from as Partial<Carrier> | null | undefined;
+  const missing = methods.filter((name) => typeof carrier?.[name] !== 'function');
+  if (missing.length === 0) return from as Carrier;
+  const given = carrier?.constructor?.name ?? String(carrier);
+  throw new TypeError(`no carrier, nor a data channel or message port: ${given} has no `
+    + `${missing.join(', ')}`);
 }
 
 /**
  * Packets over an `RTCDataChannel`, made with {@link DATA_CHANNEL}. It may still be connecting.
+ *
+ * @throws `TypeError` if it keeps order: one lost packet would hold up all streams
  */
 export function dataChannelCarrier(channel: RTCDataChannel): Carrier {
+  if (channel.ordered) {
+    throw new TypeError('this data channel keeps order: make it with DATA_CHANNEL');
+  }
   const limit = QUEUED_PACKETS * PACKET_BYTES;
   channel.binaryType = 'arraybuffer';
   channel.bufferedAmountLowThreshold = limit / 2;

@@ -1,6 +1,7 @@
 // SstStream: one stream of a session, for bytes or for records.
 
 import { SstBranch, type Waiting } from './branch.js';
+import { bytesOf } from './bytes.js';
 import type { Core, StreamFacts } from './core.js';
 import { SstError } from './errors.js';
 import { releaseWhenLost } from './lost.js';
@@ -12,7 +13,7 @@ const MAX_RECORD_BYTES = 1 << 20;
 const CHUNK_BYTES = 65_536;
 
 /** A `WritableStream` whose urgency can be set, as in WebTransport. */
-export interface SstWritable extends WritableStream<Uint8Array> {
+export interface SstWritable extends WritableStream<BufferSource> {
   /** The stream's {@link SstBranch.sendOrder}. */
   sendOrder: number | null;
 }
@@ -108,10 +109,12 @@ export class SstStream extends SstBranch {
    * Writes bytes, as fast as the peer's credit allows. Resolves with how many were taken: all of
    * them, or fewer if `signal` ended the wait in between. If none were, it throws `signal.reason`.
    *
-   * @throws {@link SstError} `stopped`, `expired`, `finished`, `ended`, `session-closed`
+   * @throws {@link SstError} `stopped`, `expired`, `finished`, `ended`, `session-closed`;
+   *   `TypeError` for what has no bytes
    */
-  write(bytes: Uint8Array, { signal }: Waiting = {}): Promise<number> {
-    return this.#inTurn(() => this.#writeAll(bytes, signal), signal);
+  async write(bytes: BufferSource, { signal }: Waiting = {}): Promise<number> {
+    const checked = bytesOf(bytes);
+    return this.#inTurn(() => this.#writeAll(checked, signal), signal);
   }
 
   /**
@@ -120,8 +123,9 @@ export class SstStream extends SstBranch {
    *
    * @throws {@link SstError} as {@link write}, and `record-torn`
    */
-  async writeRecord(bytes: Uint8Array, { signal }: Waiting = {}): Promise<void> {
-    await this.#inTurn(() => this.call('writeRecord', [bytes], signal), signal);
+  async writeRecord(bytes: BufferSource, { signal }: Waiting = {}): Promise<void> {
+    const checked = bytesOf(bytes);
+    await this.#inTurn(() => this.call('writeRecord', [checked], signal), signal);
   }
 
   /**
@@ -183,7 +187,7 @@ export class SstStream extends SstBranch {
   }
 
   #makeWritable(): SstWritable {
-    const writable = new WritableStream<Uint8Array>({
+    const writable = new WritableStream<BufferSource>({
       write: async (bytes, controller) => {
         await this.write(bytes, { signal: controller.signal });
       },
