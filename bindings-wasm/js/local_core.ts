@@ -38,6 +38,8 @@ const LONGEST_TIMER = 1 << 30;
  * nothing, and the carrier says when there is room.
  */
 const STALLED_TIMER = 50;
+/** The longest that the end of the endpoint waits for room in a carrier, in milliseconds. */
+const CLOSE_TIMEOUT = 5_000;
 
 /** What a turn came to: everything is sent, or others should have a turn, or there is no room. */
 type Sent = 'all' | 'some' | 'stalled';
@@ -45,6 +47,8 @@ type Sent = 'all' | 'some' | 'stalled';
 /** One way to a peer. */
 interface Path {
   carrier: Carrier;
+  /** Nothing comes or goes by it any more. */
+  isClosed: boolean;
   /** Sessions over it, which end when it does. */
   sessions: Set<Handle>;
 }
@@ -68,6 +72,8 @@ export class LocalCore implements Core {
   #isTurnPosted = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
+  /** By when the endpoint is to have ended, once it was told to. */
+  #closesBy = Infinity;
 
   private constructor(host: Host, outlives: boolean) {
     this.#host = host;
@@ -106,7 +112,7 @@ export class LocalCore implements Core {
     if (known !== undefined) return known;
     const carrier = toCarrier(from);
     const number = this.#paths.length;
-    this.#paths.push({ carrier, sessions: new Set() });
+    this.#paths.push({ carrier, isClosed: false, sessions: new Set() });
     this.#numbers.set(from, number);
     this.#listen(number, carrier);
     return number;
@@ -117,6 +123,7 @@ export class LocalCore implements Core {
     if (!path || this.#numbers.get(from) === number) return;
     const [old, carrier] = [path.carrier, toCarrier(from)];
     path.carrier = carrier;
+    path.isClosed = false;
     this.#numbers.set(from, number);
     this.#listen(number, carrier);
     old.close();
@@ -130,6 +137,9 @@ export class LocalCore implements Core {
     signal?: AbortSignal,
   ): Promise<Calls[K]['answer']> {
     signal?.throwIfAborted();
+    if (name === 'closeEndpoint' && this.#closesBy === Infinity) {
+      this.#closesBy = performance.now() + CLOSE_TIMEOUT;
+    }
     const interest = (INTERESTS as Record<string, number>)[name];
     // What became of a datagram is a call that was begun when it was sent.
     const begun = name === 'outcome' ? args[0] as number : null;
@@ -226,7 +236,10 @@ export class LocalCore implements Core {
         if (isCurrent()) this.#turnSoon();
       },
       closed: (reason) => {
-        if (isCurrent() && !this.#outlives) this.#cutOff(number, reason);
+        const path = this.#paths[number];
+        if (!path || !isCurrent()) return;
+        path.isClosed = true;
+        if (!this.#outlives) this.#cutOff(number, reason);
       },
     });
   }
@@ -273,13 +286,20 @@ export class LocalCore implements Core {
   #transmit(): Sent {
     for (let count = 0; count < PACKETS_A_TURN; count += 1) {
       // With room nowhere, packets are better off in the streams: there, the urgent overtake.
-      if (!this.#paths.some(({ carrier }) => carrier.hasRoom())) return 'stalled';
+      const hasRoom = this.#paths.some(({ carrier }) => carrier.hasRoom());
+      if (!hasRoom && this.#waitsForRoom()) return 'stalled';
       const packet = this.#host.transmit();
       if (packet === undefined) return 'all';
       const path = this.#paths[this.#host.packetPath()];
       if (path?.carrier.hasRoom()) path.carrier.send(packet);
     }
     return 'some';
+  }
+
+  /** Whether packets are kept until there is room: an end does not wait for what cannot come. */
+  #waitsForRoom(): boolean {
+    if (this.#closesBy === Infinity) return true;
+    return performance.now() < this.#closesBy && this.#paths.some(({ isClosed }) => !isClosed);
   }
 
   #wake(): void {

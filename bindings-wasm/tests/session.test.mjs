@@ -307,3 +307,75 @@ test('services are offered, listed, asked for and refused', async () => {
   assert.equal(await codeOf('nothing', '1'), sst.CODE_SERVICE_UNKNOWN);
   await here.close();
 });
+
+test('bytes are those of any buffer source, and nothing else has any', async () => {
+  const { here, there } = await pair();
+  const stream = await here.createSubstream();
+  const words = Uint16Array.of(0x6261, 0x6463);
+  for (const source of [words, words.buffer, new DataView(words.buffer, 1, 2), bytes('e')]) {
+    await stream.writeRecord(source);
+  }
+  const child = await there.acceptSubstream();
+  for (const wanted of ['abcd', 'abcd', 'bc', 'e']) assert.equal(text(await child.readRecord()), wanted);
+  assert.equal(await stream.write(words.buffer), 4);
+  assert.equal(text(await child.read()), 'abcd');
+  const blob = new Blob(['text']);
+  for (const wrong of ['text', 5, null, undefined, [1, 2, 300], {}, blob, new SharedArrayBuffer(4)]) {
+    await assert.rejects(stream.write(wrong), TypeError);
+    await assert.rejects(stream.writeRecord(wrong), TypeError);
+    await assert.rejects(here.sendDatagram(wrong), TypeError);
+    const other = await here.createSubstream();
+    await assert.rejects(other.writable.getWriter().write(wrong), TypeError);
+  }
+  await assert.rejects(here.datagrams.writable.getWriter().write('text'), TypeError);
+  // Nothing of all that was sent.
+  await stream.writeRecord(bytes('!'));
+  assert.equal(text(await child.readRecord()), '!');
+  await here.sendDatagram(words.buffer, { reliable: true });
+  assert.equal(text(await there.recvDatagram()), 'abcd');
+  await here.close();
+});
+
+test('what is no carrier is refused in words', async () => {
+  const endpoint = await sst.SstEndpoint.create();
+  class WebSocket extends EventTarget {
+    send() {}
+    close() {}
+  }
+  for (const wrong of [new WebSocket(), {}, null, 'wss://example.org/']) {
+    const words = { name: 'TypeError', message: /no carrier.* has no start, hasRoom/ };
+    await assert.rejects(endpoint.connect(wrong), words);
+    await assert.rejects(sst.SstSession.connect(wrong), words);
+    assert.throws(() => endpoint.attach(wrong), words);
+  }
+  await endpoint.close();
+});
+
+test('an endpoint ends though its carriers take nothing, or it has none', async () => {
+  const within = async (milliseconds, endpoint) => {
+    const began = performance.now();
+    await endpoint.close();
+    const took = performance.now() - began;
+    assert.ok(took >= milliseconds, `${took} ms`);
+  };
+  await within(0, await sst.SstEndpoint.create());
+  // One that is gone is not waited for; one that is there might have room yet, for five seconds.
+  for (const [isGone, least] of [[true, 0], [false, 4_900]]) {
+    const endpoint = await sst.SstEndpoint.create();
+    let told;
+    let hasRoom = true;
+    const carrier = {
+      maxPacketBytes: 1200,
+      start: (events) => { told = events; },
+      hasRoom: () => hasRoom,
+      send() {},
+      close() {},
+    };
+    const calling = endpoint.connect(carrier);
+    calling.catch(() => {});
+    hasRoom = false;
+    if (isGone) told.closed('it is gone');
+    await within(least, endpoint);
+    await assert.rejects(calling);
+  }
+});
