@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use sst_nostd::host::{Host, Storage};
+use tokio::runtime::Handle;
 use tracing::info;
 
 use crate::clock::Clock;
@@ -33,6 +34,7 @@ impl Endpoint {
     /// # Ok(()) }
     /// ```
     pub async fn bind(config: Config) -> Result<Self, BindError> {
+        let runtime = Handle::try_current().map_err(|_| BindError::NoRuntime)?;
         let sockets = bind_all(&config.bind)?;
         let local: Vec<_> = sockets.iter().map(Socket::local).collect();
         let clock = Clock::system();
@@ -43,7 +45,7 @@ impl Endpoint {
             .map_err(BindError::Config)?;
         info!(id = ?host.id(), ?local, "endpoint started");
         let shared = Arc::new(Shared::new(host, clock, local, config, key_log));
-        tokio::spawn(Driver::new(shared.clone(), sockets));
+        runtime.spawn(Driver::new(shared.clone(), sockets));
         Ok(Self::new(Arc::new(Lifeline(shared))))
     }
 }
@@ -69,4 +71,22 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Socket>, BindError> {
         sockets.push(bind(address, addresses.iter().all(SocketAddr::is_ipv6))?);
     }
     Ok(sockets)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::Identity;
+
+    #[test]
+    fn without_a_runtime_an_endpoint_is_refused_and_nothing_panics() {
+        let config = Config::new(Identity::generate().unwrap());
+        let bound = pin!(Endpoint::bind(config)).poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Err(error)) = bound else { panic!("{bound:?}") };
+        assert!(matches!(error, BindError::NoRuntime));
+        assert_eq!(error.to_string(), "there is no tokio runtime here, in which an endpoint lives");
+    }
 }

@@ -81,6 +81,9 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// No tokio runtime is running here, in which the endpoint's task could.
+    #[error("there is no tokio runtime here, in which an endpoint lives")]
+    NoRuntime,
     /// Two bind addresses have the same IP: packets could not be told which to leave by.
     #[error("{address}: another bind address has the same IP")]
     SameIp {
