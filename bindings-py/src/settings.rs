@@ -51,6 +51,7 @@ fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()
         "max_sessions" => config.max_sessions = value.extract()?,
         "max_streams" => config.max_streams = value.extract()?,
         "max_datagram_bytes" => config.max_datagram_bytes = value.extract()?,
+        "datagram_queue_bytes" => config.datagram_queue_bytes = value.extract()?,
         "root_child_credit" => config.root_child_credit = value.extract()?,
         "child_credit" => config.child_credit = value.extract()?,
         "max_buffer_bytes" => config.max_buffer_bytes = value.extract()?,

@@ -31,6 +31,11 @@ export interface EndpointOptions {
   /** Largest datagram accepted, in bytes. Default: 65,536. */
   maxDatagramBytes?: number;
   /**
+   * Memory for datagrams that wait at one place in the tree, in bytes; what arrives beyond it
+   * drives out the oldest. Default: 1 MiB.
+   */
+  datagramQueueBytes?: number;
+  /**
    * Sessions outlive their carrier: they wait for `replaceCarrier` until `idleTimeout`. Otherwise
    * they end with it, as `closed` tells. Default: false.
    */

@@ -100,6 +100,7 @@ export class LocalCore implements Core {
         options.maxStreams ?? 16_384,
         options.maxBufferBytes ?? 64 << 20,
         options.maxDatagramBytes ?? 65_536,
+        options.datagramQueueBytes ?? 1 << 20,
       );
       return new LocalCore(host, options.outliveCarriers ?? false);
     } catch (thrown) {

@@ -60,6 +60,7 @@ impl Host {
         max_streams: u32,
         max_buffer_bytes: u32,
         max_datagram_bytes: u32,
+        datagram_queue_bytes: u32,
     ) -> Result<Self, JsValue> {
         let time = |millis: f64| (millis > 0.0).then(|| clock::from_millis(millis));
         let mut config = Config::new(identity(key)?);
@@ -75,6 +76,7 @@ impl Host {
         config.max_streams = max_streams;
         config.max_buffer_bytes = u64::from(max_buffer_bytes);
         config.max_datagram_bytes = max_datagram_bytes;
+        config.datagram_queue_bytes = datagram_queue_bytes;
         config.max_packet_bytes = MAX_PACKET_BYTES;
         let surroundings =
             Surroundings { clock: Arc::new(clock::now), local: Vec::new(), seed: None };

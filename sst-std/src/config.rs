@@ -75,6 +75,9 @@ pub struct Config {
     pub max_streams: u32,
     /// Largest datagram accepted, in bytes. Default: 65,536.
     pub max_datagram_bytes: u32,
+    /// Memory for datagrams that wait at one place in the tree, to be received or to leave, in
+    /// bytes. What arrives beyond it drives out the oldest. Default: 1 MiB.
+    pub datagram_queue_bytes: u32,
     /// How many children a peer may open under the root before it hears from `listen`.
     /// Default: 64.
     pub root_child_credit: u32,
@@ -116,6 +119,7 @@ impl Config {
             backlog: 128,
             max_streams: 131_072,
             max_datagram_bytes: 65_536,
+            datagram_queue_bytes: 1 << 20,
             root_child_credit: 64,
             child_credit: 16,
             max_packet_bytes: 1_472,

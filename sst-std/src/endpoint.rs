@@ -273,6 +273,7 @@ pub(crate) fn host_config(config: &Config) -> host::Config {
     to.streams.root_children = config.root_child_credit;
     to.streams.children = config.child_credit;
     to.streams.datagram_bytes = config.max_datagram_bytes;
+    to.streams.datagram_queue_bytes = config.datagram_queue_bytes;
     to
 }
 

@@ -256,6 +256,8 @@ class EndpointBase:
         max_sessions: most sessions at a time.
         max_streams: most streams at a time, over all sessions.
         max_datagram_bytes: largest datagram accepted.
+        datagram_queue_bytes: memory for datagrams that wait at one place in the tree; what arrives
+            beyond it drives out the oldest.
         root_child_credit: children a peer may open in a session before it hears from `listen`.
         child_credit: the same under every other stream.
         max_buffer_bytes: memory for what is sent and not acknowledged, or received and not read.
@@ -282,6 +284,7 @@ class EndpointBase:
         max_sessions: int = 4_096,
         max_streams: int = 131_072,
         max_datagram_bytes: int = 65_536,
+        datagram_queue_bytes: int = 1 << 20,
         root_child_credit: int = 64,
         child_credit: int = 16,
         max_buffer_bytes: int = 256 << 20,
@@ -306,6 +309,7 @@ class EndpointBase:
             "max_sessions": max_sessions,
             "max_streams": max_streams,
             "max_datagram_bytes": max_datagram_bytes,
+            "datagram_queue_bytes": datagram_queue_bytes,
             "root_child_credit": root_child_credit,
             "child_credit": child_credit,
             "max_buffer_bytes": max_buffer_bytes,
