@@ -220,6 +220,7 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.negotiations.at_mut(index) else {
             return Err(Ignored::UnknownChannel);
         };
+        row.may_try(now)?;
         let Kind::Answer(responder) = &mut row.kind else {
             if let Kind::Refused(refused) = &mut row.kind {
                 refused.on_finish(now, row.begun_at);
@@ -249,9 +250,9 @@ impl<C: Crypto> Host<'_, C> {
         index: u32,
         packet: &mut [u8],
     ) -> Result<(), Ignored> {
-        let Some(NegotiationRow { kind: Kind::Answer(responder), answered, .. }) =
-            self.negotiations.at(index)
-        else {
+        let row = self.negotiations.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        row.may_try(now)?;
+        let NegotiationRow { kind: Kind::Answer(responder), answered, .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
         // With the other patterns it has overtaken FINISH.

@@ -183,9 +183,9 @@ impl<C: Crypto> Host<'_, C> {
         index: u32,
         packet: &[u8],
     ) -> Result<Option<(u32, Option<Duration>)>, Ignored> {
-        let Some(NegotiationRow { kind: Kind::Call(initiator, session), .. }) =
-            self.negotiations.at_mut(index)
-        else {
+        let row = self.negotiations.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        row.may_try(now)?;
+        let NegotiationRow { kind: Kind::Call(initiator, session), .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
         let session = *session;

@@ -224,3 +224,56 @@ fn an_identity_has_so_many_sessions_and_its_quiet_ones_give_way_to_its_new_ones(
     let other = &mut RawPeer::numbered(7, host.id(), Pattern::Xk);
     assert!(come(&mut host, at(12_000), place(2), other));
 }
+
+// Spec: R-13.7-8.
+#[test]
+fn forged_packets_of_a_negotiation_cost_a_bounded_work_and_do_not_end_it() {
+    let mut host = host_with(1, Config::new([1; 32]), &Limits::of(8, 8, 1 << 16));
+    let peer = &mut RawPeer::numbered(1, host.id(), Pattern::Xk);
+    let reply = dial(&mut host, at(0), place(1), peer).unwrap();
+    let finish = peer.finish(&reply, b"");
+    // Somebody saw FINISH and was quicker. It names the true identity, so it costs an agreement.
+    let mut forged = finish.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    let before = host.stats().curve_operations;
+    for millis in 0..1000 {
+        for _ in 0..20 {
+            assert!(ask(&mut host, at(millis), place(9), &forged).is_empty());
+        }
+    }
+    let spent = host.stats().curve_operations - before;
+    assert!((1..=1064).contains(&spent), "{spent} for 20,000 packets");
+    assert_eq!(ask(&mut host, at(1001), place(1), &finish).len(), 1);
+    assert_eq!(host.stats().sessions, 1);
+}
+
+// Spec: R-9.4-1, R-13.7-4.
+#[test]
+fn a_peer_that_opens_all_the_streams_it_may_leaves_sessions_and_streams_to_others() {
+    let mut config = Config::new([1; 32]);
+    config.streams.root_children = 2000;
+    let mut host = host_with(1, config, &Limits::of(16, 240, 1 << 20));
+    let hostile = &mut RawPeer::numbered(1, host.id(), Pattern::Xk);
+    assert!(come(&mut host, at(0), place(1), hostile));
+    for counter in 1..=1000 {
+        let before = host.stats().streams;
+        let packet = hostile.seal(&payload(&[opening(hostile, counter)]));
+        ask(&mut host, at(counter), place(1), &packet);
+        if host.stats().streams == before {
+            break;
+        }
+    }
+    let held = host.stats().streams;
+    assert!((32..=136).contains(&held), "{held} of 256 rows");
+    for source in 10..18 {
+        let peer = &mut RawPeer::numbered(source.into(), host.id(), Pattern::Xk);
+        assert!(come(&mut host, at(2000), place(source), peer), "a session at once");
+        for counter in 1..=4 {
+            let before = host.stats().streams;
+            let packet = peer.seal(&payload(&[opening(peer, counter)]));
+            ask(&mut host, at(2000), place(source), &packet);
+            assert_eq!(host.stats().streams, before + 1, "stream {counter} at once");
+        }
+    }
+    assert_eq!(host.stats().breaches, 0);
+}

@@ -7,13 +7,14 @@ use crate::channel::Path;
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::ChannelId;
 use crate::limits::FINISH_BYTES as MAX_FINISH_BYTES;
-use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
-use crate::negotiation::{Initiator, Responder, TimerVerdict};
+use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, TRIALS_BURST, TRIALS_INTERVAL};
+use crate::negotiation::{Bucket, Dropped, Initiator, Responder, TimerVerdict};
 use crate::recovery::ecn::Codepoint;
 use crate::storage::{HasLink, Link, NONE};
 use crate::time::{Duration, Instant};
 
 use super::Host;
+use super::inbound::Ignored;
 use super::outbound::Transmit;
 
 /// The list of negotiations with something to send.
@@ -37,6 +38,8 @@ pub struct NegotiationRow {
     pub(super) init_hash: Option<u32>,
     /// The hash of the source that it is counted for, if a peer dials.
     pub(super) source: Option<u32>,
+    /// How often packets that may be forged were tried of late.
+    trials: Bucket,
     link: Link,
 }
 
@@ -107,8 +110,16 @@ impl NegotiationRow {
             answered: 0,
             init_hash: None,
             source: None,
+            trials: Bucket::new(),
             link: Link::new(),
         }
+    }
+
+    /// Whether a packet that claims to go on with the negotiation is worth opening: not if so many
+    /// were forged of late that the work would be felt.
+    pub(super) fn may_try(&mut self, now: Instant) -> Result<(), Ignored> {
+        let is_allowed = self.trials.is_allowed(now, TRIALS_BURST, TRIALS_INTERVAL);
+        if is_allowed { Ok(()) } else { Err(Ignored::Negotiation(Dropped::TooMany)) }
     }
 
     /// The channel it is for, as this host named it.
