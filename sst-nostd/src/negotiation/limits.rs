@@ -61,8 +61,8 @@ pub const CALLS_BURST_DIVISOR: u32 = 4;
 /// How many times as many calls one source may make where nobody else makes any and no half-open
 /// negotiation is under way: 320 a second, a twentieth of a desktop's core.
 pub const CALLS_GROWTH: u32 = 16;
-/// How many packets that claim to go on with one negotiation are tried at once. Such a packet proves
-/// nothing before it is opened, which may cost an agreement.
+/// How many packets that claim to go on with one negotiation are tried at once. Such a packet
+/// proves nothing before it is opened, which may cost an agreement.
 pub const TRIALS_BURST: u32 = 64;
 /// After a burst, how far apart they are tried: somebody who saw a dial's packets and sends forged
 /// ones costs this host no more than a twentieth of a desktop's core. The true one comes again
