@@ -86,6 +86,9 @@ impl Session {
         if applied.has_data {
             self.data_at = now;
         }
+        if let Some(tree) = &mut self.tree {
+            around.streams.settle_priorities(tree);
+        }
         Ok(applied)
     }
 

@@ -56,10 +56,14 @@ impl Streams<'_> {
         true
     }
 
-    /// The peer asks for a priority.
+    /// The peer asks for a priority. Only noted here, as one packet may ask for hundreds: all that
+    /// follows is worked out a step at a time, once for each packet
+    /// ([`settle_priorities`](Self::settle_priorities)).
     pub(super) fn on_priority(&mut self, tree: &mut Tree, stream: StreamHandle, priority: i8) {
-        if self.rows.get(stream).is_some_and(|row| !row.state.has(State::PRIORITY_FIXED)) {
-            self.set_priority(tree, stream, Some(priority));
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if !row.state.has(State::PRIORITY_FIXED) {
+            row.own_priority = Some(priority);
+            self.inherit(tree, stream);
         }
     }
 
@@ -84,8 +88,8 @@ impl Streams<'_> {
         tree.stale.push_back(&mut self.rows, stream.index());
     }
 
-    /// Works out stale priorities of the session, a step's worth; `true` if some are left. Each
-    /// [`fill`](Self::fill) does so too.
+    /// Works out stale priorities of the session, a step's worth; `true` if some are left. To be
+    /// called once for each packet taken in; each [`fill`](Self::fill) does so too.
     pub fn settle_priorities(&mut self, tree: &mut Tree) -> bool {
         for _ in 0..STEP {
             let Some(index) = tree.stale.pop_front(&mut self.rows) else { return false };

@@ -129,3 +129,41 @@ fn tearing_down_leaves_nothing_of_a_busy_session() {
         }
     });
 }
+
+/// Streams whose priority is not what it was.
+fn reranked(end: &End, streams: &[StreamHandle]) -> usize {
+    streams.iter().filter(|stream| end.info(**stream).priority != 0).count()
+}
+
+/// What 466 frames ask for, one after the other, is worked out in one walk of a step, not in one
+/// for each of them: a packet of them costs what any other does, however large the tree.
+#[test]
+fn a_packet_of_priority_frames_makes_one_step_of_work() {
+    for deep in [false, true] {
+        with_a_big_tree(move |mut pair| {
+            let streams = grow(&mut pair, deep);
+            let top = if deep { streams[1] } else { streams[0] };
+            let id = pair.ends[0].info(streams[1]).id;
+            let End { streams: all, tree } = &mut pair.ends[0];
+            // The walk begins at the top of the tree: of a fan, that is the application's.
+            if !deep {
+                all.set_priority(tree, top, Some(1));
+            }
+            let before = reranked(&pair.ends[0], &streams);
+            assert!(before <= 64);
+            let End { streams: all, tree } = &mut pair.ends[0];
+            for round in 0..466 {
+                let frame = Frame::Priority { id, priority: 1 + (round % 2) as i8 };
+                all.on_frame(tree, Instant::ZERO, &frame).unwrap();
+            }
+            assert_eq!(reranked(&pair.ends[0], &streams), before, "frames are only noted");
+            let End { streams: all, tree } = &mut pair.ends[0];
+            assert!(all.settle_priorities(tree), "there is more to do than one step");
+            assert!(reranked(&pair.ends[0], &streams) <= before + 64);
+            let End { streams: all, tree } = &mut pair.ends[0];
+            while all.settle_priorities(tree) {}
+            assert!(reranked(&pair.ends[0], &streams) >= 100_000);
+            assert_eq!(pair.ends[0].info(streams[1]).priority, 2, "the last one counts");
+        });
+    }
+}

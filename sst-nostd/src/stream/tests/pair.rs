@@ -119,7 +119,9 @@ impl Pair {
     /// Hands host `at` a frame as if it came from its peer.
     pub(super) fn hear(&mut self, at: usize, frame: &Frame<'_>) -> Result<(), Fault> {
         let End { streams, tree } = &mut self.ends[at];
-        streams.on_frame(tree, self.now, frame)
+        let answer = streams.on_frame(tree, self.now, frame);
+        streams.settle_priorities(tree);
+        answer
     }
 
     fn receive(&mut self, to: usize, bytes: &[u8]) -> Fate {
@@ -133,6 +135,7 @@ impl Pair {
                 Err(fault) => panic!("{fault:?} for {frame:?}"),
             }
         }
+        streams.settle_priorities(tree);
         self.turned_down += u64::from(fate == Fate::Lost);
         fate
     }
