@@ -7,7 +7,7 @@ use crate::wire::{DatagramFrame, StreamCode};
 
 use super::datagram::DatagramForm;
 use super::flags::{Events, State};
-use super::nursery::ByteQueue;
+use super::nursery::{ByteQueue, Nursery};
 use super::read::ReadError;
 use super::receive::Fault;
 use super::row::StreamHandle;
@@ -38,9 +38,7 @@ impl Streams<'_> {
         let Some(to) = buf.get_mut(..len) else { return Err(ReadError::BufferTooSmall(len)) };
         let start = nursery.incoming.head.saturating_add(LEN_BYTES);
         copy_out(&mut nursery.incoming.rope, &self.pool, start, to);
-        let party = self.parties.at_mut(tree.party).ok_or(ReadError::UnknownStream)?;
-        let entry = LEN_BYTES.saturating_add(len as u64);
-        nursery.incoming.skip(&mut self.pool, &mut party.blocks, entry);
+        self.drop_first(tree.party, parent);
         self.feed_starved(tree.party);
         Ok(Some((len, DatagramForm::Stateless)))
     }
@@ -62,7 +60,8 @@ impl Streams<'_> {
         Some(child)
     }
 
-    /// A stateless datagram came. One that finds no room is dropped, as the network would.
+    /// A stateless datagram came. At the limit the oldest of its parent go; one that finds no room
+    /// all the same is dropped, as the network would.
     pub(super) fn on_datagram(
         &mut self,
         tree: &mut Tree,
@@ -72,22 +71,75 @@ impl Streams<'_> {
             return Err(Fault::Protocol);
         }
         let Some(parent) = self.find_parent(tree, frame) else { return Ok(()) };
-        let limit = u64::from(self.config.datagram_queue_bytes);
-        let kept = self.kept_for_order(tree.party);
-        let Some(nursery) = self.fetch_nursery(tree, parent) else { return Ok(()) };
+        if self.fetch_nursery(tree, parent).is_none() {
+            tree.on_dropped_datagram();
+            return Ok(());
+        }
         let entry = LEN_BYTES.saturating_add(frame.data.len() as u64);
-        let is_full = nursery.incoming.len().saturating_add(entry) > limit;
-        let index = self.rows.get(parent).map_or(crate::storage::NONE, |row| row.nursery);
-        let Some(nursery) = self.nurseries.at_mut(index) else { return Ok(()) };
-        let len = (frame.data.len() as u32).to_be_bytes();
-        let Some(party) = self.parties.at_mut(tree.party) else { return Ok(()) };
-        let parts: [&[u8]; 2] = [&len, frame.data];
-        if !is_full && nursery.incoming.append(&mut self.pool, &mut party.blocks, kept, &parts) {
+        while self.is_at_limit(tree.party, parent, entry) {
+            let was_dropped = self.drop_first(tree.party, parent);
+            tree.on_dropped_datagram();
+            if !was_dropped {
+                // Others of the session hold what it needs.
+                return Ok(());
+            }
+        }
+        if self.append_datagram(tree.party, parent, frame.data) {
             self.tell(parent, Events::DATAGRAM);
         } else {
-            tree.dropped_datagrams = tree.dropped_datagrams.saturating_add(1);
+            tree.on_dropped_datagram();
         }
+        self.feed_starved(tree.party);
         Ok(())
+    }
+
+    /// Whether `parent` may queue no more `bytes`: a session queues so many, and one parent only
+    /// while it has less than three times what is left, so that one whose datagrams nobody takes
+    /// leaves room for the others.
+    fn is_at_limit(&mut self, party: u32, parent: StreamHandle, bytes: u64) -> bool {
+        let held = self.nursery_mut(parent).map_or(0, |nursery| nursery.incoming.len());
+        let all = self.parties.at(party).map_or(0, |party| party.datagram_bytes);
+        let free = u64::from(self.config.datagram_queue_bytes).saturating_sub(all.into());
+        bytes > free || held > free.saturating_mul(3)
+    }
+
+    /// Queues a datagram at its parent. `false` if the session may take no blocks for it.
+    fn append_datagram(&mut self, party: u32, parent: StreamHandle, data: &[u8]) -> bool {
+        let kept = self.kept_for_order(party);
+        let Some(row) = self.rows.get(parent) else { return false };
+        let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return false };
+        let Some(party) = self.parties.at_mut(party) else { return false };
+        let queue = &mut nursery.incoming;
+        let before = queue.len();
+        let len = (data.len() as u32).to_be_bytes();
+        if !queue.append(&mut self.pool, &mut party.blocks, kept, &[&len, data]) {
+            return false;
+        }
+        let more = queue.len().saturating_sub(before);
+        party.datagram_bytes = party.datagram_bytes.saturating_add(more as u32);
+        true
+    }
+
+    /// Lets the first datagram of `parent` go. `false` if there is none.
+    fn drop_first(&mut self, party: u32, parent: StreamHandle) -> bool {
+        let Some(row) = self.rows.get(parent) else { return false };
+        let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return false };
+        let Some(party) = self.parties.at_mut(party) else { return false };
+        let queue = &mut nursery.incoming;
+        let Some(len) = peek_len(queue, &self.pool) else { return false };
+        let before = queue.len();
+        queue.skip(&mut self.pool, &mut party.blocks, LEN_BYTES.saturating_add(len as u64));
+        let less = before.saturating_sub(queue.len());
+        party.datagram_bytes = party.datagram_bytes.saturating_sub(less as u32);
+        true
+    }
+
+    /// Nobody will take the datagrams that wait in `nursery`.
+    pub(super) fn discard_incoming(&mut self, party: u32, nursery: &mut Nursery) {
+        let Some(party) = self.parties.at_mut(party) else { return };
+        let less = nursery.incoming.len() as u32;
+        nursery.incoming.clear(&mut self.pool, &mut party.blocks);
+        party.datagram_bytes = party.datagram_bytes.saturating_sub(less);
     }
 
     fn find_parent(&mut self, tree: &Tree, frame: &DatagramFrame<'_>) -> Option<StreamHandle> {

@@ -31,6 +31,8 @@ pub struct Party {
     pub(super) ranges: Account,
     /// Datagrams whose outcome is open.
     pub(super) tracked: Account,
+    /// Bytes of stateless datagrams that wait for the application.
+    pub(super) datagram_bytes: u32,
     /// Streams whose writer waits for blocks.
     pub(super) starved: Queue<WAITING>,
     node: Node,
@@ -47,6 +49,7 @@ impl Party {
             gaps: Account::new(),
             ranges: Account::new(),
             tracked: Account::new(),
+            datagram_bytes: 0,
             starved: Queue::new(),
             node: Node::new(),
         }

@@ -167,9 +167,7 @@ impl Streams<'_> {
     }
 
     fn free_nursery(&mut self, tree: &mut Tree, mut nursery: Nursery) {
-        if let Some(party) = self.parties.at_mut(tree.party) {
-            nursery.incoming.clear(&mut self.pool, &mut party.blocks);
-        }
+        self.discard_incoming(tree.party, &mut nursery);
         self.discard_datagrams(tree, &mut nursery);
         let root = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
         if let Some(root) = self.nurseries.at_mut(root) {

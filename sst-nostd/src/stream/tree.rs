@@ -101,7 +101,7 @@ pub struct Tree {
     pub(super) id_waiters: Queue<WAITING>,
     /// Datagrams whose outcome was asked for and is open.
     pub(super) tracked: Queue<TRACKED>,
-    /// Stateless datagrams that found no room.
+    /// Stateless datagrams that found no room, or made room for another.
     pub(super) dropped_datagrams: u64,
     /// The session is ending: no stream is opened any more.
     pub(super) is_closing: bool,
@@ -174,6 +174,11 @@ impl Tree {
         self.busy == 0
     }
 
+    /// Counts a stateless datagram that found no room, or made room for another.
+    pub(super) fn on_dropped_datagram(&mut self) {
+        self.dropped_datagrams = self.dropped_datagrams.saturating_add(1);
+    }
+
     /// The session is ending: no stream is opened any more, from either side.
     pub fn begin_close(&mut self) {
         self.is_closing = true;
@@ -184,7 +189,7 @@ impl Tree {
         self.round_trip = round_trip;
     }
 
-    /// Stateless datagrams that arrived and found no room.
+    /// Stateless datagrams that arrived and were dropped: they found no room, or made room.
     #[must_use]
     pub const fn dropped_datagrams(&self) -> u64 {
         self.dropped_datagrams

@@ -30,6 +30,7 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
     let held = [&party.streams, &party.blocks, &party.parents, &party.gaps, &party.ranges];
     let counted = [counts.rows, counts.blocks, counts.nurseries, counts.gaps, counts.range_rows];
     assert_eq!(held.map(Account::held), counted, "what the session holds");
+    assert_eq!(u64::from(party.datagram_bytes), counts.datagram_bytes, "datagrams");
     assert_eq!(party.tracked.held() as usize, open_datagrams(streams, tree), "tracked");
     assert_eq!(streams.starved.is_empty(), party.starved.is_empty(), "writers that wait");
 }
@@ -46,6 +47,7 @@ struct Counts {
     busy: u32,
     unread: u64,
     widened: u64,
+    datagram_bytes: u64,
     blocks: u32,
     nurseries: u32,
     gaps: u32,
@@ -68,6 +70,7 @@ impl Counts {
         }
         if let Some(nursery) = streams.nurseries.at(row.nursery) {
             self.nurseries += 1;
+            self.datagram_bytes += nursery.incoming.len();
             self.blocks += nursery.incoming.rope.len_blocks() + nursery.outgoing.rope.len_blocks();
             let is_sound = nursery.settled <= nursery.peer_opened
                 && nursery.peer_opened <= nursery.granted

@@ -290,3 +290,50 @@ fn a_datagram_that_becomes_whole_when_its_parent_is_dropped_goes() {
     assert!(pair.ends[1].streams.find(7, id).is_none());
     pair.audit();
 }
+
+/// A datagram of `data` bytes from the peer at host 1 of the pair.
+fn datagram(parent: crate::id::StreamId, data: &[u8]) -> Frame<'_> {
+    Frame::Datagram(DatagramFrame { parent, data })
+}
+
+/// Spec: R-8.3-6, R-9.4-2
+#[test]
+fn a_session_holds_so_many_datagrams_and_the_oldest_go() {
+    let mut pair = Pair::new(1);
+    let streams: Vec<_> = (0..8).map(|_| pair.join()).collect();
+    let mut came: Vec<u8> = vec![];
+    for round in 0..200_u8 {
+        let id = pair.ends[1].info(streams[0].1).id;
+        pair.hear(1, &datagram(id, &[round; 100])).unwrap();
+        came.push(round);
+    }
+    // One whose datagrams nobody takes has three quarters, and the newest of them.
+    let limit = u64::from(CONFIG.datagram_queue_bytes);
+    let queued = |pair: &Pair| {
+        let End { streams, tree } = &pair.ends[1];
+        u64::from(streams.parties.at(tree.party).unwrap().datagram_bytes)
+    };
+    let held = queued(&pair);
+    assert!((limit * 3 / 4 - 104..=limit * 3 / 4 + 104).contains(&held), "{held}");
+    let count = (held / 104) as usize;
+    assert_eq!(pair.ends[1].tree.dropped_datagrams(), 200 - count as u64);
+    // The others have room, and less and less of it.
+    for (_, stream) in &streams[1..] {
+        let id = pair.ends[1].info(*stream).id;
+        pair.hear(1, &datagram(id, &[7; 10])).unwrap();
+    }
+    assert!(queued(&pair) <= limit);
+    pair.audit();
+    let mut buf = [0; 200];
+    let End { streams: all, tree } = &mut pair.ends[1];
+    for (_, stream) in &streams[1..] {
+        let got = all.recv_datagram(tree, Instant::ZERO, *stream, &mut buf);
+        assert_eq!(got, Ok(Some((10, DatagramForm::Stateless))));
+    }
+    for round in &came[200 - count..] {
+        let got = all.recv_datagram(tree, Instant::ZERO, streams[0].1, &mut buf);
+        assert_eq!((got, buf[0]), (Ok(Some((100, DatagramForm::Stateless))), *round));
+    }
+    assert_eq!(all.recv_datagram(tree, Instant::ZERO, streams[0].1, &mut buf), Ok(None));
+    pair.audit();
+}
