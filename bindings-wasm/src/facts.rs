@@ -72,7 +72,8 @@ pub(crate) fn stream_stats(branch: &Branch) -> JsValue {
         count(info.acked),
         count(info.received),
         count(info.read),
-        count(info.send_limit),
+        // What was reset goes no further than what was sent.
+        count(info.send_limit.unwrap_or(info.written)),
     ])
 }
 

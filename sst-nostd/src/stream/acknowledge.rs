@@ -195,8 +195,8 @@ impl Streams<'_> {
             Pending::STREAM_LIMIT => row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED)),
             Pending::STREAM_BLOCKED => {
                 row.state.has(State::SEND_RESET)
-                    || row.sending.next < row.sending.limit
-                    || row.sending.written <= row.sending.limit
+                    || row.sending.next < row.sending.bound.reach()
+                    || row.sending.written <= row.sending.bound.reach()
             }
             Pending::CHILD_BLOCKED => !row.state.has(State::WANTS_CHILD_CREDIT),
             _ => false,

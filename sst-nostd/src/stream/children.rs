@@ -5,6 +5,7 @@ use crate::time::Instant;
 use crate::wire::{Open as WireOpen, StreamCode};
 
 use super::Streams;
+use super::bound::Bound;
 use super::flags::{Events, Pending, State};
 use super::open::Birth;
 use super::receive::Fault;
@@ -165,8 +166,8 @@ impl Streams<'_> {
     fn allow_datagram(&mut self, tree: &mut Tree, child: StreamHandle) {
         let most = u64::from(self.config.datagram_bytes);
         let Some(row) = self.rows.get_mut(child) else { return };
-        if row.state.has(State::DATAGRAM) && row.receiving.limit < most {
-            row.receiving.limit = most;
+        if row.state.has(State::DATAGRAM) && row.receiving.bound.reach() < most {
+            row.receiving.bound = Bound::limit(most);
             self.owe(tree, child, Pending::STREAM_LIMIT);
         }
     }

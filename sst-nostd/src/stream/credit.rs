@@ -11,6 +11,7 @@
 use crate::time::{Duration, Instant, micros};
 
 use super::Streams;
+use super::bound::Bound;
 use super::flags::{Events, Pending, State};
 use super::row::{Receiving, StreamHandle};
 use super::tree::Tree;
@@ -135,7 +136,7 @@ impl Streams<'_> {
             tree.on_consumed(now, positions, budget);
         }
         let half = &mut row.receiving;
-        let ahead = half.limit.saturating_sub(half.read);
+        let ahead = half.bound.reach().saturating_sub(half.read);
         let is_open = !row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));
         if !is_open || ahead.saturating_mul(2) > u64::from(half.window) {
             return;
@@ -146,7 +147,8 @@ impl Streams<'_> {
             tree.widen(half, first, max, budget);
         }
         half.raised_at = now_units;
-        half.limit = half.limit.max(half.read.saturating_add(u64::from(half.window)));
+        let limit = half.read.saturating_add(u64::from(half.window));
+        half.bound = Bound::limit(half.bound.reach().max(limit));
         self.owe(tree, stream, Pending::STREAM_LIMIT);
     }
 

@@ -183,7 +183,7 @@ fn first_entry(nursery: &mut Nursery, pool: &BlockPool<'_>) -> Option<Entry> {
         head_bytes: HEAD_BYTES,
     };
     if len & HAS_TICKET != 0 {
-        entry.ticket = tracked::unpack(u64::from_be_bytes(*packed.first_chunk()?));
+        entry.ticket = Some(tracked::unpack(u64::from_be_bytes(*packed.first_chunk()?)));
         entry.head_bytes = HEAD_BYTES + TICKET_BYTES;
     }
     Some(entry)

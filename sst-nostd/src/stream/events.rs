@@ -65,7 +65,7 @@ impl Streams<'_> {
 
 /// Takes one event off a row. The order is that of usefulness: news before endings.
 fn take_event(row: &mut super::Row) -> Option<StreamEvent> {
-    let (stop_code, reset_code) = (row.sending.limit, row.receiving.limit);
+    let (stop_code, reset_code) = (row.sending.bound.as_code(), row.receiving.bound.as_code());
     let events = &mut row.events;
     let simple = [
         (Events::CHILD, StreamEvent::Child),
@@ -84,10 +84,10 @@ fn take_event(row: &mut super::Row) -> Option<StreamEvent> {
         }
     }
     if events.take(Events::STOPPED) && row.state.has(State::PEER_STOPPED) {
-        return Some(StreamEvent::Stopped(StreamCode::new(stop_code)));
+        return stop_code.map(StreamEvent::Stopped);
     }
     if events.take(Events::RESET) && row.state.has(State::PEER_RESET) {
-        return Some(StreamEvent::Reset(StreamCode::new(reset_code)));
+        return reset_code.map(StreamEvent::Reset);
     }
     None
 }

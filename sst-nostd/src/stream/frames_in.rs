@@ -5,6 +5,7 @@ use crate::time::Instant;
 use crate::wire::{Frame, Open as WireOpen, ResetFrame, StreamCode, StreamFrame};
 
 use super::Streams;
+use super::bound::Bound;
 use super::children::Opened;
 use super::flags::{Events, Pending, State};
 use super::receive::Fault;
@@ -153,7 +154,6 @@ impl Streams<'_> {
             streams.reset(tree, stream, code);
             if let Some(row) = streams.rows.get_mut(stream) {
                 row.state.set(State::PEER_STOPPED);
-                row.sending.limit = code.as_u64();
             }
             streams.tell(stream, Events::STOPPED);
         })
@@ -162,10 +162,10 @@ impl Streams<'_> {
     fn on_stream_limit(&mut self, tree: &mut Tree, id: StreamId, limit: u64) -> Result<(), Fault> {
         self.with_half(tree, id, Half::Sending, |streams, tree, stream| {
             let Some(row) = streams.rows.get_mut(stream) else { return };
-            if row.state.has(State::PEER_STOPPED) || limit <= row.sending.limit {
+            if row.sending.bound.as_limit().is_none_or(|known| limit <= known) {
                 return;
             }
-            row.sending.limit = limit;
+            row.sending.bound = Bound::limit(limit);
             row.pending.clear(Pending::STREAM_BLOCKED);
             streams.schedule(tree, stream);
             streams.wake_writer(stream);
@@ -177,7 +177,7 @@ impl Streams<'_> {
         self.with_half(tree, id, Half::Receiving, |streams, tree, stream| {
             let Some(row) = streams.rows.get(stream) else { return };
             let over = State::FINAL_KNOWN.with(State::STOPPED);
-            if !row.state.has_any(over) && row.receiving.limit > at {
+            if !row.state.has_any(over) && row.receiving.bound.reach() > at {
                 streams.owe(tree, stream, Pending::STREAM_LIMIT);
             }
         })

@@ -117,17 +117,17 @@ impl Streams<'_> {
             Pending::RESET => {
                 let open = row.open();
                 let is_open = open.is_some();
-                let code = StreamCode::new(row.sending.next);
+                let code = row.sending.bound.as_code().unwrap_or(StreamCode::DROPPED);
                 let final_position = row.sending.written;
                 let frame = ResetFrame { id, code, final_position, open };
                 (Frame::Reset(frame), Receipt::Reset { stream, open: is_open })
             }
-            Pending::STOP => (
-                Frame::Stop { id, code: StreamCode::new(row.receiving.limit) },
-                Receipt::Stop(stream),
-            ),
+            Pending::STOP => {
+                let code = row.receiving.bound.as_code().unwrap_or(StreamCode::DROPPED);
+                (Frame::Stop { id, code }, Receipt::Stop(stream))
+            }
             Pending::STREAM_LIMIT => (
-                Frame::StreamLimit { id, limit: row.receiving.limit },
+                Frame::StreamLimit { id, limit: row.receiving.bound.reach() },
                 Receipt::StreamLimit(stream),
             ),
             Pending::CHILD_LIMIT => {
@@ -136,9 +136,10 @@ impl Streams<'_> {
             Pending::CHILD_BLOCKED => {
                 (Frame::ChildBlocked { id, at: u64::from(allowed) }, Receipt::ChildBlocked(stream))
             }
-            Pending::STREAM_BLOCKED => {
-                (Frame::StreamBlocked { id, at: row.sending.limit }, Receipt::StreamBlocked(stream))
-            }
+            Pending::STREAM_BLOCKED => (
+                Frame::StreamBlocked { id, at: row.sending.bound.reach() },
+                Receipt::StreamBlocked(stream),
+            ),
             _ => (Frame::Priority { id, priority: row.wanted_priority }, Receipt::Priority(stream)),
         }
     }
@@ -177,7 +178,7 @@ impl Streams<'_> {
             let credit = tree.send_credit();
             let from = row.sending.next;
             let covered = row.sending.sent_end.saturating_add(credit);
-            let to = row.sending.written.min(row.sending.limit).min(covered);
+            let to = row.sending.written.min(row.sending.bound.reach()).min(covered);
             let to = to.max(from);
             if to == from && !has_bare {
                 return Err(Progress::NeedsCredit);
@@ -200,7 +201,9 @@ impl Streams<'_> {
         let new = row.sending.next.saturating_sub(row.sending.sent_end);
         row.sending.sent_end = row.sending.sent_end.saturating_add(new);
         tree.sent = tree.sent.saturating_add(new);
-        if row.sending.next == row.sending.limit && row.sending.written > row.sending.limit {
+        if row.sending.next == row.sending.bound.reach()
+            && row.sending.written > row.sending.bound.reach()
+        {
             row.pending.set(Pending::STREAM_BLOCKED);
         }
         self.wake_writer(stream);

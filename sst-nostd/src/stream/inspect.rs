@@ -5,7 +5,7 @@ use crate::wire::StreamCode;
 
 use super::Streams;
 use super::flags::State;
-use super::row::StreamHandle;
+use super::row::{Row, StreamHandle};
 
 /// Where the sending half stands. Source: docs/PROTOCOL.md section 7, state table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,8 @@ pub struct StreamInfo {
     pub received: u64,
     /// Positions read.
     pub read: u64,
-    /// Positions the peer allows to be sent.
-    pub send_limit: u64,
+    /// Positions the peer allows to be sent; `None` once the half was reset.
+    pub send_limit: Option<u64>,
 }
 
 impl Streams<'_> {
@@ -86,12 +86,12 @@ impl Streams<'_> {
             is_service: state.has(State::SERVICE),
             priority: row.priority,
             send_state: send_state(state),
-            receive_state: self.receive_state(stream, state, row.receiving.limit),
+            receive_state: self.receive_state(stream, row),
             written: row.sending.written,
             acked: row.sending.acked,
             received: row.receiving.highest,
             read: row.receiving.read,
-            send_limit: row.sending.limit,
+            send_limit: row.sending.bound.as_limit(),
         })
     }
 
@@ -120,9 +120,12 @@ impl Streams<'_> {
         u64::from(self.pool.used_blocks()).saturating_mul(self.pool.block_len() as u64)
     }
 
-    fn receive_state(&self, stream: StreamHandle, state: State, limit: u64) -> ReceiveState {
-        if state.has(State::PEER_RESET) {
-            ReceiveState::Reset(StreamCode::new(limit))
+    fn receive_state(&self, stream: StreamHandle, row: &Row) -> ReceiveState {
+        let state = row.state;
+        if state.has(State::PEER_RESET)
+            && let Some(code) = row.receiving.bound.as_code()
+        {
+            ReceiveState::Reset(code)
         } else if state.has(State::RECEIVE_DONE) {
             ReceiveState::Done
         } else if self.is_whole(stream) {

@@ -7,6 +7,7 @@
 //! lost. Source: docs/PROTOCOL.md sections 7 and 8.
 
 mod acknowledge;
+mod bound;
 mod children;
 mod credit;
 mod datagram;
@@ -96,7 +97,8 @@ pub struct StreamConfig {
     pub id_window: u64,
     /// Largest datagram accepted, in bytes; 0 for none.
     pub datagram_bytes: u32,
-    /// Bytes of stateless datagrams queued at one stream, each way.
+    /// Bytes of stateless datagrams queued: at one stream to be sent, and in all of a session to be
+    /// received.
     pub datagram_queue_bytes: u32,
     /// Streams of one level take turns packet by packet; otherwise the one that began first
     /// runs to completion.

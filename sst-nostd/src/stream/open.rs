@@ -5,6 +5,7 @@ use crate::storage::{Link, NONE, Node, Rope};
 use crate::time::{Duration, Instant};
 
 use super::Streams;
+use super::bound::Bound;
 use super::flags::{Events, Pending, State};
 use super::nursery::Nursery;
 use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending, StreamHandle};
@@ -177,12 +178,12 @@ impl Streams<'_> {
                 next: 0,
                 sent_end: 0,
                 written: 0,
-                limit: tree.allowance.stream_window,
+                bound: Bound::limit(tree.allowance.stream_window),
             },
             receiving: Receiving {
                 read: 0,
                 highest: 0,
-                limit: u64::from(self.config.stream_window),
+                bound: Bound::limit(self.config.stream_window.into()),
                 window: self.config.stream_window,
                 raised_at: (now.as_micros() >> 10) as u32,
             },

@@ -6,6 +6,7 @@ use crate::storage::{Account, BlockPool, Rope};
 use crate::time::Instant;
 use crate::wire::StreamCode;
 
+use super::bound::Bound;
 use super::flags::{Pending, State};
 use super::gaps::Kind;
 use super::row::StreamHandle;
@@ -155,7 +156,7 @@ impl Streams<'_> {
         }
         row.state.set(State::STOPPED);
         let is_final = row.state.has(State::FINAL_KNOWN);
-        row.receiving.limit = code.as_u64();
+        row.receiving.bound = Bound::code(code);
         row.pending.clear(Pending::STREAM_LIMIT);
         self.throw_away(tree, now, stream);
         if !is_final {
@@ -168,8 +169,10 @@ impl Streams<'_> {
         let row = self.rows.get(stream).ok_or(ReadError::UnknownStream)?;
         if row.state.has(State::ROOT) {
             Err(ReadError::UnknownStream)
-        } else if row.state.has(State::PEER_RESET) {
-            Err(ReadError::Reset(StreamCode::new(row.receiving.limit)))
+        } else if row.state.has(State::PEER_RESET)
+            && let Some(code) = row.receiving.bound.as_code()
+        {
+            Err(ReadError::Reset(code))
         } else if row.state.has(State::STOPPED) {
             Err(ReadError::Stopped)
         } else {

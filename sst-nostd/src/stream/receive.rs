@@ -4,6 +4,7 @@ use crate::time::Instant;
 use crate::wire::{ResetFrame, StreamCode, StreamFrame};
 
 use super::Streams;
+use super::bound::Bound;
 use super::flags::{Events, Pending, State};
 use super::gaps::{Kind, NO_GAP};
 use super::row::StreamHandle;
@@ -106,7 +107,7 @@ impl Streams<'_> {
             return Ok(());
         }
         row.state.set(State::PEER_RESET);
-        row.receiving.limit = frame.code.as_u64();
+        row.receiving.bound = Bound::code(frame.code);
         row.pending.clear(Pending::STREAM_LIMIT.with(Pending::STOP));
         self.throw_away(tree, now, stream);
         self.tell(stream, Events::RESET.with(Events::READABLE));
@@ -132,7 +133,7 @@ impl Streams<'_> {
             return Err(Fault::FinalSize);
         }
         let new = end.saturating_sub(highest);
-        let limit = if row.state.has(State::STOPPED) { u64::MAX } else { row.receiving.limit };
+        let limit = row.receiving.bound.as_limit().unwrap_or(u64::MAX);
         let session_room = tree.receive_limit.saturating_sub(tree.received);
         if end > limit || new > session_room {
             return Err(Fault::FlowControl);

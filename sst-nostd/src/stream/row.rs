@@ -7,8 +7,9 @@
 use crate::id::StreamId;
 use crate::storage::{Handle, HasLink, HasNode, Link, NONE, Node, Rope};
 
+use super::bound::Bound;
 use super::flags::{Events, Pending, State};
-use super::tracked::{self, DatagramTicket, NO_TICKET};
+use super::tracked::DatagramTicket;
 
 /// Names one stream of this host; stale once the stream is gone.
 pub type StreamHandle = Handle<Row>;
@@ -37,14 +38,15 @@ pub(super) const READY: usize = 0;
 pub(super) struct Sending {
     /// Everything below is acknowledged.
     pub(super) acked: u64,
-    /// Everything below was sent, or is noted as lost. After a reset: the code sent.
+    /// Everything below was sent, or is noted as lost.
     pub(super) next: u64,
     /// Positions ever sent: what counts against the session's credit.
     pub(super) sent_end: u64,
     /// Positions the application has filled.
     pub(super) written: u64,
-    /// The peer takes positions below this. After STOP arrived: the peer's code.
-    pub(super) limit: u64,
+    /// The peer takes positions below this; or what the half was reset with, which is the peer's
+    /// code if the peer asked for it.
+    pub(super) bound: Bound,
 }
 
 /// The receiving half.
@@ -54,9 +56,9 @@ pub(super) struct Receiving {
     pub(super) read: u64,
     /// One past the highest position received; the final position once that is known.
     pub(super) highest: u64,
-    /// The peer may send positions below this. After RESET arrived: the peer's code. Of a datagram
-    /// of this host's, which has no such half: its ticket, or [`NO_TICKET`].
-    pub(super) limit: u64,
+    /// The peer may send positions below this; or the code of the peer's RESET, or of this host's
+    /// STOP. Of a datagram of this host's, which has no such half: its ticket.
+    pub(super) bound: Bound,
     /// How far ahead of `read` the limit is kept, in positions.
     pub(super) window: u32,
     /// When the limit was last raised, in units of 1,024 µs, wrapping.
@@ -127,14 +129,13 @@ impl Row {
     /// Whose outcome the end of this stream is, if it is a datagram of this host's and someone
     /// asked.
     pub(super) fn ticket(&self) -> Option<DatagramTicket> {
-        let is_ours = self.state.has(State::DATAGRAM.with(State::LOCAL));
-        if is_ours { tracked::unpack(self.receiving.limit) } else { None }
+        self.receiving.bound.as_ticket()
     }
 
     /// Notes it.
     pub(super) fn set_ticket(&mut self, ticket: Option<DatagramTicket>) {
         if self.state.has(State::DATAGRAM.with(State::LOCAL)) {
-            self.receiving.limit = ticket.map_or(NO_TICKET, tracked::pack);
+            self.receiving.bound = Bound::ticket(ticket);
         }
     }
 

@@ -64,7 +64,7 @@ impl Row {
     pub(super) const fn has_new(&self) -> bool {
         !self.state.has(State::SEND_RESET)
             && self.sending.next < self.sending.written
-            && self.sending.next < self.sending.limit
+            && self.sending.next < self.sending.bound.reach()
     }
 }
 

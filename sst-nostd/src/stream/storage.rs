@@ -8,6 +8,7 @@ use crate::storage::{
 };
 use crate::time::Instant;
 
+use super::bound::{Bound, MAX_TICKETS};
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
 use super::nursery::Nursery;
@@ -115,7 +116,7 @@ impl<'s> StreamStorage<'s> {
             gaps: Table::owned(limits.gapped),
             ranges: Table::owned(limits.range_rows),
             lifetimes: Timers::owned(limits.streams),
-            tracked: Table::owned(limits.tracked_datagrams),
+            tracked: Table::owned(limits.tracked_datagrams.min(MAX_TICKETS)),
         }
     }
 }
@@ -186,8 +187,14 @@ fn root_row(party: u32) -> Row {
         links: [const { Link::new() }; 4],
         sending_rope: Rope::new(),
         receiving_rope: Rope::new(),
-        sending: Sending { acked: 0, next: 0, sent_end: 0, written: 0, limit: 0 },
-        receiving: Receiving { read: 0, highest: 0, limit: 0, window: 0, raised_at: 0 },
+        sending: Sending { acked: 0, next: 0, sent_end: 0, written: 0, bound: Bound::limit(0) },
+        receiving: Receiving {
+            read: 0,
+            highest: 0,
+            bound: Bound::limit(0),
+            window: 0,
+            raised_at: 0,
+        },
         state: State::ROOT.with(State::OPENED).with(State::ACCEPTED).with(over),
         pending: Pending::default(),
         events: Events::default(),

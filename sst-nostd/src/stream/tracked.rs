@@ -3,9 +3,6 @@
 
 use crate::storage::{Handle, HasLink, Link};
 
-/// In place of a packed ticket: nobody asked. No ticket looks so, as no row has the index.
-pub(super) const NO_TICKET: u64 = u64::MAX;
-
 /// Names one datagram whose outcome was asked for; stale once the outcome was told.
 pub type DatagramTicket = Handle<TrackedDatagram>;
 
@@ -72,8 +69,7 @@ pub(super) fn pack(ticket: DatagramTicket) -> u64 {
     u64::from(ticket.index()) << 32 | u64::from(ticket.generation())
 }
 
-/// The ticket that [`pack`] made the bytes of; `None` for [`NO_TICKET`].
-pub(super) fn unpack(packed: u64) -> Option<DatagramTicket> {
-    let ticket = || DatagramTicket::from_parts((packed >> 32) as u32, packed as u32);
-    (packed != NO_TICKET).then(ticket)
+/// The ticket that [`pack`] made the bytes of.
+pub(super) fn unpack(packed: u64) -> DatagramTicket {
+    DatagramTicket::from_parts((packed >> 32) as u32, packed as u32)
 }

@@ -4,6 +4,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
 use super::Streams;
+use super::bound::Bound;
 use super::flags::{Events, Pending, State};
 use super::gaps::Use;
 use super::row::StreamHandle;
@@ -100,7 +101,8 @@ impl Streams<'_> {
         let sent = row.sending.sent_end;
         row.sending.written = sent;
         row.sending.acked = sent;
-        row.sending.next = code.as_u64();
+        row.sending.next = sent;
+        row.sending.bound = Bound::code(code);
         let Some(party) = self.parties.at_mut(row.party) else { return };
         row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, sent);
         row.state.clear(State::WANTS_ROOM);
@@ -167,8 +169,10 @@ impl Streams<'_> {
             Err(WriteError::UnknownStream)
         } else if state.has(State::EXPIRED) {
             Err(WriteError::Expired)
-        } else if state.has(State::PEER_STOPPED) {
-            Err(WriteError::Stopped(StreamCode::new(row.sending.limit)))
+        } else if state.has(State::PEER_STOPPED)
+            && let Some(code) = row.sending.bound.as_code()
+        {
+            Err(WriteError::Stopped(code))
         } else if state.has_any(State::FINISHED.with(State::SEND_RESET)) {
             Err(WriteError::Finished)
         } else {
@@ -191,7 +195,7 @@ impl Streams<'_> {
             return u64::MAX;
         }
         let unsent = u64::from(self.config.send_buffer).saturating_sub(row.unsent());
-        let reach = row.sending.limit.saturating_add(self.ahead_of_credit());
+        let reach = row.sending.bound.reach().saturating_add(self.ahead_of_credit());
         unsent.min(reach.saturating_sub(row.sending.written))
     }
 
@@ -281,8 +285,8 @@ impl Streams<'_> {
             }
         }
         // Once for each limit, when it begins to be in the way.
-        let is_first_over = start == row.sending.limit && marked > start;
-        if row.sending.next == row.sending.limit && is_first_over {
+        let is_first_over = start == row.sending.bound.reach() && marked > start;
+        if row.sending.next == row.sending.bound.reach() && is_first_over {
             row.pending.set(Pending::STREAM_BLOCKED);
         }
         row.sending.written = marked;

@@ -61,7 +61,7 @@ fn a_limit_that_got_lost_is_told_again_to_who_asks() {
     let mut pair = Pair::new(1);
     let (one, two) = pair.join();
     let id = pair.ends[0].info(one).id;
-    let limit = pair.ends[1].streams.rows.get(two).unwrap().receiving.limit;
+    let limit = pair.ends[1].streams.rows.get(two).unwrap().receiving.bound.reach();
     pair.hear(1, &Frame::StreamBlocked { id, at: limit }).unwrap();
     pair.hear(1, &Frame::ChildBlocked { id: StreamId::ROOT, at: 16 }).unwrap();
     pair.hear(1, &Frame::SessionBlocked { at: 6000 }).unwrap();

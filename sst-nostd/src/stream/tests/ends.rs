@@ -238,3 +238,23 @@ fn a_stream_given_up_before_its_first_frame_is_announced() {
     pair.run();
     pair.assert_clean();
 }
+
+#[test]
+fn a_stream_that_was_stopped_has_no_limit_any_more() {
+    let mut pair = Pair::new(1);
+    let (one, two) = pair.join();
+    assert_eq!(pair.ends[0].info(one).send_limit, Some(2000));
+    pair.stop(1, two, 77);
+    pair.run();
+    assert_eq!(pair.ends[0].info(one).send_limit, None);
+    let End { streams, tree } = &mut pair.ends[0];
+    let stopped = streams.write(tree, one, b"x", WriteOptions::default());
+    assert_eq!(stopped, Err(WriteError::Stopped(StreamCode::new(77))));
+    assert_eq!(pair.read(1, two, 1), Err(ReadError::Reset(StreamCode::new(77))), "its answer");
+    let (one, two) = pair.join();
+    pair.reset(0, one, 5);
+    pair.run();
+    assert_eq!(pair.ends[0].info(one).send_limit, None);
+    assert_eq!(pair.read(1, two, 1), Err(ReadError::Reset(StreamCode::new(5))));
+    assert_eq!(pair.ends[1].info(two).receive_state, ReceiveState::Reset(StreamCode::new(5)));
+}
