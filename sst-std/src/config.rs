@@ -90,6 +90,18 @@ pub struct Config {
     /// in bytes. Used as needed. As much again, at most, is used for records that are being read
     /// and whose end has not come. Default: 256 MiB.
     pub max_buffer_bytes: u64,
+    /// What a peer may send on a stream before any of it is read, in bytes. Default: 128 KiB.
+    pub stream_window: u32,
+    /// The most that window grows to while the reader keeps up. What all streams of a session get
+    /// beyond their first window is at most half of `session_budget`. Default: 16 MiB.
+    pub max_stream_window: u32,
+    /// What a session may hold unread, what its peer may still send included, in bytes. Readers
+    /// that pause hold up the others of their session once they hold all of it: with the defaults,
+    /// more than 200 of them. At least `stream_window`. Default: 64 MiB.
+    pub session_budget: u64,
+    /// What one stream takes from its writer before it was ever sent, in bytes; at least 2. At most
+    /// 32 KiB of that beyond what the peer has room for. Default: 512 KiB.
+    pub send_buffer: u32,
     /// A file to which the keys of packets are added, for tools that look into captured packets.
     /// DANGER: whoever has the file reads everything sent with them, and forges it while the
     /// session lasts. Default: none.
@@ -124,6 +136,10 @@ impl Config {
             child_credit: 16,
             max_packet_bytes: 1_472,
             max_buffer_bytes: 256 << 20,
+            stream_window: 128 << 10,
+            max_stream_window: 16 << 20,
+            session_budget: 64 << 20,
+            send_buffer: 512 << 10,
             key_log: None,
         }
     }

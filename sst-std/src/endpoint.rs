@@ -274,6 +274,11 @@ pub(crate) fn host_config(config: &Config) -> host::Config {
     to.streams.children = config.child_credit;
     to.streams.datagram_bytes = config.max_datagram_bytes;
     to.streams.datagram_queue_bytes = config.datagram_queue_bytes;
+    to.streams.stream_window = config.stream_window;
+    to.streams.max_stream_window = config.max_stream_window;
+    to.streams.session_window = to.streams.session_window.min(config.session_budget);
+    to.streams.session_budget = config.session_budget;
+    to.streams.send_buffer = config.send_buffer;
     to
 }
 

@@ -258,6 +258,10 @@ class EndpointBase:
         max_datagram_bytes: largest datagram accepted.
         datagram_queue_bytes: memory for datagrams that wait at one place in the tree; what arrives
             beyond it drives out the oldest.
+        stream_window: what a peer may send on a stream before any of it is read, in bytes.
+        max_stream_window: the most that window grows to while the reader keeps up.
+        session_budget: what a session may hold unread, in bytes.
+        send_buffer: what a stream takes from its writer before it was sent, in bytes.
         root_child_credit: children a peer may open in a session before it hears from `listen`.
         child_credit: the same under every other stream.
         max_buffer_bytes: memory for what is sent and not acknowledged, or received and not read.
@@ -288,6 +292,10 @@ class EndpointBase:
         root_child_credit: int = 64,
         child_credit: int = 16,
         max_buffer_bytes: int = 256 << 20,
+        stream_window: int = 128 << 10,
+        max_stream_window: int = 16 << 20,
+        session_budget: int = 64 << 20,
+        send_buffer: int = 512 << 10,
         key_log: str | os.PathLike[str] | None = None,
     ) -> None:
         if identity is None:
@@ -313,6 +321,10 @@ class EndpointBase:
             "root_child_credit": root_child_credit,
             "child_credit": child_credit,
             "max_buffer_bytes": max_buffer_bytes,
+            "stream_window": stream_window,
+            "max_stream_window": max_stream_window,
+            "session_budget": session_budget,
+            "send_buffer": send_buffer,
             "key_log": key_log,
         }
         self._raw = None

@@ -29,6 +29,10 @@ pub struct SessionInfo {
     pub instance: Option<Instance>,
     /// Living streams, the root not counted.
     pub streams: u32,
+    /// Positions that arrived and nobody took yet, over all its streams.
+    pub unread: u64,
+    /// Stateless datagrams that arrived and were dropped, as nobody took them in time.
+    pub dropped_datagrams: u64,
     /// Its channel, while it has one.
     pub channel: Option<ChannelStats>,
     /// Where the peer is, while there is a channel.
@@ -54,10 +58,24 @@ impl<C: Crypto> Host<'_, C> {
             peer: row.peer,
             instance: row.instance,
             streams: row.tree.as_ref().map_or(0, Tree::stream_count),
+            unread: row.tree.as_ref().map_or(0, Tree::unread),
+            dropped_datagrams: row.tree.as_ref().map_or(0, Tree::dropped_datagrams),
             channel: channel.map(|channel| channel.channel.stats()),
             path: channel.map(|channel| channel.channel.path()),
             handshake_hash: channel.map(|channel| channel.hash),
         })
+    }
+
+    /// Fills `largest` with the streams of a session that hold most of what is unread, most first,
+    /// and tells how many there are. For when [`StreamEvent::Crowded`](crate::stream::StreamEvent)
+    /// was told: looks at each stream of the host.
+    pub fn largest_unread(
+        &self,
+        session: SessionHandle,
+        largest: &mut [(StreamHandle, u64)],
+    ) -> usize {
+        let tree = self.sessions.get(session).and_then(|row| row.tree.as_ref());
+        tree.map_or(0, |tree| self.streams.largest_unread(tree, largest))
     }
 
     /// Where a session stands: what [`session_info`](Self::session_info) tells first.

@@ -18,7 +18,8 @@ use super::tree::Tree;
 
 impl Tree {
     /// What has arrived and was neither taken nor thrown away.
-    pub(super) const fn unread(&self) -> u64 {
+    #[must_use]
+    pub const fn unread(&self) -> u64 {
         self.received.saturating_sub(self.consumed)
     }
 

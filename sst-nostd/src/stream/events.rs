@@ -17,8 +17,8 @@ pub enum StreamEvent {
     /// A child may be opened again, after [`OpenError::Blocked`](super::OpenError::Blocked).
     ChildCredit,
     /// Told of a session's root: the peer has something to send, and streams that nobody reads hold
-    /// all that the session may hold ([`Streams::largest_unread`]). Reading or stopping them lets
-    /// the others go on.
+    /// all that the session may hold (`Host::largest_unread` names them). Reading or stopping them
+    /// lets the others go on.
     Crowded,
     /// A datagram waits to be received.
     Datagram,
