@@ -11,6 +11,7 @@ use sst_nostd::recovery::ecn::Codepoint as Ecn;
 use sst_nostd::time::{Duration, Instant};
 use tokio::time::Sleep;
 use tracing::trace;
+use zeroize::zeroize_stack;
 
 use crate::shared::{Acted, Inner, Phase, Shared};
 use crate::udp::{Inbox, Outgoing, Socket};
@@ -21,6 +22,8 @@ const MAX_PACKETS_IN: usize = 64;
 const MAX_BATCHES_OUT: usize = 16;
 /// The most that one UDP send carries, headers of either IP version considered.
 const OUTBOX_LEN: usize = 65_487;
+/// How deep below a turn ciphers go, in bytes: ChaCha20's leave the key there.
+const CIPHER_DEPTH_BYTES: usize = 8 << 10;
 /// Far enough for a sleep, and never overflows.
 const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
 
@@ -137,9 +140,19 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let driver = self.get_mut();
-        let received = driver.poll_receive(cx);
-        let (served, phase) = driver.serve(cx);
+        let over = self.get_mut().take_turn(cx);
+        // The runtime may have this task polled by another thread next time.
+        zeroize_stack::<CIPHER_DEPTH_BYTES>();
+        over
+    }
+}
+
+impl Driver {
+    /// Never inlined, so that what ciphers leave on the stack lies below whoever calls this.
+    #[inline(never)]
+    fn take_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let received = self.poll_receive(cx);
+        let (served, phase) = self.serve(cx);
         if phase == Phase::Stopping || phase == Phase::Stopped {
             return Poll::Ready(());
         }

@@ -64,7 +64,7 @@ pub(super) fn run(role: &str) {
     host.wait_for("never");
 }
 
-async fn talk(is_server: bool, stream: &mut Stream) {
+pub(super) async fn talk(is_server: bool, stream: &mut Stream) {
     if is_server {
         let record = stream.read_record(1 << 20).await.unwrap().unwrap();
         stream.write_record(&record).await.unwrap();

@@ -53,7 +53,7 @@ pub(super) fn secrets_of(suite: Suite, first: [u8; 32], second: [u8; 32]) -> Vec
     for (way, key) in ["out", "back"].into_iter().zip(hkdf2(&chaining_key, &[])) {
         add(&mut all, &format!("Split's key {way}"), key);
         let mut secret = expand_label(&key, b"sst secret", &[suite.into()]);
-        for epoch in 0..3 {
+        for epoch in 0..4 {
             add(&mut all, &format!("epoch {epoch} secret {way}"), secret);
             let key = expand_label(&secret, b"sst key", b"");
             all.push(Secret { name: format!("epoch {epoch} key {way}"), bytes: key });
@@ -81,4 +81,15 @@ fn ephemeral(crypto: &AwsLc, seed: u64, public: [u8; 32]) -> [u8; 32] {
         })
         .find(|secret| crypto.public_key(secret) == public)
         .expect("the host drew its ephemeral key")
+}
+
+/// The packet keys in a key log: the fifth word of each line.
+pub(super) fn keys_in(log: &str) -> Vec<Secret> {
+    let byte = |text: &str, at: usize| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap();
+    let key = |line: &str| {
+        let key = line.split(' ').nth(4).unwrap();
+        let bytes = std::array::from_fn(|at| byte(key, at));
+        Secret { name: format!("packet key {}", &line[..line.len().min(20)]), bytes }
+    };
+    log.lines().map(key).collect()
 }
