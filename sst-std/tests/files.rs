@@ -155,14 +155,14 @@ async fn listing_for_ever(pair: &Pair, kind: u8, told: Arc<AtomicU64>) {
         while let Some(request) = services.accept().await {
             let mut stream = request.into_stream();
             stream.read_record(5_000).await.unwrap();
-            stream.write_record(b"\0d\0\0\0\0\0\0\0\0").await.unwrap();
+            stream.write_record(&[&b"\0d"[..], &[0; 24]].concat()).await.unwrap();
             held.push(stream.branch());
             let told = told.clone();
             tokio::spawn(async move {
                 loop {
                     let number = told.fetch_add(1, Ordering::Relaxed);
                     let name = format!("{number:0>255}");
-                    let record = [&[kind], &[0; 8][..], name.as_bytes()].concat();
+                    let record = [&[kind], &[0; 24][..], &[255], name.as_bytes()].concat();
                     if stream.write_record(&record).await.is_err() {
                         return;
                     }
@@ -196,6 +196,36 @@ async fn a_host_that_lists_without_end_is_not_listened_to_without_end() {
                 assert!(now < 400_000, "100 MB of names are taken");
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_host_that_knows_no_attributes_is_asked_without() {
+    timed(async {
+        let pair = pair().await;
+        let mut services = pair.there.offer_services(vec![files::offer()]);
+        tokio::spawn(async move {
+            while let Some(request) = services.accept().await {
+                let mut stream = request.into_stream();
+                let request = stream.read_record(5_000).await.unwrap().unwrap();
+                let records: &[&[u8]] = match request[0] {
+                    1 => &[b"\0d\0\0\0\0\0\0\0\0", b""],
+                    _ => &[b"\x01"],
+                };
+                for record in records {
+                    stream.write_record(record).await.unwrap();
+                }
+                stream.start_finish().unwrap();
+                let _ = stream.read_record(0).await;
+            }
+        });
+        let to = tempfile::tempdir().unwrap();
+        let to = to.path().join("copy");
+        let fetching = files::fetch(&pair.here, "", &to, FetchOptions::default()).await;
+        let summary = fetching.unwrap();
+        assert_eq!((summary.directories, summary.failed), (1, 0), "{:?}", summary.errors);
+        assert!(to.is_dir());
     })
     .await;
 }

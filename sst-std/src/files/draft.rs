@@ -15,13 +15,13 @@ pub(super) struct Draft {
     pub(super) file: File,
     directory: OwnedFd,
     temporary: String,
-    name: String,
+    name: Vec<u8>,
     is_kept: bool,
 }
 
 impl Root {
     /// Begins a new file at `path`, in a directory that exists.
-    pub(super) fn draft(&self, path: &str) -> Result<Draft, Refusal> {
+    pub(super) fn draft(&self, path: &[u8]) -> Result<Draft, Refusal> {
         let names = components(path).ok_or(Refusal::BadRequest)?;
         let (name, above) = names.split_last().ok_or(Refusal::WrongKind)?;
         let directory = self.directory(above)?;
@@ -36,7 +36,7 @@ impl Root {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o644);
         let file = rustix::fs::openat(&directory, &temporary, flags, mode).map_err(refusal)?;
-        let name = String::from(*name);
+        let name = name.to_vec();
         Ok(Draft { file: file.into(), directory, temporary, name, is_kept: false })
     }
 }
@@ -47,7 +47,7 @@ impl Draft {
         self.file.sync_all().map_err(|error| refusal_of(&error))?;
         let (from, to) = (&self.temporary, &self.name);
         // A link, not a renaming: that would replace a file that appeared meanwhile.
-        rustix::fs::linkat(&self.directory, from, &self.directory, to, AtFlags::empty())
+        rustix::fs::linkat(&self.directory, from, &self.directory, &to[..], AtFlags::empty())
             .map_err(refusal)?;
         let _ = rustix::fs::unlinkat(&self.directory, from, AtFlags::empty());
         self.is_kept = true;
@@ -73,12 +73,12 @@ mod tests {
         let inside = tempfile::tempdir().unwrap();
         let root = Root::open(inside.path()).unwrap();
         let count = || std::fs::read_dir(inside.path()).unwrap().count();
-        drop(root.draft("new").ok().unwrap());
+        drop(root.draft(b"new").ok().unwrap());
         assert_eq!(count(), 0);
-        let (one, other) = (root.draft("new").ok().unwrap(), root.draft("new").ok().unwrap());
+        let (one, other) = (root.draft(b"new").ok().unwrap(), root.draft(b"new").ok().unwrap());
         one.keep().unwrap();
         assert_eq!(other.keep(), Err(Refusal::Exists));
         assert_eq!(count(), 1);
-        assert_eq!(root.draft("new").err(), Some(Refusal::Exists));
+        assert_eq!(root.draft(b"new").err(), Some(Refusal::Exists));
     }
 }

@@ -6,9 +6,9 @@ use rustix::fs::{AtFlags, Dir, FileType};
 
 use super::ServeError;
 use super::budget::Budget;
-use super::message::{Entry, Kind, Refusal};
-use super::name::is_plain;
-use super::root::{Source, refusal};
+use super::message::{Entry, Form, Kind, Refusal, Thing};
+use super::name::{components, is_plain, portable, stays_inside};
+use super::root::{Source, attributes, refusal};
 use super::stall::{Stalls, unless_stalled};
 use crate::shares::Share;
 use crate::stream::Stream;
@@ -42,12 +42,14 @@ pub(super) async fn tell_entries(
     budget: &Budget,
     source: Arc<Source>,
     open: Dir,
+    form: Form,
 ) -> Result<Result<Listed, Refusal>, ServeError> {
     let mut place: Option<Share> = budget.kept.try_take(stream);
     let (mut open, mut position) = (Some(open), 0);
     loop {
         let (from, is_kept) = (source.clone(), place.is_some());
-        let part = budget.work(stream, move || part(&from, open.take(), position, is_kept)).await;
+        let part =
+            budget.work(stream, move || part(&from, open.take(), position, is_kept, form)).await;
         let part = match part {
             Ok(Some(part)) => part,
             Ok(None) => return Ok(Ok(Listed::Changed)),
@@ -88,6 +90,7 @@ fn part(
     open: Option<Dir>,
     mut position: i64,
     is_kept: bool,
+    form: Form,
 ) -> Result<Option<Part>, Refusal> {
     let mut directory = match open {
         Some(directory) => directory,
@@ -107,27 +110,40 @@ fn part(
         };
         let entry = entry.map_err(refusal)?;
         position = entry.offset();
-        if let Some(record) = record(&directory, entry.file_name()) {
+        if let Some(record) = record(&directory, source, entry.file_name(), form) {
             entries.push((record, position));
         }
     }
     Ok(Some(Part { entries, position, is_end: false, open: is_kept.then_some(directory) }))
 }
 
-/// An entry as a record, if it can be told to a peer: links, devices, unfinished files and names
-/// that are not plain text are left out.
-fn record(directory: &Dir, name: &std::ffi::CStr) -> Option<Vec<u8>> {
-    let name = name.to_str().ok()?;
-    let is_unfinished = name.ends_with(".sst-part") || name.ends_with(".sst-put");
-    if !is_plain(name) || is_unfinished {
+/// An entry as a record, if it is to be told. Unfinished files are nobody's yet; a plain list tells
+/// only of directories and files with portable names.
+fn record(directory: &Dir, source: &Source, name: &std::ffi::CStr, form: Form) -> Option<Vec<u8>> {
+    let bytes = name.to_bytes();
+    let is_unfinished = bytes.ends_with(b".sst-part") || bytes.ends_with(b".sst-put");
+    let is_hidden = form == Form::Plain || bytes.starts_with(b".");
+    if !is_plain(bytes) || is_unfinished && is_hidden {
+        return None;
+    }
+    if form == Form::Plain && portable(bytes).is_none() {
         return None;
     }
     let directory = directory.fd().ok()?;
     let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => Kind::Directory,
-        FileType::RegularFile => Kind::File { size: u64::try_from(stat.st_size).unwrap_or(0) },
-        _ => return None,
+    let thing = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Thing::Kind(Kind::Directory),
+        FileType::RegularFile => {
+            Thing::Kind(Kind::File { size: u64::try_from(stat.st_size).unwrap_or(0) })
+        }
+        _ if form == Form::Plain => return None,
+        FileType::Symlink => {
+            let target = rustix::fs::readlinkat(directory, name, Vec::new()).ok()?.into_bytes();
+            let depth = components(&source.path)?.len();
+            if stays_inside(&target, depth) { Thing::Link(target) } else { Thing::LinkOut }
+        }
+        _ => Thing::Special,
     };
-    Some(Entry { name: name.into(), kind }.encode())
+    let attributes = (form == Form::Full).then(|| attributes(&stat));
+    Some(Entry { name: bytes.into(), thing, attributes }.encode())
 }

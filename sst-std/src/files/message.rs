@@ -2,32 +2,45 @@
 
 use std::fmt;
 
-use super::name::{MAX_PATH_LEN, is_plain};
+use super::name::{MAX_NAME_LEN, MAX_PATH_LEN, is_plain, portable};
 
 /// The longest record of this protocol, in bytes.
-pub(super) const MAX_RECORD_LEN: usize = MAX_PATH_LEN + 64;
+pub(super) const MAX_RECORD_LEN: usize = MAX_PATH_LEN + MAX_NAME_LEN + 64;
 /// Length of a BLAKE3 hash, in bytes.
 pub(super) const HASH_LEN: usize = 32;
 
 const LIST: u8 = 1;
 const GET: u8 = 2;
 const PUT: u8 = 3;
+const LIST_ALL: u8 = 4;
 const OK: u8 = 0;
 const DIRECTORY: u8 = b'd';
 const FILE: u8 = b'f';
+const LINK: u8 = b'l';
+const LINK_OUT: u8 = b'o';
+const SPECIAL: u8 = b's';
 
 /// The first record of a stream, by the side that opened it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     /// What is at `path`? If a directory: what is in it?
-    List { path: String },
+    List { path: Vec<u8>, form: Form },
     /// The file at `path`, of which the sender has `have` bytes with that hash.
-    Get { path: String, have: u64, hash: [u8; HASH_LEN] },
+    Get { path: Vec<u8>, have: u64, hash: [u8; HASH_LEN] },
     /// A new file of `size` bytes for `path`.
-    Put { path: String, size: u64 },
+    Put { path: Vec<u8>, size: u64 },
 }
 
-/// What is at a path.
+/// How much a list tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Directories and files with portable names, without attributes.
+    Plain,
+    /// Everything, with attributes.
+    Full,
+}
+
+/// What is at a path that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Directory,
@@ -37,8 +50,30 @@ pub(super) enum Kind {
 /// One entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) name: Vec<u8>,
+    pub(super) thing: Thing,
+    pub(super) attributes: Option<Attributes>,
+}
+
+/// What an entry of a directory is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Thing {
+    Kind(Kind),
+    /// A symbolic link that stays in the shared directory, and where it leads.
+    Link(Vec<u8>),
+    /// One that leads out of it: where to is not told.
+    LinkOut,
+    /// A device, a pipe, a socket.
+    Special,
+}
+
+/// What a file or directory has beside its contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attributes {
+    /// The permission bits.
+    pub(super) mode: u32,
+    /// Seconds since 1970, and nanoseconds.
+    pub(super) modified: (i64, u32),
 }
 
 /// Why the other side does not do what it was asked.
@@ -66,26 +101,30 @@ pub enum Refusal {
 impl Request {
     pub(super) fn encode(&self) -> Vec<u8> {
         match self {
-            Self::List { path } => [&[LIST], path.as_bytes()].concat(),
-            Self::Get { path, have, hash } => {
-                [&[GET][..], &have.to_be_bytes(), hash, path.as_bytes()].concat()
+            Self::List { path, form } => {
+                let operation = if *form == Form::Plain { LIST } else { LIST_ALL };
+                [&[operation], &path[..]].concat()
             }
-            Self::Put { path, size } => [&[PUT][..], &size.to_be_bytes(), path.as_bytes()].concat(),
+            Self::Get { path, have, hash } => {
+                [&[GET][..], &have.to_be_bytes(), hash, path].concat()
+            }
+            Self::Put { path, size } => [&[PUT][..], &size.to_be_bytes(), path].concat(),
         }
     }
 
     pub(super) fn parse(record: &[u8]) -> Option<Self> {
         let (&operation, rest) = record.split_first()?;
         match operation {
-            LIST => Some(Self::List { path: text(rest)? }),
+            LIST => Some(Self::List { path: rest.into(), form: Form::Plain }),
+            LIST_ALL => Some(Self::List { path: rest.into(), form: Form::Full }),
             GET => {
                 let (have, rest) = number(rest)?;
-                let (&hash, rest) = rest.split_first_chunk()?;
-                Some(Self::Get { path: text(rest)?, have, hash })
+                let (&hash, path) = rest.split_first_chunk()?;
+                Some(Self::Get { path: path.into(), have, hash })
             }
             PUT => {
-                let (size, rest) = number(rest)?;
-                Some(Self::Put { path: text(rest)?, size })
+                let (size, path) = number(rest)?;
+                Some(Self::Put { path: path.into(), size })
             }
             _ => None,
         }
@@ -93,50 +132,113 @@ impl Request {
 }
 
 impl Kind {
-    /// As the record of an answer: with the OK byte in front.
-    pub(super) fn encode_answer(self) -> Vec<u8> {
-        [&[OK][..], &self.encode()].concat()
+    /// As the record of an answer: with the OK byte in front. Attributes only where the request
+    /// asked for them.
+    pub(super) fn encode_answer(self, attributes: Option<Attributes>) -> Vec<u8> {
+        let mut answer = vec![OK];
+        Thing::Kind(self).encode(&mut answer);
+        if let Some(attributes) = attributes {
+            attributes.encode(&mut answer);
+        }
+        answer
     }
 
-    pub(super) fn parse_answer(record: &[u8]) -> Option<Result<Self, Refusal>> {
+    pub(super) fn parse_answer(
+        record: &[u8],
+        form: Form,
+    ) -> Option<Result<(Self, Option<Attributes>), Refusal>> {
         let rest = match parse_ok(record)? {
             Ok(rest) => rest,
             Err(refusal) => return Some(Err(refusal)),
         };
-        let (kind, rest) = Self::parse(rest)?;
-        rest.is_empty().then_some(Ok(kind))
+        let (thing, rest) = Thing::parse(rest)?;
+        let (attributes, rest) = Attributes::parse_in(rest, form)?;
+        let Thing::Kind(kind) = thing else { return None };
+        rest.is_empty().then_some(Ok((kind, attributes)))
     }
+}
 
-    fn encode(self) -> [u8; 9] {
-        let (kind, size) = match self {
-            Self::Directory => (DIRECTORY, 0),
-            Self::File { size } => (FILE, size),
+impl Thing {
+    fn encode(&self, to: &mut Vec<u8>) {
+        let (letter, size) = match self {
+            Self::Kind(Kind::Directory) => (DIRECTORY, 0),
+            Self::Kind(Kind::File { size }) => (FILE, *size),
+            Self::Link(_) => (LINK, 0),
+            Self::LinkOut => (LINK_OUT, 0),
+            Self::Special => (SPECIAL, 0),
         };
-        let [a, b, c, d, e, f, g, h] = size.to_be_bytes();
-        [kind, a, b, c, d, e, f, g, h]
+        to.push(letter);
+        to.extend(size.to_be_bytes());
     }
 
+    /// A link's target comes later.
     fn parse(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let (&kind, rest) = bytes.split_first()?;
+        let (&letter, rest) = bytes.split_first()?;
         let (size, rest) = number(rest)?;
-        match kind {
-            DIRECTORY => Some((Self::Directory, rest)),
-            FILE => Some((Self::File { size }, rest)),
-            _ => None,
+        let thing = match letter {
+            DIRECTORY => Self::Kind(Kind::Directory),
+            FILE => Self::Kind(Kind::File { size }),
+            LINK => Self::Link(Vec::new()),
+            LINK_OUT => Self::LinkOut,
+            SPECIAL => Self::Special,
+            _ => return None,
+        };
+        Some((thing, rest))
+    }
+}
+
+impl Attributes {
+    fn encode(self, to: &mut Vec<u8>) {
+        let Self { mode, modified: (seconds, nanos) } = self;
+        to.extend(mode.to_be_bytes());
+        to.extend(seconds.to_be_bytes());
+        to.extend(nanos.to_be_bytes());
+    }
+
+    fn parse_in(bytes: &[u8], form: Form) -> Option<(Option<Self>, &[u8])> {
+        if form == Form::Plain {
+            return Some((None, bytes));
         }
+        let (&mode, rest) = bytes.split_first_chunk()?;
+        let (&seconds, rest) = rest.split_first_chunk()?;
+        let (&nanos, rest) = rest.split_first_chunk()?;
+        let modified = (i64::from_be_bytes(seconds), u32::from_be_bytes(nanos));
+        let mode = u32::from_be_bytes(mode);
+        (modified.1 < 1_000_000_000).then_some((Some(Self { mode, modified }), rest))
     }
 }
 
 impl Entry {
     pub(super) fn encode(&self) -> Vec<u8> {
-        [&self.kind.encode()[..], self.name.as_bytes()].concat()
+        let mut record = Vec::new();
+        self.thing.encode(&mut record);
+        if let Some(attributes) = self.attributes {
+            attributes.encode(&mut record);
+            record.push(u8::try_from(self.name.len()).unwrap_or(u8::MAX));
+        }
+        record.extend(&self.name);
+        if let Thing::Link(target) = &self.thing {
+            record.extend(target);
+        }
+        record
     }
 
     /// `None` also for a name that is not plain: it could lead anywhere.
-    pub(super) fn parse(record: &[u8]) -> Option<Self> {
-        let (kind, name) = Kind::parse(record)?;
-        let name = text(name).filter(|name| is_plain(name))?;
-        Some(Self { name, kind })
+    pub(super) fn parse(record: &[u8], form: Form) -> Option<Self> {
+        let (mut thing, rest) = Thing::parse(record)?;
+        let (attributes, rest) = Attributes::parse_in(rest, form)?;
+        if form == Form::Plain {
+            let name = portable(rest)?.as_bytes().to_vec();
+            return matches!(thing, Thing::Kind(_)).then_some(Self { name, thing, attributes });
+        }
+        let (&len, rest) = rest.split_first()?;
+        let (name, target) = rest.split_at_checked(len.into())?;
+        match &mut thing {
+            Thing::Link(to) => *to = target.into(),
+            _ if target.is_empty() => {}
+            _ => return None,
+        }
+        is_plain(name).then(|| Self { name: name.into(), thing, attributes })
     }
 }
 
@@ -215,28 +317,34 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((u64::from_be_bytes(*number), rest))
 }
 
-fn text(bytes: &[u8]) -> Option<String> {
-    String::from_utf8(bytes.to_vec()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn messages_round_trip() {
-        let path = String::from("a/ü");
+        let path = b"a/\xff".to_vec();
         for request in [
-            Request::List { path: path.clone() },
+            Request::List { path: path.clone(), form: Form::Plain },
+            Request::List { path: path.clone(), form: Form::Full },
             Request::Get { path: path.clone(), have: 1 << 40, hash: [3; 32] },
             Request::Put { path, size: 7 },
         ] {
             assert_eq!(Request::parse(&request.encode()), Some(request));
         }
-        for kind in [Kind::Directory, Kind::File { size: u64::MAX }] {
-            assert_eq!(Kind::parse_answer(&kind.encode_answer()), Some(Ok(kind)));
-            let entry = Entry { name: "x y".into(), kind };
-            assert_eq!(Entry::parse(&entry.encode()), Some(entry));
+        let full = Some(Attributes { mode: 0o755, modified: (-5, 999_999_999) });
+        for (form, attributes) in [(Form::Plain, None), (Form::Full, full)] {
+            for kind in [Kind::Directory, Kind::File { size: u64::MAX }] {
+                let answer = kind.encode_answer(attributes);
+                assert_eq!(Kind::parse_answer(&answer, form), Some(Ok((kind, attributes))));
+                let thing = Thing::Kind(kind);
+                let entry = Entry { name: "x y".into(), thing, attributes };
+                assert_eq!(Entry::parse(&entry.encode(), form), Some(entry));
+            }
+        }
+        for thing in [Thing::Link(b"../\xfe".into()), Thing::LinkOut, Thing::Special] {
+            let entry = Entry { name: b"\n\xff".into(), thing, attributes: full };
+            assert_eq!(Entry::parse(&entry.encode(), Form::Full), Some(entry));
         }
         assert_eq!(parse_get_answer(&encode_get_answer(9, 4)), Some(Ok((9, 4))));
         let io = Refusal::Io("disk on fire".into());
@@ -250,11 +358,16 @@ mod tests {
         assert_eq!(Request::parse(&[]), None);
         assert_eq!(Request::parse(&[9]), None);
         assert_eq!(Request::parse(&[GET, 0, 0]), None);
-        assert_eq!(Request::parse(&[LIST, 0xff]), None);
         assert_eq!(parse_get_answer(&encode_get_answer(3, 4)), None, "begins after its end");
-        for name in ["..", "a/b", ""] {
-            let entry = Entry { name: name.into(), kind: Kind::Directory };
-            assert_eq!(Entry::parse(&entry.encode()), None, "{name}");
+        let attributes = Some(Attributes { mode: 0, modified: (0, 0) });
+        for name in ["..", "a/b", "", "a\0b"] {
+            for (form, attributes) in [(Form::Plain, None), (Form::Full, attributes)] {
+                let thing = Thing::Kind(Kind::Directory);
+                let entry = Entry { name: name.into(), thing, attributes };
+                assert_eq!(Entry::parse(&entry.encode(), form), None, "{name}");
+            }
         }
+        let entry = Entry { name: "a".into(), thing: Thing::Special, attributes: None };
+        assert_eq!(Entry::parse(&entry.encode(), Form::Plain), None, "not in this form");
     }
 }

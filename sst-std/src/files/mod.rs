@@ -19,6 +19,8 @@ mod root;
 mod send;
 mod serve;
 mod stall;
+mod target;
+mod tree;
 mod waiting;
 
 use std::io;
@@ -69,6 +71,14 @@ pub enum FileError {
         path: PathBuf,
         /// What it said.
         source: io::Error,
+    },
+    /// It is no file, and nothing that could be made here.
+    #[error("{path}: {what}, left out")]
+    LeftOut {
+        /// The remote path.
+        path: String,
+        /// What it is.
+        what: &'static str,
     },
     /// The peer sent what the protocol does not allow.
     #[error("{path}: the peer broke the file protocol: {problem}")]

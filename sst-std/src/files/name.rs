@@ -1,37 +1,61 @@
-//! Which paths are allowed: relative, plain, the same on every system.
+//! Which paths are allowed: relative, and nothing in them that leads elsewhere. Names are bytes, as
+//! file systems have them.
 
 /// The longest path, in bytes.
 pub(super) const MAX_PATH_LEN: usize = 4_096;
 /// The longest name of one file, in bytes: what Linux file systems allow.
-const MAX_NAME_LEN: usize = 255;
+pub(super) const MAX_NAME_LEN: usize = 255;
 
-/// True if `name` can be one component of a path here and anywhere: no separator of any system,
-/// no `.` or `..`, no control characters.
-pub(super) fn is_plain(name: &str) -> bool {
-    let is_strange = |character: char| character.is_control() || "/\\\0".contains(character);
+/// True if `name` can be one component of a path: no separator, and neither `.` nor `..`.
+pub(super) fn is_plain(name: &[u8]) -> bool {
     !name.is_empty()
         && name.len() <= MAX_NAME_LEN
-        && name != "."
-        && name != ".."
-        && !name.contains(is_strange)
+        && name != b"."
+        && name != b".."
+        && !name.iter().any(|byte| b"/\0".contains(byte))
+}
+
+/// A plain name that means the same on every system and on a terminal: what lists without
+/// attributes may tell.
+pub(super) fn portable(name: &[u8]) -> Option<&str> {
+    let is_strange = |character: char| character.is_control() || character == '\\';
+    std::str::from_utf8(name).ok().filter(|text| is_plain(name) && !text.contains(is_strange))
 }
 
 /// The components of `path`; `None` if it is not plain. The empty path has none.
-pub(super) fn components(path: &str) -> Option<Vec<&str>> {
+pub(super) fn components(path: &[u8]) -> Option<Vec<&[u8]>> {
     if path.len() > MAX_PATH_LEN {
         return None;
     }
-    let path = path.strip_suffix('/').unwrap_or(path);
+    let path = path.strip_suffix(b"/").unwrap_or(path);
     if path.is_empty() {
         return Some(Vec::new());
     }
-    path.split('/').map(|name| is_plain(name).then_some(name)).collect()
+    path.split(|byte| *byte == b'/').map(|name| is_plain(name).then_some(name)).collect()
 }
 
 /// `name` in the directory `path`.
-pub(super) fn join(path: &str, name: &str) -> String {
-    let path = path.trim_end_matches('/');
-    if path.is_empty() { name.into() } else { format!("{path}/{name}") }
+pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    match path.strip_suffix(b"/").unwrap_or(path) {
+        [] => name.into(),
+        path => [path, b"/", name].concat(),
+    }
+}
+
+/// True if a symbolic link that is `depth` directories below the top of a tree stays in the tree,
+/// whatever other links are on its way: it is relative, and goes up only at its beginning.
+pub(super) fn stays_inside(target: &[u8], depth: usize) -> bool {
+    let mut parts = target.split(|byte| *byte == b'/').filter(|part| *part != b".").peekable();
+    let mut ups = 0;
+    while parts.next_if(|part| *part == b"..").is_some() {
+        ups += 1;
+    }
+    !target.is_empty()
+        && !target.starts_with(b"/")
+        && target.len() < MAX_PATH_LEN
+        && !target.contains(&0)
+        && ups <= depth
+        && parts.all(|part| part != b"..")
 }
 
 #[cfg(test)]
@@ -40,16 +64,31 @@ mod tests {
 
     #[test]
     fn no_path_leads_out() {
-        for good in ["", "a", "a/b", "a/b/", "...", ".hidden", "ü/ ", "a:b", "-rf"] {
-            assert!(components(good).is_some(), "{good:?}");
+        let good = ["", "a", "a/b", "a/b/", "...", ".hidden", "ü/ ", "a:b", "-rf", "a\\b", "a\n"];
+        for good in good {
+            assert!(components(good.as_bytes()).is_some(), "{good:?}");
         }
+        assert!(components(b"\xff\xfe/x").is_some());
         let long = "x".repeat(256);
-        let bad =
-            ["/", "/a", "a//b", ".", "..", "a/../b", "a/.", "a\\b", "a\0", "a\n", "a//", &long];
-        for bad in bad {
-            assert!(components(bad).is_none() || bad == "/", "{bad:?}");
+        for bad in ["/", "/a", "a//b", ".", "..", "a/../b", "a/.", "a\0", "a//", &long] {
+            assert!(components(bad.as_bytes()).is_none() || bad == "/", "{bad:?}");
         }
-        assert_eq!(components("a/b/"), Some(vec!["a", "b"]));
-        assert_eq!((join("", "a"), join("a/", "b")), ("a".into(), "a/b".into()));
+        assert_eq!(components(b"a/b/"), Some(vec![&b"a"[..], b"b"]));
+        assert_eq!((join(b"", b"a"), join(b"a/", b"b")), (b"a".to_vec(), b"a/b".to_vec()));
+        assert_eq!(portable("ü x".as_bytes()), Some("ü x"));
+        for strange in [&b"a\\b"[..], b"a\n", b"\xff", b"", b".."] {
+            assert_eq!(portable(strange), None, "{strange:?}");
+        }
+    }
+
+    #[test]
+    fn links_stay_inside_only_if_nothing_on_their_way_matters() {
+        for (target, depth) in [("a", 0), ("./a/b", 0), ("../a", 1), ("../../a/./b", 2), (".", 0)] {
+            assert!(stays_inside(target.as_bytes(), depth), "{target}");
+        }
+        let out = [("/a", 5), ("../a", 0), ("a/../b", 5), ("a/..", 1), ("../../../a", 2), ("", 3)];
+        for (target, depth) in out {
+            assert!(!stays_inside(target.as_bytes(), depth), "{target}");
+        }
     }
 }

@@ -8,40 +8,27 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::message::HASH_LEN;
-use super::name::{components, join};
-use super::root::{Root, Version};
+use super::message::{Attributes, HASH_LEN};
+use super::root::Version;
 use super::serve::hash_on;
+use super::target::{Target, allow, in_the_way, kind, temporary_name};
 use super::{FileError, PIECE_LEN};
 
-/// The longest name that file systems have, in bytes.
-const MAX_NAME_LEN: usize = 255;
 /// How often the temporary name is tried again when another process took it away meanwhile.
 const MAX_ATTEMPTS: usize = 100;
-
-/// Where a file or directory goes: below a directory, through no links.
-#[derive(Clone, Debug)]
-pub(super) struct Target {
-    root: Arc<Root>,
-    /// The directory, as a user knows it.
-    shown: Arc<Path>,
-    /// The path below it, of plain names.
-    inside: String,
-}
 
 /// The unfinished copy of `NAME` is `.NAME.sst-part` beside it.
 #[derive(Debug)]
 pub(super) struct Partial {
     path: PathBuf,
     directory: OwnedFd,
-    name: String,
-    temporary: String,
+    name: Vec<u8>,
+    temporary: Vec<u8>,
     file: File,
     /// The finished file, if there is one: the bytes known are its own.
     finished: Option<File>,
@@ -57,62 +44,6 @@ pub(super) struct Partial {
 pub(super) enum Keep {
     InCache,
     OnDisk,
-}
-
-impl Target {
-    /// The directory at `path`, which is made if it is not there. This last time links are
-    /// followed: the path is the user's own.
-    pub(super) fn directory(path: &Path) -> Result<Self, FileError> {
-        let made = std::fs::create_dir_all(path).and_then(|()| Root::open(path));
-        let root = Arc::new(made.map_err(FileError::local(path))?);
-        Ok(Self { root, shown: path.into(), inside: String::new() })
-    }
-
-    /// The file at `path`, in a directory that exists.
-    pub(super) fn file(path: &Path) -> Result<Self, FileError> {
-        let local = |source| FileError::Local { path: path.into(), source };
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or(io::Error::other("cannot be the name of a file")).map_err(local)?;
-        let above = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let root = Arc::new(Root::open(above).map_err(local)?);
-        Ok(Self { root, shown: above.into(), inside: name.into() })
-    }
-
-    /// `name`, which is plain, in this directory.
-    pub(super) fn join(&self, name: &str) -> Self {
-        let inside = join(&self.inside, name);
-        Self { root: self.root.clone(), shown: self.shown.clone(), inside }
-    }
-
-    pub(super) fn path(&self) -> PathBuf {
-        self.shown.join(&self.inside)
-    }
-
-    /// Makes the directory, unless it is there.
-    pub(super) fn make_directory(&self) -> Result<(), FileError> {
-        let made = self.parent().and_then(|(directory, name)| {
-            match rustix::fs::mkdirat(&directory, name, Mode::from_raw_mode(0o777)) {
-                Ok(()) => return Ok(()),
-                Err(Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-            }
-            match kind(&directory, name)? {
-                Some(FileType::Directory) => Ok(()),
-                there => Err(in_the_way(there)),
-            }
-        });
-        made.map_err(FileError::local(self.path()))
-    }
-
-    /// The open directory it is in, and its name there.
-    fn parent(&self) -> io::Result<(OwnedFd, &str)> {
-        let names = components(&self.inside).ok_or(io::ErrorKind::InvalidInput)?;
-        let (name, above) = names.split_last().ok_or(io::ErrorKind::InvalidInput)?;
-        Ok((self.root.walk(above)?, name))
-    }
 }
 
 impl Partial {
@@ -131,7 +62,7 @@ impl Partial {
         let have = known.metadata().map_err(local)?.len();
         let mut hasher = blake3::Hasher::new();
         hash_on(known, 0, have, &mut hasher).map_err(local)?;
-        let (name, is_kept) = (name.to_string(), false);
+        let (name, is_kept) = (name.to_vec(), false);
         Ok(Self {
             path,
             directory,
@@ -186,14 +117,29 @@ impl Partial {
         self.hasher.finalize().as_bytes() == hash
     }
 
-    /// Gives it its name.
-    pub(super) fn keep(mut self, keep: Keep) -> Result<(), FileError> {
+    /// It is here already: only its attributes may be others.
+    pub(super) fn refresh(&self, attributes: Option<Attributes>) {
+        if let (Some(finished), Some(attributes)) = (&self.finished, attributes) {
+            attributes.apply(finished);
+        }
+    }
+
+    /// Gives it its attributes and its name.
+    pub(super) fn keep(
+        mut self,
+        keep: Keep,
+        attributes: Option<Attributes>,
+    ) -> Result<(), FileError> {
+        match attributes {
+            Some(attributes) => attributes.apply(&self.file),
+            None => allow(&self.file, 0o666),
+        }
         let synced = if keep == Keep::OnDisk { self.file.sync_all() } else { Ok(()) };
         let kept = synced.and_then(|()| {
             if !leads_to(&self.directory, &self.temporary, &self.file) {
                 return Err(io::Error::other("its unfinished copy was taken away"));
             }
-            let (at, from, to) = (&self.directory, &self.temporary, &self.name);
+            let (at, from, to) = (&self.directory, &self.temporary[..], &self.name[..]);
             Ok(rustix::fs::renameat(at, from, at, to)?)
         });
         self.is_kept = kept.is_ok();
@@ -207,7 +153,7 @@ impl Partial {
 
     fn remove(&mut self) {
         if !self.is_kept && leads_to(&self.directory, &self.temporary, &self.file) {
-            let _ = rustix::fs::unlinkat(&self.directory, &self.temporary, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(&self.directory, &self.temporary[..], AtFlags::empty());
         }
         self.is_kept = true;
     }
@@ -223,36 +169,8 @@ impl Drop for Partial {
     }
 }
 
-/// The name a file has until it is whole. A name that leaves no room for that is hashed.
-fn temporary_name(name: &str) -> String {
-    let plain = format!(".{name}.sst-part");
-    if plain.len() <= MAX_NAME_LEN {
-        return plain;
-    }
-    format!(".{}.sst-part", blake3::hash(name.as_bytes()).to_hex())
-}
-
-/// What is at `name`; `None` if nothing is.
-fn kind(directory: &OwnedFd, name: &str) -> io::Result<Option<FileType>> {
-    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What is there is left alone, because it is no file that could be replaced by one.
-fn in_the_way(there: Option<FileType>) -> io::Error {
-    io::Error::other(match there {
-        Some(FileType::Directory) => "a directory of that name is there, and stays",
-        Some(FileType::Symlink) => "a symbolic link of that name is there; it is not followed",
-        Some(FileType::RegularFile) => "a file of that name is there, and stays",
-        _ => "something of that name is there that is no regular file",
-    })
-}
-
 /// The finished file, if there is one.
-fn open_finished(directory: &OwnedFd, name: &str) -> io::Result<Option<File>> {
+fn open_finished(directory: &OwnedFd, name: &[u8]) -> io::Result<Option<File>> {
     match kind(directory, name)? {
         None => return Ok(None),
         Some(FileType::RegularFile) => {}
@@ -270,10 +188,11 @@ fn open_finished(directory: &OwnedFd, name: &str) -> io::Result<Option<File>> {
 /// Opens and locks the file under the temporary name; `None` if another transfer has it. The lock
 /// counts only if the name still leads to what was locked: until then, another transfer may have
 /// renamed or removed it. Where there are no locks, the file has a name of its own.
-fn open_locked(directory: &OwnedFd, temporary: &str) -> io::Result<Option<(File, String, bool)>> {
+fn open_locked(directory: &OwnedFd, temporary: &[u8]) -> io::Result<Option<(File, Vec<u8>, bool)>> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mode = Mode::from_raw_mode(0o666);
-    let open = |name: &str, more| {
+    // Nobody else's before it is known whose it may be.
+    let mode = Mode::from_raw_mode(0o600);
+    let open = |name: &[u8], more| {
         rustix::fs::openat(directory, name, flags | OFlags::CLOEXEC | more, mode)
     };
     for _ in 0..MAX_ATTEMPTS {
@@ -286,7 +205,8 @@ fn open_locked(directory: &OwnedFd, temporary: &str) -> io::Result<Option<(File,
             Err(Errno::WOULDBLOCK) => return Ok(None),
             Err(Errno::INTR) => continue,
             Err(_) => {
-                let own = format!("{temporary}.{}", std::process::id());
+                let own = blake3::hash(&[temporary, &std::process::id().to_be_bytes()].concat());
+                let own = [b".", own.to_hex().as_bytes(), b".sst-part"].concat();
                 return Ok(Some((open(&own, OFlags::EXCL)?.into(), own, false)));
             }
         }
@@ -298,7 +218,7 @@ fn open_locked(directory: &OwnedFd, temporary: &str) -> io::Result<Option<(File,
     Ok(None)
 }
 
-fn leads_to(directory: &OwnedFd, name: &str, file: &File) -> bool {
+fn leads_to(directory: &OwnedFd, name: &[u8], file: &File) -> bool {
     let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
     let (Ok(there), Ok(ours)) = (there, rustix::fs::fstat(file)) else { return false };
     Version::of(&there).is_same_file(&Version::of(&ours))
@@ -330,6 +250,7 @@ fn copy(from: &File, to: &mut File, len: u64) -> io::Result<blake3::Hasher> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::path::Path;
 
     use super::*;
 
@@ -358,7 +279,7 @@ mod tests {
         assert!(!second.begin(6, 11).unwrap());
         second.write(b"world").unwrap();
         assert!(second.matches(blake3::hash(b"hello world").as_bytes()));
-        second.keep(Keep::OnDisk).unwrap();
+        second.keep(Keep::OnDisk, None).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"hello world");
         assert_eq!(names(directory.path()), ["file"]);
         let mut third = open(&path).unwrap();
@@ -376,13 +297,13 @@ mod tests {
         let mut grown = open(&path).unwrap();
         assert!(!grown.begin(3, 5).unwrap());
         grown.write(b"de").unwrap();
-        grown.keep(Keep::InCache).unwrap();
+        grown.keep(Keep::InCache, None).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abcde");
         let mut changed = open(&path).unwrap();
         assert!(!changed.begin(0, 1).unwrap());
         changed.write(b"z").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abcde", "not before it is whole");
-        changed.keep(Keep::InCache).unwrap();
+        changed.keep(Keep::InCache, None).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"z");
     }
 
@@ -395,11 +316,11 @@ mod tests {
         let late = File::options().read(true).write(true).open(&part).unwrap();
         first.begin(0, 5).unwrap();
         first.write(b"whole").unwrap();
-        first.keep(Keep::InCache).unwrap();
+        first.keep(Keep::InCache, None).unwrap();
         let at: OwnedFd = File::open(directory.path()).unwrap().into();
-        assert!(!leads_to(&at, ".file.sst-part", &late), "that is the final file now");
+        assert!(!leads_to(&at, b".file.sst-part", &late), "that is the final file now");
         fs::write(&part, "half").unwrap();
-        assert!(!leads_to(&at, ".file.sst-part", &late), "that is another's part");
+        assert!(!leads_to(&at, b".file.sst-part", &late), "that is another's part");
         // One that lost its name neither renames nor removes what has the name now.
         let mut second = open(&directory.path().join("other")).unwrap();
         let other = directory.path().join(".other.sst-part");
@@ -429,7 +350,7 @@ mod tests {
                             continue;
                         }
                         partial.write(&mine[half..]).unwrap();
-                        partial.keep(Keep::InCache).unwrap();
+                        partial.keep(Keep::InCache, None).unwrap();
                     }
                 });
             }
@@ -452,10 +373,10 @@ mod tests {
         symlink(outside.path().join("secret"), at(".file.sst-part")).unwrap();
         fs::create_dir(at("directory")).unwrap();
         let target = Target::directory(directory.path()).unwrap();
-        assert!(target.join("away").make_directory().is_err());
-        assert!(Partial::open(&target.join("away").join("new")).is_err());
+        assert!(target.join(b"away").make_directory(None).is_err());
+        assert!(Partial::open(&target.join(b"away").join(b"new")).is_err());
         for name in ["link", "directory", "away", "file"] {
-            let error = Partial::open(&target.join(name)).unwrap_err().to_string();
+            let error = Partial::open(&target.join(name.as_bytes())).unwrap_err().to_string();
             assert!(!error.contains("entity"), "{error}");
         }
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
@@ -471,9 +392,9 @@ mod tests {
             let mut partial = open(&directory.path().join(&name)).unwrap();
             partial.begin(0, 1).unwrap();
             partial.write(b"x").unwrap();
-            partial.keep(Keep::InCache).unwrap();
+            partial.keep(Keep::InCache, None).unwrap();
         }
         assert_eq!(names(directory.path()).len(), 5);
-        assert_ne!(temporary_name(&"a".repeat(255)), temporary_name(&"b".repeat(255)));
+        assert_ne!(temporary_name(&[1; 255]), temporary_name(&[2; 255]));
     }
 }

@@ -32,7 +32,7 @@ pub async fn put(
     let size = metadata.len();
     let stream = session.open_service(SERVICE, PROTOCOL).await;
     let mut stream = stream.map_err(FileError::transport(path))?;
-    let request = Request::Put { path: path.into(), size }.encode();
+    let request = Request::Put { path: path.as_bytes().into(), size }.encode();
     stream.write_record(&request).await.map_err(FileError::transport(path))?;
     answer(&mut stream, path).await?;
     let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), size, vec![0; PIECE_LEN]);

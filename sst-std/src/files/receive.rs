@@ -18,7 +18,7 @@ const FIRST_LEN: usize = 4 << 10;
 pub(super) async fn receive(
     stream: &mut Stream,
     serving: &Serving,
-    path: String,
+    path: Vec<u8>,
     size: u64,
 ) -> Result<Result<(), Refusal>, ServeError> {
     // Held until the draft is closed.

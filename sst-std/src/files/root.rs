@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::message::Refusal;
+use super::message::{Attributes, Refusal};
 use super::name::components;
 
 /// An open directory.
@@ -21,8 +21,8 @@ pub(super) struct Root(OwnedFd);
 
 /// What was found, and as what.
 pub(super) enum Found {
-    Directory(OwnedFd, Version),
-    File(File, Version),
+    Directory(OwnedFd, Version, Attributes),
+    File(File, Version, Attributes),
 }
 
 /// A path in a shared directory, and what was found there: so that it can be closed and opened
@@ -30,7 +30,7 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) root: Arc<Root>,
-    pub(super) path: String,
+    pub(super) path: Vec<u8>,
     pub(super) version: Version,
 }
 
@@ -53,7 +53,7 @@ impl Root {
     }
 
     /// Opens what is at `path`: only regular files and directories.
-    pub(super) fn find(&self, path: &str) -> Result<Found, Refusal> {
+    pub(super) fn find(&self, path: &[u8]) -> Result<Found, Refusal> {
         let names = components(path).ok_or(Refusal::BadRequest)?;
         let found = match names.split_last() {
             None => self.directory(&[])?,
@@ -66,23 +66,27 @@ impl Root {
         };
         let stat = rustix::fs::fstat(&found).map_err(refusal)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(Found::Directory(found, Version::of(&stat))),
-            FileType::RegularFile => Ok(Found::File(File::from(found), Version::of(&stat))),
+            FileType::Directory => {
+                Ok(Found::Directory(found, Version::of(&stat), attributes(&stat)))
+            }
+            FileType::RegularFile => {
+                Ok(Found::File(File::from(found), Version::of(&stat), attributes(&stat)))
+            }
             _ => Err(Refusal::WrongKind),
         }
     }
 
     /// Opens the directory that `names` lead to, one after the other.
-    pub(super) fn directory(&self, names: &[&str]) -> Result<OwnedFd, Refusal> {
+    pub(super) fn directory(&self, names: &[&[u8]]) -> Result<OwnedFd, Refusal> {
         self.walk(names).map_err(refusal)
     }
 
     /// The same, with the system's own error.
-    pub(super) fn walk(&self, names: &[&str]) -> rustix::io::Result<OwnedFd> {
+    pub(super) fn walk(&self, names: &[&[u8]]) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | DIRECTORY;
         let open =
-            |at: BorrowedFd<'_>, name: &str| rustix::fs::openat(at, name, flags, Mode::empty());
-        let mut directory = open(self.0.as_fd(), ".")?;
+            |at: BorrowedFd<'_>, name: &[u8]| rustix::fs::openat(at, name, flags, Mode::empty());
+        let mut directory = open(self.0.as_fd(), b".")?;
         for name in names {
             directory = open(directory.as_fd(), name)?;
         }
@@ -94,7 +98,7 @@ impl Source {
     /// Opens the file again; `None` if something else is there now.
     pub(super) fn reopen(&self) -> Result<Option<File>, Refusal> {
         match self.root.find(&self.path) {
-            Ok(Found::File(file, version)) if version == self.version => Ok(Some(file)),
+            Ok(Found::File(file, version, _)) if version == self.version => Ok(Some(file)),
             Err(Refusal::Busy) => Err(Refusal::Busy),
             _ => Ok(None),
         }
@@ -103,7 +107,7 @@ impl Source {
     /// The same for a directory.
     pub(super) fn reopen_directory(&self) -> Result<Option<OwnedFd>, Refusal> {
         match self.root.find(&self.path) {
-            Ok(Found::Directory(directory, version)) if version == self.version => {
+            Ok(Found::Directory(directory, version, _)) if version == self.version => {
                 Ok(Some(directory))
             }
             Err(Refusal::Busy) => Err(Refusal::Busy),
@@ -127,6 +131,14 @@ impl Version {
             modified: (stat.st_mtime.into(), stat.st_mtime_nsec.into()),
         }
     }
+}
+
+/// The permission bits and the time of the last change.
+#[allow(clippy::useless_conversion, reason = "the types differ from system to system")]
+pub(super) fn attributes(stat: &Stat) -> Attributes {
+    let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    let mode = Mode::from_raw_mode(stat.st_mode).bits();
+    Attributes { mode: u32::from(mode) & 0o7777, modified: (stat.st_mtime.into(), nanos) }
 }
 
 pub(super) fn refusal(errno: Errno) -> Refusal {
@@ -173,15 +185,15 @@ mod tests {
         );
         pipe.unwrap();
         let root = Root::open(inside.path()).unwrap();
-        assert!(matches!(root.find("real/file"), Ok(Found::File(_, Version { size: 5, .. }))));
-        assert!(matches!(root.find(""), Ok(Found::Directory(..))));
+        assert!(matches!(root.find(b"real/file"), Ok(Found::File(_, Version { size: 5, .. }, _))));
+        assert!(matches!(root.find(b""), Ok(Found::Directory(..))));
         for path in ["away/secret", "away", "link", "inner", "pipe", "real/file/x"] {
-            let found = root.find(path).err();
+            let found = root.find(path.as_bytes()).err();
             assert_eq!(found, Some(Refusal::WrongKind), "{path}");
         }
         for path in ["../x", "/etc/passwd", "real/../../x"] {
-            assert_eq!(root.find(path).err(), Some(Refusal::BadRequest), "{path}");
+            assert_eq!(root.find(path.as_bytes()).err(), Some(Refusal::BadRequest), "{path}");
         }
-        assert_eq!(root.draft("away/new").err(), Some(Refusal::WrongKind));
+        assert_eq!(root.draft(b"away/new").err(), Some(Refusal::WrongKind));
     }
 }

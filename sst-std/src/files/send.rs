@@ -57,7 +57,7 @@ type Piece = (Option<File>, Vec<u8>);
 pub(super) async fn send(
     stream: &mut Stream,
     serving: &Serving,
-    path: String,
+    path: Vec<u8>,
     claim: Claim,
 ) -> Result<Result<(), Refusal>, ServeError> {
     let root = serving.root.clone();
@@ -190,8 +190,8 @@ impl Claim {
     }
 }
 
-fn begin(root: &Arc<Root>, path: &str, claim: Claim) -> Result<Begun, Refusal> {
-    let Found::File(file, version) = root.find(path)? else { return Err(Refusal::WrongKind) };
+fn begin(root: &Arc<Root>, path: &[u8], claim: Claim) -> Result<Begun, Refusal> {
+    let Found::File(file, version, _) = root.find(path)? else { return Err(Refusal::WrongKind) };
     let source = Source { root: root.clone(), path: path.into(), version };
     if claim.len <= version.size && claim.len > PIECE_LEN as u64 {
         return Ok(Begun { source, file, hasher: None, piece: Vec::new() });

@@ -15,7 +15,7 @@ use tracing::debug;
 use super::budget::Budget;
 use super::hashes::Hashes;
 use super::listing::{Listed, tell_entries};
-use super::message::{Kind, MAX_RECORD_LEN, Refusal, Request};
+use super::message::{Form, Kind, MAX_RECORD_LEN, Refusal, Request};
 use super::receive::receive;
 use super::root::{Found, Root, Source, refusal};
 use super::send::{Claim, send};
@@ -28,7 +28,7 @@ const BACKLOG: u32 = 64;
 /// How long a stream that was taken may be silent before it is refused: its place is wanted.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A directory that is shared: everything in it but links and special files.
+/// A directory that is shared: everything in it but special files and what links lead to.
 ///
 /// All sessions of a server share its budget (docs/LIMITS.md): requests that are answered, threads,
 /// open files and memory are bounded for each session and in all. What a session asks for beyond
@@ -111,8 +111,8 @@ impl Serving {
         let request = Request::parse(&record);
         drop(record);
         let answered = match request {
-            Some(Request::List { path }) => {
-                match Box::pin(self.list(&mut stream, path)).await? {
+            Some(Request::List { path, form }) => {
+                match Box::pin(self.list(&mut stream, path, form)).await? {
                     Ok(Listed::Whole) => {
                         // What the peer opens from here on is counted by itself.
                         drop(share);
@@ -149,28 +149,31 @@ impl Serving {
     async fn list(
         &self,
         stream: &mut Stream,
-        path: String,
+        path: Vec<u8>,
+        form: Form,
     ) -> Result<Result<Listed, Refusal>, ServeError> {
         let root = self.root.clone();
         let found = self.budget.work(stream, move || {
             Ok(match root.find(&path)? {
-                Found::File(_, version) => Err(version.size),
-                Found::Directory(directory, version) => {
+                Found::File(_, version, attributes) => Err((version.size, attributes)),
+                Found::Directory(directory, version, attributes) => {
                     let source = Source { root: root.clone(), path: path.clone(), version };
-                    Ok((source, Dir::new(directory).map_err(refusal)?))
+                    Ok((source, Dir::new(directory).map_err(refusal)?, attributes))
                 }
             })
         });
-        let (source, open) = match found.await {
+        let told = |attributes| (form == Form::Full).then_some(attributes);
+        let (source, open, attributes) = match found.await {
             Ok(Ok(found)) => found,
-            Ok(Err(size)) => {
-                stream.write_record(&Kind::File { size }.encode_answer()).await?;
+            Ok(Err((size, attributes))) => {
+                let answer = Kind::File { size }.encode_answer(told(attributes));
+                stream.write_record(&answer).await?;
                 return Ok(Ok(Listed::Whole));
             }
             Err(refusal) => return Ok(Err(refusal)),
         };
-        stream.write_record(&Kind::Directory.encode_answer()).await?;
-        let told = tell_entries(stream, &self.budget, Arc::new(source), open).await?;
+        stream.write_record(&Kind::Directory.encode_answer(told(attributes))).await?;
+        let told = tell_entries(stream, &self.budget, Arc::new(source), open, form).await?;
         match told {
             Ok(Listed::Whole) => stream.write_record(&[]).await?,
             // An answer was begun, so there is no place for a refusal.

@@ -23,8 +23,13 @@ fn no_path_leads_out_of_the_directory() {
         assert!(complaint.contains("link"), "{path}: {complaint}");
     }
     assert!(client.bad(&["get", &format!("{url}/none")]).contains("no such file"));
-    client.good(&["get", &url, "-o", "all"]);
-    assert_eq!(fs::read_dir(client.path("all")).unwrap().count(), 0, "links are not shared");
+    let done = client.run(&["get", &url, "-o", "all"]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    for said in ["link: a symbolic link that leads out", "up: a symbolic link that leads out"] {
+        assert!(done.err.contains(said), "{}", done.err);
+    }
+    assert!(!done.err.contains(server.here.path().to_str().unwrap()), "where to is not told");
+    assert_eq!(fs::read_dir(client.path("all")).unwrap().count(), 0, "such links are not made");
     assert!(!client.path("stolen").exists());
 }
 

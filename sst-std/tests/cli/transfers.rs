@@ -1,11 +1,17 @@
 //! Identities, and files that go there and back.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
 use std::net::UdpSocket;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::tool::{User, hashes, noise};
 
@@ -44,6 +50,88 @@ fn a_tree_arrives_as_it_was() {
     assert_eq!((&again["unchanged"], &again["bytes"]), (&301.into(), &0.into()));
     client.good(&["get", &format!("{url}/0/18/file%206")]);
     assert_eq!(fs::read(client.path("file 6")).unwrap(), noise(6 * 777));
+}
+
+/// Everything below `root`: names, kinds, what links hold, permissions, times, contents.
+fn census(root: &Path) -> BTreeMap<PathBuf, String> {
+    let (mut found, mut todo) = (BTreeMap::new(), vec![root.to_path_buf()]);
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_path_buf();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            let (mode, at) =
+                (metadata.permissions().mode(), (metadata.mtime(), metadata.mtime_nsec()));
+            let what = if metadata.is_symlink() {
+                format!("{:?}", fs::read_link(&path).unwrap())
+            } else if metadata.is_dir() {
+                todo.push(path);
+                format!("{mode:o} {at:?}")
+            } else {
+                format!("{mode:o} {at:?} {}", blake3::hash(&fs::read(path).unwrap()))
+            };
+            found.insert(name, what);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_tree_of_awkward_names_kinds_and_permissions_arrives_as_it_is() {
+    let (server, client) = (User::new(), User::new());
+    let at = |name: &[u8]| server.path("tree").join(OsStr::from_bytes(name));
+    fs::create_dir_all(at(b"directory/empty")).unwrap();
+    let names: [&[u8]; 12] = [
+        b"plain",
+        b"latin1-\xe9",
+        b"new\nline",
+        b"tab\there",
+        b"dev-disk-by\\x2duuid.swap",
+        b"my.sst-part",
+        b"my.sst-put",
+        b"trailing. ",
+        b" ",
+        b"-rf",
+        "\u{202e}gpj.exe".as_bytes(),
+        "e\u{301}".as_bytes(),
+    ];
+    for (number, name) in names.iter().enumerate() {
+        fs::write(at(name), noise(number)).unwrap();
+        let mode = [0o644, 0o600, 0o755, 0o444][number % 4];
+        fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+        let time = UNIX_EPOCH + Duration::new(1_000_000_000 + number as u64, 123_456_789);
+        File::open(at(name)).unwrap().set_modified(time).unwrap();
+    }
+    fs::write(at(b"directory/inside"), "x").unwrap();
+    for (target, name) in [
+        ("plain", "link"),
+        ("directory", "to-directory"),
+        ("nowhere", "dangling"),
+        (".", "loop"),
+        ("../plain", "directory/up"),
+    ] {
+        symlink(target, at(name.as_bytes())).unwrap();
+    }
+    fs::set_permissions(at(b"directory"), Permissions::from_mode(0o555)).unwrap();
+    File::open(at(b"directory")).unwrap().set_modified(UNIX_EPOCH).unwrap();
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    for round in 0..2 {
+        let summary = client.json(&["get", &url, "-o", "copy"]);
+        assert_eq!((&summary["files"], &summary["links"]), (&13.into(), &5.into()));
+        assert_eq!(summary["unchanged"], if round == 0 { 0 } else { 13 });
+        assert_eq!(census(&client.path("copy")), census(&server.path("tree")));
+    }
+    // What cannot arrive is named, and is no success.
+    assert!(Command::new("mkfifo").arg(at(b"pipe\n")).status().unwrap().success());
+    symlink("/etc", at(b"out")).unwrap();
+    let done = client.run(&["get", &url, "-o", "copy"]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    for said in ["pipe\\n: a special file, left out", "out: a symbolic link", "2 of 15 failed"] {
+        assert!(done.err.contains(said), "{said}: {}", done.err);
+    }
+    for directory in [server.path("tree/directory"), client.path("copy/directory")] {
+        fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 #[test]
@@ -101,7 +189,7 @@ fn garbage_on_the_port_does_not_disturb_a_transfer() {
             // Every kind of packet, by its first byte, gets its share.
             packet[0] = sent as u8;
             sent += u64::from(socket.send_to(&packet, ("127.0.0.1", port)).is_ok());
-            thread::sleep(std::time::Duration::from_micros(200));
+            thread::sleep(Duration::from_micros(200));
         }
         sent
     });

@@ -130,7 +130,8 @@ impl Get {
             say!(
                 "{}",
                 json!({ "files": summary.files, "unchanged": summary.unchanged,
-                    "directories": summary.directories, "bytes": summary.bytes, "errors": errors })
+                    "links": summary.links, "directories": summary.directories,
+                    "bytes": summary.bytes, "errors": errors })
             );
         }
         for error in &summary.errors {
