@@ -94,7 +94,10 @@ export interface SstSessionStats {
 
 /** Calls that may have to wait: their arguments, and what they answer. */
 export interface Calls {
-  connect: { args: [path: number, peerId: string | null]; answer: SessionFacts };
+  connect: {
+    args: [path: number, peerId: string | null, instance: string | null];
+    answer: SessionFacts;
+  };
   accept: { args: []; answer: SessionFacts | null };
   closeEndpoint: { args: []; answer: true };
   closed: { args: []; answer: SstCloseInfo };

@@ -53,6 +53,12 @@ export interface EndpointOptions {
 export interface ConnectOptions extends Waiting {
   /** The host id that must answer. Default: whoever is there; ask `peerId` afterwards. */
   peerId?: string;
+  /**
+   * Which session with that host: `'fresh'` for another, `'unnamed'` for the one without a name, or
+   * an instance that both hosts were given, as 16 hexadecimal digits. Default: `'usual'`, which is
+   * another for an endpoint that does not accept, and for one that does the one there is.
+   */
+  instance?: string;
 }
 
 /**
@@ -95,13 +101,17 @@ export class SstEndpoint {
   /**
    * Starts a session with the host at the other end of `carrier`.
    *
+   * An endpoint that does not accept has a session of its own from each call. One that accepts has
+   * one session with each host, whoever began it, and a call finds it: whoever closes it closes it
+   * for all who hold it. `options.instance` says otherwise.
+   *
    * @throws {@link SstError} `no-answer` (also what a wrong `peerId` looks like), `refused`,
    *   `endpoint-closed`, `malformed`, `no-capacity`
    */
   async connect(carrier: CarrierLike, options: ConnectOptions = {}): Promise<SstSession> {
-    const { peerId = null, signal } = options;
+    const { peerId = null, instance = null, signal } = options;
     const path = this.attach(carrier);
-    const facts = await this.#core.call('connect', ENDPOINT, [path, peerId], signal);
+    const facts = await this.#core.call('connect', ENDPOINT, [path, peerId, instance], signal);
     return new SstSession(this.#core, facts);
   }
 

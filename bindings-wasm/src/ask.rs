@@ -3,7 +3,7 @@
 
 use std::task::{Context, Poll};
 
-use sst_std::{DatagramForm, DatagramOptions, OpenOptions, Waiter};
+use sst_std::{DatagramForm, DatagramOptions, InstanceWish, OpenOptions, Waiter};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -11,7 +11,7 @@ use crate::clock::from_millis;
 use crate::error::{Fault, array};
 use crate::facts;
 use crate::host::{Host, address};
-use crate::identity::host_id;
+use crate::identity::{host_id, instance as wish};
 use crate::operation::{Answer, Operation};
 use crate::row::{Interest, Row};
 
@@ -20,12 +20,20 @@ type Asked = Result<JsValue, JsValue>;
 
 #[wasm_bindgen]
 impl Host {
-    /// A session with the host at the other end of a path. Long.
-    pub fn connect(&mut self, _endpoint: u32, path: u32, peer_id: Option<String>) -> Asked {
+    /// A session with the host at the other end of a path, in the instance that suits the endpoint
+    /// or another. Long.
+    pub fn connect(
+        &mut self,
+        _endpoint: u32,
+        path: u32,
+        peer_id: Option<String>,
+        instance: Option<String>,
+    ) -> Asked {
         let id = peer_id.as_deref().map(host_id).transpose()?;
+        let instance = instance.as_deref().map_or(Ok(InstanceWish::Usual), wish)?;
         let endpoint = self.endpoint.clone();
         self.begin(Operation::new(async move {
-            Ok(Answer::Session(endpoint.connect_to(id, address(path)).await?))
+            Ok(Answer::Session(endpoint.connect_in(id, address(path), instance).await?))
         }))
     }
 

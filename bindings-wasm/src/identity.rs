@@ -1,6 +1,6 @@
 //! Identities: a key goes through JavaScript as the text of its key file.
 
-use sst_std::{HostId, Identity};
+use sst_std::{HostId, Identity, InstanceWish};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -43,5 +43,12 @@ pub(crate) fn identity(text: &str) -> Result<Identity, Fault> {
 pub(crate) fn host_id(text: &str) -> Result<HostId, Fault> {
     text.parse().map_err(|error| {
         Fault::local("malformed", "endpoint", format!("the host id is wrong: {error}"))
+    })
+}
+
+/// Which session with a host, in words or as its instance.
+pub(crate) fn instance(text: &str) -> Result<InstanceWish, Fault> {
+    text.parse().map_err(|error| {
+        Fault::local("malformed", "endpoint", format!("the instance is wrong: {error}"))
     })
 }

@@ -13,7 +13,7 @@ use crate::wire::{CloseCause, PacketError, TransportCode};
 
 use super::Host;
 use super::channels::UNSETTLED;
-use super::dial::{ConnectError, Dial};
+use super::dial::{ConnectError, Dial, InstanceWish};
 use super::inbound::Ignored;
 use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow};
 use super::sessions::SessionHandle;
@@ -80,6 +80,10 @@ impl<C: Crypto> Host<'_, C> {
         let instance = self.instance_for(dial.instance)?;
         if let Some(session) = self.reuse(&dial, instance) {
             return Ok(session);
+        }
+        if matches!(dial.instance, InstanceWish::Named(_)) && dial.id == Some(self.id) {
+            // Two hosts with one identity would both be the one that dialled first.
+            return Err(ConnectError::OwnIdentity);
         }
         self.note_secrets();
         let channel = self.new_channel_id().map_err(|_| ConnectError::Random)?;

@@ -38,7 +38,8 @@ pub enum InstanceWish {
     Unnamed,
     /// A new session, beside all others.
     Fresh,
-    /// The session with this instance, on which both hosts agreed before.
+    /// The session with this instance, which both hosts were given before. Not with a host of the
+    /// same identity: neither could tell which of the two it is.
     Named(Instance),
 }
 
@@ -77,7 +78,8 @@ impl FromStr for InstanceWish {
 pub enum ConnectError {
     /// A table of this host is full: let go of sessions first.
     NoCapacity,
-    /// The identity is this host's own, and the dial is for the session without an instance.
+    /// The identity is this host's own, and the dial is for the session without an instance, or
+    /// for one whose instance this host was given.
     OwnIdentity,
     /// This host's parameters cannot be expressed.
     Parameters,

@@ -216,7 +216,7 @@ fn a_host_whose_own_packets_are_reflected_at_it_answers_nothing() {
     for pattern in Pattern::ALL {
         let mut host = host(1, 1, Accepting::Everyone);
         let id = (pattern != Pattern::Xx).then(|| host.id());
-        let target = Dial { instance: NAME, ..Dial::new(rules_tests::path(2), id) };
+        let target = Dial { instance: InstanceWish::Fresh, ..Dial::new(rules_tests::path(2), id) };
         match pattern {
             Pattern::Ik => host.connect_replayable(at(0), target, b"").unwrap(),
             Pattern::Xk | Pattern::Xx => host.connect(at(0), target).unwrap(),
@@ -241,10 +241,14 @@ fn a_host_whose_own_packets_are_reflected_at_it_answers_nothing() {
 fn nobody_completes_a_dial_of_this_host_s_own_with_its_key() {
     let mut host = host(1, 1, Accepting::Everyone);
     let id = host.id();
-    let target = Dial { instance: NAME, ..Dial::new(rules_tests::path(2), Some(id)) };
-    let session = host.connect(at(0), target).unwrap();
+    let to_itself = Dial::new(rules_tests::path(2), Some(id));
+    let named = Dial { instance: NAME, ..to_itself };
+    assert_eq!(host.connect(at(0), named), Err(ConnectError::OwnIdentity), "it was given");
+    let fresh = Dial { instance: InstanceWish::Fresh, ..to_itself };
+    let session = host.connect(at(0), fresh).unwrap();
     next(&mut host, at(0)).unwrap();
-    let offer = Parameters { instance: Some(name()), ..Parameters::default() };
+    let instance = host.session_info(session).unwrap().instance;
+    let offer = Parameters { instance, ..Parameters::default() };
     let mut peer = RawPeer::new(1, host.id(), Pattern::Xk, &offer);
     hand(&mut host, at(0), 5, &peer.init()).unwrap();
     let finish = peer.finish(&next(&mut host, at(0)).unwrap(), &payload(&[Frame::Ping]));
