@@ -14,7 +14,7 @@ use tracing::trace;
 use zeroize::zeroize_stack;
 
 use crate::shared::{Acted, Inner, Phase, Shared};
-use crate::udp::{Inbox, Outgoing, Socket};
+use crate::udp::{Inbox, Outgoing, Sent, Socket};
 
 /// Packets taken in before other tasks get their turn, timers and sending included.
 const MAX_PACKETS_IN: usize = 64;
@@ -199,23 +199,41 @@ impl Outbox {
                     None => return More::No,
                 },
             };
-            if !self.offer(cx, sockets, held) {
-                self.held = Some(held);
-                return More::No;
+            match self.offer(cx, now, sockets, held) {
+                Poll::Ready(sent) => note(inner, now, held.path, &sent),
+                Poll::Pending => {
+                    self.held = Some(held);
+                    return More::No;
+                }
             }
         }
         More::Now
     }
 
-    /// False if the socket is full; the task is then woken when it is not.
-    fn offer(&self, cx: &mut Context<'_>, sockets: &mut [Socket], held: Held) -> bool {
+    /// Pending if the socket is full; the task is then woken when it is not.
+    fn offer(
+        &self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        sockets: &mut [Socket],
+        held: Held,
+    ) -> Poll<Sent> {
         let (Some(socket), Some(bytes)) =
             (sockets.get_mut(held.socket), self.bytes.get(..held.len))
         else {
-            return true;
+            return Poll::Ready(Sent::Taken);
         };
         let Held { path, ecn, segment_len, .. } = held;
-        socket.poll_send(cx, Outgoing { path, ecn, segment_len, bytes }).is_ready()
+        socket.poll_send(cx, now, Outgoing { path, ecn, segment_len, bytes })
+    }
+}
+
+/// What became of a packet tells of the way to its peer, and of this host's own addresses.
+fn note(inner: &mut Inner, now: Instant, path: Path, sent: &Sent) {
+    match sent {
+        Sent::Taken => inner.refusals.clear(path.peer),
+        Sent::Lost(error) => inner.refusals.note(path.peer, error),
+        Sent::Unsourced => inner.host.network_changed(now, path.local),
     }
 }
 

@@ -8,10 +8,12 @@ use std::task::{Context, Poll, Waker, ready};
 use sst_nostd::channel::Path;
 use sst_nostd::host::{self, Dial, Limits, SessionHandle};
 use sst_nostd::id::HostId;
+use sst_nostd::negotiation::limits::NEXT_ADDRESS_DELAY;
 use sst_nostd::session::SessionState;
 use sst_nostd::time::Duration;
 use tracing::{debug, warn};
 
+use crate::addresses::in_turn;
 use crate::alarm::within;
 use crate::config::{Accepting, Config, InstanceWish};
 use crate::error::{BindError, By, ConnectError, SessionClosed};
@@ -55,11 +57,11 @@ impl Endpoint {
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(&self, url: &Url) -> Result<Session, ConnectError> {
-        let address = url
-            .resolve()
+        let addresses = url
+            .resolve_all()
             .await
             .map_err(|source| ConnectError::Lookup { host: url.host().into(), source })?;
-        self.connect_to(Some(url.id()), address).await
+        self.connect_to_any(Some(url.id()), &addresses).await
     }
 
     /// Starts a session with the host `id` at `address`; with `None`, with whoever answers there,
@@ -72,7 +74,21 @@ impl Endpoint {
         id: Option<HostId>,
         address: SocketAddr,
     ) -> Result<Session, ConnectError> {
-        self.connect_in(id, address, self.lifeline.0.instance).await
+        self.connect_in(id, &[address], self.lifeline.0.instance).await
+    }
+
+    /// Starts a session with the host `id` at whichever of its addresses answers first: each is
+    /// tried a quarter of a second after the one before, as long as nobody has answered, at most
+    /// eight of them.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect_to_any(
+        &self,
+        id: Option<HostId>,
+        addresses: &[SocketAddr],
+    ) -> Result<Session, ConnectError> {
+        self.connect_in(id, addresses, self.lifeline.0.instance).await
     }
 
     /// The same, in a session that is chosen: [`InstanceWish::Named`] where both hosts were given
@@ -83,45 +99,59 @@ impl Endpoint {
     pub async fn connect_in(
         &self,
         id: Option<HostId>,
-        address: SocketAddr,
+        addresses: &[SocketAddr],
         instance: InstanceWish,
     ) -> Result<Session, ConnectError> {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let addresses = in_turn(addresses.iter().copied());
         let waited = self.lifeline.0.connect_timeout;
+        if addresses.is_empty() {
+            return Err(ConnectError::NoAnswer { addresses, waited, system: None });
+        }
         let attempts = async {
             // A negotiation is given up after ten seconds; whoever is more patient begins another.
             loop {
-                if let Some(session) = self.dial(id, address, instance).await? {
+                if let Some(session) = self.dial(id, &addresses, instance).await? {
                     return Ok(session);
                 }
             }
         };
         let answer = within(&self.lifeline.0, waited, attempts).await;
-        answer.unwrap_or(Err(ConnectError::NoAnswer { address, waited }))
+        answer.unwrap_or_else(|| {
+            let system = self.lifeline.0.lock().refusals.of(&addresses);
+            Err(ConnectError::NoAnswer { addresses, waited, system })
+        })
     }
 
     /// One negotiation; `None` if nobody answered.
     async fn dial(
         &self,
         id: Option<HostId>,
-        peer: SocketAddr,
+        addresses: &[SocketAddr],
         instance: InstanceWish,
     ) -> Result<Option<Session>, ConnectError> {
         let shared = &self.lifeline.0;
+        let Some((&first, others)) = addresses.split_first() else { return Ok(None) };
+        let path = |peer| Path { local: None, peer };
         let handle = shared.act(|inner, now| {
             if inner.phase != Phase::Open {
                 return Err(ConnectError::EndpointClosed);
             }
-            let dial = Dial { instance, ..Dial::new(Path { local: None, peer }, id) };
+            let dial = Dial { instance, ..Dial::new(path(first), id) };
             let handle = inner.host.connect(now, dial).map_err(|error| match error {
                 host::ConnectError::NoCapacity => ConnectError::NoCapacity,
                 host::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
                 _ => ConnectError::Random,
             })?;
             inner.slots.add_session(handle);
+            let mut after = Duration::ZERO;
+            for &other in others {
+                after += NEXT_ADDRESS_DELAY;
+                // There is nothing to try if a session with that host is up already.
+                let _ = inner.host.try_also(now, handle, path(other), after);
+            }
             Ok(handle)
         })?;
-        debug!(?id, %peer, "connecting");
+        debug!(?id, ?addresses, "connecting");
         // Giving up drops the reference, and that the negotiation.
         let reference = SessionRef::new(&self.lifeline, handle);
         match self.ready(handle).await {
@@ -163,6 +193,14 @@ impl Endpoint {
     pub fn set_accepting(&self, accepting: impl Into<Accepting>) {
         let accepting = accepting.into();
         self.lifeline.0.act(|inner, _| inner.host.set_accepting(accepting));
+    }
+
+    /// Tells the endpoint that the machine's addresses or its way to the network have changed, for
+    /// those who hear of that: every peer is then asked at once whether it can be heard, and learns
+    /// where this host is now. Without it, an endpoint finds out by silence: after two probe
+    /// timeouts, or a second if it only receives.
+    pub fn network_changed(&self) {
+        self.lifeline.0.act(|inner, now| inner.host.network_changed(now, None));
     }
 
     /// Ends every session in an orderly way, for at most five seconds, then ends the endpoint.

@@ -113,15 +113,14 @@ pub enum ConnectError {
     Myself(HostId),
     /// No answer. A host of another identity answers nothing at all, so this is also what a wrong
     /// identity looks like.
-    #[error(
-        "no answer from {address} within {waited:?}: nothing is there, something on the way drops \
-         UDP, or the identity in the URL is not the host's"
-    )]
+    #[error("{}", no_answer(addresses, *waited, system.as_deref()))]
     NoAnswer {
-        /// Where the packets went.
-        address: SocketAddr,
+        /// Where the packets went, or should have.
+        addresses: Vec<SocketAddr>,
         /// How long an answer was waited for.
         waited: Duration,
+        /// What the system said, if it sent the last packet to none of these addresses.
+        system: Option<String>,
     },
     /// This host has no room for another session.
     #[error("this host has no room for another session")]
@@ -132,6 +131,18 @@ pub enum ConnectError {
     /// The peer, or the protocol, said no.
     #[error("refused: {0}")]
     Refused(SessionClosed),
+}
+
+fn no_answer(addresses: &[SocketAddr], waited: Duration, system: Option<&str>) -> String {
+    let places: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let places = places.join(", ");
+    match system {
+        Some(said) => format!("no answer from {places} within {waited:?}: cannot send: {said}"),
+        None => format!(
+            "no answer from {places} within {waited:?}: nothing is there, something on the way \
+             drops UDP, or the identity in the URL is not the host's"
+        ),
+    }
 }
 
 /// Why a substream could not be opened.

@@ -29,6 +29,7 @@
 //! # Ok(()) }
 //! ```
 
+mod addresses;
 mod alarm;
 #[cfg(feature = "net")]
 mod bind;

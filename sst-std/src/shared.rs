@@ -11,6 +11,7 @@ use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::CloseCause;
 use tracing::{debug, info};
 
+use crate::addresses::Refusals;
 use crate::alarm::Alarms;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) incoming: Waiting,
     pub(crate) alarms: Alarms,
     pub(crate) driver: Option<Waker>,
+    /// Where packets could not be sent to.
+    pub(crate) refusals: Refusals,
     pub(crate) phase: Phase,
     allow: Option<Vec<HostId>>,
     key_log: Option<KeyLog>,
@@ -84,6 +87,7 @@ impl Shared {
             incoming: Waiting::new(&config),
             alarms: Alarms::default(),
             driver: None,
+            refusals: Refusals::default(),
             phase: Phase::Open,
             allow: config.allow,
             key_log,

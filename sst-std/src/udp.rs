@@ -11,8 +11,10 @@ use quinn_udp::{EcnCodepoint, RecvMeta, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use sst_nostd::channel::Path;
 use sst_nostd::recovery::ecn::Codepoint as Ecn;
+use sst_nostd::time::{Duration, Instant};
 use tracing::{debug, trace};
 
+use crate::addresses::plain;
 use crate::watched::{Found, Watched};
 
 /// What is asked of the kernel for each direction; it may give less.
@@ -26,21 +28,29 @@ const BUFFER_COUNT: usize = 8;
 const IS_SHORT_LAST: bool = cfg!(any(target_os = "linux", target_os = "android"));
 /// Errors skipped in one go before the driver does something else.
 const MAX_ERRORS: usize = 16;
+/// How long a socket does without segmentation offload after an error that speaks against it; some
+/// drivers have none, and others fail once.
+const FIRST_REST: Duration = Duration::from_secs(1);
+/// The longest such rest: one batch in vain each minute costs nothing.
+const MAX_REST: Duration = Duration::from_secs(64);
 
 /// A bound UDP socket.
 pub(crate) struct Socket {
     io: Watched,
     state: UdpSocketState,
     local: SocketAddr,
+    rest: Rest,
 }
 
-/// What became of a packet offered to the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    /// The kernel took it, or it is lost: either way it is no longer ours.
-    Gone,
-    /// The socket is full: offer it again when the socket is writable.
-    Blocked,
+/// What became of a packet, or a batch, that was offered to the kernel. It is no longer ours.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// At least a part is lost, and this is why.
+    Lost(io::Error),
+    /// The kernel took it.
+    Taken,
+    /// The kernel took it, but not from the address that it was to leave from.
+    Unsourced,
 }
 
 /// One packet, or several of `segment_len` bytes (the last may be shorter), for one address.
@@ -50,6 +60,13 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) ecn: Ecn,
     pub(crate) segment_len: Option<usize>,
     pub(crate) bytes: &'a [u8],
+}
+
+/// A time without segmentation offload and marks, after an error that may be of the moment.
+struct Rest {
+    until: Option<Instant>,
+    length: Duration,
+    is_resting: bool,
 }
 
 /// The memory packets arrive in. Pages are used only as far as packets fill them.
@@ -73,19 +90,45 @@ impl Socket {
         enlarge_buffers(&raw);
         let state = UdpSocketState::new((&raw).into())?;
         let local = raw.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(Self { io: Watched::new(raw)?, state, local })
+        Ok(Self { io: Watched::new(raw)?, state, local, rest: Rest::default() })
     }
 
     /// Offers a packet, or a batch, to the kernel.
-    fn send(&self, outgoing: Outgoing<'_>) -> Sent {
-        match self.try_send(outgoing.bytes, outgoing) {
-            Ok(()) => Sent::Gone,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Blocked,
-            Err(error) => {
-                trace!(%error, peer = %outgoing.path.peer, "a packet could not be sent");
-                self.send_singly(outgoing);
-                Sent::Gone
-            }
+    ///
+    /// # Errors
+    /// The socket is full: offer it again when the socket is writable.
+    fn send(&mut self, now: Instant, outgoing: Outgoing<'_>) -> io::Result<Sent> {
+        if self.rest.is_over(now) {
+            self.renew();
+        }
+        let error = match self.try_send(outgoing.bytes, outgoing) {
+            Ok(()) => return Ok(Sent::Taken),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) => error,
+        };
+        trace!(%error, peer = %outgoing.path.peer, "a packet could not be sent");
+        let unnamed = Outgoing { path: Path { local: None, ..outgoing.path }, ..outgoing };
+        let is_named = self.source(outgoing.path).is_some() && is_about_source(&error);
+        if is_named && self.try_send(outgoing.bytes, unnamed).is_ok() {
+            // The error was no reason to do without offload and marks.
+            self.renew();
+            return Ok(Sent::Unsourced);
+        }
+        if takes_offload_away(&error) {
+            self.rest.begin(now);
+        }
+        Ok(self.send_singly(error, outgoing).map_or_else(Sent::Lost, |()| Sent::Taken))
+    }
+
+    /// Has segmentation offload and marks tried again, which one error turns off.
+    fn renew(&mut self) {
+        let state = &mut self.state;
+        let renewed = self.io.try_send(|io| {
+            *state = UdpSocketState::new(io.into())?;
+            Ok(())
+        });
+        if let Err(error) = renewed {
+            debug!(%error, "a socket stays without offload");
         }
     }
 
@@ -114,11 +157,16 @@ impl Socket {
 
     /// Offers a packet, or a batch, to the kernel; pending if the socket is full. The task is then
     /// woken when it is worth another try.
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, outgoing: Outgoing<'_>) -> Poll<()> {
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        outgoing: Outgoing<'_>,
+    ) -> Poll<Sent> {
         for _ in 0..MAX_ERRORS {
-            if self.send(outgoing) == Sent::Gone {
+            if let Ok(sent) = self.send(now, outgoing) {
                 self.io.on_room();
-                return Poll::Ready(());
+                return Poll::Ready(sent);
             }
             if let Err(error) = ready!(self.io.poll_room(cx)) {
                 debug!(%error, "room in a socket cannot be waited for");
@@ -162,20 +210,33 @@ impl Socket {
             ecn: codepoint(outgoing.ecn),
             contents: bytes,
             segment_size: outgoing.segment_len.filter(|&len| len < bytes.len()),
-            src_ip: outgoing.path.local.filter(|_| self.local.ip().is_unspecified()),
+            src_ip: self.source(outgoing.path),
         };
         self.io.try_send(|io| self.state.try_send(io.into(), &transmit))
     }
 
-    /// After a batch failed: the same packets one by one, what fails now is lost.
-    fn send_singly(&self, outgoing: Outgoing<'_>) {
-        let Some(len) = outgoing.segment_len.filter(|&len| len > 0) else { return };
-        if len >= outgoing.bytes.len() {
-            return;
+    /// The address of this host's that packets on `path` name as theirs.
+    fn source(&self, path: Path) -> Option<IpAddr> {
+        path.local.filter(|_| self.local.ip().is_unspecified())
+    }
+
+    /// After a packet or a batch failed: the packets one by one, each with one try more. Errors of
+    /// the moment (no buffers, a filter that is being changed) would else cost a loss each.
+    fn send_singly(&self, error: io::Error, outgoing: Outgoing<'_>) -> io::Result<()> {
+        let whole = outgoing.bytes.len();
+        let len = outgoing.segment_len.filter(|&len| len > 0 && len < whole).unwrap_or(whole);
+        let single = Outgoing { segment_len: None, ..outgoing };
+        let send = |packet| self.try_send(packet, single);
+        if len == whole {
+            return if is_for_good(&error) { Err(error) } else { send(outgoing.bytes) };
         }
+        let mut result = Ok(());
         for packet in outgoing.bytes.chunks(len) {
-            let _ = self.try_send(packet, Outgoing { segment_len: None, ..outgoing });
+            let sent = send(packet)
+                .or_else(|error| if is_for_good(&error) { Err(error) } else { send(packet) });
+            result = result.and(sent);
         }
+        result
     }
 
     fn in_our_family(&self, peer: SocketAddr) -> SocketAddr {
@@ -191,7 +252,7 @@ impl Socket {
         let ours = self.local.ip();
         let local = meta.dst_ip.map(|ip| ip.to_canonical());
         let local = local.or((!ours.is_unspecified()).then_some(ours));
-        Path { local, peer: SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port()) }
+        Path { local, peer: plain(meta.addr) }
     }
 }
 
@@ -221,6 +282,61 @@ impl Inbox {
         count
     }
 }
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self { until: None, length: FIRST_REST, is_resting: false }
+    }
+}
+
+impl Rest {
+    /// Offload failed. The next rest is longer, unless the time between was long.
+    fn begin(&mut self, now: Instant) {
+        if self.until.is_some_and(|until| until > now) {
+            return;
+        }
+        let was_long_ago = self.until.is_none_or(|until| now.since(until) > self.length * 4);
+        self.length = if was_long_ago { FIRST_REST } else { (self.length * 2).min(MAX_REST) };
+        self.until = Some(now.after(self.length));
+        self.is_resting = true;
+    }
+
+    /// True once when it is time to try again.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let is_over = self.is_resting && self.until.is_none_or(|until| until <= now);
+        self.is_resting &= !is_over;
+        is_over
+    }
+}
+
+/// Whether another source address may help.
+fn is_about_source(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, InvalidInput, NetworkUnreachable};
+    matches!(error.kind(), AddrNotAvailable | HostUnreachable | InvalidInput | NetworkUnreachable)
+}
+
+/// Whether the same packet at once would have the same error: the route, not the moment.
+fn is_for_good(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable};
+    let is_too_large = cfg!(unix) && error.raw_os_error() == Some(MESSAGE_SIZE);
+    let is_route = matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable);
+    is_too_large || is_route
+}
+
+/// Whether quinn-udp does without segmentation offload and marks after this error.
+fn takes_offload_away(error: &io::Error) -> bool {
+    let is_input_or_output = cfg!(unix) && error.raw_os_error() == Some(INPUT_OUTPUT);
+    is_input_or_output || error.kind() == io::ErrorKind::InvalidInput
+}
+
+#[cfg(unix)]
+const MESSAGE_SIZE: i32 = rustix::io::Errno::MSGSIZE.raw_os_error();
+#[cfg(unix)]
+const INPUT_OUTPUT: i32 = rustix::io::Errno::IO.raw_os_error();
+#[cfg(not(unix))]
+const MESSAGE_SIZE: i32 = 0;
+#[cfg(not(unix))]
+const INPUT_OUTPUT: i32 = 0;
 
 fn enlarge_buffers(socket: &RawSocket) {
     #[cfg(target_os = "linux")]
@@ -267,8 +383,8 @@ mod tests {
 
     use super::*;
 
-    async fn send(socket: &mut Socket, outgoing: Outgoing<'_>) {
-        poll_fn(|cx| socket.poll_send(cx, outgoing)).await;
+    async fn send(socket: &mut Socket, outgoing: Outgoing<'_>) -> Sent {
+        poll_fn(|cx| socket.poll_send(cx, Instant::ZERO, outgoing)).await
     }
 
     async fn receive(socket: &Socket, packets: usize) -> Vec<(Path, Ecn, Vec<u8>)> {

@@ -9,6 +9,8 @@ use sst_nostd::id::{HostId, HostIdError};
 
 /// The UDP port of a URL that names none.
 pub const DEFAULT_PORT: u16 = 8661;
+/// How the `%` before an interface's name is written in a URL.
+const ESCAPED_PERCENT: &str = "%25";
 
 /// An SST address: an identity, the place to find it, and a path for the service.
 ///
@@ -59,7 +61,13 @@ impl Url {
     #[must_use]
     pub fn new(id: HostId, address: SocketAddr, path: &str) -> Self {
         let path = path.trim_start_matches('/').into();
-        Self { id, host: address.ip().to_string(), port: address.port(), path }
+        let mut host = address.ip().to_string();
+        if let SocketAddr::V6(v6) = address
+            && v6.scope_id() != 0
+        {
+            host = format!("{host}%{}", v6.scope_id());
+        }
+        Self { id, host, port: address.port(), path }
     }
 
     /// The same host with another path.
@@ -68,27 +76,40 @@ impl Url {
         Self { path: path.trim_start_matches('/').into(), ..self.clone() }
     }
 
-    /// Looks the address up. A numeric address asks no one.
+    /// Looks the address up, and gives the one to be tried first. A numeric address asks no one.
     ///
     /// # Errors
     /// What the resolver said, or [`io::ErrorKind::NotFound`].
     pub async fn resolve(&self) -> io::Result<SocketAddr> {
+        let nothing =
+            || io::Error::new(io::ErrorKind::NotFound, format!("{} has no address", self.host));
+        self.resolve_all().await?.first().copied().ok_or_else(nothing)
+    }
+
+    /// Looks all addresses up that are to be tried, in their order. There is at least one.
+    ///
+    /// # Errors
+    /// What the resolver said, or [`io::ErrorKind::NotFound`].
+    pub async fn resolve_all(&self) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(SocketAddr::new(address, self.port));
+            return Ok(vec![SocketAddr::new(address, self.port)]);
         }
         self.look_up().await
     }
 
     #[cfg(feature = "net")]
-    async fn look_up(&self) -> io::Result<SocketAddr> {
-        let mut found = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
-        found.next().ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("{} has no address", self.host))
-        })
+    async fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
+        let found = crate::addresses::in_turn(found);
+        if found.is_empty() {
+            let problem = format!("{} has no address", self.host);
+            return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+        }
+        Ok(found)
     }
 
     #[cfg(not(feature = "net"))]
-    async fn look_up(&self) -> io::Result<SocketAddr> {
+    async fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
         let problem = format!("{} is a name, and here is nothing to look it up", self.host);
         Err(io::Error::new(io::ErrorKind::Unsupported, problem))
     }
@@ -122,6 +143,7 @@ impl fmt::Display for Url {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, host, port, path } = self;
         if host.contains(':') {
+            let host = host.replace('%', ESCAPED_PERCENT);
             write!(out, "sst://{id}@[{host}]:{port}/")?;
         } else {
             write!(out, "sst://{id}@{host}:{port}/")?;
@@ -149,7 +171,18 @@ impl FromStr for Url {
         if host.is_empty() {
             return Err(UrlError::Host);
         }
-        Ok(Self { id, host: host.into(), port, path: unescape(path)? })
+        Ok(Self { id, host: scoped(host), port, path: unescape(path)? })
+    }
+}
+
+/// An address with the name of an interface, as in `fe80::1%25eth0` (RFC 6874), or as other tools
+/// take it: `fe80::1%eth0`.
+fn scoped(host: &str) -> String {
+    match host.split_once(ESCAPED_PERCENT) {
+        Some((address, interface)) if address.contains(':') && !interface.is_empty() => {
+            format!("{address}%{interface}")
+        }
+        _ => host.into(),
     }
 }
 
@@ -210,6 +243,13 @@ mod tests {
         let url = Url::new(id(), "[fe80::1]:9".parse().unwrap(), "/x y");
         assert_eq!(url.to_string().parse(), Ok(url.clone()));
         assert_eq!((url.path(), url.host()), ("x y", "fe80::1"));
+        let url = Url::new(id(), "[fe80::1%253]:9".parse().unwrap(), "");
+        assert_eq!((url.to_string().parse(), url.host()), (Ok(url.clone()), "fe80::1%253"));
+        for place in ["[fe80::1%25eth0]", "[fe80::1%eth0]"] {
+            let url: Url = format!("sst://{}@{place}/", id()).parse().unwrap();
+            assert_eq!(url.host(), "fe80::1%eth0");
+            assert_eq!(url.to_string(), format!("sst://{}@[fe80::1%25eth0]:8661/", id()));
+        }
     }
 
     // Spec: R-3.3-1.
