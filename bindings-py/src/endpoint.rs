@@ -88,6 +88,12 @@ impl Endpoint {
         Ok(())
     }
 
+    fn network_changed(&self, py: Python<'_>) -> PyResult<()> {
+        let endpoint = self.endpoint.get()?;
+        py.detach(|| endpoint.network_changed());
+        Ok(())
+    }
+
     #[getter]
     fn id(&self) -> PyResult<String> {
         Ok(self.endpoint.get()?.id().to_string())

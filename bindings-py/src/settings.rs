@@ -42,6 +42,7 @@ fn set(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()
             let ids = ids.map(|ids| ids.iter().map(|id| host_id(id)).collect());
             config.allow = ids.transpose()?;
         }
+        "answers_unknown" => config.answers_unknown = value.extract()?,
         "cookies" => config.cookies = choose(&value.extract::<String>()?, COOKIES)?,
         "cipher" => config.suite = choose(&value.extract::<String>()?, CIPHERS)?,
         "congestion" => config.algorithm = choose(&value.extract::<String>()?, ALGORITHMS)?,

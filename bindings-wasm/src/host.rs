@@ -65,6 +65,8 @@ impl Host {
         let time = |millis: f64| (millis > 0.0).then(|| clock::from_millis(millis));
         let mut config = Config::new(identity(key)?);
         config.accept = accept;
+        // Whoever is at the other end of a carrier was given it by the page: nobody scans those.
+        config.answers_unknown = true;
         if let Some(ids) = allow {
             let ids: Result<_, Fault> = ids.iter().map(|id| host_id(id)).collect();
             config.allow = Some(ids?);

@@ -45,6 +45,9 @@ pub struct Config {
     pub lost_scope: Option<[u8; 8]>,
     /// Which peers may start sessions; `None` for all. Others are told "identity refused".
     pub allow: Option<Vec<HostId>>,
+    /// Whether peers that know this host's address alone, and not its identity, are answered. Then
+    /// whoever scans addresses learns that a host of SST is here, and which. Default: no.
+    pub answers_unknown: bool,
     /// Whether a peer must first prove that it receives at its address. Default: under load.
     pub cookies: CookieMode,
     /// The packet cipher liked best; `None`: AES where the hardware does it, else ChaCha20. AES is
@@ -119,6 +122,7 @@ impl Config {
             instance: InstanceWish::Usual,
             lost_scope: None,
             allow: None,
+            answers_unknown: false,
             cookies: CookieMode::Auto,
             suite: None,
             algorithm: Algorithm::Tolerant,

@@ -64,8 +64,9 @@ impl Endpoint {
         self.connect_to_any(Some(url.id()), &addresses).await
     }
 
-    /// Starts a session with the host `id` at `address`; with `None`, with whoever answers there,
-    /// to be asked for its identity afterwards ([`Session::peer_id`]).
+    /// Starts a session with the host `id` at `address`; with `None`, with whoever answers there
+    /// ([`Config::answers_unknown`]), to be asked for its identity afterwards
+    /// ([`Session::peer_id`]).
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -298,7 +299,7 @@ pub(crate) fn host_config(config: &Config) -> host::Config {
     let mut to = host::Config::large(*config.identity.secret());
     to.accepting = config.accept.into();
     to.lost_scope = config.lost_scope;
-    to.answers_unknown = true;
+    to.answers_unknown = config.answers_unknown;
     to.cookies = config.cookies;
     to.algorithm = config.algorithm;
     to.has_ecn = true;

@@ -76,6 +76,14 @@ impl Url {
         Self { path: path.trim_start_matches('/').into(), ..self.clone() }
     }
 
+    /// The same address on the link of the interface `name`: an address that begins with `fe80`
+    /// means nothing without it.
+    #[must_use]
+    pub fn with_interface(&self, name: &str) -> Self {
+        let address = self.host.split_once('%').map_or(self.host.as_str(), |(address, _)| address);
+        Self { host: format!("{address}%{name}"), ..self.clone() }
+    }
+
     /// Looks the address up, and gives the one to be tried first. A numeric address asks no one.
     ///
     /// # Errors

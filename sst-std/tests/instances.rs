@@ -29,8 +29,8 @@ async fn each_connect_of_an_endpoint_that_only_dials_is_a_session_of_its_own() {
         assert_eq!(child.read_record(100).await.unwrap().as_deref(), Some(&b"still here"[..]));
         // Asked for the one without a name, it gets that, and gets it again.
         let unnamed = InstanceWish::Unnamed;
-        let one = here.connect_in(Some(there.id()), address, unnamed).await.unwrap();
-        let again = here.connect_in(Some(there.id()), address, unnamed).await.unwrap();
+        let one = here.connect_in(Some(there.id()), &[address], unnamed).await.unwrap();
+        let again = here.connect_in(Some(there.id()), &[address], unnamed).await.unwrap();
         assert_eq!((one.instance(), again.instance()), (None, None));
         there.accept().await.unwrap();
         assert_eq!(there.stats().handshakes, 3);

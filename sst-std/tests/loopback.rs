@@ -381,11 +381,31 @@ async fn a_refused_identity_is_told_so() {
 #[tokio::test]
 async fn without_an_identity_the_peer_is_learned() {
     timed(async {
-        let there = endpoint(|config| config.accept = true).await;
+        let there = endpoint(|config| {
+            config.accept = true;
+            config.answers_unknown = true;
+        })
+        .await;
         let here = endpoint(|_| ()).await;
         let session = here.connect_to(None, there.local_addrs()[0]).await.unwrap();
         assert_eq!(session.peer_id(), there.id());
         assert_eq!(there.accept().await.unwrap().peer_id(), here.id());
+    })
+    .await;
+}
+
+// Spec: R-13.5-2.
+#[tokio::test]
+async fn who_knows_only_the_address_gets_no_answer_unless_the_host_asked_for_it() {
+    timed(async {
+        let there = endpoint(|config| config.accept = true).await;
+        let here = endpoint(|config| config.connect_timeout = Duration::from_secs(1)).await;
+        let error = here.connect_to(None, there.local_addrs()[0]).await.unwrap_err();
+        assert!(matches!(error, ConnectError::NoAnswer { system: None, .. }), "{error}");
+        let stats = there.stats();
+        assert_eq!((stats.cookies_sent, stats.half_open, stats.sent_packets), (0, 0, 0));
+        let session = here.connect_to(Some(there.id()), there.local_addrs()[0]).await.unwrap();
+        assert_eq!(session.peer_id(), there.id());
     })
     .await;
 }

@@ -245,6 +245,8 @@ class EndpointBase:
             one with each peer, and one that does not another from each call), "unnamed" (the one),
             "fresh" (another), or an instance that both hosts were given, as 16 digits.
         allow: the ids of those who may; None for everyone.
+        answers_unknown: whether those who know the address and not the identity are answered;
+            whoever scans addresses then learns that this host is here, and who it is.
         cookies: whether peers must first prove their address: "auto" (under load), "always",
             "never".
         cipher: "auto" (AES where the hardware of both does it), "chacha20poly1305", "aes256gcm".
@@ -279,6 +281,7 @@ class EndpointBase:
         accept: bool = False,
         instance: str = "usual",
         allow: Sequence[str] | None = None,
+        answers_unknown: bool = False,
         cookies: Literal["auto", "always", "never"] = "auto",
         cipher: Literal["auto", "chacha20poly1305", "aes256gcm"] = "auto",
         congestion: Literal["tolerant", "cubic", "newreno"] = "tolerant",
@@ -308,6 +311,7 @@ class EndpointBase:
             "accept": accept,
             "instance": instance,
             "allow": None if allow is None else list(allow),
+            "answers_unknown": answers_unknown,
             "cookies": cookies,
             "cipher": cipher,
             "congestion": congestion,
@@ -336,6 +340,11 @@ class EndpointBase:
     def set_accepting(self, accepting: bool) -> None:
         """Whether peers may start sessions, from now on."""
         self._started().set_accepting(accepting)
+
+    def network_changed(self) -> None:
+        """Tells that the machine's addresses, or its way to the network, have changed: every peer
+        is asked at once whether it can be heard. Without it, silence tells."""
+        self._started().network_changed()
 
     def stats(self) -> EndpointStats:
         """Numbers about the whole endpoint since it started."""

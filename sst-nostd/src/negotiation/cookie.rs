@@ -101,7 +101,13 @@ impl Secret {
             IpAddr::V6(address) => address,
         };
         let port = from.port().to_be_bytes();
-        let mut cookie = kdf::mac16(&self.bytes, &[&address.octets(), &port, ephemeral]);
+        // On two links the same address may be two hosts.
+        let scope = match from {
+            SocketAddr::V6(from) if from.scope_id() != 0 => Some(from.scope_id().to_be_bytes()),
+            _ => None,
+        };
+        let scope = scope.as_ref().map_or(&[][..], |scope| scope);
+        let mut cookie = kdf::mac16(&self.bytes, &[&address.octets(), &port, ephemeral, scope]);
         let [first, ..] = &mut cookie;
         *first = *first & !1 | (self.period & 1) as u8;
         cookie
@@ -174,6 +180,15 @@ mod tests {
         let here = from("192.0.2.1:40000");
         let (jar, cookie) = made(3);
         assert!(jar.is_valid(at(4), here, &EPHEMERAL, &cookie));
+        let (mut jar, mut crypto) = (jar, RustCrypto::new(Numbers(6)));
+        let scoped = jar.make(&mut crypto, at(3), from("[fe80::1%2]:40000"), &EPHEMERAL).unwrap();
+        assert!(jar.is_valid(at(4), from("[fe80::1%2]:40000"), &EPHEMERAL, &scoped));
+        for other in ["[fe80::1%3]:40000", "[fe80::1]:40000"] {
+            assert!(
+                !jar.is_valid(at(4), from(other), &EPHEMERAL, &scoped),
+                "another link: {other}"
+            );
+        }
         for other in ["192.0.2.2:40000", "192.0.2.1:40001", "[2001:db8::1]:40000"] {
             assert!(!jar.is_valid(at(4), from(other), &EPHEMERAL, &cookie), "{other}");
         }

@@ -15,6 +15,7 @@ async fn echo_host() -> (Endpoint, Url) {
     let mut config = Config::new(Identity::generate().unwrap());
     config.bind = vec!["127.0.0.1:0".parse().unwrap()];
     config.accept = true;
+    config.answers_unknown = true;
     let endpoint = Endpoint::bind(config).await.unwrap();
     let url = Url::new(endpoint.id(), endpoint.local_addrs()[0], "");
     let accepting = endpoint.clone();

@@ -21,6 +21,10 @@ pub(crate) struct Serve {
     /// An identity that may connect; may be given several times [default: everyone].
     #[arg(long, value_name = "ID")]
     allow: Vec<HostId>,
+    /// Answer peers, too, that know this address and not this host's identity. Whoever scans
+    /// addresses then learns that SST is here, and whose.
+    #[arg(long)]
+    answer_unknown: bool,
     /// Let peers put new files here. None is ever overwritten.
     #[arg(long)]
     writable: bool,
@@ -54,7 +58,9 @@ impl Serve {
             .map_err(|error| Failure(format!("{}: {error}", self.directory.display())))?;
         let accept =
             if self.allow.is_empty() { Accept::Everyone } else { Accept::Only(self.allow) };
-        let endpoint = options.endpoint(options.identity()?, accept).await?;
+        let mut config = options.config(options.identity()?, accept)?;
+        config.answers_unknown = self.answer_unknown;
+        let endpoint = options.bind(config).await?;
         announce(&endpoint, options)?;
         let echo = Echo::new();
         while let Some(session) = endpoint.accept().await {

@@ -1,6 +1,6 @@
 //! The options every command has, and the endpoint they describe.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// Address and port to receive at; may be given once for each IP [default: any].
-    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = parse_bind)]
     pub(crate) bind: Vec<SocketAddr>,
     /// Whether peers must prove their address before the negotiation.
     #[arg(long, global = true, value_enum, default_value = "auto")]
@@ -297,27 +297,55 @@ fn default_key() -> Result<PathBuf, Failure> {
     Ok(directory.join("sst").join("key"))
 }
 
-/// The URLs of an endpoint: one for each bound address, and for each of this host's own addresses
-/// where "any" is bound.
+/// The URLs of an endpoint: one for each bound address, and for each of this machine's own
+/// addresses where "any" is bound; those that lead furthest first, the loopback addresses last. An
+/// address of a link alone carries the name of this machine's interface: who dials it says its own.
 pub(crate) fn urls(endpoint: &Endpoint, path: &str) -> Vec<Url> {
-    let mut urls = Vec::new();
+    let mut interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.sort_by_key(|interface| (interface.is_loopback(), is_of_link(interface.ip())));
+    let mut urls: Vec<Url> = Vec::new();
+    let mut add = |url: Url| {
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    };
     for &address in endpoint.local_addrs() {
         if !address.ip().is_unspecified() {
-            urls.push(Url::new(endpoint.id(), address, path));
+            add(Url::new(endpoint.id(), address, path));
             continue;
         }
-        // What this host would send from; asking sends nothing.
-        let probes = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-        let own = probes.iter().filter_map(|(from, to)| {
-            let socket = std::net::UdpSocket::bind(from).ok()?;
-            socket.connect(to).ok()?;
-            Some(socket.local_addr().ok()?.ip())
-        });
-        let own = own.filter(|ip| ip.is_ipv4() || address.is_ipv6());
-        let local = std::iter::once(std::net::Ipv4Addr::LOCALHOST.into());
-        for ip in own.filter(|ip| !ip.is_loopback()).chain(local) {
-            urls.push(Url::new(endpoint.id(), SocketAddr::new(ip, address.port()), path));
+        let is_carried = |ip: IpAddr| ip.is_ipv4() || address.is_ipv6();
+        for interface in interfaces.iter().filter(|interface| is_carried(interface.ip())) {
+            let place = SocketAddr::new(interface.ip(), address.port());
+            let url = Url::new(endpoint.id(), place, path);
+            let is_scoped = is_of_link(interface.ip()) && interface.ip().is_ipv6();
+            add(if is_scoped { url.with_interface(&interface.name) } else { url });
+        }
+        if interfaces.is_empty() {
+            add(Url::new(endpoint.id(), (Ipv4Addr::LOCALHOST, address.port()).into(), path));
         }
     }
     urls
+}
+
+/// Whether an address means something on its own link alone.
+fn is_of_link(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+/// An address and port to receive at: `ADDRESS:PORT`, `[fe80::1%eth0]:PORT` too.
+fn parse_bind(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let problem = || format!("{text} is not ADDRESS:PORT, such as 0.0.0.0:8661 or [::]:8661");
+    let (host, port) = text.rsplit_once(':').ok_or_else(problem)?;
+    let host =
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).ok_or_else(problem)?;
+    let port: u16 = port.parse().map_err(|_| problem())?;
+    let mut found = (host, port).to_socket_addrs().map_err(|error| format!("{text}: {error}"))?;
+    found.next().ok_or_else(problem)
 }

@@ -136,7 +136,7 @@ pub(super) async fn handshakes(
     count: u64,
     parallel: u64,
 ) -> Result<(), Failure> {
-    let address = url.resolve().await?;
+    let addresses = url.resolve_all().await?;
     // Made before the clock runs: a socket and a key are not a handshake.
     let mut endpoints = Vec::new();
     for _ in 0..parallel {
@@ -147,12 +147,12 @@ pub(super) async fn handshakes(
     let mut workers = JoinSet::new();
     for (worker, endpoint) in (0..parallel).zip(endpoints) {
         let share = count / parallel + u64::from(worker < count % parallel);
-        let id = url.id();
+        let (id, addresses) = (url.id(), addresses.clone());
         workers.spawn(async move {
             let mut times = Vec::new();
             for _ in 0..share {
                 let begun_at = now();
-                let session = endpoint.connect_to(Some(id), address).await?;
+                let session = endpoint.connect_to_any(Some(id), &addresses).await?;
                 let mut stream = session.open_service("echo", "1").await?;
                 stream.write_record(b"hello").await?;
                 stream.read_record(5).await?;

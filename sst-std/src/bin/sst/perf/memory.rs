@@ -28,10 +28,10 @@ pub(super) async fn run(
     let (endpoint, session) = connect(options, url).await?;
     let empty = server_memory(&session).await?;
     let mut idle: Vec<(Endpoint, Session)> = Vec::new();
-    let address = url.resolve().await?;
+    let addresses = url.resolve_all().await?;
     for _ in 0..sessions {
         let one = options.endpoint(Identity::generate()?, Accept::No).await?;
-        let session = one.connect_to(Some(url.id()), address).await?;
+        let session = one.connect_to_any(Some(url.id()), &addresses).await?;
         idle.push((one, session));
     }
     let with_sessions = server_memory(&session).await?;
