@@ -59,7 +59,7 @@ impl Endpoint {
         let (endpoint, runtime) = (self.endpoint.get()?.clone(), self.runtime.clone());
         Ok(self.operation(async move {
             let session = match instance {
-                Some(instance) => endpoint.connect_in(id, address, instance).await?,
+                Some(instance) => endpoint.connect_in(id, &[address], instance).await?,
                 None => endpoint.connect_to(id, address).await?,
             };
             Ok(Session::outcome(session, runtime))
