@@ -12,12 +12,15 @@ use sst_nostd::wire::{Parameters, SealedHeader};
 
 use super::application::Application;
 use super::input::Input;
+use super::neighbour::{LONGEST_JUMP, Neighbour, roomy_host};
 use super::world::{NullHost, hand, host, path, take_packets, wake};
 
 /// A host, its application, and what the peer needs to seal packets.
 struct Scene {
     host: NullHost,
     application: Application,
+    /// An honest session of the host, if there is one.
+    neighbour: Option<Neighbour>,
     channel: Option<ChannelId>,
     next_number: u64,
     now: Instant,
@@ -27,8 +30,11 @@ struct Scene {
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let state = input.byte();
+    let has_neighbour = state & 64 != 0;
+    let mut host = if has_neighbour { roomy_host(1) } else { host(1, &mut input) };
     let mut scene = Scene {
-        host: host(1, &mut input),
+        neighbour: has_neighbour.then(|| Neighbour::meet(&mut host, Instant::ZERO)),
+        host,
         application: Application::default(),
         channel: None,
         next_number: 1,
@@ -117,12 +123,18 @@ impl Scene {
         match choice & 7 {
             0..4 => self.packet(choice, input),
             4 => {
-                self.now = self.now.after(Duration::from_micros(input.size().min(1 << 36)));
+                let time = Duration::from_micros(input.size().min(1 << 36));
+                let longest = self.neighbour.as_ref().map_or(time, |_| LONGEST_JUMP);
+                self.now = self.now.after(time.min(longest));
             }
             _ => self.application.act(&mut self.host, self.now, 2, input),
         }
         wake(&mut self.host, self.now);
         self.application.listen(&mut self.host);
+        if let Some(neighbour) = &mut self.neighbour {
+            self.now = neighbour.talk(&mut self.host, self.now);
+            self.application.listen(&mut self.host);
+        }
     }
 
     /// Seals what comes next in the input.

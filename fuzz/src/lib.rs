@@ -4,6 +4,7 @@
 pub mod application;
 pub mod frames;
 pub mod input;
+pub mod neighbour;
 pub mod ops;
 pub mod packet;
 pub mod parsers;

@@ -5,6 +5,7 @@ mod costs;
 mod dialling;
 mod failures;
 mod forgers;
+mod neighbours;
 mod outcomes;
 mod pair;
 mod paths;
