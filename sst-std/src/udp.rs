@@ -452,6 +452,40 @@ mod tests {
     }
 
     #[test]
+    fn offload_comes_back_after_a_rest_that_grows_while_it_fails() {
+        let at = |seconds: u64| Instant::ZERO.after(Duration::from_secs(seconds));
+        let mut rest = Rest::default();
+        assert!(!rest.is_over(at(0)));
+        let (mut now, mut lengths) = (1, vec![]);
+        for _ in 0..9 {
+            rest.begin(at(now));
+            rest.begin(at(now));
+            let begun = now;
+            while !rest.is_over(at(now)) {
+                now += 1;
+            }
+            assert!(!rest.is_over(at(now)), "it is tried again once");
+            lengths.push(now - begun);
+        }
+        assert_eq!(lengths, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+        rest.begin(at(now + 1_000));
+        assert!(rest.is_over(at(now + 1_001)));
+    }
+
+    #[test]
+    fn what_the_moment_refuses_is_tried_again_and_what_the_route_refuses_is_not() {
+        use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable};
+        for kind in [AddrNotAvailable, HostUnreachable, NetworkUnreachable] {
+            assert!(is_for_good(&kind.into()) && is_about_source(&kind.into()));
+        }
+        for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::OutOfMemory] {
+            assert!(!is_for_good(&kind.into()) && !is_about_source(&kind.into()));
+        }
+        assert!(is_for_good(&io::Error::from_raw_os_error(MESSAGE_SIZE)));
+        assert!(takes_offload_away(&io::Error::from_raw_os_error(INPUT_OUTPUT)));
+    }
+
+    #[test]
     fn packets_leave_by_the_socket_that_fits_best() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         let _entered = runtime.enter();

@@ -8,6 +8,7 @@ mod foreign;
 mod greedy;
 mod interrupted;
 mod measurements;
+mod moved;
 mod output;
 mod relay;
 mod scenarios;

@@ -64,7 +64,7 @@ impl User {
         command
     }
 
-    fn start_as(&self, command: Command, arguments: &[&str]) -> Running {
+    pub(crate) fn start_as(&self, command: Command, arguments: &[&str]) -> Running {
         let mut command = self.prepare(command, arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
