@@ -140,6 +140,7 @@ export interface Commands {
   /** Service, protocol and description of each, one after the other. */
   offerServices: [texts: string[]];
   refuse: [];
+  networkChanged: [];
   /** Lets go of a handle: a stream that is not finished is reset, a session is aborted. */
   release: [];
 }

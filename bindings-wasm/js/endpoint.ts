@@ -150,6 +150,14 @@ export class SstEndpoint {
     return this.#incoming;
   }
 
+  /**
+   * Tells that the way to the network has changed, as the `online` event of a page does: every peer
+   * is asked at once whether it can be heard. Without it, silence tells.
+   */
+  networkChanged(): void {
+    this.#core.tell('networkChanged', ENDPOINT);
+  }
+
   /** Ends every session in an orderly way, for at most five seconds, then ends the endpoint. */
   async close(): Promise<void> {
     await this.#core.call('closeEndpoint', ENDPOINT, []);

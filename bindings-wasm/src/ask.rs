@@ -33,7 +33,7 @@ impl Host {
         let instance = instance.as_deref().map_or(Ok(InstanceWish::Usual), wish)?;
         let endpoint = self.endpoint.clone();
         self.begin(Operation::new(async move {
-            Ok(Answer::Session(endpoint.connect_in(id, address(path), instance).await?))
+            Ok(Answer::Session(endpoint.connect_in(id, &[address(path)], instance).await?))
         }))
     }
 

@@ -12,6 +12,12 @@ use crate::host::Host;
 
 #[wasm_bindgen]
 impl Host {
+    /// The machine's way to the network has changed: every peer is asked at once whether it hears.
+    #[wasm_bindgen(js_name = networkChanged)]
+    pub fn network_changed(&mut self, _endpoint: u32) {
+        self.endpoint.network_changed();
+    }
+
     /// Lets the peer open children.
     pub fn listen(&mut self, handle: u32, backlog: u32) {
         if let Some(row) = self.rows.get_mut(&handle) {

@@ -1,12 +1,14 @@
 //! Addresses in one form, in the order in which they are tried, and what the system says of them.
 
 use std::collections::VecDeque;
+#[cfg(feature = "net")]
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use sst_nostd::negotiation::limits::MAX_ROUTES;
 
 /// Where packets could not be sent to is remembered for so many addresses: those of some dials.
+#[cfg(feature = "net")]
 const MAX_REFUSALS: usize = 64;
 
 /// The same address in the form in which addresses are compared: IPv4 as IPv4, and a scope where
@@ -48,6 +50,7 @@ pub(crate) fn in_turn(found: impl IntoIterator<Item = SocketAddr>) -> Vec<Socket
 pub(crate) struct Refusals(VecDeque<(SocketAddr, String)>);
 
 impl Refusals {
+    #[cfg(feature = "net")]
     pub(crate) fn note(&mut self, peer: SocketAddr, error: &io::Error) {
         self.clear(peer);
         if self.0.len() >= MAX_REFUSALS {
@@ -57,6 +60,7 @@ impl Refusals {
     }
 
     /// A packet went there.
+    #[cfg(feature = "net")]
     pub(crate) fn clear(&mut self, peer: SocketAddr) {
         self.0.retain(|(other, _)| *other != peer);
     }
@@ -96,6 +100,7 @@ mod tests {
         assert_ne!(plain(address("[fe80::1%3]:9")), plain(address("[fe80::1%4]:9")));
     }
 
+    #[cfg(feature = "net")]
     #[test]
     fn the_system_is_quoted_if_nothing_could_be_sent_anywhere() {
         let (one, two) = (address("1.2.3.4:5"), address("[::1]:5"));
