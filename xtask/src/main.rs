@@ -9,6 +9,7 @@ mod experiment;
 mod gateway;
 mod imports;
 mod lab;
+mod lane;
 mod layers;
 mod npm;
 mod python;
@@ -91,6 +92,11 @@ fn main() -> ExitCode {
             let mut report = Report::new();
             steps::check(&mut report);
             report.finish()
+        }
+        [steps::APART_LANE] => {
+            let mut report = Report::new();
+            steps::apart(&mut report);
+            exit_code(lane::write(report.rows()).map(|()| Outcome::Passed))
         }
         ["test", "--quick"] => {
             let mut report = Report::new();

@@ -15,12 +15,13 @@ pub(crate) enum Outcome {
 /// A step's end; the error is why it failed.
 pub(crate) type StepResult = Result<Outcome, String>;
 
-struct Row {
-    name: &'static str,
-    result: StepResult,
-    took: Duration,
+/// What became of a step.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) result: StepResult,
+    pub(crate) took: Duration,
     /// What its programs computed: unlike the time it took, no matter of what else ran meanwhile.
-    cpu: Duration,
+    pub(crate) cpu: Duration,
 }
 
 /// The steps so far.
@@ -57,7 +58,25 @@ impl Report {
             Ok(Outcome::Skipped(reason)) => println!("SKIPPED {name}: {reason}"),
             Err(why) => println!("FAILED {name}: {why}"),
         }
-        self.rows.push(Row { name, result, took, cpu });
+        self.rows.push(Row { name: name.to_owned(), result, took, cpu });
+    }
+
+    /// Whether all steps are wanted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.only.is_empty()
+    }
+
+    /// What the steps of a lane came to, or why there is no telling.
+    pub(crate) fn add(&mut self, rows: Result<Vec<Row>, String>) {
+        self.rows.extend(rows.unwrap_or_else(|why| {
+            let (took, cpu) = (Duration::ZERO, Duration::ZERO);
+            vec![Row { name: "steps in a lane of their own".into(), result: Err(why), took, cpu }]
+        }));
+    }
+
+    /// The steps so far.
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     /// Prints the summary; the code says whether any step failed.

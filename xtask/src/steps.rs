@@ -7,6 +7,7 @@ use crate::call::{self, Call};
 use crate::experiment;
 use crate::gateway;
 use crate::lab;
+use crate::lane::Lane;
 use crate::layers;
 use crate::npm;
 use crate::python;
@@ -48,11 +49,47 @@ pub(crate) fn quick(report: &mut Report) {
     other_targets(report);
 }
 
+/// The command by which `test` starts [`apart`] as a process of its own.
+pub(crate) const APART_LANE: &str = "steps-apart";
+
 /// Everything.
 pub(crate) fn test(report: &mut Report) {
     report.step("install: toolchain", setup::toolchain);
     report.step("install: Debian", setup::debian);
     report.step("install: Python", setup::python);
+    let lane = report.is_whole().then(|| Lane::start(APART_LANE));
+    together(report);
+    match lane {
+        Some(lane) => report.add(lane.and_then(Lane::join)),
+        None => apart(report),
+    }
+    alone(report);
+}
+
+/// What builds in folders of its own, and does not depend on time, or only on virtual time.
+pub(crate) fn apart(report: &mut Report) {
+    report.step("experiments on the simulator", experiment::check);
+    report.step("bare firmware: no panic", || on_target(THUMB, |_| bare::proof()));
+    report.step("bare firmware: can fail", || on_target(THUMB, |_| bare::counterproof()));
+    report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
+    report.step("boards: tests and clippy", board::checks);
+    report.step("boards: figures", || on_target(THUMB, |_| board::check_figures()));
+    report.step("boards: core alone, twice", || on_target(THUMB, |_| board::proof()));
+    report.step("boards: every image", board::build);
+    report.step("hot paths in instructions", || bench::paths::run(&["--check"]));
+}
+
+/// What comes last, when nothing runs beside it: a wire whose delays are measured, a processor that
+/// is emulated, and the simulator on all processors.
+fn alone(report: &mut Report) {
+    report.step("boards: QEMU against sst-std", || on_target(THUMB, |_| board::test()));
+    report.step("boards: a Python script", || on_target(THUMB, |_| board::python()));
+    report.step("laboratory", lab::test);
+    report.step("simulator seeds", sim_seeds);
+}
+
+/// What builds in the main folder, one step after the other.
+fn together(report: &mut Report) {
     look(report);
     debug(report);
     report.step("tests, release", || Call::cargo(CORE_RELEASE).words("--tests").step());
@@ -60,26 +97,13 @@ pub(crate) fn test(report: &mut Report) {
         let docs = Call::cargo("doc --workspace --no-deps --features").arg(FEATURES);
         docs.env("RUSTDOCFLAGS", "-D warnings").step()
     });
-    report.step("experiments on the simulator", experiment::check);
     report.step("specification's examples in Python", python_examples);
     other_targets(report);
-    report.step("bare firmware: no panic", || on_target(THUMB, |_| bare::proof()));
-    report.step("bare firmware: can fail", || on_target(THUMB, |_| bare::counterproof()));
-    report.step("bare firmware: size", || on_target(THUMB, |_| bare::size()));
-    report.step("boards: tests and clippy", board::checks);
-    report.step("boards: QEMU against sst-std", || on_target(THUMB, |_| board::test()));
-    report.step("boards: figures", || on_target(THUMB, |_| board::check_figures()));
-    report.step("boards: core alone, twice", || on_target(THUMB, |_| board::proof()));
-    report.step("boards: every image", board::build);
     report.step("npm package", || on_target(WASM, |_| npm::build()));
     report.step("npm package: transcript", || on_target(WASM, |_| npm::transcript()));
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
     python(report);
-    report.step("boards: a Python script", || on_target(THUMB, |_| board::python()));
     report.step("gateway and its page", || on_target(WASM, |_| gateway::tests()));
-    report.step("laboratory", lab::test);
-    report.step("hot paths in instructions", || bench::paths::run(&["--check"]));
-    report.step("simulator seeds", sim_seeds);
 }
 
 /// The tests in Rust with every check switched on, the fuzzers' corpus among them.
