@@ -1,13 +1,38 @@
 //! Who gives way: two hosts that dial each other at once, a peer that starts anew, and one for
 //! which there is no room (docs/PROTOCOL.md sections 5.9 and 5.11).
 
+use std::cell::Cell;
 use std::vec::Vec;
 
-use super::rules_tests::{TestHost, at, dial, events, hand, host, host_with, joined, next, pass};
+use super::rules_tests::{TestHost, at, events, hand, host, host_with, next, pass};
 use super::*;
 use crate::session::{ClosedBy, SessionEvent, SessionState};
 use crate::stream::Open;
 use crate::wire::{CloseCause, TransportCode};
+
+std::thread_local! {
+    /// In which instance these tests dial.
+    static WISH: Cell<InstanceWish> = const { Cell::new(InstanceWish::Usual) };
+}
+
+fn dial(from: &mut TestHost, to: &TestHost, now: Instant) -> SessionHandle {
+    dial_to(from, Some(to.id()), now)
+}
+
+fn dial_to(from: &mut TestHost, id: Option<HostId>, now: Instant) -> SessionHandle {
+    let dial = Dial { instance: WISH.get(), ..Dial::new(rules_tests::path(1), id) };
+    from.connect(now, dial).unwrap()
+}
+
+/// Two hosts with a session that both know of.
+fn joined() -> (TestHost, TestHost, SessionHandle, SessionHandle) {
+    let (mut one, mut two) = (host(1), host(2));
+    let session = dial(&mut one, &two, at(0));
+    talk(&mut one, &mut two, at(0));
+    let [Event::Session(other, SessionEvent::Incoming)] = events(&mut two)[..] else { panic!() };
+    events(&mut one);
+    (one, two, session, other)
+}
 
 /// Two hosts that both dialled and have each other's REPLY: S, L, and what each would send next.
 fn crossing() -> (TestHost, TestHost, SessionHandle, SessionHandle) {
@@ -201,7 +226,7 @@ fn a_finish_held_back_ends_no_session_that_the_peer_took() {
 // Spec: R-5.11-4.
 #[test]
 fn a_peer_that_dials_anew_replaces_its_session_and_whoever_had_it_hears_why() {
-    let (mut one, mut two, session, other, _) = joined();
+    let (mut one, mut two, session, other) = joined();
     let root = two.root(other).unwrap();
     let stream = two.open_substream(at(10), root, Open::default()).unwrap();
     pass(&mut two, &mut one, at(10));
@@ -274,11 +299,31 @@ fn a_dial_without_identity_that_finds_a_known_peer_is_told_so() {
     let mut one = host(1);
     let session = dial(&mut one, &two, at(0));
     talk(&mut one, &mut two, at(0));
-    let blind = Dial::new(rules_tests::path(1), None);
-    let blind = one.connect(at(100), blind).unwrap();
+    let blind = dial_to(&mut one, None, at(100));
     talk(&mut one, &mut two, at(100));
     let code = CloseCause::Transport(TransportCode::DUPLICATE_SESSION);
     assert_eq!(cause(&one, blind), (ClosedBy::Local, code));
     assert_eq!(one.session_info(session).unwrap().state, SessionState::Ready);
     assert_eq!((two.stats().sessions, two.stats().channels), (1, 1));
+}
+
+// Spec: R-5.11-1, R-5.11-2, R-5.11-3, R-5.11-4, R-5.11-5, R-5.11-6, R-5.11-7.
+#[test]
+fn all_of_this_holds_within_an_instance() {
+    let instance = crate::id::Instance::new([5; 8]).unwrap();
+    WISH.set(InstanceWish::Named(instance));
+    let tests: [fn(); 9] = [
+        of_two_dials_that_cross_the_one_of_the_smaller_identity_stays,
+        a_dial_that_gave_way_may_be_closing_already,
+        what_a_peer_may_have_read_in_a_session_now_over_does_not_come_again,
+        a_dial_long_after_the_last_call_taken_replaces_nothing,
+        a_finish_held_back_ends_no_newer_session,
+        a_finish_held_back_ends_no_session_that_the_peer_took,
+        a_peer_that_dials_anew_replaces_its_session_and_whoever_had_it_hears_why,
+        a_host_that_is_full_says_so_to_whoever_proved_itself,
+        a_dial_without_identity_that_finds_a_known_peer_is_told_so,
+    ];
+    for test in tests {
+        test();
+    }
 }
