@@ -26,8 +26,12 @@ pub(crate) fn endpoint<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'p
     )
 }
 
-/// Of a session's channel.
-pub(crate) fn session<'py>(py: Python<'py>, stats: &SessionStats) -> PyResult<Bound<'py, PyDict>> {
+/// Of a session: of its channel, and of the datagrams it dropped.
+pub(crate) fn session<'py>(
+    py: Python<'py>,
+    stats: &SessionStats,
+    dropped_datagrams: u64,
+) -> PyResult<Bound<'py, PyDict>> {
     dict!(py,
         "sent_packets": stats.totals.sent_packets,
         "sent_bytes": stats.totals.sent_bytes,
@@ -35,6 +39,7 @@ pub(crate) fn session<'py>(py: Python<'py>, stats: &SessionStats) -> PyResult<Bo
         "received_bytes": stats.totals.received_bytes,
         "acked_packets": stats.totals.acked_packets,
         "lost_packets": stats.totals.lost_packets,
+        "dropped_datagrams": dropped_datagrams,
         "window_bytes": stats.window_bytes,
         "in_flight_bytes": stats.in_flight_bytes,
         "loss_rate": f64::from(stats.loss_rate) / 65_536.0,
@@ -57,5 +62,6 @@ pub(crate) fn stream<'py>(py: Python<'py>, info: &StreamInfo) -> PyResult<Bound<
         "acked": info.acked,
         "received": info.received,
         "read": info.read,
+        "send_limit": info.send_limit,
     )
 }

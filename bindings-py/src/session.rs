@@ -81,7 +81,8 @@ impl Session {
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let session = self.session.get()?;
-        py.detach(|| session.stats()).map(|stats| numbers::session(py, &stats)).transpose()
+        let (stats, dropped) = py.detach(|| (session.stats(), session.dropped_datagrams()));
+        stats.map(|stats| numbers::session(py, &stats, dropped)).transpose()
     }
 
     /// Ends with the exception that tells why the session ended.

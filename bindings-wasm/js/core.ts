@@ -67,8 +67,8 @@ export interface SstStreamStats {
   received: number;
   /** Positions read by the application. */
   read: number;
-  /** Positions that the peer allows to be sent. */
-  sendLimit: number;
+  /** Positions that the peer allows to be sent; `null` once the sending was reset. */
+  sendLimit: number | null;
 }
 
 /** Numbers about a session and its path, from {@link SstSession.getStats}. */
@@ -90,6 +90,8 @@ export interface SstSessionStats {
   receivedPackets: number;
   receivedBytes: number;
   lostPackets: number;
+  /** Datagrams that came and were dropped, because nobody received them in time. */
+  droppedDatagrams: number;
 }
 
 /** Calls that may have to wait: their arguments, and what they answer. */

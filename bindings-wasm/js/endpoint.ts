@@ -31,8 +31,8 @@ export interface EndpointOptions {
   /** Largest datagram accepted, in bytes. Default: 65,536. */
   maxDatagramBytes?: number;
   /**
-   * Memory for datagrams that wait at one place in the tree, in bytes; what arrives beyond it
-   * drives out the oldest. Default: 1 MiB.
+   * Memory for datagrams that a session has received and nobody took, in bytes; beyond it, the
+   * oldest go. Default: 1 MiB.
    */
   datagramQueueBytes?: number;
   /**

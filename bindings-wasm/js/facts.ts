@@ -32,8 +32,8 @@ function offers(rows: [string, string, string][]): SstOffer[] {
   return rows.map(([name, protocol, description]) => ({ service: name, protocol, description }));
 }
 
-function streamStats(row: number[]): SstStreamStats {
-  const [sendOrder = 0, written = 0, acknowledged = 0, received = 0, read = 0, sendLimit = 0] = row;
+function streamStats(row: [number, number, number, number, number, number | null]): SstStreamStats {
+  const [sendOrder, written, acknowledged, received, read, sendLimit] = row;
   return { sendOrder, written, acknowledged, received, read, sendLimit };
 }
 
@@ -41,10 +41,11 @@ function sessionStats(row: number[]): SstSessionStats {
   const [
     smoothedRtt = 0, minRtt = 0, lossRate = 0, windowBytes = 0, inFlightBytes = 0, packetBytes = 0,
     sentPackets = 0, sentBytes = 0, receivedPackets = 0, receivedBytes = 0, lostPackets = 0,
+    droppedDatagrams = 0,
   ] = row;
   return {
     smoothedRtt, minRtt, lossRate, windowBytes, inFlightBytes, packetBytes,
-    sentPackets, sentBytes, receivedPackets, receivedBytes, lostPackets,
+    sentPackets, sentBytes, receivedPackets, receivedBytes, lostPackets, droppedDatagrams,
   };
 }
 

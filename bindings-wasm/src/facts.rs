@@ -73,7 +73,7 @@ pub(crate) fn stream_stats(branch: &Branch) -> JsValue {
         count(info.received),
         count(info.read),
         // What was reset goes no further than what was sent.
-        count(info.send_limit.unwrap_or(info.written)),
+        info.send_limit.map_or(JsValue::NULL, count),
     ])
 }
 
@@ -93,5 +93,6 @@ pub(crate) fn session_stats(session: &Session) -> JsValue {
         count(stats.totals.received_packets),
         count(stats.totals.received_bytes),
         count(stats.totals.lost_packets),
+        count(session.dropped_datagrams()),
     ])
 }

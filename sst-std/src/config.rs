@@ -78,8 +78,9 @@ pub struct Config {
     pub max_streams: u32,
     /// Largest datagram accepted, in bytes. Default: 65,536.
     pub max_datagram_bytes: u32,
-    /// Memory for datagrams that wait at one place in the tree, to be received or to leave, in
-    /// bytes. What arrives beyond it drives out the oldest. Default: 1 MiB.
+    /// Memory for datagrams that a session has received and nobody took, and for those that wait
+    /// to leave at one place in the tree, in bytes. Of those received, the oldest go
+    /// ([`Session::dropped_datagrams`](crate::Session::dropped_datagrams)). Default: 1 MiB.
     pub datagram_queue_bytes: u32,
     /// How many children a peer may open under the root before it hears from `listen`.
     /// Default: 64.

@@ -105,6 +105,15 @@ impl Session {
         reference.shared.lock().host.session_info(reference.handle)?.channel
     }
 
+    /// How many datagrams came and were dropped, the oldest first, because nobody received them in
+    /// time: see [`Config::datagram_queue_bytes`](crate::Config::datagram_queue_bytes).
+    #[must_use]
+    pub fn dropped_datagrams(&self) -> u64 {
+        let reference = self.reference();
+        let info = reference.shared.lock().host.session_info(reference.handle);
+        info.map_or(0, |info| info.dropped_datagrams)
+    }
+
     /// Waits for the end of the session, whoever ends it, and tells why.
     ///
     /// Cancel-safe.

@@ -28,10 +28,15 @@ impl Pair {
     const ONE_WAY_MICROS: u64 = 10_000;
 
     fn new(seed: u64) -> (Self, Endpoint, Endpoint) {
+        Self::with(seed, |_| {})
+    }
+
+    fn with(seed: u64, set: impl Fn(&mut Config)) -> (Self, Endpoint, Endpoint) {
         let now_micros = Arc::new(AtomicU64::new(0));
         let make = |host: u8| {
             let mut config = Config::new(Identity::from_secret(&[host; 32]));
             config.accept = true;
+            set(&mut config);
             let now = now_micros.clone();
             let surroundings = Surroundings {
                 clock: Arc::new(move || Duration::from_micros(now.load(Ordering::Relaxed))),
@@ -372,4 +377,43 @@ fn two_streams_are_joined_as_two_of_tcp_are() {
     };
     let (copied, ()) = pair.run(async { tokio::join!(proxy, ends) });
     assert_eq!(copied, (8, 14));
+}
+
+/// Spec: R-8.3-6
+#[test]
+fn datagrams_nobody_receives_go_the_oldest_first_and_are_counted() {
+    let (mut pair, one, two) = Pair::with(1, |config| config.datagram_queue_bytes = 8_192);
+    let (here, there) = pair.run(meet(&one, &two));
+    for number in 0..100_u8 {
+        pair.run(here.send_datagram(&[number; 500], None)).unwrap();
+        pair.run_for(Duration::from_millis(100));
+    }
+    // The last has arrived, too.
+    pair.run_for(Duration::from_secs(1));
+    let dropped = there.dropped_datagrams();
+    let mut found = Vec::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(datagram) = pin!(there.recv_datagram()).poll(&mut cx) {
+        found.push(u64::from(datagram.unwrap()[0]));
+    }
+    assert!((1..=16).contains(&found.len()), "{found:?}");
+    assert_eq!(found, (dropped..100).collect::<Vec<_>>(), "the newest are there");
+}
+
+#[test]
+fn what_is_told_of_a_stream_is_true_after_a_reset_and_a_stop() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    let mut stream = pair.run(here.open_substream(OpenOptions::new())).unwrap();
+    pair.run(stream.write_record(b"hello")).unwrap();
+    let child = pair.run(there.listen(1).accept()).unwrap();
+    let before = stream.info().unwrap().send_limit.unwrap();
+    assert!(before > 6, "{before}");
+    child.stop(77);
+    pair.run_for(Duration::from_secs(1));
+    let after = stream.info().unwrap();
+    assert!(after.send_limit.is_none_or(|limit| limit >= before), "{after:?}");
+    assert!(after.written <= 6 && after.acked <= after.written, "{after:?}");
+    stream.reset(78);
+    assert_ne!(stream.info().unwrap().send_limit, Some(78));
 }

@@ -33,6 +33,8 @@ class StreamInfo:
     acked: int
     received: int
     read: int
+    #: What the peer allows to be sent; None once the sending was reset.
+    send_limit: int | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class SessionStats:
     received_bytes: int
     acked_packets: int
     lost_packets: int
+    #: Came and were dropped, the oldest first, because nobody received them in time.
+    dropped_datagrams: int
     window_bytes: int
     in_flight_bytes: int
     loss_rate: float
@@ -258,8 +262,8 @@ class EndpointBase:
         max_sessions: most sessions at a time.
         max_streams: most streams at a time, over all sessions.
         max_datagram_bytes: largest datagram accepted.
-        datagram_queue_bytes: memory for datagrams that wait at one place in the tree; what arrives
-            beyond it drives out the oldest.
+        datagram_queue_bytes: memory for datagrams that a session has received and nobody took;
+            beyond it, the oldest go.
         stream_window: what a peer may send on a stream before any of it is read, in bytes.
         max_stream_window: the most that window grows to while the reader keeps up.
         session_budget: what a session may hold unread, in bytes.
