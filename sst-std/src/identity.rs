@@ -132,7 +132,7 @@ impl Identity {
         let mut temporary_name = name.to_os_string();
         temporary_name.push(format!(".{}.new", std::process::id()));
         let temporary = path.with_file_name(temporary_name);
-        let written = self.write_to(&temporary).and_then(|()| fs::hard_link(&temporary, path));
+        let written = self.write_to(&temporary).and_then(|()| rename_new(&temporary, path));
         let _ = fs::remove_file(&temporary);
         written.map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists if path.exists() => {
@@ -244,6 +244,18 @@ impl fmt::Debug for Identity {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Identity").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// Gives a file its name, unless the name is taken.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    let linked = fs::hard_link(from, to);
+    // A file system without hard links.
+    #[cfg(all(feature = "net", target_os = "linux"))]
+    if linked.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        return Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?);
+    }
+    linked
 }
 
 fn parse(text: &str) -> Result<Identity, &'static str> {

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::message::Refusal;
-use super::name::components;
+use super::name::{components, is_plain, join};
 use super::root::{Root, refusal, refusal_of};
 
 /// A new file, not yet under its name. Removed when dropped before [`keep`](Self::keep).
@@ -36,8 +36,49 @@ impl Root {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o644);
         let file = rustix::fs::openat(&directory, &temporary, flags, mode).map_err(refusal)?;
+        // So that another server's start does not take it for one of a server that died.
+        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
         let name = name.to_vec();
         Ok(Draft { file: file.into(), directory, temporary, name, is_kept: false })
+    }
+
+    /// Removes the drafts that servers left when they died: older than `started`, in seconds since
+    /// 1970, and held by nobody.
+    pub(super) fn remove_old_drafts(&self, started: i64) {
+        let mut todo = vec![Vec::new()];
+        while let Some(path) = todo.pop() {
+            let names = components(&path).unwrap_or_default();
+            let Ok(directory) = self.walk(&names) else { continue };
+            let Ok(entries) = Dir::read_from(&directory) else { continue };
+            for entry in entries.flatten() {
+                let name = entry.file_name().to_bytes();
+                let stat = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW);
+                let Ok(stat) = stat else { continue };
+                match FileType::from_raw_mode(stat.st_mode) {
+                    FileType::Directory if is_plain(name) => {
+                        todo.push(join(&path, name));
+                    }
+                    FileType::RegularFile if is_draft(name) && stat.st_ctime < started => {
+                        remove_if_nobodys(&directory, name);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// True for names that [`Root::draft`] makes.
+fn is_draft(name: &[u8]) -> bool {
+    let random = name.strip_prefix(b".").and_then(|name| name.strip_suffix(b".sst-put"));
+    random.is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+fn remove_if_nobodys(directory: &OwnedFd, name: &[u8]) {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(draft) = rustix::fs::openat(directory, name, flags, Mode::empty()) else { return };
+    if rustix::fs::flock(&draft, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
     }
 }
 
@@ -47,9 +88,16 @@ impl Draft {
         self.file.sync_all().map_err(|error| refusal_of(&error))?;
         let (from, to) = (&self.temporary, &self.name);
         // A link, not a renaming: that would replace a file that appeared meanwhile.
-        rustix::fs::linkat(&self.directory, from, &self.directory, &to[..], AtFlags::empty())
-            .map_err(refusal)?;
-        let _ = rustix::fs::unlinkat(&self.directory, from, AtFlags::empty());
+        let at = &self.directory;
+        match rustix::fs::linkat(at, from, at, &to[..], AtFlags::empty()) {
+            Ok(()) => drop(rustix::fs::unlinkat(at, from, AtFlags::empty())),
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                // No hard links here: FAT, some network file systems.
+                rustix::fs::renameat_with(at, from, at, &to[..], RenameFlags::NOREPLACE)
+                    .map_err(refusal)?;
+            }
+            Err(error) => return Err(refusal(error)),
+        }
         self.is_kept = true;
         let _ = rustix::fs::fsync(&self.directory);
         Ok(())

@@ -205,6 +205,10 @@ fn open_locked(directory: &OwnedFd, temporary: &[u8]) -> io::Result<Option<(File
             Err(Errno::WOULDBLOCK) => return Ok(None),
             Err(Errno::INTR) => continue,
             Err(_) => {
+                let file = File::from(file);
+                if file.metadata()?.len() == 0 && leads_to(directory, temporary, &file) {
+                    rustix::fs::unlinkat(directory, temporary, AtFlags::empty())?;
+                }
                 let own = blake3::hash(&[temporary, &std::process::id().to_be_bytes()].concat());
                 let own = [b".", own.to_hex().as_bytes(), b".sst-part"].concat();
                 return Ok(Some((open(&own, OFlags::EXCL)?.into(), own, false)));

@@ -65,6 +65,11 @@ impl FileServer {
     /// If it cannot be opened, or is no directory.
     pub fn open(path: impl AsRef<Path>, is_writable: bool) -> io::Result<Self> {
         let root = Arc::new(Root::open(path.as_ref())?);
+        if is_writable {
+            let (root, started) = (root.clone(), since_1970());
+            // Beside the serving: a large tree takes a while.
+            std::thread::spawn(move || root.remove_old_drafts(started));
+        }
         let (budget, hashes) = (Budget::new(), Hashes::default());
         Ok(Self { serving: Arc::new(Serving { root, budget, hashes, is_writable }) })
     }
@@ -212,6 +217,13 @@ impl Serving {
         }
         Ok(stream.start_finish()?)
     }
+}
+
+/// Now, in seconds, by the clock that file systems use.
+#[allow(clippy::disallowed_methods, reason = "file systems have this clock")]
+fn since_1970() -> i64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(0))
 }
 
 /// How long the next piece is if `rest` bytes are to come.

@@ -227,3 +227,20 @@ async fn listings_that_nobody_takes_wait_in_the_directory() {
     }
     assert_eq!(names.len(), NAMES);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_that_nobody_reads_stop_nobody() {
+    const LARGE: usize = 16 << 20;
+    let served = Served::new(1_024, |server| {
+        fs::write(server.path("tree/large"), noise(LARGE)).unwrap();
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let greedy = Client::new(&served.url).await;
+        let root = greedy.root().await;
+        held.push((ask_all(&root, 60, |_| get("large", 0)).await, root, greedy));
+        served.is_fair().await;
+    }
+    assert!(served.memory() < 400 << 20, "{} bytes", served.memory());
+}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::SystemTime;
 
 use crate::relay::Relay;
 use crate::tool::{Running, User, hashes, noise, until};
@@ -149,4 +150,59 @@ fn special_files_are_refused_at_once_wherever_a_file_is_asked_for() {
     assert!(complaint.contains("pipe: not an SST key file"), "{complaint}");
     let complaint = client.bad(&["put", "/dev/zero", &url]);
     assert!(complaint.contains("not a regular file"), "{complaint}");
+}
+
+#[test]
+fn what_a_killed_server_was_receiving_is_cleaned_at_the_next_start() {
+    let (server, client) = (User::new(), with_large_file());
+    fs::create_dir_all(server.path("in/deep")).unwrap();
+    let (running, url) = server.serve(&["serve", "in", "--writable"]);
+    let putting = client.start(&["put", "tree/large", &format!("{url}/deep")]);
+    let count = || fs::read_dir(server.path("in/deep")).unwrap().count();
+    until("a draft is there", || count() > 0);
+    running.cut();
+    putting.cut();
+    assert_eq!(count(), 1);
+    fs::write(server.path("in/deep/.0123456789abcdef.sst-putty"), "no draft").unwrap();
+    // Clocks of files have seconds here.
+    let born = SystemTime::now();
+    until("a second has passed", || born.elapsed().is_ok_and(|age| age.as_millis() > 1_100));
+    let (_running, _) = server.serve(&["serve", "in", "--writable"]);
+    until("the draft is gone", || count() == 1);
+    assert!(server.path("in/deep/.0123456789abcdef.sst-putty").exists());
+}
+
+/// Has `sst` run where a system call of these names fails, if that can be done here.
+fn where_it_fails(user: &User, calls: &str, error: &str, arguments: &[&str]) -> Option<String> {
+    let mut strace = Command::new("strace");
+    let inject = format!("inject={calls}:error={error}");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject]);
+    strace.arg(env!("CARGO_BIN_EXE_sst"));
+    let Ok(output) = user.prepare(strace, arguments).output() else {
+        eprintln!("SKIPPED: file systems without locks or links are NOT tested: no strace");
+        return None;
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.contains("ptrace") {
+        eprintln!("SKIPPED: file systems without locks or links are NOT tested: no ptrace");
+        return None;
+    }
+    assert!(output.status.success(), "{said}");
+    Some(said)
+}
+
+#[test]
+fn file_systems_without_locks_or_hard_links_are_good_enough() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir(server.path("tree")).unwrap();
+    fs::write(server.path("tree/file"), noise(300_000)).unwrap();
+    let (_running, url) = server.serve(&["serve", "tree"]);
+    let key = ["id", "--key", "new"];
+    if where_it_fails(&client, "link,linkat", "EPERM", &key).is_none() {
+        return;
+    }
+    assert!(client.path("new").exists());
+    let get = ["get", &url, "-o", "copy"];
+    where_it_fails(&client, "flock", "EOPNOTSUPP", &get).unwrap();
+    assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
 }
