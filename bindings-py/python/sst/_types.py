@@ -260,6 +260,10 @@ class EndpointBase:
         connect_timeout: seconds to wait for a host to answer.
         keep_alive: seconds of silence after which a sign of life is sent; None for never.
         max_sessions: most sessions at a time.
+        max_sessions_per_peer: most sessions with one identity that it dialled.
+        shares_by_source: whether a source (an IPv4 address, an IPv6 network of 56 bits) gets no
+            more sessions than are left for others. False where all peers come from one address.
+        backlog: most sessions that wait to be accepted.
         max_streams: most streams at a time, over all sessions.
         max_datagram_bytes: largest datagram accepted.
         datagram_queue_bytes: memory for datagrams that a session has received and nobody took;
@@ -293,6 +297,9 @@ class EndpointBase:
         connect_timeout: float = 10.0,
         keep_alive: float | None = None,
         max_sessions: int = 4_096,
+        max_sessions_per_peer: int = 64,
+        shares_by_source: bool = True,
+        backlog: int = 128,
         max_streams: int = 131_072,
         max_datagram_bytes: int = 65_536,
         datagram_queue_bytes: int = 1 << 20,
@@ -323,6 +330,9 @@ class EndpointBase:
             "connect_timeout": connect_timeout,
             "keep_alive": keep_alive,
             "max_sessions": max_sessions,
+            "max_sessions_per_peer": max_sessions_per_peer,
+            "shares_by_source": shares_by_source,
+            "backlog": backlog,
             "max_streams": max_streams,
             "max_datagram_bytes": max_datagram_bytes,
             "datagram_queue_bytes": datagram_queue_bytes,

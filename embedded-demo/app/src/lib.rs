@@ -136,6 +136,8 @@ pub fn secret(built_in: Option<&str>, entropy: Entropy) -> Result<[u8; 32], NoEn
 /// What the host is told: windows that fit [`sizes`].
 fn config(secret: [u8; 32]) -> Config {
     let mut config = Config::new(secret);
+    // A board's peers are on one network, which in IPv6 is one source.
+    config.shares_by_source = false;
     config.max_packet_bytes = MAX_PACKET_BYTES;
     config.streams.stream_window = 1024;
     config.streams.max_stream_window = 2048;
