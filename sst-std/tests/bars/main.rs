@@ -15,6 +15,7 @@ mod floods;
 mod peer;
 mod readers;
 mod scene;
+mod together;
 #[path = "../../examples/hostile/whole.rs"]
 mod whole;
 mod works;
