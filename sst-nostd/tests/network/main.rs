@@ -10,5 +10,6 @@ mod outcomes;
 mod pair;
 mod paths;
 mod renumbered;
+mod shares;
 mod strangers;
 mod transfers;
