@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sst_nostd::host::{Dial, Event, SessionHandle};
+use sst_nostd::host::{Dial, Event, InstanceWish, SessionHandle};
 use sst_nostd::session::SessionEvent;
 use sst_nostd::stream::{DatagramOptions, Open, ReadError, StreamHandle};
 use sst_nostd::time::{Duration, Instant};
@@ -95,6 +95,8 @@ impl Application {
         if what < 3 {
             let id = sst_nostd::id::HostId::new([peer as u8; 32]);
             let dial = Dial::new(path(peer), (what > 0).then_some(id));
+            let instance = if what == 2 { InstanceWish::Fresh } else { dial.instance };
+            let dial = Dial { instance, ..dial };
             if let Ok(session) = host.connect(now, dial) {
                 self.meet(session);
             }
