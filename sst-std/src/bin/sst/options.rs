@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,9 @@ pub(crate) struct Options {
     /// The command's own session, to be asked why it failed.
     #[arg(skip)]
     session: Mutex<Option<Session>>,
+    /// The last dial was refused for want of room, so that there is no session to be asked.
+    #[arg(skip)]
+    found_no_room: AtomicBool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -198,7 +202,10 @@ impl Options {
         config.keep_alive = Some(KEEP_ALIVE);
         let endpoint = self.bind(config).await?;
         let session = endpoint.connect(url).await.map_err(|error| match error {
-            ConnectError::Refused(closed) => refused(&closed, endpoint.id()),
+            ConnectError::Refused(closed) => {
+                self.found_no_room.store(closed.is_without_room(), Ordering::Relaxed);
+                refused(&closed, endpoint.id())
+            }
             error => error.into(),
         })?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
@@ -228,6 +235,9 @@ impl Options {
     }
 
     fn was_without_room(&self) -> bool {
+        if self.found_no_room.swap(false, Ordering::Relaxed) {
+            return true;
+        }
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let closed = session.as_ref().and_then(Session::close_reason);
         closed.is_some_and(|closed| closed.is_without_room())
