@@ -129,12 +129,12 @@ impl Scene {
             }
             _ => self.application.act(&mut self.host, self.now, 2, input),
         }
-        wake(&mut self.host, self.now);
-        self.application.listen(&mut self.host);
-        if let Some(neighbour) = &mut self.neighbour {
-            self.now = neighbour.talk(&mut self.host, self.now);
-            self.application.listen(&mut self.host);
+        match &mut self.neighbour {
+            // It also takes what the host has for it: nothing of that is lost.
+            Some(neighbour) => self.now = neighbour.talk(&mut self.host, self.now),
+            None => drop(wake(&mut self.host, self.now)),
         }
+        self.application.listen(&mut self.host);
     }
 
     /// Seals what comes next in the input.
