@@ -101,7 +101,8 @@ ENDINGS = {
             waiting = asyncio.create_task(session.recv_datagram())
             await asyncio.sleep(0)
             stream = await session.open_substream()
-            await stream.write(bytes(1 << 20))
+            writing = asyncio.create_task(stream.write(bytes(1 << 20)))
+            await asyncio.sleep(0)
         asyncio.run(main())
         """,
 }

@@ -165,11 +165,12 @@ def test_close_delivers_and_tells_why():
     async def main():
         async with pair() as (mine, theirs):
             stream = await mine.open_substream()
-            await stream.write(bytes(200_000))
+            # As much as a stream takes in before its reader begins: its first window, 128 KiB.
+            await stream.write(bytes(1 << 17))
             await stream.start_finish()
             closing = asyncio.create_task(mine.close(5, "enough"))
             child = await theirs.listen().accept()
-            assert sum([len(chunk) async for chunk in child]) == 200_000
+            assert sum([len(chunk) async for chunk in child]) == 1 << 17
             reason = await theirs.closed()
             assert (reason.code, reason.reason, reason.by) == (5, "enough", "peer")
             assert (await closing).by == "local"
