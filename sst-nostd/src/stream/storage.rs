@@ -8,7 +8,9 @@ use crate::storage::{
 };
 use crate::time::Instant;
 
-use super::bound::{Bound, MAX_TICKETS};
+use super::bound::Bound;
+#[cfg(feature = "alloc")]
+use super::bound::MAX_TICKETS;
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
 use super::nursery::Nursery;
