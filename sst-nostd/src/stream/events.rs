@@ -44,7 +44,12 @@ impl Streams<'_> {
     /// The next event of any stream, with the index of the session it belongs to.
     pub fn poll_event(&mut self) -> Option<(u32, StreamHandle, StreamEvent)> {
         loop {
-            let index = self.eventful.front()?;
+            let Some(index) = self.eventful.front() else {
+                if self.tell_fed() {
+                    continue;
+                }
+                return None;
+            };
             let stream = self.rows.handle_at(index);
             let row = self.rows.at_mut(index);
             if let (Some(stream), Some(row)) = (stream, row)

@@ -71,7 +71,7 @@ use crate::storage::{
 
 use self::flags::{Events, Pending, State};
 use self::party::STARVED;
-use self::row::EVENTS;
+use self::row::{EVENTS, WAITING};
 use self::tracked::TRACKED;
 
 /// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
@@ -127,6 +127,8 @@ pub struct Streams<'s> {
     eventful: Queue<EVENTS>,
     /// Parties with writers that wait for blocks of the pool, the one that holds least first.
     starved: Heap<STARVED>,
+    /// Writers of parties that may take blocks again, to be told so.
+    fed: Queue<WAITING>,
     /// The row last found by its id: mostly the next frame is for the same stream.
     found: Option<u32>,
 }

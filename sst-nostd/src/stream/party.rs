@@ -115,7 +115,8 @@ impl Streams<'_> {
     pub(super) fn forget_starved(&mut self, stream: StreamHandle) -> bool {
         let Some(index) = self.rows.get(stream).map(|row| row.party) else { return false };
         let Some(party) = self.parties.at_mut(index) else { return false };
-        let has_waited = party.starved.remove(&mut self.rows, stream.index());
+        let has_waited = party.starved.remove(&mut self.rows, stream.index())
+            || self.fed.remove(&mut self.rows, stream.index());
         if party.starved.is_empty() {
             self.starved.remove(&mut self.parties, index);
         }
@@ -123,7 +124,9 @@ impl Streams<'_> {
     }
 
     /// Blocks of the party came back to the pool: its writers may go on, and so may those of
-    /// parties that hold less. Each writer asked once, so the work is paid for.
+    /// parties that hold less. One packet may free what a thousand writers wait for, so here they
+    /// only change queues, a party's at a time; each is told when the application asks for events
+    /// ([`tell_fed`](Self::tell_fed)).
     ///
     /// The heap has the party that holds least on top: it has the most room. Where a party's place
     /// says more than the party holds by now, that is mended here, as it was the party that gave
@@ -143,7 +146,9 @@ impl Streams<'_> {
                 return;
             }
             self.starved.remove(&mut self.parties, first);
-            self.wake_starved(first);
+            if let Some(party) = self.parties.at_mut(first) {
+                self.fed.append(&mut self.rows, &mut party.starved);
+            }
         }
     }
 
@@ -155,16 +160,16 @@ impl Streams<'_> {
         }
     }
 
-    /// Tells all writers of a party that wait for blocks that there are some.
-    fn wake_starved(&mut self, party: u32) {
-        while let Some(party) = self.parties.at_mut(party)
-            && let Some(index) = party.starved.pop_front(&mut self.rows)
-        {
+    /// Tells the next writer that there are blocks again. False if none waits to hear so.
+    pub(super) fn tell_fed(&mut self) -> bool {
+        while let Some(index) = self.fed.pop_front(&mut self.rows) {
             let Some(stream) = self.rows.handle_at(index) else { continue };
             let Some(row) = self.rows.get_mut(stream) else { continue };
             if row.state.take(State::WANTS_ROOM) {
                 self.tell(stream, Events::WRITABLE);
+                return true;
             }
         }
+        false
     }
 }

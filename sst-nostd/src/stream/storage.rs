@@ -145,6 +145,7 @@ impl<'s> Streams<'s> {
             outcomes: Queue::new(),
             eventful: Queue::new(),
             starved: Heap::new(),
+            fed: Queue::new(),
             found: None,
         }
     }

@@ -17,7 +17,7 @@ use crate::wire::stream_frame::StreamFrame;
 pub enum Frame<'a> {
     /// Nothing. A run of padding parses as one frame and is encoded as one byte.
     Padding,
-    /// Nothing, to be acknowledged.
+    /// Nothing, to be acknowledged. A run of them parses as one, as of padding.
     Ping,
     /// Packets that arrived.
     Ack(AckFrame<'a>),
@@ -99,7 +99,10 @@ impl<'a> Frame<'a> {
                 reader.skip_all(kind::PADDING);
                 Self::Padding
             }
-            kind::PING => Self::Ping,
+            kind::PING => {
+                reader.skip_all(kind::PING);
+                Self::Ping
+            }
             kind::ACK | kind::ACK_ECN => {
                 Self::Ack(AckFrame::parse(reader, first == kind::ACK_ECN)?)
             }

@@ -121,12 +121,20 @@ fn every_frame_round_trips_and_leaves_what_follows_it() {
         let mut bytes = encoded(&frame);
         assert_eq!(parsed(&bytes), Ok((frame, bytes.len())));
         let len = bytes.len();
-        bytes.push(0x01);
+        // Runs of padding, and of PING, are one frame.
+        bytes.push(if frame == Frame::Ping { 0x00 } else { 0x01 });
         assert_eq!(parsed(&bytes), Ok((frame, len)));
         if let Frame::Datagram(datagram) = frame {
             assert_eq!(datagram.encoded_len(), len);
         }
     }
+}
+
+#[test]
+fn runs_of_frames_without_content_are_one_frame() {
+    assert_eq!(parsed(&[0; 1_400]), Ok((Frame::Padding, 1_400)));
+    assert_eq!(parsed(&[1; 1_400]), Ok((Frame::Ping, 1_400)));
+    assert_eq!(parsed(&[1, 1, 1, 0]), Ok((Frame::Ping, 3)));
 }
 
 // Spec: R-10.1-1.

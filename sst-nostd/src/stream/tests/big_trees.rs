@@ -124,6 +124,7 @@ fn tearing_down_leaves_nothing_of_a_busy_session() {
             let streams = &end.streams;
             assert!(streams.is_empty() && streams.index.is_empty());
             assert!(streams.eventful.is_empty() && streams.starved.is_empty());
+            assert!(streams.fed.is_empty());
             assert_eq!((streams.pool.used_blocks(), streams.nurseries.len()), (0, 0));
             assert_eq!((streams.gaps.len(), streams.ranges.len()), (0, 0));
         }

@@ -107,6 +107,21 @@ fn writers_are_woken_when_their_own_session_may_take_again() {
     }
 }
 
+/// What gives room back, an acknowledgement mostly, costs no more for the writers that wait.
+#[test]
+fn writers_that_may_go_on_are_told_when_events_are_asked_for() {
+    let mut host = Many::new(&StreamLimits { blocks: 100, ..LIMITS });
+    let full = host.fill(0);
+    let waiting: Vec<_> =
+        full.iter().filter(|s| host.streams.info(**s).unwrap().written == 0).collect();
+    assert!(waiting.len() > 2, "{}", waiting.len());
+    assert_eq!(host.events(), []);
+    host.streams.reset(&mut host.trees[0], full[0], StreamCode::DROPPED);
+    assert!(host.streams.eventful.is_empty() && !host.streams.fed.is_empty());
+    assert!(host.events().len() >= waiting.len());
+    assert!(host.streams.fed.is_empty() && host.streams.starved.is_empty());
+}
+
 /// Spec: R-7.5-11
 #[test]
 fn a_peer_that_gives_no_credit_makes_a_stream_hold_little() {
@@ -133,7 +148,7 @@ fn a_session_that_ends_gives_everything_back() {
     }
     assert_eq!(host.streams.pool.used_blocks(), 0);
     assert_eq!((host.streams.rows.shares().used(), host.streams.parties.len()), (0, 0));
-    assert!(host.streams.starved.is_empty());
+    assert!(host.streams.starved.is_empty() && host.streams.fed.is_empty());
     assert!(host.streams.plant(9, Side::Large, allowance(&CONFIG), Instant::ZERO).is_some());
 }
 
