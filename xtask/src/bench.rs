@@ -7,6 +7,7 @@ pub(crate) mod peers;
 pub(crate) mod python;
 pub(crate) mod scaling;
 mod table;
+pub(crate) mod worst;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

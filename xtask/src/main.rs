@@ -55,6 +55,9 @@ usage: cargo xtask COMMAND
            --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
   bench paths [--check | --write]
            instructions of the core's hot paths (valgrind); compared with docs/BENCHMARKS.md
+  bench worst [--check | --write]
+           the worst that one packet of a peer costs, in instructions (valgrind; a minute);
+           compared with docs/BENCHMARKS.md
   bench scaling [--write]
            instructions of one more stream, session, gap, timer beside 100 and beside 100,000
            (valgrind; minutes)
@@ -130,6 +133,7 @@ fn main() -> ExitCode {
         ["bench", "scaling", options @ ..] => exit_code(bench::scaling::run(options)),
         ["experiment", words @ ..] => exit_code(experiment::run(words)),
         ["bench", "paths", options @ ..] => exit_code(bench::paths::run(options)),
+        ["bench", "worst", options @ ..] => exit_code(bench::worst::run(options)),
         ["bench", options @ ..] => exit_code(bench::peers::run(options)),
         _ => {
             eprint!("cargo xtask: no such command: {}\n\n{HELP}", words.join(" "));

@@ -77,6 +77,7 @@ pub(crate) fn apart(report: &mut Report) {
     report.step("boards: core alone, twice", || on_target(THUMB, |_| board::proof()));
     report.step("boards: every image", board::build);
     report.step("hot paths in instructions", || bench::paths::run(&["--check"]));
+    report.step("worst packets in instructions", || bench::worst::run(&["--check"]));
 }
 
 /// What comes last, when nothing runs beside it: a wire whose delays are measured, a processor that

@@ -4,6 +4,8 @@
 
 mod free;
 mod pair;
+mod target;
+mod worst;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,8 @@ enum Work {
     PingPong,
     /// A session: negotiated, one record echoed, closed.
     Session,
+    /// The worst single packets of a peer, each counted alone; `count` and `cipher` say nothing.
+    Worst,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -50,6 +54,7 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     let done = match options.cipher {
+        _ if matches!(options.work, Work::Worst) => worst::run(),
         Cipher::Free => run(&options, || free::Free::default(), Suite::ChaCha20Poly1305),
         Cipher::Aes => run(&options, AwsLc::new, Suite::Aes256Gcm),
         Cipher::Chacha => run(&options, AwsLc::new, Suite::ChaCha20Poly1305),

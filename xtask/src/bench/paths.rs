@@ -24,9 +24,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
     if !call::has_program("valgrind") {
         return Ok(Outcome::Skipped("no valgrind".into()));
     }
-    let apart = call::target_dir().join("bench");
-    Call::cargo("build --release -p paths --target-dir").arg(&apart).in_folder("bench").run()?;
-    let program = apart.join("release/paths");
+    let program = program()?;
     let mut counts = BTreeMap::new();
     for &(work, units) in WORKS {
         let [once, twice] = [units, 2 * units].map(|units| count(&program, work, units));
@@ -40,6 +38,13 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
         [] => Ok(Outcome::Passed),
         _ => Err(format!("bench paths: what is {}?", words.join(" "))),
     }
+}
+
+/// The program that does the work, built.
+pub(super) fn program() -> Result<std::path::PathBuf, String> {
+    let apart = call::target_dir().join("bench");
+    Call::cargo("build --release -p paths --target-dir").arg(&apart).in_folder("bench").run()?;
+    Ok(apart.join("release/paths"))
 }
 
 /// The instructions of `units` of `work`.
