@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done = match options.cipher {
         _ if matches!(options.work, Work::Worst) => worst::run(),
-        Cipher::Free => run(&options, || free::Free::default(), Suite::ChaCha20Poly1305),
+        Cipher::Free => run(&options, free::Free::default, Suite::ChaCha20Poly1305),
         Cipher::Aes => run(&options, AwsLc::new, Suite::Aes256Gcm),
         Cipher::Chacha => run(&options, AwsLc::new, Suite::ChaCha20Poly1305),
     };
