@@ -17,7 +17,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Starts `cargo xtask NAME`, which has to tell its [rows](write).
+    /// Starts `cargo xtask NAME`, which has to tell its [rows](fn@write).
     pub(crate) fn start(name: &'static str) -> Result<Self, String> {
         let why = |error: std::io::Error| format!("lane {name}: {error}");
         fs::create_dir_all(call::target_dir()).map_err(why)?;
