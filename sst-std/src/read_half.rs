@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use sst_nostd::host::SessionHandle;
 use sst_nostd::stream as core;
 use sst_nostd::wire::StreamCode;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -262,17 +263,22 @@ fn poll<T>(
 ) -> Poll<Result<T, ReadError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
     session.poll_stream(cx, waiter, handle, Interest::Read, |inner, now| {
-        let error = match read(inner, now, handle) {
-            Ok(answer) => return Poll::Ready(Ok(answer)),
-            Err(error) => error,
-        };
-        Poll::Ready(Err(match error {
-            core::ReadError::Blocked if !inner.is_closed(session.handle) => return Poll::Pending,
-            core::ReadError::Reset(code) => ReadError::Reset(code.as_u64()),
-            _ if inner.is_closed(session.handle) => inner.closed(session.handle).into(),
-            core::ReadError::SessionClosed => inner.closed(session.handle).into(),
-            _ => ReadError::Ended,
-        }))
+        match read(inner, now, handle) {
+            Ok(answer) => Poll::Ready(Ok(answer)),
+            Err(error) => translate(session.handle, inner, error).map(Err),
+        }
+    })
+}
+
+/// Why nothing was read; pending if waiting helps.
+fn translate(session: SessionHandle, inner: &Inner, error: core::ReadError) -> Poll<ReadError> {
+    let is_closed = inner.is_closed(session);
+    Poll::Ready(match error {
+        core::ReadError::Blocked if !is_closed => return Poll::Pending,
+        core::ReadError::Reset(code) => ReadError::Reset(code.as_u64()),
+        core::ReadError::SessionClosed => inner.closed(session).into(),
+        _ if is_closed => inner.closed(session).into(),
+        _ => ReadError::Ended,
     })
 }
 

@@ -106,10 +106,15 @@ impl Shared {
         let now = self.clock.now();
         let mut inner = self.lock();
         let answer = action(&mut inner, now);
+        self.acted(inner);
+        answer
+    }
+
+    /// Lets the host go after something was done to it.
+    fn acted(&self, mut inner: MutexGuard<'_, Inner>) {
         let driver = inner.driver.take();
         drop(inner);
         self.tell(driver);
-        answer
     }
 
     /// Has the driver look what there is to do. One with sockets may be told a little later

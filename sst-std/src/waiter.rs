@@ -46,7 +46,8 @@ impl Waiter {
         Self { held: None }
     }
 
-    /// Tries something; while it has to wait, the task has its place at `place`.
+    /// Tries something; while it has to wait, the task has its place at `place`. What does not
+    /// depend on the attempt is in functions of its own: there are twenty of these.
     pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -54,30 +55,51 @@ impl Waiter {
         place: Place,
         attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
     ) -> Poll<T> {
-        let now = shared.clock.now();
-        let mut inner = self.lock(shared);
+        let (mut inner, now) = self.lock(shared);
         let answer = attempt(&mut inner, now);
-        let before = if answer.is_pending() {
-            let (key, before) = inner.slots.wait(self.key(), place, cx.waker());
-            if self.held.is_none() {
-                self.held = Some((shared.clone(), key));
-            }
-            before
+        if answer.is_pending() {
+            self.stay(inner, shared, place, cx.waker());
         } else {
-            self.held.take().and_then(|(_, key)| inner.slots.leave(key))
-        };
-        // A waker may be the last of its task, and the task may have handles: never under the lock.
-        drop(inner);
-        drop::<Option<Waker>>(before);
+            self.go(inner);
+        }
         answer
     }
 
-    /// The lock, while this has no place anywhere else.
-    fn lock<'a>(&mut self, shared: &'a Arc<Shared>) -> MutexGuard<'a, Inner> {
+    /// Takes the place, or keeps it.
+    #[inline(never)]
+    fn stay(
+        &mut self,
+        mut inner: MutexGuard<'_, Inner>,
+        shared: &Arc<Shared>,
+        place: Place,
+        waker: &Waker,
+    ) {
+        let (key, before) = inner.slots.wait(self.key(), place, waker);
+        if self.held.is_none() {
+            self.held = Some((shared.clone(), key));
+        }
+        // A waker may be the last of its task, and the task may have handles: never under the lock.
+        drop(inner);
+        drop::<Option<Waker>>(before);
+    }
+
+    /// Gives up the place, if it has one, because the task waits no more.
+    #[inline(never)]
+    fn go(&mut self, mut inner: MutexGuard<'_, Inner>) {
+        let held = self.held.take();
+        let before = held.as_ref().and_then(|&(_, key)| inner.slots.leave(key));
+        drop(inner);
+        drop::<Option<Waker>>(before);
+    }
+
+    /// The lock, while this has no place anywhere else, and the time.
+    #[inline(never)]
+    fn lock<'a>(&mut self, shared: &'a Arc<Shared>) -> (MutexGuard<'a, Inner>, Instant) {
+        let now = shared.clock.now();
         if self.held.as_ref().is_some_and(|(there, _)| !Arc::ptr_eq(there, shared)) {
             self.leave();
         }
-        shared.lock()
+        (shared.lock(), now)
     }
 
     fn key(&self) -> Option<usize> {

@@ -344,7 +344,8 @@ impl<C: Crypto> Host<'_, C> {
         .unwrap_or(Err(ReadError::UnknownStream))
     }
 
-    /// Acts on the tree that `stream` belongs to; afterwards its channel looks for work.
+    /// Acts on the tree that `stream` belongs to; afterwards its channel looks for work. What does
+    /// not depend on the act is in functions of its own: there are twenty of these.
     fn with_tree<R>(
         &mut self,
         now: Instant,
@@ -355,12 +356,17 @@ impl<C: Crypto> Host<'_, C> {
         let index = self.streams.session_of(stream)?;
         let session = self.sessions.at_mut(index)?;
         let state = session.state;
-        let tree = session.tree.as_mut()?;
-        let result = act(&mut self.streams, tree, now, state);
+        let result = act(&mut self.streams, session.tree.as_mut()?, now, state);
+        self.after_act(index);
+        Some(result)
+    }
+
+    /// An act on the tree of the session in row `index` may have left something to send.
+    fn after_act(&mut self, index: u32) {
+        let Some(session) = self.sessions.at_mut(index) else { return };
         session.after_delivery();
         if let Some(channel) = session.channel {
             self.schedule_channel(channel);
         }
-        Some(result)
     }
 }
