@@ -1,5 +1,6 @@
 //! Addresses in one form, in the order in which they are tried, and what the system says of them.
 
+#[cfg(feature = "net")]
 use std::collections::VecDeque;
 #[cfg(feature = "net")]
 use std::io;
@@ -45,9 +46,9 @@ pub(crate) fn in_turn(found: impl IntoIterator<Item = SocketAddr>) -> Vec<Socket
     turns
 }
 
-/// Where the system refuses to send at present, and what it says.
+/// Where the system refuses to send at present, and what it says. Without sockets it has no say.
 #[derive(Default)]
-pub(crate) struct Refusals(VecDeque<(SocketAddr, String)>);
+pub(crate) struct Refusals(#[cfg(feature = "net")] VecDeque<(SocketAddr, String)>);
 
 impl Refusals {
     #[cfg(feature = "net")]
@@ -66,10 +67,17 @@ impl Refusals {
     }
 
     /// What the system said, if it sent the last packet to none of `peers`.
+    #[cfg(feature = "net")]
     pub(crate) fn of(&self, peers: &[SocketAddr]) -> Option<String> {
         let of = |peer| self.0.iter().find(|(other, _)| other == peer).map(|(_, error)| error);
         let said: Option<Vec<&String>> = peers.iter().map(of).collect();
         said?.first().map(|error| (*error).clone())
+    }
+
+    #[cfg(not(feature = "net"))]
+    #[expect(clippy::unused_self, reason = "as with sockets")]
+    pub(crate) const fn of(&self, _peers: &[SocketAddr]) -> Option<String> {
+        None
     }
 }
 
