@@ -36,10 +36,13 @@ impl Lane {
         let ended = self.child.wait();
         print!("{}", fs::read_to_string(output_path()).unwrap_or_default());
         let told = fs::read_to_string(rows_path()).unwrap_or_default();
-        let rows: Vec<Row> = told.lines().filter_map(parse).collect();
-        match ended {
-            Ok(_) if !rows.is_empty() => Ok(rows),
-            ended => Err(format!("lane {} told nothing: {ended:?}", self.name)),
+        let rows: Option<Vec<Row>> = told.lines().map(parse).collect();
+        match (ended, rows) {
+            // A step that failed says so in its row; a lane that failed could not tell them all.
+            (Ok(status), Some(rows)) if status.success() && !rows.is_empty() => Ok(rows),
+            (ended, _) => {
+                Err(format!("lane {} did not tell all of its rows: {ended:?}", self.name))
+            }
         }
     }
 }

@@ -12,8 +12,10 @@ const TARGETS: &[&str] =
 /// Parts of the toolchain that steps call.
 const COMPONENTS: &[&str] = &["clippy", "rust-src", "rustfmt"];
 
-/// Debian packages that steps need.
-const DEBIAN_PACKAGES: &[&str] = &["chromium", "qemu-system-arm", "valgrind"];
+/// Debian packages that steps need: `ip` for hosts in network namespaces, `strace` for system calls
+/// that fail, `kill` and `ps` for processes that stop.
+const DEBIAN_PACKAGES: &[&str] =
+    &["chromium", "iproute2", "procps", "qemu-system-arm", "strace", "valgrind"];
 
 /// Python packages that steps need besides what pip fetches to build.
 const PYTHON_PACKAGES: &[&str] = &["aioquic", "anyio", "maturin", "mypy", "pytest", "ruff"];
