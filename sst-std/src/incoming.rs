@@ -32,13 +32,23 @@ impl Waiting {
         self.sessions.pop_front()
     }
 
+    /// Takes out the sessions that ended while they waited, for the caller to let go. Fewer than
+    /// half of the places may be theirs until they are accepted: what they brought can be read.
+    pub(crate) fn take_ended(&mut self, host: &StdHost) -> Vec<SessionHandle> {
+        if self.sessions.len() * 2 < self.limit {
+            return Vec::new();
+        }
+        let is_open = |it: &SessionHandle| {
+            matches!(host.session_state(*it), Some(SessionState::Ready | SessionState::Draining))
+        };
+        let (open, ended): (VecDeque<_>, VecDeque<_>) = self.sessions.drain(..).partition(is_open);
+        self.sessions = open;
+        ended.into()
+    }
+
     /// Lets a session wait. False if there are too many, or, where sources have shares, more from
     /// its source than places left.
     pub(crate) fn push(&mut self, host: &StdHost, session: SessionHandle) -> bool {
-        if self.sessions.len() * 2 >= self.limit {
-            // Those that ended while they waited take no places.
-            self.sessions.retain(|it| host.session_state(*it) == Some(SessionState::Ready));
-        }
         let free = self.limit.saturating_sub(self.sessions.len());
         let source = source(host, session);
         let is_alike = |it: &&SessionHandle| self::source(host, **it) == source;

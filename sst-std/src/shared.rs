@@ -267,6 +267,10 @@ impl Inner {
             (Some(_), None) => false,
         };
         let is_welcome = is_allowed && self.phase == Phase::Open;
+        // The queue's handle was the only one of each session that ended there.
+        for ended in self.incoming.take_ended(&self.host) {
+            self.drop_session(now, ended, woken);
+        }
         if is_welcome && self.incoming.push(&self.host, session) {
             info!(session = session.index(), ?peer, "session accepted");
             self.slots.wake_accepting(woken);

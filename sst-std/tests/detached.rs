@@ -417,3 +417,35 @@ fn what_is_told_of_a_stream_is_true_after_a_reset_and_a_stop() {
     stream.reset(78);
     assert_ne!(stream.info().unwrap().send_limit, Some(78));
 }
+
+/// Spec: R-5.9-10
+#[test]
+fn sessions_that_end_before_they_are_accepted_leave_their_places() {
+    let (mut pair, one, two) = Pair::with(1, |config| {
+        (config.backlog, config.max_sessions) = (8, 16);
+    });
+    let address = SocketAddr::from(([10, 0, 0, 2], 1));
+    for round in 0..100 {
+        let here = pair.run(one.connect_to(Some(two.id()), address));
+        let here = here.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        // The peer hears of it a little later, and would say soon that it has no room.
+        pair.run_for(Duration::from_secs(1));
+        assert_eq!(here.close_reason(), None, "round {round}");
+        pair.run(here.close(round, "gone"));
+        drop(here);
+        // CLOSE is repeated for a while; then the row of this side is free, too.
+        pair.run_for(Duration::from_secs(60));
+    }
+    let here = pair.run(one.connect_to(Some(two.id()), address)).expect("there is room");
+    pair.run_for(Duration::from_secs(1));
+    let mut waited = Vec::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(session) = pin!(two.accept()).poll(&mut cx) {
+        waited.push(session.expect("the endpoint is open"));
+    }
+    let (last, ended) = waited.split_last().expect("one is open");
+    assert!(last.close_reason().is_none());
+    assert!(ended.len() < 4, "half of the places at most: {}", ended.len());
+    assert!(ended.iter().all(|session| session.close_reason().is_some()));
+    drop(here);
+}
