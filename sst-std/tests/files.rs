@@ -78,6 +78,48 @@ async fn a_tree_arrives_as_it_was_and_again_for_nothing() {
     .await;
 }
 
+/// Gets `from` as it is, and answers how many directories that were.
+async fn all_arrives(from: &Path) -> u64 {
+    let to = tempfile::tempdir().unwrap();
+    let pair = serving(from, false).await;
+    let to = to.path().join("copy");
+    let summary = files::fetch(&pair.here, "", &to, FetchOptions::default()).await.unwrap();
+    assert_eq!(summary.failed, 0, "{:?}", summary.errors);
+    assert!(contents(from) == contents(&to));
+    summary.directories
+}
+
+/// More entries than the client takes before it has their files, and a list longer than a window.
+#[tokio::test]
+async fn what_was_listed_arrives_before_a_long_list_is_taken() {
+    timed(async {
+        let from = tempfile::tempdir().unwrap();
+        for number in 0..20_000 {
+            fs::File::create(from.path().join(format!("{number}"))).unwrap();
+        }
+        assert_eq!(all_arrives(from.path()).await, 1);
+    })
+    .await;
+}
+
+/// As many listings as the client has at a time wait under one that has not been taken whole.
+#[tokio::test]
+async fn directories_arrive_before_a_long_list_is_taken() {
+    timed(async {
+        let from = tempfile::tempdir().unwrap();
+        for number in 0..5_000 {
+            let path = from.path().join(format!("{number:0>200}"));
+            if number % 2 == 0 {
+                fs::create_dir(path).unwrap();
+            } else {
+                fs::File::create(path).unwrap();
+            }
+        }
+        assert_eq!(all_arrives(from.path()).await, 2_501);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_partial_file_is_continued_and_a_wrong_one_begun_again() {
     timed(async {

@@ -11,7 +11,7 @@ use super::name::{components, is_plain, portable, stays_inside};
 use super::root::{Source, attributes, refusal};
 use super::stall::{Stalls, unless_stalled};
 use crate::shares::Share;
-use crate::stream::Stream;
+use crate::write_half::WriteHalf;
 
 /// How many entries are looked at in one turn: about a millisecond, and at most 70 kB.
 const PART_ENTRIES: usize = 256;
@@ -36,20 +36,29 @@ pub(super) enum Listed {
     Changed,
 }
 
-/// Tells all entries that can be told. While the peer takes nothing, the directory is closed.
+/// A directory whose entries are to be told.
+pub(super) struct Telling {
+    pub(super) source: Arc<Source>,
+    pub(super) open: Dir,
+    pub(super) form: Form,
+}
+
+/// Tells all entries that can be told. While the peer takes nothing, the directory is closed, one
+/// entry is in memory, and the request's place is another's: a client that takes files before more
+/// entries may have begun any number of listings.
 pub(super) async fn tell_entries(
-    stream: &mut Stream,
+    write: &mut WriteHalf,
     budget: &Budget,
-    source: Arc<Source>,
-    open: Dir,
-    form: Form,
+    Telling { source, open, form }: Telling,
+    mut request: Option<Share>,
 ) -> Result<Result<Listed, Refusal>, ServeError> {
-    let mut place: Option<Share> = budget.kept.try_take(stream);
+    let branch = write.branch().clone();
+    let mut place: Option<Share> = budget.kept.try_take(&branch);
     let (mut open, mut position) = (Some(open), 0);
     loop {
         let (from, is_kept) = (source.clone(), place.is_some());
         let part =
-            budget.work(stream, move || part(&from, open.take(), position, is_kept, form)).await;
+            budget.work(&branch, move || part(&from, open.take(), position, is_kept, form)).await;
         let part = match part {
             Ok(Some(part)) => part,
             Ok(None) => return Ok(Ok(Listed::Changed)),
@@ -57,20 +66,19 @@ pub(super) async fn tell_entries(
         };
         open = part.open;
         let mut is_stalled = false;
-        for (record, after) in part.entries {
+        let mut entries = part.entries.into_iter();
+        while let Some((record, after)) = entries.next() {
             let stalls = Stalls::when_kept(place.is_some());
-            let mut write = std::pin::pin!(stream.write_record(&record));
-            match unless_stalled(stalls, write.as_mut()).await {
+            let mut written = std::pin::pin!(write.write_record(&record));
+            match unless_stalled(stalls, written.as_mut()).await {
                 Some(written) => written?,
                 None => {
-                    (open, place, is_stalled) = (None, None, true);
-                    write.await?;
+                    (open, place, request, is_stalled) = (None, None, None, true);
+                    entries = Vec::new().into_iter();
+                    written.await?;
                 }
             }
             position = after;
-            if is_stalled {
-                break;
-            }
         }
         if !is_stalled {
             position = part.position;
@@ -78,8 +86,11 @@ pub(super) async fn tell_entries(
                 return Ok(Ok(Listed::Whole));
             }
         }
+        if request.is_none() {
+            request = Some(budget.requests.take(&branch).await);
+        }
         if place.is_none() {
-            place = budget.kept.try_take(stream);
+            place = budget.kept.try_take(&branch);
         }
     }
 }

@@ -14,14 +14,16 @@ use tracing::debug;
 
 use super::budget::Budget;
 use super::hashes::Hashes;
-use super::listing::{Listed, tell_entries};
+use super::listing::{Listed, Telling, tell_entries};
 use super::message::{Form, Kind, MAX_RECORD_LEN, Refusal, Request};
 use super::receive::receive;
 use super::root::{Found, Root, Source, refusal};
 use super::send::{Claim, send};
 use super::{CODE_CHANGED, PIECE_LEN, ServeError};
+use crate::read_half::ReadHalf;
 use crate::shares::Share;
 use crate::stream::Stream;
+use crate::write_half::WriteHalf;
 
 /// How many requests a peer may have ahead under one directory.
 const BACKLOG: u32 = 64;
@@ -117,16 +119,8 @@ impl Serving {
         drop(record);
         let answered = match request {
             Some(Request::List { path, form }) => {
-                match Box::pin(self.list(&mut stream, path, form)).await? {
-                    Ok(Listed::Whole) => {
-                        // What the peer opens from here on is counted by itself.
-                        drop(share);
-                        return self.serve_children(stream).await;
-                    }
-                    Ok(Listed::Changed) => {
-                        stream.reset(CODE_CHANGED);
-                        return Ok(());
-                    }
+                match Box::pin(self.begin_list(&mut stream, path, form)).await? {
+                    Ok(telling) => return self.serve_listed(stream, telling, share).await,
                     Err(refusal) => Err(refusal),
                 }
             }
@@ -150,13 +144,13 @@ impl Serving {
         Ok(())
     }
 
-    /// Tells what is at `path`, up to the end of the list.
-    async fn list(
+    /// Tells what is at `path`; of a directory, the entries are still to be told.
+    async fn begin_list(
         &self,
         stream: &mut Stream,
         path: Vec<u8>,
         form: Form,
-    ) -> Result<Result<Listed, Refusal>, ServeError> {
+    ) -> Result<Result<Option<Telling>, Refusal>, ServeError> {
         let root = self.root.clone();
         let found = self.budget.work(stream, move || {
             Ok(match root.find(&path)? {
@@ -168,35 +162,74 @@ impl Serving {
             })
         });
         let told = |attributes| (form == Form::Full).then_some(attributes);
-        let (source, open, attributes) = match found.await {
-            Ok(Ok(found)) => found,
+        let (answer, telling) = match found.await {
+            Ok(Ok((source, open, attributes))) => {
+                let telling = Telling { source: Arc::new(source), open, form };
+                (Kind::Directory.encode_answer(told(attributes)), Some(telling))
+            }
             Ok(Err((size, attributes))) => {
-                let answer = Kind::File { size }.encode_answer(told(attributes));
-                stream.write_record(&answer).await?;
-                return Ok(Ok(Listed::Whole));
+                (Kind::File { size }.encode_answer(told(attributes)), None)
             }
             Err(refusal) => return Ok(Err(refusal)),
         };
-        stream.write_record(&Kind::Directory.encode_answer(told(attributes))).await?;
-        let told = tell_entries(stream, &self.budget, Arc::new(source), open, form).await?;
-        match told {
-            Ok(Listed::Whole) => stream.write_record(&[]).await?,
-            // An answer was begun, so there is no place for a refusal.
-            Ok(Listed::Changed) | Err(_) => return Ok(Ok(Listed::Changed)),
+        stream.write_record(&answer).await?;
+        Ok(Ok(telling))
+    }
+
+    /// Tells the entries, and beside that serves what the peer opens under the stream: a peer may
+    /// want what it was told of before it takes more of a long list.
+    async fn serve_listed(
+        self: Arc<Self>,
+        stream: Stream,
+        telling: Option<Telling>,
+        request: Share,
+    ) -> Result<(), ServeError> {
+        let (read, mut write) = stream.split();
+        let told = async {
+            match telling {
+                // What the peer opens under the stream is counted by itself.
+                Some(telling) => self.tell(&mut write, telling, request).await,
+                None => Ok(Listed::Whole),
+            }
+        };
+        // The telling is large and in a box of its own, which is gone once all is told.
+        let both = tokio::try_join!(Box::pin(told), self.clone().serve_children(read));
+        match both?.0 {
+            Listed::Whole => Ok(write.start_finish()?),
+            Listed::Changed => Ok(()),
         }
-        Ok(told)
+    }
+
+    /// Tells the entries of a directory, up to the end of the list.
+    async fn tell(
+        &self,
+        write: &mut WriteHalf,
+        telling: Telling,
+        request: Share,
+    ) -> Result<Listed, ServeError> {
+        match tell_entries(write, &self.budget, telling, Some(request)).await? {
+            Ok(Listed::Whole) => {
+                write.write_record(&[]).await?;
+                Ok(Listed::Whole)
+            }
+            // An answer was begun, so there is no place for a refusal.
+            Ok(Listed::Changed) | Err(_) => {
+                write.branch().reset(CODE_CHANGED);
+                Ok(Listed::Changed)
+            }
+        }
     }
 
     /// Serves what the peer opens under this stream until it finishes. One child at most waits for
     /// its turn here; the others are not accepted before.
-    async fn serve_children(self: Arc<Self>, mut stream: Stream) -> Result<(), ServeError> {
-        let mut listener = stream.listen(BACKLOG);
+    async fn serve_children(self: Arc<Self>, mut parent: ReadHalf) -> Result<(), ServeError> {
+        let mut listener = parent.branch().listen(BACKLOG);
         let mut is_open = true;
         while is_open {
             let child = tokio::select! {
                 biased;
                 child = listener.accept() => child,
-                end = stream.read_record(MAX_RECORD_LEN) => {
+                end = parent.read_record(MAX_RECORD_LEN) => {
                     end?;
                     break;
                 }
@@ -206,7 +239,7 @@ impl Serving {
                 let mut taken = std::pin::pin!(self.budget.requests.take(&child));
                 tokio::select! {
                     share = &mut taken => share,
-                    end = stream.read_record(MAX_RECORD_LEN) => {
+                    end = parent.read_record(MAX_RECORD_LEN) => {
                         end?;
                         is_open = false;
                         taken.await
@@ -215,7 +248,7 @@ impl Serving {
             };
             tokio::spawn(serve(self.clone(), child, share));
         }
-        Ok(stream.start_finish()?)
+        Ok(())
     }
 }
 
