@@ -47,7 +47,8 @@ impl Root {
     pub(super) fn remove_old_drafts(&self, started: i64) {
         let mut todo = vec![Vec::new()];
         while let Some(path) = todo.pop() {
-            let names = components(&path).unwrap_or_default();
+            // Too deep for a path, so for a draft of ours.
+            let Some(names) = components(&path) else { continue };
             let Ok(directory) = self.walk(&names) else { continue };
             let Ok(entries) = Dir::read_from(&directory) else { continue };
             for entry in entries.flatten() {
@@ -128,5 +129,28 @@ mod tests {
         assert_eq!(other.keep(), Err(Refusal::Exists));
         assert_eq!(count(), 1);
         assert_eq!(root.draft(b"new").err(), Some(Refusal::Exists));
+    }
+
+    #[test]
+    fn drafts_of_servers_that_died_go_and_too_deep_directories_are_passed_over() {
+        let inside = tempfile::tempdir().unwrap();
+        let old = |name: &str| std::fs::write(inside.path().join(name), "half").unwrap();
+        old(".0123456789abcdef.sst-put");
+        old(".kept.sst-put");
+        let root = Root::open(inside.path()).unwrap();
+        // Longer than a path can be, so made one by one.
+        let (name, mut at) = (vec![b'd'; 255], root.walk(&[]).unwrap());
+        for _ in 0..20 {
+            rustix::fs::mkdirat(&at, &name[..], Mode::RWXU).unwrap();
+            let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+            at = rustix::fs::openat(&at, &name[..], flags, Mode::empty()).unwrap();
+        }
+        root.remove_old_drafts(i64::MAX);
+        let mut left: Vec<_> = std::fs::read_dir(inside.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".kept.sst-put".to_owned(), "d".repeat(255)]);
     }
 }

@@ -90,7 +90,7 @@ impl Target {
 
     /// Everything is in the directory that will be.
     pub(super) fn finish_directory(&self, attributes: Attributes) {
-        let names = components(&self.inside).unwrap_or_default();
+        let Some(names) = components(&self.inside) else { return };
         if let Ok(directory) = self.root.walk(&names) {
             attributes.apply(&directory);
         }
