@@ -124,14 +124,7 @@ impl Session {
 
     /// [`closed`](Self::closed) as a poll function.
     pub fn poll_closed(&self, cx: &mut Context<'_>, waiter: &mut Waiter) -> Poll<SessionClosed> {
-        let SessionRef { shared, handle, .. } = &**self.reference();
-        waiter.poll(cx, shared, Place::Session(*handle), |inner, _| {
-            if inner.is_closed(*handle) {
-                Poll::Ready(inner.closed(*handle))
-            } else {
-                Poll::Pending
-            }
-        })
+        self.reference().poll_closed(cx, waiter)
     }
 
     /// Why the session ended; `None` while it has not.
@@ -186,6 +179,21 @@ impl SessionRef {
     /// Takes charge of a session the host made, and that the slots know.
     pub(crate) fn new(lifeline: &Arc<Lifeline>, handle: SessionHandle) -> Arc<Self> {
         Arc::new(Self { shared: lifeline.0.clone(), handle, _lifeline: lifeline.clone() })
+    }
+
+    /// Why the session ended, once it has.
+    pub(crate) fn poll_closed(
+        &self,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+    ) -> Poll<SessionClosed> {
+        waiter.poll(cx, &self.shared, Place::Session(self.handle), |inner, _| {
+            if inner.is_closed(self.handle) {
+                Poll::Ready(inner.closed(self.handle))
+            } else {
+                Poll::Pending
+            }
+        })
     }
 
     /// Tries something on a stream of the session; if it must wait, the task is woken when

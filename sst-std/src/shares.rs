@@ -1,12 +1,16 @@
 //! [`Shares`]: things of one kind that all sessions draw from, so that none takes another's.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use sst_nostd::host::SessionHandle;
 use tokio::sync::oneshot;
 
 use crate::branch::Branch;
+use crate::waiter::Waiter;
 
 /// Places that the sessions of a host share: for requests under way, threads, open files.
 ///
@@ -75,6 +79,20 @@ impl Shares {
     /// Cancel-safe: a dropped future holds nothing.
     pub async fn take(self: &Arc<Self>, stream: &Branch) -> Share {
         self.take_for(stream.stream.session.handle).await
+    }
+
+    /// The same, unless the session ends first: `None`. For those who hold something while they
+    /// wait, and for places that others may hold for long.
+    ///
+    /// Cancel-safe: a dropped future holds nothing.
+    pub async fn take_while_open(self: &Arc<Self>, stream: &Branch) -> Option<Share> {
+        let mut taken = pin!(self.take(stream));
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| match taken.as_mut().poll(cx) {
+            Poll::Ready(share) => Poll::Ready(Some(share)),
+            Poll::Pending => stream.stream.session.poll_closed(cx, &mut waiter).map(|_| None),
+        })
+        .await
     }
 
     /// A place for the session of `stream`, if there is one now.
@@ -201,8 +219,7 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Waker};
 
     use super::*;
 

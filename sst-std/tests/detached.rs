@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sst_std::{
     Carrier, Config, ConnectError, DatagramOutcome, Endpoint, Identity, Offer, OpenOptions,
-    ReadError, Session, Surroundings,
+    ReadError, Session, Shares, Surroundings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -448,4 +448,25 @@ fn sessions_that_end_before_they_are_accepted_leave_their_places() {
     assert!(ended.len() < 4, "half of the places at most: {}", ended.len());
     assert!(ended.iter().all(|session| session.close_reason().is_some()));
     drop(here);
+}
+
+#[test]
+fn waiting_for_a_place_ends_with_the_session() {
+    let (mut pair, one, two) = Pair::new(1);
+    let (here, there) = pair.run(meet(&one, &two));
+    let shares = Shares::new(1, 1);
+    let held = pair.run(shares.take_while_open(&there)).expect("one is free");
+    let mut waiting = Box::pin(shares.take_while_open(&there));
+    let task = Arc::new(Task);
+    let waker = Waker::from(task.clone());
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    pair.run(here.close(0, ""));
+    pair.run_for(Duration::from_secs(1));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(matches!(waiting.as_mut().poll(&mut cx), Poll::Ready(None)), "over");
+    drop(waiting);
+    assert_eq!(Arc::strong_count(&task), 1, "nothing keeps the task");
+    drop(held);
+    assert_eq!(shares.taken(), 0);
 }

@@ -22,7 +22,9 @@ pub(super) async fn receive(
     size: u64,
 ) -> Result<Result<(), Refusal>, ServeError> {
     // Held until the draft is closed.
-    let _place = serving.budget.drafts.take(stream).await;
+    let Some(_place) = serving.budget.drafts.take_while_open(stream).await else {
+        return Err(std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into());
+    };
     let root = serving.root.clone();
     let draft = match serving.budget.work(stream, move || root.draft(&path)).await {
         Ok(draft) => draft,

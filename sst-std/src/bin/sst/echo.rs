@@ -54,9 +54,9 @@ impl Echo {
     }
 
     /// Waits until the session of `stream` may have one more stream answered; then answers it
-    /// until it ends, in a task of its own.
+    /// until it ends, in a task of its own. Nothing is answered if the session ends first.
     pub(crate) async fn start(&self, stream: Stream) {
-        let share = self.streams.take(&stream).await;
+        let Some(share) = self.streams.take_while_open(&stream).await else { return };
         let long_records = self.long_records.clone();
         tokio::spawn(async move {
             serve(stream, &long_records).await;
@@ -87,7 +87,10 @@ async fn serve(mut stream: Stream, long_records: &Arc<Shares>) {
                     return;
                 }
                 Err(ReadError::RecordTooLong { .. }) if place.is_none() => {
-                    place = Some(long_records.take(&branch).await);
+                    place = long_records.take_while_open(&branch).await;
+                    if place.is_none() {
+                        return;
+                    }
                 }
                 Err(_) => return,
             },
