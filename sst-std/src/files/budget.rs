@@ -26,9 +26,9 @@ const KEPT: (usize, usize) = (128, 32);
 const DRAFTS: (usize, usize) = (64, 8);
 /// Descriptors for sockets, the runtime, standard streams and the path walks of workers.
 const OTHER_DESCRIPTORS: usize = 80;
-/// How long a worker that found no free descriptor or memory waits before it tries again. The
+/// How long work that found no free descriptor or memory waits before it is tried again. The
 /// server's own files stay below its limit, so this is the doing of other parts of the system.
-const SCARCE: Duration = Duration::from_millis(50);
+pub(super) const SCARCE: Duration = Duration::from_millis(50);
 
 /// The shares of one file server.
 #[derive(Debug)]

@@ -5,13 +5,16 @@
 //! same time move one hash on together.
 
 use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::sleep;
 
-use super::budget::{Budget, in_thread};
+use super::budget::{Budget, SCARCE, in_thread};
 use super::message::Refusal;
-use super::root::{Source, Version};
+use super::root::{Source, Version, refusal_of};
 use super::serve::hash_on;
 use crate::branch::Branch;
 
@@ -58,7 +61,7 @@ impl Hashes {
             let source = source.clone();
             let is_same = in_thread(turn, move || progress.go_on(&source, len)).await?;
             match is_same {
-                Err(Refusal::Busy) => tokio::task::yield_now().await,
+                Err(Refusal::Busy) => sleep(SCARCE).await,
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 Err(refusal) => return Err(refusal),
@@ -83,17 +86,62 @@ impl Progress {
     /// Hashes the next slice. False if the file is not what it was.
     fn go_on(&mut self, source: &Source, len: u64) -> Result<bool, Refusal> {
         let Some(file) = source.reopen()? else { return Ok(false) };
+        self.hash_slice(&file, len).map_err(|error| refusal_of(&error))
+    }
+
+    /// All of the next slice, or nothing of it: others go on from here, and a hasher that was fed
+    /// half a slice would give them a wrong hash.
+    fn hash_slice(&mut self, file: &impl FileExt, len: u64) -> io::Result<bool> {
         let want = SLICE_LEN.min(len - self.done);
-        let before = self.done;
-        let hashed = hash_on(&file, self.done, want, &mut self.hasher);
-        self.done += hashed.map_err(|error| super::root::refusal_of(&error))?;
-        Ok(self.done == before + want)
+        let mut hasher = self.hasher.clone();
+        if hash_on(file, self.done, want, &mut hasher)? != want {
+            return Ok(false);
+        }
+        (self.hasher, self.done) = (hasher, self.done + want);
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::files::PIECE_LEN;
+
+    /// Of sevens, and with a fault of the disk at its `fails`th piece.
+    struct Faulty {
+        fails: Cell<u32>,
+    }
+
+    impl FileExt for Faulty {
+        fn read_at(&self, piece: &mut [u8], _: u64) -> io::Result<usize> {
+            self.fails.set(self.fails.get().wrapping_sub(1));
+            if self.fails.get() == 0 {
+                return Err(io::ErrorKind::Other.into());
+            }
+            piece.fill(7);
+            Ok(piece.len())
+        }
+
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    #[test]
+    fn a_slice_that_fails_half_way_leaves_the_hash_as_it_was() {
+        const LEN: usize = 2 * SLICE_LEN as usize + 5;
+        let (file, mut progress) = (Faulty { fails: Cell::new(0) }, Progress::default());
+        assert!(progress.hash_slice(&file, LEN as u64).unwrap());
+        assert!(SLICE_LEN > 2 * PIECE_LEN as u64, "the fault is inside a slice");
+        file.fails.set(3);
+        progress.hash_slice(&file, LEN as u64).unwrap_err();
+        while progress.done < LEN as u64 {
+            assert!(progress.hash_slice(&file, LEN as u64).unwrap());
+        }
+        assert_eq!(progress.hasher.finalize(), blake3::hash(&vec![7; LEN]));
+    }
 
     #[test]
     fn the_same_beginning_is_hashed_once_and_a_forgotten_one_not_kept() {

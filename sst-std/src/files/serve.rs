@@ -1,6 +1,5 @@
 //! [`FileServer`]: shares a directory.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -266,7 +265,7 @@ pub(super) fn piece_len(rest: u64) -> usize {
 
 /// Hashes `len` bytes from `at`, or as many as there are, and tells how many.
 pub(super) fn hash_on(
-    file: &File,
+    file: &impl FileExt,
     at: u64,
     len: u64,
     hasher: &mut blake3::Hasher,
