@@ -7,8 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sst_std::files::{self, FetchOptions, FileError, FileServer, Refusal};
+use sst_std::{OpenOptions, Stream};
 use two_hosts::{Pair, pair, timed};
 
 /// Serves `directory` at the far end.
@@ -120,6 +122,52 @@ async fn directories_arrive_before_a_long_list_is_taken() {
     .await;
 }
 
+/// A request on a stream of its own under `parent`.
+async fn ask(parent: &Stream, request: &[u8]) -> Stream {
+    let mut stream = parent.open_substream(OpenOptions::new()).await.unwrap();
+    stream.write_record(request).await.unwrap();
+    stream
+}
+
+/// A client that finishes a directory's stream as soon as it has asked for all it wants, while as
+/// many requests as its session may have (docs/LIMITS.md) are answered.
+#[tokio::test]
+async fn what_was_asked_for_before_the_end_is_answered_after_it() {
+    timed(async {
+        let get = |path: &[u8]| [&b"\x02"[..], &[0; 40], path].concat();
+        let from = tempfile::tempdir().unwrap();
+        fs::write(from.path().join("small"), "small").unwrap();
+        fs::File::create(from.path().join("large")).unwrap().set_len(1 << 30).unwrap();
+        let pair = serving(from.path(), false).await;
+        let mut roots = Vec::new();
+        for _ in 0..2 {
+            let mut root = pair.here.open_service("files", "1").await.unwrap();
+            root.write_record(b"\x01").await.unwrap();
+            while !root.read_record(5_000).await.unwrap().unwrap().is_empty() {}
+            roots.push(root);
+        }
+        let mut held = Vec::new();
+        for _ in 0..96 {
+            let mut large = ask(&roots[0], &get(b"large")).await;
+            assert_eq!(large.read_record(100).await.unwrap().unwrap()[0], 0);
+            held.push(large);
+        }
+        let mut asked = Vec::new();
+        for _ in 0..20 {
+            asked.push(ask(&roots[1], &get(b"small")).await);
+        }
+        roots[1].start_finish().unwrap();
+        // Only while places are taken does anything wait beyond the end.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(held);
+        for mut small in asked {
+            let answer = small.read_record(100).await.unwrap().unwrap();
+            assert_eq!(answer, [&[0][..], &5_u64.to_be_bytes(), &[0; 8]].concat());
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_partial_file_is_continued_and_a_wrong_one_begun_again() {
     timed(async {
@@ -227,7 +275,7 @@ async fn a_host_that_lists_without_end_is_not_listened_to_without_end() {
             // What it has not taken waits at the peer, whose words come to an end.
             let (mut last, mut same) = (0, 0);
             while same < 20 {
-                let pause = tokio::time::sleep(std::time::Duration::from_millis(50));
+                let pause = tokio::time::sleep(Duration::from_millis(50));
                 tokio::select! {
                     _ = &mut fetching => panic!("nothing could be had"),
                     () = pause => {}

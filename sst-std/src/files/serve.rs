@@ -1,5 +1,6 @@
 //! [`FileServer`]: shares a directory.
 
+use std::future::ready;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -219,35 +220,38 @@ impl Serving {
         }
     }
 
-    /// Serves what the peer opens under this stream until it finishes. One child at most waits for
+    /// Serves what the peer opens under this stream before it finishes. One child at most waits for
     /// its turn here; the others are not accepted before.
     async fn serve_children(self: Arc<Self>, mut parent: ReadHalf) -> Result<(), ServeError> {
         let mut listener = parent.branch().listen(BACKLOG);
-        let mut is_open = true;
-        while is_open {
+        let mut has_ended = false;
+        loop {
             let child = tokio::select! {
                 biased;
                 child = listener.accept() => child,
+                // Nothing is left of what was opened before the end.
+                () = ready(()), if has_ended => return Ok(()),
                 end = parent.read_record(MAX_RECORD_LEN) => {
                     end?;
-                    break;
+                    has_ended = true;
+                    continue;
                 }
             };
             let Some(child) = child else { return Ok(()) };
             let share = {
                 let mut taken = std::pin::pin!(self.budget.requests.take(&child));
-                tokio::select! {
-                    share = &mut taken => share,
-                    end = parent.read_record(MAX_RECORD_LEN) => {
-                        end?;
-                        is_open = false;
-                        taken.await
+                loop {
+                    tokio::select! {
+                        share = &mut taken => break share,
+                        end = parent.read_record(MAX_RECORD_LEN), if !has_ended => {
+                            end?;
+                            has_ended = true;
+                        }
                     }
                 }
             };
             tokio::spawn(serve(self.clone(), child, share));
         }
-        Ok(())
     }
 }
 
