@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFla
 use rustix::io::Errno;
 
 use super::message::Refusal;
-use super::name::{components, is_plain, join};
+use super::name::{components, is_plain, join, random_name};
 use super::root::{Root, refusal, refusal_of};
 
 /// A new file, not yet under its name. Removed when dropped before [`keep`](Self::keep).
@@ -29,9 +29,7 @@ impl Root {
         if exists.is_ok() {
             return Err(Refusal::Exists);
         }
-        let mut random = [0; 8];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| refusal(Errno::AGAIN))?;
-        let temporary = format!(".{:016x}.sst-put", u64::from_be_bytes(random));
+        let temporary = random_name(".sst-put").map_err(refusal)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o644);

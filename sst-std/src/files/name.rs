@@ -1,6 +1,8 @@
 //! Which paths are allowed: relative, and nothing in them that leads elsewhere. Names are bytes, as
 //! file systems have them.
 
+use rustix::io::Errno;
+
 /// The longest path, in bytes.
 pub(super) const MAX_PATH_LEN: usize = 4_096;
 /// The longest name of one file, in bytes: what Linux file systems allow.
@@ -40,6 +42,13 @@ pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
         [] => name.into(),
         path => [path, b"/", name].concat(),
     }
+}
+
+/// A hidden name that is nobody else's: sixteen digits by chance before the `ending`.
+pub(super) fn random_name(ending: &str) -> rustix::io::Result<String> {
+    let mut random = [0; 8];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| Errno::AGAIN)?;
+    Ok(format!(".{:016x}{ending}", u64::from_be_bytes(random)))
 }
 
 /// True if a symbolic link that is `depth` directories below the top of a tree stays in the tree,

@@ -14,6 +14,7 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::message::{Attributes, HASH_LEN};
+use super::name::random_name;
 use super::root::Version;
 use super::serve::hash_on;
 use super::target::{Target, allow, in_the_way, kind, temporary_name};
@@ -35,7 +36,7 @@ pub(super) struct Partial {
     hasher: blake3::Hasher,
     have: u64,
     is_kept: bool,
-    /// Without a lock the temporary name is this process's own, and of no use to another.
+    /// Without a lock the temporary name is this transfer's own, and of no use to another.
     is_locked: bool,
 }
 
@@ -209,8 +210,9 @@ fn open_locked(directory: &OwnedFd, temporary: &[u8]) -> io::Result<Option<(File
                 if file.metadata()?.len() == 0 && leads_to(directory, temporary, &file) {
                     rustix::fs::unlinkat(directory, temporary, AtFlags::empty())?;
                 }
-                let own = blake3::hash(&[temporary, &std::process::id().to_be_bytes()].concat());
-                let own = [b".", own.to_hex().as_bytes(), b".sst-part"].concat();
+                // By chance: a name that can be foreseen may be there already, from a process that
+                // died, or be another transfer's of this one.
+                let own = random_name(".sst-part")?.into_bytes();
                 return Ok(Some((open(&own, OFlags::EXCL)?.into(), own, false)));
             }
         }
