@@ -105,9 +105,7 @@ impl Target {
                 if there.as_bytes() == target {
                     return Ok(());
                 }
-                let temporary = temporary_name(name);
-                rustix::fs::symlinkat(target, &at, &temporary[..])?;
-                Ok(rustix::fs::renameat(&at, &temporary[..], &at, name)?)
+                replace_link(&at, name, target)
             }
             there => Err(in_the_way(there)),
         });
@@ -125,6 +123,22 @@ impl Target {
         let (name, above) = names.split_last().ok_or(io::ErrorKind::InvalidInput)?;
         Ok((self.root.walk(above)?, name))
     }
+}
+
+/// Makes a symbolic link in the place of another one, which is there until then.
+fn replace_link(at: &OwnedFd, name: &[u8], target: &[u8]) -> io::Result<()> {
+    let temporary = temporary_name(name);
+    let remove = || rustix::fs::unlinkat(at, &temporary[..], AtFlags::empty());
+    // Of a fetch that died here. An unfinished file of that name stays, and is in the way.
+    if kind(at, &temporary)? == Some(FileType::Symlink) {
+        remove()?;
+    }
+    rustix::fs::symlinkat(target, at, &temporary[..])?;
+    let renamed = rustix::fs::renameat(at, &temporary[..], at, name);
+    if renamed.is_err() {
+        let _ = remove();
+    }
+    Ok(renamed?)
 }
 
 impl Attributes {
@@ -177,4 +191,22 @@ pub(super) fn in_the_way(there: Option<FileType>) -> io::Error {
         Some(FileType::RegularFile) => "a file of that name is there, and stays",
         _ => "something of that name is there that is no regular file",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_changed_even_if_an_earlier_fetch_died_while_it_did_so() {
+        let inside = tempfile::tempdir().unwrap();
+        symlink("old", inside.path().join("link")).unwrap();
+        symlink("half", inside.path().join(".link.sst-part")).unwrap();
+        let target = Target::directory(inside.path()).unwrap().join(b"link");
+        target.make_link(b"new").unwrap();
+        assert_eq!(std::fs::read_link(inside.path().join("link")).unwrap(), Path::new("new"));
+        assert_eq!(std::fs::read_dir(inside.path()).unwrap().count(), 1);
+    }
 }
