@@ -89,7 +89,8 @@ impl Streams<'_> {
         if entry > limit {
             return Err(DatagramError::TooLarge(limit.saturating_sub(head)));
         }
-        let fits = nursery.outgoing.len().saturating_add(entry) <= limit && entry <= room;
+        let fits_queue = nursery.outgoing.len().saturating_add(entry) <= limit;
+        let fits = fits_queue && entry <= room;
         let index = self.rows.get(parent).map_or(NONE, |row| row.nursery);
         let nursery = self.nurseries.at_mut(index).ok_or(DatagramError::NoCapacity)?;
         let flag = if ticket.is_some() { HAS_TICKET } else { 0 };
@@ -102,6 +103,10 @@ impl Streams<'_> {
         if !fits || !nursery.outgoing.append(&mut self.pool, &mut party.blocks, 0, &parts) {
             if let Some(row) = self.rows.get_mut(parent) {
                 row.state.set(State::WANTS_DATAGRAM_ROOM);
+            }
+            if fits_queue {
+                // An empty queue sends nothing that would wake the sender: blocks must.
+                self.starve(parent);
             }
             return Err(DatagramError::Blocked);
         }
@@ -120,11 +125,15 @@ impl Streams<'_> {
         }
     }
 
-    fn wake_datagram_sender(&mut self, parent: StreamHandle) {
-        let Some(row) = self.rows.get_mut(parent) else { return };
-        if row.state.take(State::WANTS_DATAGRAM_ROOM) {
+    /// Tells the application that a datagram may be sent under `parent`, if it wanted to. True if
+    /// so.
+    pub(super) fn wake_datagram_sender(&mut self, parent: StreamHandle) -> bool {
+        let Some(row) = self.rows.get_mut(parent) else { return false };
+        let has_waited = row.state.take(State::WANTS_DATAGRAM_ROOM);
+        if has_waited {
             self.tell(parent, Events::DATAGRAM_SPACE);
         }
+        has_waited
     }
 }
 

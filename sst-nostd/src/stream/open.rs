@@ -220,6 +220,7 @@ impl Streams<'_> {
             if row.state.take(State::WANTS_ROOM) {
                 self.tell(parent, Events::WRITABLE);
             }
+            self.wake_datagram_sender(parent);
             self.wake_opener(parent);
         }
     }

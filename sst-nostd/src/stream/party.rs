@@ -33,7 +33,7 @@ pub struct Party {
     pub(super) tracked: Account,
     /// Bytes of stateless datagrams that wait for the application.
     pub(super) datagram_bytes: u32,
-    /// Streams whose writer waits for blocks.
+    /// Streams whose writer, or whose sender of datagrams, waits for blocks.
     pub(super) starved: Queue<WAITING>,
     node: Node,
 }
@@ -160,13 +160,17 @@ impl Streams<'_> {
         }
     }
 
-    /// Tells the next writer that there are blocks again. False if none waits to hear so.
+    /// Tells the next writer, or sender of datagrams, that there are blocks again. False if none
+    /// waits to hear so.
     pub(super) fn tell_fed(&mut self) -> bool {
         while let Some(index) = self.fed.pop_front(&mut self.rows) {
             let Some(stream) = self.rows.handle_at(index) else { continue };
             let Some(row) = self.rows.get_mut(stream) else { continue };
-            if row.state.take(State::WANTS_ROOM) {
+            let has_written = row.state.take(State::WANTS_ROOM);
+            if has_written {
                 self.tell(stream, Events::WRITABLE);
+            }
+            if self.wake_datagram_sender(stream) || has_written {
                 return true;
             }
         }

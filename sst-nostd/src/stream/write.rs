@@ -247,7 +247,7 @@ impl Streams<'_> {
         }
         let Some(row) = self.rows.get_mut(stream) else { return };
         row.state.clear(State::WANTS_ROOM);
-        if !row.state.has(State::WAITS_IDS) {
+        if !row.state.has_any(State::WAITS_IDS.with(State::WANTS_DATAGRAM_ROOM)) {
             self.forget_starved(stream);
         }
         self.tell(stream, Events::WRITABLE);

@@ -179,3 +179,33 @@ fn a_peer_that_opens_all_it_may_is_refused_and_the_others_are_not() {
     assert_eq!(host.streams.on_frame(tree, Instant::ZERO, &frame(1)), Ok(()));
     assert!(tree.refusals.iter().all(Option::is_none) && tree.stream_count() == 1);
 }
+
+#[test]
+fn a_sender_of_datagrams_is_woken_when_its_session_may_take_blocks_again() {
+    const PATH: PathQuality = PathQuality { payload_bytes: 1200, loss_rate: 0 };
+    let mut host = Many::new(&StreamLimits { blocks: 100, ..LIMITS });
+    let full = host.fill(0);
+    let (root, writer) = (host.trees[0].root, full[1]);
+    // The peer has heard of the stream, so that datagrams need no stream of their own.
+    host.streams.rows.get_mut(writer).unwrap().state.set(State::OPENED);
+    // Nothing is queued under either that could make room by being sent.
+    for parent in [root, writer] {
+        let (tree, options) = (&mut host.trees[0], DatagramOptions::default());
+        let sent = host.streams.send_datagram(tree, Instant::ZERO, parent, b"x", options, PATH);
+        assert_eq!(sent, Err(DatagramError::Blocked));
+    }
+    assert_eq!(host.write(0, writer), Err(WriteError::Blocked));
+    assert!(core::iter::from_fn(|| host.streams.poll_event()).next().is_none());
+    host.streams.reset(&mut host.trees[0], full[0], StreamCode::DROPPED);
+    let told: Vec<_> = core::iter::from_fn(|| host.streams.poll_event()).collect();
+    for (parent, event) in [
+        (root, StreamEvent::DatagramSpace),
+        (writer, StreamEvent::DatagramSpace),
+        (writer, StreamEvent::Writable),
+    ] {
+        assert_eq!(told.iter().filter(|it| **it == (0, parent, event)).count(), 1, "{told:?}");
+    }
+    let (tree, options) = (&mut host.trees[0], DatagramOptions::default());
+    let sent = host.streams.send_datagram(tree, Instant::ZERO, root, b"x", options, PATH);
+    assert_eq!(sent, Ok(DatagramForm::Stateless));
+}
