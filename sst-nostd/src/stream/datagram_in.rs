@@ -17,6 +17,9 @@ use super::{Streams, copy_out};
 /// A queue entry begins with the datagram's length.
 const LEN_BYTES: u64 = 4;
 
+/// Datagrams that go for one that came: a large one must not cost the work of all small ones.
+const STEP: usize = 64;
+
 impl Streams<'_> {
     /// Takes the next datagram of `parent`, and tells how it came. `Ok(None)`: none waits.
     ///
@@ -76,21 +79,29 @@ impl Streams<'_> {
             return Ok(());
         }
         let entry = LEN_BYTES.saturating_add(frame.data.len() as u64);
-        while self.is_at_limit(tree.party, parent, entry) {
-            let was_dropped = self.drop_first(tree.party, parent);
-            tree.on_dropped_datagram();
-            if !was_dropped {
-                // Others of the session hold what it needs.
-                return Ok(());
-            }
-        }
-        if self.append_datagram(tree.party, parent, frame.data) {
+        let has_room = self.make_room(tree, parent, entry);
+        if has_room && self.append_datagram(tree.party, parent, frame.data) {
             self.tell(parent, Events::DATAGRAM);
         } else {
             tree.on_dropped_datagram();
         }
         self.feed_starved(tree.party);
         Ok(())
+    }
+
+    /// Lets the oldest datagrams of `parent` go until it may queue `bytes`. False if they hold too
+    /// little, as others of the session have the room, or if so many are too small.
+    fn make_room(&mut self, tree: &mut Tree, parent: StreamHandle, bytes: u64) -> bool {
+        for _ in 0..STEP {
+            if !self.is_at_limit(tree.party, parent, bytes) {
+                return true;
+            }
+            if !self.drop_first(tree.party, parent) {
+                return false;
+            }
+            tree.on_dropped_datagram();
+        }
+        !self.is_at_limit(tree.party, parent, bytes)
     }
 
     /// Whether `parent` may queue no more `bytes`: a session queues so many, and one parent only

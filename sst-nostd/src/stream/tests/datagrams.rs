@@ -337,3 +337,25 @@ fn a_session_holds_so_many_datagrams_and_the_oldest_go() {
     assert_eq!(all.recv_datagram(tree, Instant::ZERO, streams[0].1, &mut buf), Ok(None));
     pair.audit();
 }
+
+#[test]
+fn one_large_datagram_drops_few_small_ones() {
+    let mut pair = Pair::new(1);
+    let parent = StreamId::ROOT;
+    for _ in 0..700 {
+        pair.hear(1, &Frame::Datagram(DatagramFrame { parent, data: b"" })).unwrap();
+    }
+    assert_eq!(pair.ends[1].tree.dropped_datagrams(), 0);
+    // 2,004 of 4,000 bytes must be free, and small ones have 2,800: 201 of them must go.
+    let data = &[5; 2000];
+    let mut dropped = 0;
+    for arrival in 1..=4 {
+        pair.hear(1, &Frame::Datagram(DatagramFrame { parent, data })).unwrap();
+        let more = pair.ends[1].tree.dropped_datagrams() - dropped;
+        dropped += more;
+        // 64 old ones go, and the large one itself until the room is made.
+        assert_eq!(more, if arrival < 4 { 65 } else { 9 }, "{arrival}");
+    }
+    let caught: Vec<_> = core::iter::from_fn(|| pair.catch()).map(|(got, _)| got.len()).collect();
+    assert_eq!((caught.len(), caught.last()), (700 - 201 + 1, Some(&2000)));
+}
