@@ -188,6 +188,11 @@ impl<C: Crypto> Host<'_, C> {
         packet: &[u8],
     ) -> Result<Option<(u32, Option<Duration>)>, Ignored> {
         let row = self.negotiations.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        let NegotiationRow { kind: Kind::Call(initiator, _), .. } = row else {
+            return Err(Ignored::UnknownChannel);
+        };
+        // What is dropped without work uses up none of the tries.
+        initiator.check_reply(path, packet).map_err(Ignored::Negotiation)?;
         row.may_try(now)?;
         let NegotiationRow { kind: Kind::Call(initiator, session), .. } = row else {
             return Err(Ignored::UnknownChannel);

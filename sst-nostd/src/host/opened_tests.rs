@@ -196,6 +196,8 @@ fn the_peer_is_where_its_reply_came_from_among_the_places_asked() {
     let reply = next(&mut two, at(0)).unwrap();
     let stray = Err(Ignored::Negotiation(crate::negotiation::Dropped::OtherAddress));
     assert_eq!(hand(&mut one, at(0), 4443, &reply), stray);
+    assert_eq!(hand(&mut one, at(0), 4444, &reply), stray, "no INIT went there yet");
+    next(&mut one, at(0)).unwrap();
     hand(&mut one, at(0), 4444, &reply).unwrap();
     let path = one.session_info(session).unwrap().path.unwrap();
     assert_eq!(path, rules_tests::path(4444));

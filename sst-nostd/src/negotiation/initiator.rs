@@ -203,6 +203,24 @@ impl Initiator {
         Ok(())
     }
 
+    /// Whether a REPLY that came from `path` is worth opening, at no cost worth counting.
+    ///
+    /// # Errors
+    /// [`Dropped`]: the call waits for no REPLY, or for none from there, or it has a wrong form.
+    pub fn check_reply<'a>(&self, path: Path, packet: &'a [u8]) -> Result<Reply<'a>, Dropped> {
+        let reply = Reply::parse(packet)?;
+        if packet.len() >= MIN_INIT_BYTES {
+            return Err(PacketError::Length.into());
+        }
+        if reply.channel != self.channel {
+            return Err(Dropped::Channel);
+        }
+        let Phase::Calling = self.phase else { return Err(Dropped::State) };
+        // A true REPLY that somebody copied would else lead all that follows to that address.
+        self.routes.find_asked(path.peer).ok_or(Dropped::OtherAddress)?;
+        Ok(reply)
+    }
+
     /// Takes a REPLY that came from `path`. After it, the caller decides about the peer and calls
     /// [`Initiator::finish`].
     ///
@@ -215,18 +233,9 @@ impl Initiator {
         path: Path,
         packet: &[u8],
     ) -> Result<Answer, ReplyError> {
-        let reply = Reply::parse(packet)?;
-        if packet.len() >= MIN_INIT_BYTES {
-            return Err(PacketError::Length.into());
-        }
-        if reply.channel != self.channel {
-            return Err(Dropped::Channel.into());
-        }
-        let (Phase::Calling, Some(handshake)) = (&self.phase, &mut self.handshake) else {
-            return Err(Dropped::State.into());
-        };
-        // A true REPLY that somebody copied would else lead all that follows to that address.
-        let route = self.routes.find(path.peer).ok_or(Dropped::OtherAddress)?;
+        let reply = self.check_reply(path, packet)?;
+        let handshake = self.handshake.as_mut().ok_or(Dropped::State)?;
+        let route = self.routes.find_asked(path.peer).ok_or(Dropped::OtherAddress)?;
         let (sent_at, has_resent) = route.sent();
         // However many false ones came: whoever sees the INIT could else stop the call with them.
         let mut list = [0; MIN_INIT_BYTES];

@@ -81,11 +81,16 @@ impl Routes {
 
     /// The path to that address.
     pub(super) fn find(&self, peer: SocketAddr) -> Option<&Route> {
-        self.0.iter().find(|route| is_same_place(route.path.peer, peer))
+        self.0.iter().find(|route| route.path.peer == peer)
+    }
+
+    /// The path to that address, if an INIT went there already.
+    pub(super) fn find_asked(&self, peer: SocketAddr) -> Option<&Route> {
+        self.find(peer).filter(|route| route.check.is_some())
     }
 
     pub(super) fn find_mut(&mut self, peer: SocketAddr) -> Option<&mut Route> {
-        self.0.iter_mut().find(|route| is_same_place(route.path.peer, peer))
+        self.0.iter_mut().find(|route| route.path.peer == peer)
     }
 
     /// The next path that an INIT is to go out on.
@@ -181,9 +186,4 @@ impl Route {
 
 fn timer(timeout: Duration) -> u32 {
     u32::try_from(micros(timeout)).unwrap_or(u32::MAX)
-}
-
-/// Whether packets from `one` come from where packets to `other` go.
-fn is_same_place(one: SocketAddr, other: SocketAddr) -> bool {
-    one == other
 }

@@ -182,3 +182,29 @@ fn what_comes_from_an_address_that_was_not_asked_is_dropped() {
     pair.net.inject(stranger, dialler, &cookie);
     assert_eq!(pair.net.last_result, Err(Ignored::Negotiation(Dropped::OtherAddress)));
 }
+
+// Spec: R-5.6-8, R-13.7-8.
+#[test]
+fn replies_from_an_address_that_was_not_asked_use_up_no_tries() {
+    let mut pair = Pair::new(3, &slow_link());
+    pair.net.log = Some(vec![]);
+    pair.dial();
+    pair.net.run_for(MS);
+    let init = pair.net.log.replace(vec![]).unwrap_or_default().remove(0);
+    let (stranger, dialler) = ("203.0.113.66:1".parse().unwrap(), pair.net.path_to(0).peer);
+    let mut reply = vec![0xc2];
+    reply.extend_from_slice(&init.packet[4..8]);
+    reply.resize(300, 0x33);
+    let before = pair.net.node(0).host.stats().curve_operations;
+    for _ in 0..200 {
+        pair.net.inject(stranger, dialler, &reply);
+        assert_eq!(pair.net.last_result, Err(Ignored::Negotiation(Dropped::OtherAddress)));
+    }
+    assert_eq!(pair.net.node(0).host.stats().curve_operations, before);
+    // From where the INIT went, each is tried: 64 at once.
+    for _ in 0..64 {
+        pair.net.inject(init.to, dialler, &reply);
+        assert!(matches!(pair.net.last_result, Err(Ignored::Negotiation(Dropped::Noise(_)))));
+    }
+    assert!(pair.net.node(0).host.stats().curve_operations > before);
+}

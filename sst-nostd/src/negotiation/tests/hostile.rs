@@ -54,6 +54,7 @@ fn an_init_changed_by_one_who_corrects_the_check_leads_to_no_session_or_to_the_s
             let Ok(reply) = responder.accept(&pair.crypto, at(0), &parameters(2)) else { continue };
             let reply = reply.to_vec();
             pair.initiator = Initiator::new(&pair.crypto, at(0), &pair.call(pattern)).unwrap();
+            pair.write_init();
             if let Ok(answer) =
                 pair.initiator.handle_reply(&pair.crypto, at(0), super::pair::TO, &reply)
             {
@@ -83,6 +84,7 @@ fn a_reply_with_any_bit_changed_is_dropped_and_the_true_one_still_counts() {
             // A call tries so many false replies and no more: begin it again before that.
             if round % 100 == 0 {
                 pair.initiator = Initiator::new(&pair.crypto, at(0), &pair.call(pattern)).unwrap();
+                pair.write_init();
             }
             let error = pair
                 .initiator

@@ -290,6 +290,24 @@ fn a_reply_that_somebody_copied_leads_nowhere() {
     assert!(pair.initiator.handle_reply(&pair.crypto, at(0), TO, &reply).is_ok());
 }
 
+// Spec: R-5.6-8.
+#[test]
+fn a_reply_from_where_the_call_is_only_to_be_tried_later_leads_nowhere() {
+    let mut pair = Pair::new(Pattern::Xk);
+    let init = pair.write_init();
+    let mut responder = pair.respond(&init).unwrap();
+    let reply = responder.accept(&pair.crypto, at(0), &parameters(2)).unwrap().to_vec();
+    let later = Path { local: None, peer: "192.0.2.66:8661".parse().unwrap() };
+    pair.initiator.add_path(at(0), later, at(1)).unwrap();
+    let operations = pair.crypto.operations.get();
+    let error = ReplyError::Dropped(Dropped::OtherAddress);
+    assert_eq!(pair.initiator.handle_reply(&pair.crypto, at(0), later, &reply), Err(error));
+    assert_eq!(pair.crypto.operations.get(), operations);
+    pair.initiator.handle_timeout(at(1));
+    pair.initiator.write_init(at(1), later, &mut [0; 512]).unwrap();
+    assert!(pair.initiator.handle_reply(&pair.crypto, at(1), later, &reply).is_ok());
+}
+
 // Spec: R-13.7-3.
 #[test]
 fn a_source_may_call_the_less_often_the_busier_the_host_is() {
