@@ -111,13 +111,16 @@ impl Streams<'_> {
     }
 
     /// The peer has something to send and no credit. It gets what there is by now; where there is
-    /// none, the application hears that its streams hold all that the session may.
+    /// none because the budget is used up, the application hears that its streams hold all of it:
+    /// not because the peer says so, which could name any position.
     pub(super) fn on_session_blocked(&mut self, tree: &mut Tree, now: Instant, at: u64) {
         let budget = self.budget(tree);
         tree.renew_credit(now, budget);
         if tree.receive_limit > at {
             tree.owes_session_limit = true;
-        } else {
+        } else if at == tree.receive_limit
+            && tree.consumed.saturating_add(budget) <= tree.receive_limit
+        {
             self.tell(tree.root, Events::CROWDED);
         }
     }

@@ -210,3 +210,19 @@ fn every_opener_that_waits_for_ids_is_woken() {
         pair.ends[0].open(parent);
     }
 }
+
+#[test]
+fn a_session_is_crowded_by_what_it_holds_and_not_by_what_its_peer_says() {
+    for (session_budget, at, is_crowded) in [
+        (30_000, 6000, false),
+        (30_000, (1 << 62) - 1, false),
+        (6000, (1 << 62) - 1, false),
+        (6000, 6000, true),
+    ] {
+        let mut pair = Pair::with(1, StreamConfig { session_budget, ..CONFIG }, &ROOMY);
+        pair.hear(1, &Frame::SessionBlocked { at }).unwrap();
+        let root = pair.ends[1].root();
+        let events = pair.ends[1].events();
+        assert_eq!(events.contains(&(root, StreamEvent::Crowded)), is_crowded, "{at} {events:?}");
+    }
+}
