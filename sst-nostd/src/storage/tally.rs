@@ -133,9 +133,8 @@ mod tests {
     #[test]
     fn twenty_greedy_parties_leave_a_part_for_the_next() {
         let (mut free, mut held) = (2064_u32, [0_u32; 20]);
-        while let Some(greedy) = held.iter_mut().find(|held| may_join(**held, free)) {
+        while held.iter().any(|held| may_join(*held, free)) {
             // In turn: whoever holds least goes first.
-            let _ = greedy;
             let least = held.iter_mut().min().unwrap();
             (*least, free) = (*least + 1, free - 1);
         }
