@@ -120,7 +120,7 @@ impl Initiator {
             check_key: CheckKey::new(peer.as_ref()),
             noise,
             noise_len,
-            routes: Routes::new(now, call.path),
+            routes: Routes::new(now, call.path, ephemeral),
             plain_check: None,
             give_up_at: now.after(HANDSHAKE_TIMEOUT),
             peer_versions: [0; MAX_VERSIONS],
@@ -178,8 +178,7 @@ impl Initiator {
         if !checks.iter().flatten().any(|check| self.check_key.is_cookie(packet, check)) {
             return Err(Dropped::Check);
         }
-        let route = self.routes.find_mut(path.peer).ok_or(Dropped::OtherAddress)?;
-        if route.on_cookie(cookie.cookie) { Ok(()) } else { Err(Dropped::TooMany) }
+        if self.routes.on_cookie(path.peer, cookie.cookie) { Ok(()) } else { Err(Dropped::TooMany) }
     }
 
     /// Takes a VERSION that came from `path`. It changes nothing but the words in which the call

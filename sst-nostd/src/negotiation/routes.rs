@@ -2,14 +2,17 @@
 //!
 //! Whoever sees an INIT can forge COOKIEs for it, and be faster than the peer. Therefore none is
 //! believed for good: the first few of a path are obeyed at once, and after that the INITs that the
-//! timer sends carry the newest cookie, the one before it, and none, in turn. A COOKIE is known by
-//! the INIT it answers: the one sent last on its path, or the one without a cookie, which is the
+//! timer sends carry the newest cookie, another of those that came since the last INIT, and none,
+//! in turn. Which other is left to chance, so that forged ones, however they are timed, can make
+//! the true one unlikely but never keep it out: beside k of them it is one in k. A COOKIE is known
+//! by the INIT it answers: the one sent last on its path, or the one without a cookie, which is the
 //! same on every path and each time. Source: `docs/PROTOCOL.md` section 5.5.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use core::net::SocketAddr;
 
 use crate::bytes::Full;
+use crate::crypto::{KEY_LEN, kdf};
 use crate::negotiation::limits::{
     COOKIES_AT_ONCE, FIRST_RESEND_TIMEOUT, MAX_RESEND_TIMEOUT, MAX_ROUTES,
 };
@@ -27,8 +30,11 @@ const LAST_TURN: u8 = 2;
 #[derive(Debug)]
 pub(super) struct Route {
     path: Path,
-    /// Those that came last, the newest first; [`NO_COOKIE`] where there was none.
+    /// The newest, and one by chance of the others that came since the last INIT; [`NO_COOKIE`]
+    /// where there was none.
     cookies: [[u8; COOKIE_LEN]; 2],
+    /// How many came since the last INIT.
+    since_init: u16,
     /// How many of them came.
     cookie_count: u8,
     /// Which of the two, or none, the next INIT carries.
@@ -46,12 +52,19 @@ pub(super) struct Route {
 
 /// All paths of one call.
 #[derive(Debug)]
-pub(super) struct Routes(heapless::Vec<Route, MAX_ROUTES>);
+pub(super) struct Routes {
+    all: heapless::Vec<Route, MAX_ROUTES>,
+    /// Decides which cookies are kept, so that nobody else can tell which.
+    chance: u64,
+}
 
 impl Routes {
     /// One path, on which an INIT is due.
-    pub(super) fn new(now: Instant, path: Path) -> Self {
-        let mut routes = Self(heapless::Vec::new());
+    pub(super) fn new(now: Instant, path: Path, ephemeral: &[u8; KEY_LEN]) -> Self {
+        let chance = u128::from_be_bytes(kdf::mac16(ephemeral, &[b"SST1 cookies"]));
+        // Xorshift stands still at 0.
+        let chance = (chance as u64) | 1;
+        let mut routes = Self { all: heapless::Vec::new(), chance };
         let _ = routes.add(now, path, now);
         routes
     }
@@ -67,6 +80,7 @@ impl Routes {
         let route = Route {
             path,
             cookies: [NO_COOKIE; 2],
+            since_init: 0,
             cookie_count: 0,
             turn: 0,
             check: None,
@@ -76,12 +90,21 @@ impl Routes {
             resend_at: at,
             resend_micros: timer(FIRST_RESEND_TIMEOUT),
         };
-        self.0.push(route).map_err(|_| Full)
+        self.all.push(route).map_err(|_| Full)
+    }
+
+    /// A COOKIE came from `peer` that answers an INIT of ours. False if it is a copy of one before.
+    pub(super) fn on_cookie(&mut self, peer: SocketAddr, cookie: [u8; COOKIE_LEN]) -> bool {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        let chance = (self.chance >> 32) as u32;
+        self.find_mut(peer).is_some_and(|route| route.on_cookie(cookie, chance))
     }
 
     /// The path to that address.
     pub(super) fn find(&self, peer: SocketAddr) -> Option<&Route> {
-        self.0.iter().find(|route| route.path.peer == peer)
+        self.all.iter().find(|route| route.path.peer == peer)
     }
 
     /// The path to that address, if an INIT went there already.
@@ -90,22 +113,22 @@ impl Routes {
     }
 
     pub(super) fn find_mut(&mut self, peer: SocketAddr) -> Option<&mut Route> {
-        self.0.iter_mut().find(|route| route.path.peer == peer)
+        self.all.iter_mut().find(|route| route.path.peer == peer)
     }
 
     /// The next path that an INIT is to go out on.
     pub(super) fn due(&self) -> Option<Path> {
-        self.0.iter().find(|route| route.is_due).map(|route| route.path)
+        self.all.iter().find(|route| route.is_due).map(|route| route.path)
     }
 
     /// When the next INIT is to go out by its timer.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(|route| route.resend_at).min()
+        self.all.iter().map(|route| route.resend_at).min()
     }
 
     /// This host's addresses have changed: INITs go out at once wherever some went before.
     pub(super) fn on_network_changed(&mut self, now: Instant) {
-        for route in self.0.iter_mut().filter(|route| route.check.is_some()) {
+        for route in self.all.iter_mut().filter(|route| route.check.is_some()) {
             route.resend_at = now;
         }
     }
@@ -113,7 +136,7 @@ impl Routes {
     /// Has INITs sent where it is time. False if it is time nowhere.
     pub(super) fn on_timeout(&mut self, now: Instant) -> bool {
         let mut is_any_due = false;
-        for route in self.0.iter_mut().filter(|route| route.resend_at <= now) {
+        for route in self.all.iter_mut().filter(|route| route.resend_at <= now) {
             route.on_timeout(now);
             is_any_due = true;
         }
@@ -146,18 +169,31 @@ impl Route {
     /// An INIT with that check went out.
     pub(super) fn on_sent(&mut self, now: Instant, check: [u8; CHECK_LEN]) {
         self.check = Some(check);
+        self.since_init = 0;
         self.is_due = false;
         self.sent_at = now;
         self.resend_at = now.after(Duration::from_micros(u64::from(self.resend_micros)));
     }
 
-    /// A COOKIE came that answers an INIT of ours. False if it is a copy of one before.
-    pub(super) fn on_cookie(&mut self, cookie: [u8; COOKIE_LEN]) -> bool {
-        if cookie == NO_COOKIE || self.cookies.contains(&cookie) {
+    fn on_cookie(&mut self, cookie: [u8; COOKIE_LEN], chance: u32) -> bool {
+        let [newest, kept] = self.cookies;
+        if cookie == NO_COOKIE {
             return false;
         }
-        let [newest, _] = self.cookies;
-        self.cookies = [cookie, newest];
+        if cookie == newest {
+            self.since_init = self.since_init.max(1);
+            return false;
+        }
+        let others = u32::from(self.since_init);
+        self.since_init = self.since_init.saturating_add(1);
+        // The newest so far is one of `others`, of which each is kept as likely as any. Where none
+        // came since the last INIT, what is kept stays.
+        let is_first = kept == NO_COOKIE;
+        let is_chosen = is_first || chance.checked_rem(others) == Some(0);
+        self.cookies = [cookie, if is_chosen { newest } else { kept }];
+        if cookie == kept {
+            return false;
+        }
         match self.cookie_count {
             ..COOKIES_AT_ONCE => {
                 self.turn = 0;

@@ -208,3 +208,54 @@ fn replies_from_an_address_that_was_not_asked_use_up_no_tries() {
     }
     assert!(pair.net.node(0).host.stats().curve_operations > before);
 }
+
+/// Whether a dial of a host that asks for cookies succeeds beside a forger that first uses up the
+/// COOKIEs that are obeyed at once, and then sends `late` forged ones after each true one.
+fn dials_beside_late_cookies(seed: u64, late: u8) -> bool {
+    let mut pair = Pair::with(seed, &slow_link(), |_, config| {
+        config.cookies = CookieMode::Always;
+        config.answers_unknown = true;
+    });
+    pair.net.log = Some(vec![]);
+    let dialler = pair.net.path_to(0).peer;
+    pair.dial();
+    let (mut inits, mut waiting) = (0, vec![]);
+    for _ in 0..11_000 {
+        for (node, event) in pair.net.run_for(MS) {
+            if node == 0 && matches!(event, Event::Session(_, SessionEvent::Ready)) {
+                return true;
+            }
+        }
+        for seen in pair.net.log.replace(vec![]).unwrap_or_default() {
+            if !is_init(&seen) {
+                continue;
+            }
+            inits += 1;
+            let cookie = some_cookie(&pair, &seen);
+            if inits <= 4 {
+                pair.net.inject(seen.to, dialler, &answer(&pair, 0xc4, &cookie, &seen.packet));
+            }
+            // A round trip is 100 ms.
+            let at = pair.net.now().after(103 * MS);
+            for count in 0..late {
+                let cookie = [&cookie[..15], &[count]].concat();
+                waiting.push((at, seen.to, answer(&pair, 0xc4, &cookie, &seen.packet)));
+            }
+        }
+        let now = pair.net.now();
+        for (_, from, packet) in waiting.extract_if(.., |(at, ..)| *at <= now) {
+            pair.net.inject(from, dialler, &packet);
+        }
+    }
+    false
+}
+
+// Spec: R-5.5-5.
+#[test]
+fn forged_cookies_after_each_true_one_end_few_dials() {
+    for late in [1, 2, 4] {
+        let dialled = (0..20).filter(|seed| dials_beside_late_cookies(*seed, late)).count();
+        println!("{late} forged after each true one: {dialled} of 20 dials");
+        assert!(dialled >= 12, "{dialled} of 20 beside {late}");
+    }
+}

