@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use sst_nostd::host::SessionHandle;
+use sst_nostd::id::HostId;
 use tokio::sync::oneshot;
 
 use crate::branch::Branch;
@@ -40,22 +41,31 @@ use crate::waiter::Waiter;
 pub struct Shares {
     total: usize,
     each: usize,
+    is_by_peer: bool,
     state: Mutex<State>,
 }
 
-/// One place, held by one session; free again when dropped.
+/// One place, held by one party; free again when dropped.
 #[derive(Debug)]
 pub struct Share {
     of: Arc<Shares>,
-    party: SessionHandle,
+    party: PartyId,
+}
+
+/// For whom places are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum PartyId {
+    Session(SessionHandle),
+    /// All sessions with one peer together.
+    Peer(HostId),
 }
 
 #[derive(Debug)]
 struct State {
     free: usize,
-    parties: HashMap<SessionHandle, Party>,
-    /// Sessions that wait for a place and hold fewer than `each`, in the order of their turns.
-    turns: VecDeque<SessionHandle>,
+    parties: HashMap<PartyId, Party>,
+    /// Parties that wait for a place and hold fewer than `each`, in the order of their turns.
+    turns: VecDeque<PartyId>,
 }
 
 #[derive(Debug, Default)]
@@ -69,16 +79,34 @@ impl Shares {
     /// `total` places, of which no session holds more than `each`. Both are at least one.
     #[must_use]
     pub fn new(total: usize, each: usize) -> Arc<Self> {
+        Self::counted(total, each, false)
+    }
+
+    /// `total` places, of which no peer holds more than `each`, however many sessions it has. For
+    /// places that are few and held for long, which the many sessions of one peer would use up.
+    #[must_use]
+    pub fn by_peer(total: usize, each: usize) -> Arc<Self> {
+        Self::counted(total, each, true)
+    }
+
+    fn counted(total: usize, each: usize, is_by_peer: bool) -> Arc<Self> {
         let (total, each) = (total.max(1), each.max(1));
         let state = State { free: total, parties: HashMap::new(), turns: VecDeque::new() };
-        Arc::new(Self { total, each, state: Mutex::new(state) })
+        Arc::new(Self { total, each, is_by_peer, state: Mutex::new(state) })
+    }
+
+    fn party(&self, stream: &Branch) -> PartyId {
+        let session = &stream.stream.session;
+        let peer = || session.shared.lock().peer(session.handle);
+        let peer = self.is_by_peer.then(peer).flatten();
+        peer.map_or(PartyId::Session(session.handle), PartyId::Peer)
     }
 
     /// A place for the session of `stream`, once there is one.
     ///
     /// Cancel-safe: a dropped future holds nothing.
     pub async fn take(self: &Arc<Self>, stream: &Branch) -> Share {
-        self.take_for(stream.stream.session.handle).await
+        self.take_for(self.party(stream)).await
     }
 
     /// The same, unless the session ends first: `None`. For those who hold something while they
@@ -98,7 +126,7 @@ impl Shares {
     /// A place for the session of `stream`, if there is one now.
     #[must_use]
     pub fn try_take(self: &Arc<Self>, stream: &Branch) -> Option<Share> {
-        self.try_take_for(stream.stream.session.handle)
+        self.try_take_for(self.party(stream))
     }
 
     /// How many places are taken.
@@ -107,7 +135,7 @@ impl Shares {
         self.total - self.lock().free
     }
 
-    async fn take_for(self: &Arc<Self>, party: SessionHandle) -> Share {
+    async fn take_for(self: &Arc<Self>, party: PartyId) -> Share {
         let waiting = {
             let mut state = self.lock();
             let (told, waiting) = oneshot::channel();
@@ -120,7 +148,7 @@ impl Shares {
         waiting.await.expect("whoever waits is served")
     }
 
-    fn try_take_for(self: &Arc<Self>, party: SessionHandle) -> Option<Share> {
+    fn try_take_for(self: &Arc<Self>, party: PartyId) -> Option<Share> {
         let mut state = self.lock();
         // Not before those who wait.
         let waits = state.parties.get(&party).is_some_and(|party| !party.waiting.is_empty());
@@ -132,7 +160,7 @@ impl Shares {
         Some(Share { of: self.clone(), party })
     }
 
-    fn may_take(&self, state: &State, party: SessionHandle) -> bool {
+    fn may_take(&self, state: &State, party: PartyId) -> bool {
         let held = state.parties.get(&party).map_or(0, |party| party.held);
         let open = state.free.saturating_sub(self.total / 4);
         held < self.each && state.free > 0 && (held == 0 || held < open)
@@ -152,10 +180,7 @@ impl Shares {
 
     /// The first in turn who may take a place, with the place; `Some(None)` if that turn passed.
     #[allow(clippy::type_complexity, reason = "a turn, or that it passed, or that there is none")]
-    fn next_turn(
-        &self,
-        state: &mut State,
-    ) -> Option<Option<(oneshot::Sender<Share>, SessionHandle)>> {
+    fn next_turn(&self, state: &mut State) -> Option<Option<(oneshot::Sender<Share>, PartyId)>> {
         if state.free == 0 {
             return None;
         }
@@ -176,7 +201,7 @@ impl Shares {
         Some(waiter.map(|waiter| (waiter, party)))
     }
 
-    fn give_back(self: &Arc<Self>, party: SessionHandle) {
+    fn give_back(self: &Arc<Self>, party: PartyId) {
         let mut state = self.lock();
         state.free += 1;
         if let Some(row) = state.parties.get_mut(&party) {
@@ -194,8 +219,8 @@ impl Shares {
 }
 
 impl State {
-    /// Puts a session that waits at the end of the turns, unless it is there or holds its most.
-    fn give_turn(&mut self, party: SessionHandle, each: usize) {
+    /// Puts a party that waits at the end of the turns, unless it is there or holds its most.
+    fn give_turn(&mut self, party: PartyId, each: usize) {
         let Some(row) = self.parties.get_mut(&party) else { return };
         if !row.has_turn && row.held < each && !row.waiting.is_empty() {
             row.has_turn = true;
@@ -203,7 +228,7 @@ impl State {
         }
     }
 
-    fn forget_idle(&mut self, party: SessionHandle) {
+    fn forget_idle(&mut self, party: PartyId) {
         let is_idle = |row: &Party| row.held == 0 && row.waiting.is_empty() && !row.has_turn;
         if self.parties.get(&party).is_some_and(is_idle) {
             self.parties.remove(&party);
@@ -223,8 +248,8 @@ mod tests {
 
     use super::*;
 
-    fn session(index: u32) -> SessionHandle {
-        SessionHandle::from_parts(index, 1)
+    fn session(index: u32) -> PartyId {
+        PartyId::Session(SessionHandle::from_parts(index, 1))
     }
 
     fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {

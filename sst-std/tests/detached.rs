@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use sst_std::{
-    Carrier, Config, ConnectError, DatagramOutcome, Endpoint, Identity, Offer, OpenOptions,
-    ReadError, Session, Shares, Surroundings,
+    Carrier, Config, ConnectError, DatagramOutcome, Endpoint, Identity, InstanceWish, Offer,
+    OpenOptions, ReadError, Session, Shares, Surroundings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -469,4 +469,19 @@ fn waiting_for_a_place_ends_with_the_session() {
     assert_eq!(Arc::strong_count(&task), 1, "nothing keeps the task");
     drop(held);
     assert_eq!(shares.taken(), 0);
+}
+
+#[test]
+fn sessions_of_one_peer_draw_together_where_places_are_counted_by_peer() {
+    let (mut pair, one, two) = Pair::with(1, |config| config.instance = InstanceWish::Fresh);
+    let sessions: Vec<_> = (0..5).map(|_| pair.run(meet(&one, &two))).collect();
+    let taken = |shares: &Arc<Shares>| {
+        let places: Vec<_> =
+            sessions.iter().filter_map(|(_, there)| shares.try_take(there)).collect();
+        assert_eq!(shares.taken(), places.len());
+        places.len()
+    };
+    assert_eq!(taken(&Shares::new(64, 1)), 5);
+    assert_eq!(taken(&Shares::by_peer(64, 1)), 1);
+    assert_eq!(taken(&Shares::by_peer(64, 3)), 3);
 }

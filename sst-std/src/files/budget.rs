@@ -22,7 +22,8 @@ const WORKERS: (usize, usize) = (16, 4);
 const SYNCS: (usize, usize) = (8, 2);
 /// Files and directories that stay open, with a piece in memory, while they are being sent.
 const KEPT: (usize, usize) = (128, 32);
-/// Files being put. Each stays open, and its directory, until it has its name.
+/// Files being put, in all and for one peer: its sessions together. Each stays open, and its
+/// directory, until it has its name.
 const DRAFTS: (usize, usize) = (64, 8);
 /// Descriptors for sockets, the runtime, standard streams and the path walks of workers.
 const OTHER_DESCRIPTORS: usize = 80;
@@ -56,7 +57,7 @@ impl Budget {
             requests: shares(REQUESTS),
             hashing: Shares::new(processors / 2, 1),
             kept: Shares::new(KEPT.0.min(ours / 3 * 2), KEPT.1),
-            drafts: Shares::new(DRAFTS.0.min(ours / 6), DRAFTS.1),
+            drafts: Shares::by_peer(DRAFTS.0.min(ours / 6), DRAFTS.1),
             workers: shares(WORKERS),
             syncs: shares(SYNCS),
         }

@@ -15,7 +15,7 @@ const MAX_RECORD_BYTES: usize = 1 << 20;
 const SHORT_RECORD_BYTES: usize = 64 << 10;
 /// Streams that are answered, in all and for one session.
 const STREAMS: (usize, usize) = (1_024, 16);
-/// Streams that may have a long record in memory, in all and for one session.
+/// Streams that may have a long record in memory, in all and for one peer: its sessions together.
 const LONG_RECORDS: (usize, usize) = (16, 1);
 
 /// The service `echo` for all sessions of a host, with a share for each.
@@ -48,8 +48,8 @@ async fn serve_session(session: Session, echo: Echo) {
 
 impl Echo {
     pub(crate) fn new() -> Self {
-        let [streams, long_records] =
-            [STREAMS, LONG_RECORDS].map(|(total, each)| Shares::new(total, each));
+        let streams = Shares::new(STREAMS.0, STREAMS.1);
+        let long_records = Shares::by_peer(LONG_RECORDS.0, LONG_RECORDS.1);
         Self { streams, long_records }
     }
 
