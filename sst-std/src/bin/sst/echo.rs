@@ -1,9 +1,12 @@
 //! `sst echo`: says everything again, records and datagrams.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sst_std::{Offer, ReadError, Session, Share, Shares, Stream};
+use sst_std::{Branch, Offer, ReadError, Session, Share, Shares, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Sleep, sleep};
 
 use crate::failure::Failure;
 use crate::files::announce;
@@ -17,6 +20,10 @@ const SHORT_RECORD_BYTES: usize = 64 << 10;
 const STREAMS: (usize, usize) = (1_024, 16);
 /// Streams that may have a long record in memory, in all and for one peer: its sessions together.
 const LONG_RECORDS: (usize, usize) = (16, 1);
+/// How long a long record may take to come and to go back: at least 17 kB/s. Then its stream ends.
+const LONG_RECORD_TIME: Duration = Duration::from_secs(120);
+/// The code of that end.
+const CODE_LATE: u64 = 1;
 
 /// The service `echo` for all sessions of a host, with a share for each.
 #[derive(Clone)]
@@ -59,22 +66,28 @@ impl Echo {
         let Some(share) = self.streams.take_while_open(&stream).await else { return };
         let long_records = self.long_records.clone();
         tokio::spawn(async move {
-            serve(stream, &long_records).await;
+            serve(stream, &long_records, LONG_RECORD_TIME).await;
             drop(share);
         });
     }
 }
 
-async fn serve(mut stream: Stream, long_records: &Arc<Shares>) {
+/// A place for a long record, and until when.
+type Place = (Share, Pin<Box<Sleep>>);
+
+async fn serve(mut stream: Stream, long_records: &Arc<Shares>, time: Duration) {
     let branch = stream.branch();
-    let mut place: Option<Share> = None;
+    let mut place: Option<Place> = None;
     loop {
         let limit = if place.is_some() { MAX_RECORD_BYTES } else { SHORT_RECORD_BYTES };
         tokio::select! {
             record = stream.read_record(limit) => match record {
                 Ok(Some(record)) => {
-                    if stream.write_record(&record).await.is_err() {
-                        return;
+                    tokio::select! {
+                        written = stream.write_record(&record) => if written.is_err() {
+                            return;
+                        },
+                        () = late(&mut place) => return give_up(&branch),
                     }
                     place = None;
                 }
@@ -87,10 +100,8 @@ async fn serve(mut stream: Stream, long_records: &Arc<Shares>) {
                     return;
                 }
                 Err(ReadError::RecordTooLong { .. }) if place.is_none() => {
-                    place = long_records.take_while_open(&branch).await;
-                    if place.is_none() {
-                        return;
-                    }
+                    let Some(share) = long_records.take_while_open(&branch).await else { return };
+                    place = Some((share, Box::pin(sleep(time))));
                 }
                 Err(_) => return,
             },
@@ -102,8 +113,22 @@ async fn serve(mut stream: Stream, long_records: &Arc<Shares>) {
                 }
                 Err(_) => return,
             },
+            () = late(&mut place) => return give_up(&branch),
         }
     }
+}
+
+/// Returns when the time of a place is over; never while there is none.
+async fn late(place: &mut Option<Place>) {
+    match place {
+        Some((_, until)) => until.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn give_up(branch: &Branch) {
+    branch.reset(CODE_LATE);
+    branch.stop(CODE_LATE);
 }
 
 /// Says again what the end cut off, as bytes without a mark.
@@ -112,4 +137,33 @@ async fn finish_unfinished(mut stream: Stream) -> std::io::Result<()> {
     stream.read_to_end(&mut rest).await?;
     stream.write_all(&rest).await?;
     Ok(stream.finish().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use sst_std::{Config, Endpoint, Identity, OpenOptions};
+
+    use super::*;
+
+    async fn endpoint() -> Endpoint {
+        let mut config = Config::new(Identity::generate().unwrap());
+        (config.bind, config.accept) = (vec!["127.0.0.1:0".parse().unwrap()], true);
+        Endpoint::bind(config).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_long_record_that_does_not_end_gives_its_place_up() {
+        let (near, far) = (endpoint().await, endpoint().await);
+        let here = near.connect_to(Some(far.id()), far.local_addrs()[0]).await.unwrap();
+        let there = far.accept().await.unwrap();
+        let mut sent = here.open_substream(OpenOptions::new()).await.unwrap();
+        sent.write_all(&vec![7; SHORT_RECORD_BYTES + 1]).await.unwrap();
+        let stream = there.listen(1).accept().await.unwrap();
+        let long_records = Shares::by_peer(1, 1);
+        let served = serve(stream, &long_records, Duration::from_millis(300));
+        let ended = async { sent.read_record(10).await };
+        let ((), ended) = tokio::join!(served, ended);
+        assert!(matches!(ended, Err(ReadError::Reset { .. })), "{ended:?}");
+        assert_eq!(long_records.taken(), 0);
+    }
 }
