@@ -14,6 +14,7 @@ at most 8 packets in flight), key update, cookies as responder, changes of addre
 import base64
 import json
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -216,11 +217,13 @@ class Peer:
         self.check_key = wire.check_key(peer_public)
         self.init_body = (start + self.noise.write(offer)).ljust(480, b"\0")
         self.state, self.cookies, self.turn = "waiting", [], 2
+        self.obeyed, self.since_init = 0, 0
         self.send_init(bytes(16))
 
     def send_init(self, cookie):
         body = self.init_body + cookie
         self.last_init = body + mac16(self.check_key, body)
+        self.since_init = 0
         self.socket.sendto(self.last_init, self.address)
 
     def on_cookie(self, packet, source):
@@ -229,15 +232,23 @@ class Peer:
         cookie, plain = packet[5:21], self.init_body + bytes(16)
         checks = self.last_init[-16:], mac16(self.check_key, plain)
         answers = [mac16(self.check_key, b"cookie", packet[:21], check) for check in checks]
-        if packet[21:] not in answers or cookie in self.cookies[-2:]:
+        if packet[21:] not in answers:
             return
-        self.cookies.append(cookie)
-        if len(self.cookies) <= 4:
+        if cookie in self.cookies[:1]:
+            self.since_init = max(self.since_init, 1)
+            return
+        # The newest, and by chance one of the others that came since the last INIT.
+        is_copy, others = cookie in self.cookies, self.since_init
+        self.since_init += 1
+        is_chosen = len(self.cookies) < 2 or others and secrets.randbelow(others) == 0
+        self.cookies = [cookie] + (self.cookies[:1] if is_chosen else self.cookies[1:])
+        self.obeyed += not is_copy
+        if not is_copy and self.obeyed <= 4:
             self.send_init(cookie)
 
     def next_cookie(self):
         """What an INIT by the timer carries: anybody who sees one can forge COOKIEs."""
-        turns = self.cookies[:-3:-1] + [bytes(16)]
+        turns = self.cookies + [bytes(16)]
         if len(self.cookies) < 2:
             return turns[0]
         self.turn = (self.turn + 1) % 3

@@ -15,7 +15,7 @@ use super::Host;
 use super::channels::UNSETTLED;
 use super::dial::{ConnectError, Dial, InstanceWish};
 use super::inbound::Ignored;
-use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow};
+use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, may_try};
 use super::sessions::SessionHandle;
 use super::wiping::wipe_stack;
 
@@ -188,15 +188,12 @@ impl<C: Crypto> Host<'_, C> {
         packet: &[u8],
     ) -> Result<Option<(u32, Option<Duration>)>, Ignored> {
         let row = self.negotiations.at_mut(index).ok_or(Ignored::UnknownChannel)?;
-        let NegotiationRow { kind: Kind::Call(initiator, _), .. } = row else {
+        let NegotiationRow { kind: Kind::Call(initiator, session), trials, .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
         // What is dropped without work uses up none of the tries.
-        initiator.check_reply(path, packet).map_err(Ignored::Negotiation)?;
-        row.may_try(now)?;
-        let NegotiationRow { kind: Kind::Call(initiator, session), .. } = row else {
-            return Err(Ignored::UnknownChannel);
-        };
+        initiator.expects_reply(path, packet.len()).map_err(Ignored::Negotiation)?;
+        may_try(trials, now)?;
         let session = *session;
         let answer = initiator.handle_reply(&self.crypto, now, path, packet);
         self.stats.curve_operations = self.stats.curve_operations.saturating_add(3);

@@ -39,7 +39,7 @@ pub struct NegotiationRow {
     /// The hash of the source that it is counted for, if a peer dials.
     pub(super) source: Option<u32>,
     /// How often packets that may be forged were tried of late.
-    trials: Bucket,
+    pub(super) trials: Bucket,
     link: Link,
 }
 
@@ -115,11 +115,9 @@ impl NegotiationRow {
         }
     }
 
-    /// Whether a packet that claims to go on with the negotiation is worth opening: not if so many
-    /// were forged of late that the work would be felt.
+    /// Whether a packet that claims to go on with the negotiation is worth opening.
     pub(super) fn may_try(&mut self, now: Instant) -> Result<(), Ignored> {
-        let is_allowed = self.trials.is_allowed(now, TRIALS_BURST, TRIALS_INTERVAL);
-        if is_allowed { Ok(()) } else { Err(Ignored::Negotiation(Dropped::TooMany)) }
+        may_try(&mut self.trials, now)
     }
 
     /// The channel it is for, as this host named it.
@@ -307,6 +305,13 @@ impl<C: Crypto> Host<'_, C> {
 fn copy(bytes: &[u8], to: &mut [u8]) -> Option<usize> {
     to.get_mut(..bytes.len())?.copy_from_slice(bytes);
     Some(bytes.len())
+}
+
+/// Whether a packet that claims to go on with the negotiation that had these `trials` is worth
+/// opening: not if so many were forged of late that the work would be felt.
+pub(super) fn may_try(trials: &mut Bucket, now: Instant) -> Result<(), Ignored> {
+    let is_allowed = trials.is_allowed(now, TRIALS_BURST, TRIALS_INTERVAL);
+    if is_allowed { Ok(()) } else { Err(Ignored::Negotiation(Dropped::TooMany)) }
 }
 
 #[cfg(test)]

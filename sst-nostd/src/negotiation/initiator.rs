@@ -202,22 +202,19 @@ impl Initiator {
         Ok(())
     }
 
-    /// Whether a REPLY that came from `path` is worth opening, at no cost worth counting.
+    /// Whether a REPLY of `len` bytes that came from `path` is worth opening.
     ///
     /// # Errors
-    /// [`Dropped`]: the call waits for no REPLY, or for none from there, or it has a wrong form.
-    pub fn check_reply<'a>(&self, path: Path, packet: &'a [u8]) -> Result<Reply<'a>, Dropped> {
-        let reply = Reply::parse(packet)?;
-        if packet.len() >= MIN_INIT_BYTES {
+    /// [`Dropped`]: the call waits for no REPLY, or for none from there, or for a smaller one.
+    #[inline(never)]
+    pub fn expects_reply(&self, path: Path, len: usize) -> Result<(), Dropped> {
+        if len >= MIN_INIT_BYTES {
             return Err(PacketError::Length.into());
-        }
-        if reply.channel != self.channel {
-            return Err(Dropped::Channel);
         }
         let Phase::Calling = self.phase else { return Err(Dropped::State) };
         // A true REPLY that somebody copied would else lead all that follows to that address.
-        self.routes.find_asked(path.peer).ok_or(Dropped::OtherAddress)?;
-        Ok(reply)
+        let route = self.routes.find(path.peer).filter(|route| route.check().is_some());
+        route.map(|_| ()).ok_or(Dropped::OtherAddress)
     }
 
     /// Takes a REPLY that came from `path`. After it, the caller decides about the peer and calls
@@ -232,10 +229,14 @@ impl Initiator {
         path: Path,
         packet: &[u8],
     ) -> Result<Answer, ReplyError> {
-        let reply = self.check_reply(path, packet)?;
-        let handshake = self.handshake.as_mut().ok_or(Dropped::State)?;
-        let route = self.routes.find_asked(path.peer).ok_or(Dropped::OtherAddress)?;
+        let reply = Reply::parse(packet)?;
+        if reply.channel != self.channel {
+            return Err(Dropped::Channel.into());
+        }
+        self.expects_reply(path, packet.len())?;
+        let route = self.routes.find(path.peer).ok_or(Dropped::OtherAddress)?;
         let (sent_at, has_resent) = route.sent();
+        let handshake = self.handshake.as_mut().ok_or(Dropped::State)?;
         // However many false ones came: whoever sees the INIT could else stop the call with them.
         let mut list = [0; MIN_INIT_BYTES];
         let list_len = handshake.read_message(crypto, reply.noise, &mut list)?;

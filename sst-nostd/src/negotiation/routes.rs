@@ -34,7 +34,7 @@ pub(super) struct Route {
     /// where there was none.
     cookies: [[u8; COOKIE_LEN]; 2],
     /// How many came since the last INIT.
-    since_init: u16,
+    since_init: u32,
     /// How many of them came.
     cookie_count: u8,
     /// Which of the two, or none, the next INIT carries.
@@ -61,9 +61,7 @@ pub(super) struct Routes {
 impl Routes {
     /// One path, on which an INIT is due.
     pub(super) fn new(now: Instant, path: Path, ephemeral: &[u8; KEY_LEN]) -> Self {
-        let chance = u128::from_be_bytes(kdf::mac16(ephemeral, &[b"SST1 cookies"]));
-        // Xorshift stands still at 0.
-        let chance = (chance as u64) | 1;
+        let chance = u128::from_le_bytes(kdf::mac16(ephemeral, &[b"SST1 cookies"])) as u64;
         let mut routes = Self { all: heapless::Vec::new(), chance };
         let _ = routes.add(now, path, now);
         routes
@@ -95,9 +93,7 @@ impl Routes {
 
     /// A COOKIE came from `peer` that answers an INIT of ours. False if it is a copy of one before.
     pub(super) fn on_cookie(&mut self, peer: SocketAddr, cookie: [u8; COOKIE_LEN]) -> bool {
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
+        self.chance = self.chance.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         let chance = (self.chance >> 32) as u32;
         self.find_mut(peer).is_some_and(|route| route.on_cookie(cookie, chance))
     }
@@ -105,11 +101,6 @@ impl Routes {
     /// The path to that address.
     pub(super) fn find(&self, peer: SocketAddr) -> Option<&Route> {
         self.all.iter().find(|route| route.path.peer == peer)
-    }
-
-    /// The path to that address, if an INIT went there already.
-    pub(super) fn find_asked(&self, peer: SocketAddr) -> Option<&Route> {
-        self.find(peer).filter(|route| route.check.is_some())
     }
 
     pub(super) fn find_mut(&mut self, peer: SocketAddr) -> Option<&mut Route> {
@@ -177,21 +168,15 @@ impl Route {
 
     fn on_cookie(&mut self, cookie: [u8; COOKIE_LEN], chance: u32) -> bool {
         let [newest, kept] = self.cookies;
-        if cookie == NO_COOKIE {
-            return false;
-        }
-        if cookie == newest {
-            self.since_init = self.since_init.max(1);
-            return false;
-        }
-        let others = u32::from(self.since_init);
+        let is_copy = self.cookies.contains(&cookie);
+        let others = self.since_init;
         self.since_init = self.since_init.saturating_add(1);
         // The newest so far is one of `others`, of which each is kept as likely as any. Where none
         // came since the last INIT, what is kept stays.
         let is_first = kept == NO_COOKIE;
         let is_chosen = is_first || chance.checked_rem(others) == Some(0);
         self.cookies = [cookie, if is_chosen { newest } else { kept }];
-        if cookie == kept {
+        if is_copy {
             return false;
         }
         match self.cookie_count {

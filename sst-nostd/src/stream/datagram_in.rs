@@ -92,16 +92,15 @@ impl Streams<'_> {
     /// Lets the oldest datagrams of `parent` go until it may queue `bytes`. False if they hold too
     /// little, as others of the session have the room, or if so many are too small.
     fn make_room(&mut self, tree: &mut Tree, parent: StreamHandle, bytes: u64) -> bool {
-        for _ in 0..STEP {
-            if !self.is_at_limit(tree.party, parent, bytes) {
-                return true;
-            }
-            if !self.drop_first(tree.party, parent) {
+        let mut left = STEP;
+        while self.is_at_limit(tree.party, parent, bytes) {
+            if left == 0 || !self.drop_first(tree.party, parent) {
                 return false;
             }
+            left = left.saturating_sub(1);
             tree.on_dropped_datagram();
         }
-        !self.is_at_limit(tree.party, parent, bytes)
+        true
     }
 
     /// Whether `parent` may queue no more `bytes`: a session queues so many, and one parent only

@@ -125,15 +125,12 @@ impl Streams<'_> {
         }
     }
 
-    /// Tells the application that a datagram may be sent under `parent`, if it wanted to. True if
-    /// so.
-    pub(super) fn wake_datagram_sender(&mut self, parent: StreamHandle) -> bool {
-        let Some(row) = self.rows.get_mut(parent) else { return false };
-        let has_waited = row.state.take(State::WANTS_DATAGRAM_ROOM);
-        if has_waited {
+    /// Tells the application that a datagram may be sent under `parent`, if it wanted to.
+    pub(super) fn wake_datagram_sender(&mut self, parent: StreamHandle) {
+        let Some(row) = self.rows.get_mut(parent) else { return };
+        if row.state.take(State::WANTS_DATAGRAM_ROOM) {
             self.tell(parent, Events::DATAGRAM_SPACE);
         }
-        has_waited
     }
 }
 

@@ -217,10 +217,7 @@ impl Streams<'_> {
             let Some(parent) = self.rows.handle_at(index) else { continue };
             let Some(row) = self.rows.get_mut(parent) else { continue };
             row.state.clear(State::WAITS_IDS);
-            if row.state.take(State::WANTS_ROOM) {
-                self.tell(parent, Events::WRITABLE);
-            }
-            self.wake_datagram_sender(parent);
+            self.wake_fed(parent);
             self.wake_opener(parent);
         }
     }

@@ -163,17 +163,20 @@ impl Streams<'_> {
     /// Tells the next writer, or sender of datagrams, that there are blocks again. False if none
     /// waits to hear so.
     pub(super) fn tell_fed(&mut self) -> bool {
-        while let Some(index) = self.fed.pop_front(&mut self.rows) {
-            let Some(stream) = self.rows.handle_at(index) else { continue };
-            let Some(row) = self.rows.get_mut(stream) else { continue };
-            let has_written = row.state.take(State::WANTS_ROOM);
-            if has_written {
-                self.tell(stream, Events::WRITABLE);
-            }
-            if self.wake_datagram_sender(stream) || has_written {
-                return true;
-            }
+        let Some(index) = self.fed.pop_front(&mut self.rows) else { return false };
+        if let Some(stream) = self.rows.handle_at(index) {
+            self.wake_fed(stream);
         }
-        false
+        true
+    }
+
+    /// Tells the application that it may write to `stream`, or send datagrams under it, if it
+    /// wanted to.
+    pub(super) fn wake_fed(&mut self, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if row.state.take(State::WANTS_ROOM) {
+            self.tell(stream, Events::WRITABLE);
+        }
+        self.wake_datagram_sender(stream);
     }
 }
