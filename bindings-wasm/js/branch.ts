@@ -140,12 +140,15 @@ export abstract class SstBranch {
    *   `TypeError` for what has no bytes
    */
   sendDatagram(
-    bytes: BufferSource,
+    bytes: ArrayBuffer | ArrayBufferView,
     options: TrackedDatagramOptions,
   ): Promise<TrackedDatagramReport>;
-  sendDatagram(bytes: BufferSource, options?: DatagramOptions): Promise<DatagramReport>;
+  sendDatagram(
+    bytes: ArrayBuffer | ArrayBufferView,
+    options?: DatagramOptions,
+  ): Promise<DatagramReport>;
   async sendDatagram(
-    bytes: BufferSource,
+    bytes: ArrayBuffer | ArrayBufferView,
     options: DatagramOptions & { track?: true } = {},
   ): Promise<DatagramReport> {
     const { lifetime = null, reliable = false, track, signal } = options;

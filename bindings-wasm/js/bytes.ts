@@ -5,7 +5,7 @@
  *
  * @throws `TypeError` for everything else: a text, say, has no bytes before somebody encodes it
  */
-export function bytesOf(from: BufferSource): Uint8Array {
+export function bytesOf(from: ArrayBuffer | ArrayBufferView): Uint8Array {
   if (ArrayBuffer.isView(from)) {
     if (from instanceof Uint8Array) return from;
     return new Uint8Array(from.buffer, from.byteOffset, from.byteLength);

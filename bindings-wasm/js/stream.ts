@@ -112,7 +112,10 @@ export class SstStream extends SstBranch {
    * @throws {@link SstError} `stopped`, `expired`, `finished`, `ended`, `session-closed`;
    *   `TypeError` for what has no bytes
    */
-  async write(bytes: BufferSource, { signal }: Waiting = {}): Promise<number> {
+  async write(
+    bytes: ArrayBuffer | ArrayBufferView,
+    { signal }: Waiting = {},
+  ): Promise<number> {
     const checked = bytesOf(bytes);
     return this.#inTurn(() => this.#writeAll(checked, signal), signal);
   }
@@ -123,7 +126,10 @@ export class SstStream extends SstBranch {
    *
    * @throws {@link SstError} as {@link write}, and `record-torn`
    */
-  async writeRecord(bytes: BufferSource, { signal }: Waiting = {}): Promise<void> {
+  async writeRecord(
+    bytes: ArrayBuffer | ArrayBufferView,
+    { signal }: Waiting = {},
+  ): Promise<void> {
     const checked = bytesOf(bytes);
     await this.#inTurn(() => this.call('writeRecord', [checked], signal), signal);
   }
