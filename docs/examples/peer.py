@@ -2,6 +2,7 @@
 """A small SST peer, written from docs/PROTOCOL.md alone: a second reading of the specification.
 
     python3 docs/examples/peer.py check                 frames of section_10_frames.json
+    python3 docs/examples/peer.py conformance           the conformance table (receiver.py)
     python3 docs/examples/peer.py self                  two peers on the loopback
     python3 docs/examples/peer.py listen [PORT]         serve "echo"; prints the URL
     python3 docs/examples/peer.py dial URL TEXT         send TEXT to a service, print the answer
@@ -46,10 +47,16 @@ class Reader:
         self.at += length
         return value
 
-    def stream(self):
+    def parent(self):
         value = self.varint()
         if value == 1:
             raise ValueError("stream id 1")
+        return value
+
+    def stream(self):
+        value = self.parent()
+        if value == 0:
+            raise ValueError("the root")
         return value
 
     def rest(self):
@@ -60,7 +67,7 @@ class Reader:
 
 
 def parse_opening(reader, out):
-    out["parent"], out["attributes"] = reader.stream(), reader.byte()
+    out["parent"], out["attributes"] = reader.parent(), reader.byte()
     if out["attributes"] & ~7:
         raise ValueError("reserved attribute")
     if out["attributes"] & 2:
@@ -115,13 +122,14 @@ def parse_frame(reader):
             parse_opening(reader, out)
         return out
     if kind in two:
-        return {"frame": two[kind][0], "stream": reader.stream(), two[kind][1]: reader.varint()}
+        number = reader.parent() if kind in (0x15, 0x16) else reader.stream()
+        return {"frame": two[kind][0], "stream": number, two[kind][1]: reader.varint()}
     if kind in one:
         return {"frame": one[kind][0], one[kind][1]: reader.varint()}
     if kind == 0x19:
         return {"frame": "PRIORITY", "stream": reader.stream(), "priority": reader.signed()}
     if kind in (0x1A, 0x1B):
-        out = {"frame": "DATAGRAM", "parent": reader.stream()}
+        out = {"frame": "DATAGRAM", "parent": reader.parent()}
         data = reader.take(reader.varint()) if kind == 0x1B else reader.rest()
         return out | {"data": data.hex()} | ({"to_end": True} if kind == 0x1A else {})
     if 0x20 <= kind <= 0x3F:
@@ -131,6 +139,8 @@ def parse_frame(reader):
         if kind & OPEN:
             parse_opening(reader, out)
         data = reader.take(reader.varint()) if kind & LEN else reader.rest()
+        if out["offset"] + len(data) + out["mark"] >= 1 << 62:
+            raise ValueError("position beyond 2^62 - 1")
         return out | {"data": data.hex()} | ({} if kind & LEN else {"to_end": True})
     raise ValueError("reserved type" if 8 <= kind <= 15 else "unknown type")
 
@@ -507,6 +517,9 @@ def main():
     command = sys.argv[1] if len(sys.argv) > 1 else "check"
     if command == "check":
         check()
+    elif command == "conformance":
+        import receiver  # It reads frames with this module.
+        receiver.run()
     elif command == "listen":
         peer = Peer(int(sys.argv[2]) if len(sys.argv) > 2 else 8661)
         host, port = peer.socket.getsockname()

@@ -195,7 +195,9 @@ fn python_examples() -> StepResult {
         return Ok(Outcome::Skipped("no python3".into()));
     }
     Call::new("python3", "docs/examples/vectors.py --check").run()?;
+    Call::new("python3", "docs/examples/conformance.py --check").run()?;
     Call::new("python3", "docs/examples/peer.py check").run()?;
+    Call::new("python3", "docs/examples/peer.py conformance").run()?;
     Call::new("python3", "docs/examples/peer.py self").step()
 }
 

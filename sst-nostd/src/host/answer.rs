@@ -370,7 +370,9 @@ fn is_rejection(payload: &[u8]) -> bool {
     Frames::new(payload).any(|frame| matches!(frame, Ok(Frame::Close(_))))
 }
 
-/// Whether all frames of a FINISH may be there. What does not parse is for others to find.
+/// Whether all frames of a FINISH may be there. What does not parse is for others to find: that
+/// fault counts more.
 fn is_payload_for_finish(payload: &[u8]) -> bool {
-    Frames::new(payload).flatten().all(|frame| frame.is_for_finish())
+    let is_whole = Frames::new(payload).all(|frame| frame.is_ok());
+    !is_whole || Frames::new(payload).flatten().all(|frame| frame.is_for_finish())
 }

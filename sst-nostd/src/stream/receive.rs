@@ -44,7 +44,9 @@ impl Streams<'_> {
         if frame.mark && row.state.has(State::DATAGRAM) {
             return Err(Fault::Protocol);
         }
-        let end = frame.end();
+        // Without data, mark and FIN it says nothing of the stream, wherever it claims to stand.
+        let is_about_nothing = frame.data.is_empty() && !frame.mark && !frame.fin;
+        let end = if is_about_nothing { 0 } else { frame.end() };
         self.check_end(tree, stream, end, frame.fin)?;
         let is_wanted =
             !row.state.has_any(State::STOPPED.with(State::PEER_RESET).with(State::RECEIVE_DONE));

@@ -140,13 +140,14 @@ impl Parameters {
             *seen.get_mut(seen_count).ok_or(ParametersError::TooMany)? = kind;
             seen_count = seen_count.saturating_add(1);
             parsed.take(kind, value, carrier)?;
+            // Here, so that of several faults the first in the list decides the code.
+            parsed.parameters.check()?;
         }
         let Self { channel, suite, .. } = parsed.parameters;
         let is_complete = channel.is_some() && suite.is_some() || parsed.refusal.is_some();
         if carrier == Carrier::Reply && !is_complete {
             return Err(ParametersError::Missing);
         }
-        parsed.parameters.check()?;
         Ok(parsed)
     }
 
