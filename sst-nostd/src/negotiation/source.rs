@@ -16,7 +16,7 @@ use crate::time::{Duration, Instant};
 /// 56 bits are what most providers give to one customer, and what RIPE-690 recommends; by networks
 /// of 64 bits, one customer would be 256 sources. Where a provider gives out less, up to 256
 /// customers have one share, which is felt only while others leave no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source([u8; 8]);
 
 impl Source {

@@ -1,13 +1,21 @@
-//! [`Files`]: a directory of pages for browsers. Small on purpose: files are read whole, and
-//! nothing but the directory is reachable, links that lead out of it included.
+//! [`Files`]: a directory of pages for browsers. Small on purpose: nothing but the directory is
+//! reachable, links that lead out of it included; [`Contents`]: a file of it, on its way out.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::error::GatewayError;
 
-/// Larger files are refused: a page's parts are smaller, and each is held in memory while it is
-/// sent. Large files are what the SST behind the gateway is for.
+/// Larger files are refused: a page's parts are smaller, and a connection has its time. Large files are what the SST behind the gateway is for.
 const MAX_FILE_BYTES: u64 = 16 << 20;
+/// Of a file, what is in memory while it is sent.
+const PIECE_BYTES: usize = 32 << 10;
 
 /// The directory.
 pub(super) struct Files {
@@ -20,11 +28,11 @@ impl Files {
         Ok(Self { root })
     }
 
-    /// The content type and the contents at the path of a URL.
+    /// What the path of a URL means.
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn read(&self, path: &str) -> Result<(&'static str, Vec<u8>), &'static str> {
+    pub(super) async fn open(&self, path: &str) -> Result<Contents, &'static str> {
         const NONE: &str = "there is no such file";
         let relative = relative(path).ok_or("the path is not allowed")?;
         let mut found =
@@ -39,15 +47,73 @@ impl Files {
         if !found.starts_with(&self.root) {
             return Err(NONE);
         }
-        let metadata = tokio::fs::metadata(&found).await.map_err(|_| NONE)?;
+        // A pipe would wait for its writer to be opened at all.
+        if !tokio::fs::metadata(&found).await.is_ok_and(|metadata| metadata.is_file()) {
+            return Err(NONE);
+        }
+        let file = File::open(&found).await.map_err(|_| NONE)?;
+        let metadata = file.metadata().await.map_err(|_| NONE)?;
         if !metadata.is_file() {
             return Err(NONE);
         }
         if metadata.len() > MAX_FILE_BYTES {
             return Err("the file is larger than 16 MiB");
         }
-        let contents = tokio::fs::read(&found).await.map_err(|_| NONE)?;
-        Ok((kind(&found), contents))
+        Ok(Contents { kind: kind(&found), file, len: metadata.len(), left: metadata.len() })
+    }
+}
+
+/// A file that is sent piece by piece, as the browser takes it.
+pub(super) struct Contents {
+    kind: &'static str,
+    file: File,
+    len: u64,
+    left: u64,
+}
+
+impl Contents {
+    /// Its content type.
+    pub(super) const fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Its length in bytes when it was opened.
+    pub(super) const fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl Body for Contents {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        let mut piece = vec![0; most];
+        let mut buffer = ReadBuf::new(&mut piece);
+        ready!(Pin::new(&mut self.file).poll_read(cx, &mut buffer))?;
+        let len = buffer.filled().len();
+        if len == 0 {
+            // Its length is promised; an end in order would pass a part for the whole.
+            return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
+        }
+        piece.truncate(len);
+        self.left = self.left.saturating_sub(len as u64);
+        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
     }
 }
 
@@ -100,6 +166,8 @@ fn kind(path: &Path) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
+
     use super::*;
 
     #[test]
@@ -112,6 +180,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_is_sent_in_pieces_and_never_as_a_shorter_one() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("large.bin");
+        std::fs::write(&path, vec![7; 3 * PIECE_BYTES]).unwrap();
+        let files = Files::new(root.path().into()).unwrap();
+        let mut contents = files.open("/large.bin").await.unwrap();
+        let piece = contents.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(!piece.is_empty() && piece.len() <= PIECE_BYTES);
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(10).unwrap();
+        let mut rest = piece.len();
+        let end = loop {
+            match contents.frame().await {
+                Some(Ok(frame)) => rest += frame.into_data().unwrap().len(),
+                end => break end,
+            }
+        };
+        let error = end.expect("an error, not an end in order").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(rest < 3 * PIECE_BYTES);
+    }
+
+    #[tokio::test]
     async fn files_are_read_and_links_do_not_lead_out() {
         let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(root.path().join("index.html"), "page").unwrap();
@@ -121,10 +211,12 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink(outside.path(), root.path().join("out")).unwrap();
         let files = Files::new(root.path().into()).unwrap();
-        assert_eq!(files.read("/").await.unwrap(), ("text/html; charset=utf-8", b"page".to_vec()));
-        assert_eq!(files.read("/sub/a.wasm").await.unwrap().0, "application/wasm");
+        let page = files.open("/").await.unwrap();
+        assert_eq!((page.kind(), page.len()), ("text/html; charset=utf-8", 4));
+        assert_eq!(page.collect().await.unwrap().to_bytes(), "page");
+        assert_eq!(files.open("/sub/a.wasm").await.unwrap().kind(), "application/wasm");
         for bad in ["/none", "/sub", "/sub/", "/out/secret", "/out", "/index.html/x"] {
-            assert!(files.read(bad).await.is_err(), "{bad}");
+            assert!(files.open(bad).await.is_err(), "{bad}");
         }
     }
 }

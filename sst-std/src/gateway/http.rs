@@ -2,11 +2,11 @@
 //! any other path is a file, if there are files.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -14,7 +14,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::signalling::{Refusal, Signalling};
+use super::files::Contents;
+use super::signalling::{Ends, Refusal, Signalling};
 
 /// An offer of a data channel is about 1 KB, with many candidates a few.
 const MAX_OFFER_BYTES: usize = 16 * 1_024;
@@ -25,17 +26,18 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where offers go.
 const PLACE: &str = "/sst";
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Either<Full<Bytes>, Contents>>;
 
 /// Serves one connection until it ends.
 pub(super) async fn serve(
     connection: TcpStream,
+    from: SocketAddr,
     signalling: Arc<Signalling>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let local = connection.local_addr()?.ip();
+    let ends = Ends { from: from.ip(), local: connection.local_addr()?.ip() };
     let service = hyper::service::service_fn(|request| {
         let signalling = signalling.clone();
-        async move { Ok::<_, Infallible>(answer(request, &signalling, local).await) }
+        async move { Ok::<_, Infallible>(answer(request, &signalling, ends).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
@@ -43,7 +45,7 @@ pub(super) async fn serve(
     Ok(builder.serve_connection(TokioIo::new(connection), service).await?)
 }
 
-async fn answer(request: Request<Incoming>, signalling: &Signalling, local: IpAddr) -> Answer {
+async fn answer(request: Request<Incoming>, signalling: &Signalling, ends: Ends) -> Answer {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let origin = request.headers().get(header::ORIGIN).cloned();
     let path = request.uri().path().to_owned();
@@ -60,7 +62,7 @@ async fn answer(request: Request<Incoming>, signalling: &Signalling, local: IpAd
     let mut answer = match *request.method() {
         Method::OPTIONS => empty(StatusCode::NO_CONTENT),
         Method::GET if path == PLACE => hosts(signalling),
-        Method::POST if path == PLACE => match offer(request, signalling, local).await {
+        Method::POST if path == PLACE => match offer(request, signalling, ends).await {
             Ok(answer) => answer,
             Err((status, why)) => {
                 signalling.count_refusal();
@@ -78,7 +80,7 @@ async fn answer(request: Request<Incoming>, signalling: &Signalling, local: IpAd
 async fn offer(
     request: Request<Incoming>,
     signalling: &Signalling,
-    local: IpAddr,
+    ends: Ends,
 ) -> Result<Answer, (StatusCode, String)> {
     let bad = |status, why: &str| (status, why.to_owned());
     let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -96,9 +98,9 @@ async fn offer(
     };
     let body = std::str::from_utf8(&body)
         .map_err(|_| bad(StatusCode::BAD_REQUEST, "the offer is not text"))?;
-    let made = signalling.offer(to, body, local).await;
+    let made = signalling.offer(to, body, ends).await;
     let (token, answer) = made.map_err(|refusal| (status(&refusal), refusal.to_string()))?;
-    let mut response = Response::new(Full::new(Bytes::from(answer)));
+    let mut response = whole(answer);
     *response.status_mut() = StatusCode::CREATED;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/sdp"));
@@ -144,11 +146,13 @@ async fn file(request: &Request<Incoming>, signalling: &Signalling, path: &str) 
         return plain(StatusCode::NOT_FOUND, why);
     };
     // hyper leaves the body out when it answers HEAD.
-    match files.read(path).await {
-        Ok((kind, contents)) => {
-            let mut answer = Response::new(Full::new(Bytes::from(contents)));
+    match files.open(path).await {
+        Ok(contents) => {
+            let (kind, len) = (contents.kind(), contents.len());
+            let mut answer = Response::new(Either::Right(contents));
             let headers = answer.headers_mut();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             let nosniff = HeaderValue::from_static("nosniff");
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
@@ -174,15 +178,19 @@ fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
 }
 
 fn plain(status: StatusCode, why: &str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(format!("{why}\n"))));
+    let mut answer = whole(format!("{why}\n"));
     *answer.status_mut() = status;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, text);
     answer
 }
 
+fn whole(body: String) -> Answer {
+    Response::new(Either::Left(Full::new(Bytes::from(body))))
+}
+
 fn empty(status: StatusCode) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::new()));
+    let mut answer = whole(String::new());
     *answer.status_mut() = status;
     answer
 }

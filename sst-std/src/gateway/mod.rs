@@ -11,25 +11,28 @@ mod http;
 mod origin;
 mod peer;
 mod peers;
+mod places;
+mod refusals;
 mod settings;
 mod signalling;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 pub use counts::GatewayStats;
 pub use error::GatewayError;
 pub use settings::{MAX_PACKET_BYTES, Settings};
 
+use refusals::Refusals;
 use signalling::Signalling;
 
-/// Connections of HTTP at once; more wait in the system's queue. A page needs a handful, for
-/// seconds.
-const MAX_CONNECTIONS: usize = 128;
+/// How long a connection of HTTP may last: the largest file at 0.5 Mbit/s. A page that needs another
+/// makes it; one that reads nothing holds its place no longer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the gateway's end waits for its peers to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
 /// A pause when the system has no room for another connection, so as not to ask in a circle.
@@ -72,17 +75,22 @@ impl Gateway {
     /// Answers pages and carries their packets, until the future is dropped. Packets of peers go
     /// on being carried then, until [`close`](Self::close).
     pub async fn run(&self) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let refusals = Refusals::new();
         loop {
-            let place = places.clone().acquire_owned().await;
             match self.listener.accept().await {
-                Ok((connection, from)) => {
-                    let signalling = self.signalling.clone();
-                    tokio::spawn(async move {
-                        serve(connection, from, signalling).await;
-                        drop(place);
-                    });
-                }
+                Ok((connection, from)) => match self.signalling.connections.take(from.ip()) {
+                    Ok(place) => {
+                        let signalling = self.signalling.clone();
+                        tokio::spawn(async move {
+                            serve(connection, from, signalling).await;
+                            drop(place);
+                        });
+                    }
+                    Err(why) => {
+                        self.signalling.count_refusal();
+                        refusals.say(connection, why);
+                    }
+                },
                 Err(error) => {
                     tracing::warn!(%error, "no connection accepted");
                     sleep(PAUSE).await;
@@ -110,7 +118,10 @@ impl Gateway {
 }
 
 async fn serve(connection: TcpStream, from: SocketAddr, signalling: Arc<Signalling>) {
-    if let Err(error) = http::serve(connection, signalling).await {
-        tracing::debug!(%from, %error, "a connection ended early");
+    let served = timeout(CONNECTION_TIMEOUT, http::serve(connection, from, signalling)).await;
+    match served {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%from, %error, "a connection ended early"),
+        Err(_) => tracing::debug!(%from, "a connection took too long"),
     }
 }

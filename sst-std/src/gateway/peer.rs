@@ -14,7 +14,7 @@ use tokio::time::sleep_until;
 
 use super::answer::DEEP_BYTES;
 use super::counts::Counts;
-use super::peers::Place;
+use super::peers::Seat;
 use super::settings::MAX_PACKET_BYTES;
 
 /// Packets taken from one socket before the other has its turn.
@@ -71,19 +71,19 @@ impl Peer {
         Self { rtc, page, page_addr, host, channel: None, carried_at: now(), counts }
     }
 
-    /// Carries packets until there is a reason to end, and frees `place`.
-    pub(super) async fn run(mut self, mut place: Place, setup: Duration, idle: Duration) {
-        let why = match self.carry(&mut place, setup, idle).await {
+    /// Carries packets until there is a reason to end, and frees `seat`.
+    pub(super) async fn run(mut self, mut seat: Seat, setup: Duration, idle: Duration) {
+        let why = match self.carry(&mut seat, setup, idle).await {
             Ok(why) | Err(why) => why,
         };
         self.say_goodbye();
         tracing::info!(peer = %self.page_addr, %why, "a peer ended");
-        drop(place);
+        drop(seat);
     }
 
     async fn carry(
         &mut self,
-        place: &mut Place,
+        seat: &mut Seat,
         setup: Duration,
         idle: Duration,
     ) -> Result<Ended, Ended> {
@@ -96,7 +96,7 @@ impl Peer {
                 return Ok(if self.channel.is_some() { Ended::Idle } else { Ended::NotOpened });
             }
             tokio::select! {
-                () = place.ended() => return Ok(Ended::Asked),
+                () = seat.ended() => return Ok(Ended::Asked),
                 ready = self.page.readable() => {
                     ready.map_err(RtcError::from)?;
                     self.take_from_page(&mut buffer)?;

@@ -1,42 +1,51 @@
-//! [`Peers`]: who is carried now. A place is taken before an offer is looked at and given back when
-//! its [`Place`] is dropped, whatever happens in between.
+//! [`Peers`]: who is carried now. A seat is taken before an offer is looked at and given back when
+//! its [`Seat`] is dropped, whatever happens in between.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
+
+use super::places::{NoPlace, Place, Places};
 
 /// Names a peer in the URL that ends it: 128 random bits.
 pub(super) type Token = u128;
 
 /// The table of peers.
 pub(super) struct Peers {
-    max_peers: usize,
+    places: Arc<Places>,
     rows: Mutex<HashMap<Token, watch::Sender<bool>>>,
     left: Notify,
 }
 
-/// One peer's place in the table.
-pub(super) struct Place {
+/// One peer's row in the table, and its place.
+pub(super) struct Seat {
     peers: Arc<Peers>,
     token: Token,
     end: watch::Receiver<bool>,
+    _place: Place,
 }
 
 impl Peers {
-    pub(super) fn new(max_peers: usize) -> Arc<Self> {
-        Arc::new(Self { max_peers, rows: Mutex::default(), left: Notify::new() })
+    pub(super) fn new(places: Arc<Places>) -> Arc<Self> {
+        Arc::new(Self { places, rows: Mutex::default(), left: Notify::new() })
     }
 
-    /// A place for one more, if there is one.
-    pub(super) fn admit(self: &Arc<Self>, token: Token) -> Option<Place> {
-        let mut rows = self.rows();
-        if rows.len() >= self.max_peers || rows.contains_key(&token) {
-            return None;
-        }
+    /// A seat for one more that asked from `from`, under a `token` that nobody has.
+    ///
+    /// # Errors
+    /// [`NoPlace`].
+    pub(super) fn admit(self: &Arc<Self>, from: IpAddr, token: Token) -> Result<Seat, NoPlace> {
+        let place = self.places.take(from)?;
         let (sender, end) = watch::channel(false);
-        rows.insert(token, sender);
-        Some(Place { peers: self.clone(), token, end })
+        // A name that is taken is one the system had no randomness for.
+        match self.rows().entry(token) {
+            Entry::Occupied(_) => return Err(NoPlace::NoName),
+            Entry::Vacant(row) => row.insert(sender),
+        };
+        Ok(Seat { peers: self.clone(), token, end, _place: place })
     }
 
     /// Asks a peer to end; false if there is none of this name.
@@ -70,7 +79,7 @@ impl Peers {
     }
 }
 
-impl Place {
+impl Seat {
     pub(super) const fn token(&self) -> Token {
         self.token
     }
@@ -82,7 +91,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         self.peers.rows().remove(&self.token);
         self.peers.left.notify_waiters();
@@ -94,17 +103,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn places_are_limited_and_come_back() {
-        let peers = Peers::new(2);
-        let mut first = peers.admit(1).unwrap();
-        assert!(peers.admit(1).is_none(), "one name, one peer");
-        let second = peers.admit(2).unwrap();
-        assert!(peers.admit(3).is_none());
+    async fn seats_are_limited_and_come_back() {
+        let peers = Peers::new(Places::new(2, &[]));
+        let from = IpAddr::from([192, 0, 2, 1]);
+        let mut first = peers.admit(from, 1).unwrap();
+        assert_eq!(peers.admit(from, 1).err(), Some(NoPlace::NoName));
+        let second = peers.admit(from, 2).unwrap();
+        assert_eq!(peers.admit(from, 3).err(), Some(NoPlace::Full { limit: 2 }));
         assert!(peers.end(1) && !peers.end(3));
         first.ended().await;
         drop(first);
         assert!(!peers.end(1));
-        assert_eq!(peers.admit(3).unwrap().token(), 3);
+        assert_eq!(peers.admit(from, 3).unwrap().token(), 3);
         assert_eq!(peers.len(), 1);
         drop(second);
         peers.end_all().await;

@@ -27,8 +27,11 @@ pub struct Settings {
     /// Other origins whose pages may use this gateway, as `https://example.org`; `*` is all.
     /// Pages that the gateway serves itself always may.
     pub origins: Vec<String>,
-    /// Peers at once; more are refused. Each has two sockets, a task, and up to about 300 KB.
+    /// Peers at once; more are refused. Each has two sockets, a task, and up to about 300 KB. One
+    /// address has no more of them than are free, so 33 of 64.
     pub max_peers: usize,
+    /// Servers in front of the gateway, each for many pages: their addresses may have all places.
+    pub proxies: Vec<IpAddr>,
     /// A peer that carried no packet for so long ends.
     pub idle_timeout: Duration,
     /// A peer whose data channel is not open by then ends.
@@ -46,6 +49,7 @@ impl Settings {
             files: None,
             origins: Vec::new(),
             max_peers: 64,
+            proxies: Vec::new(),
             // Far longer than a session's own 30 s: hosts decide when sessions end, not gateways.
             idle_timeout: Duration::from_secs(120),
             // Twenty times what a slow path needs; short enough that offers of nobody leave soon.

@@ -15,16 +15,21 @@ use super::files::Files;
 use super::origin::Origins;
 use super::peer::{self, Peer};
 use super::peers::{Peers, Token};
+use super::places::{NoPlace, Places};
 use super::settings::Settings;
 use crate::crypto::AwsLc;
 use crate::url::Url;
 
+/// Connections of HTTP at once. A page needs a handful, for seconds.
+const MAX_CONNECTIONS: usize = 128;
 /// How long a target's name may take to be looked up.
 const LOOKUP: Duration = Duration::from_secs(5);
 
 /// A gateway's parts, shared by everything that runs.
 pub(super) struct Signalling {
     pub(super) peers: Arc<Peers>,
+    /// Of connections of HTTP.
+    pub(super) connections: Arc<Places>,
     pub(super) origins: Origins,
     pub(super) files: Option<Files>,
     counts: Arc<Counts>,
@@ -32,11 +37,20 @@ pub(super) struct Signalling {
     settings: Settings,
 }
 
+/// The two ends of a connection of HTTP.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    /// Where the page is, or the proxy in front of the gateway.
+    pub(super) from: IpAddr,
+    /// Where the gateway was asked.
+    pub(super) local: IpAddr,
+}
+
 /// Why a page does not get what it asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("no more than {0} peers at once; try again later")]
-    Full(usize),
+    #[error("peers of this gateway: {0}")]
+    Full(#[from] NoPlace),
     #[error("the host's address is not known now: {0}")]
     Lookup(std::io::Error),
     #[error("the offer is not understood: {0}")]
@@ -52,7 +66,8 @@ pub(super) enum Refusal {
 impl Signalling {
     pub(super) fn new(settings: Settings) -> Result<Self, GatewayError> {
         Ok(Self {
-            peers: Peers::new(settings.max_peers),
+            peers: Peers::new(Places::new(settings.max_peers, &settings.proxies)),
+            connections: Places::new(MAX_CONNECTIONS, &settings.proxies),
             origins: Origins::new(&settings.origins),
             files: settings.files.clone().map(Files::new).transpose()?,
             counts: Arc::default(),
@@ -61,27 +76,27 @@ impl Signalling {
         })
     }
 
-    /// Answers an offer that came in over HTTP at `local`: the peer's name and the answer.
+    /// Answers an offer that came in over HTTP: the peer's name and the answer.
     pub(super) async fn offer(
         &self,
         to: Option<&str>,
         offer: &str,
-        local: IpAddr,
+        ends: Ends,
     ) -> Result<(Token, String), Refusal> {
         let target = self.target(to)?;
-        let place = self.peers.admit(token()).ok_or(Refusal::Full(self.settings.max_peers))?;
+        let seat = self.peers.admit(ends.from, token())?;
         let host = tokio::time::timeout(LOOKUP, target.resolve()).await;
         let host = host.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
         let host = socket_to(host.map_err(Refusal::Lookup)?).await.map_err(Refusal::Socket)?;
-        let address = self.settings.address.unwrap_or(local).to_canonical();
+        let address = self.settings.address.unwrap_or(ends.local).to_canonical();
         let page = UdpSocket::bind((address, 0)).await.map_err(Refusal::Socket)?;
         let page_addr = page.local_addr().map_err(Refusal::Socket)?;
         let made = self.answerer.answer(offer, page_addr, peer::now());
         let (rtc, answer) = made.map_err(Refusal::Offer)?;
-        let token = place.token();
+        let token = seat.token();
         let peer = Peer::new(rtc, page, page_addr, host, self.counts.clone());
         let (setup, idle) = (self.settings.setup_timeout, self.settings.idle_timeout);
-        tokio::spawn(peer.run(place, setup, idle));
+        tokio::spawn(peer.run(seat, setup, idle));
         self.counts.answered.add(1);
         Ok((token, answer))
     }

@@ -5,6 +5,7 @@ mod carried;
 mod command;
 mod ended;
 mod host;
+mod neighbours;
 mod page;
 mod refused;
 mod through;

@@ -53,7 +53,7 @@ async fn only_so_many_peers_are_taken() {
     let third = Offering::new(right_channel()).await.post(gateway.at, "/sst").await;
     let complaint = third.err().expect("a refusal");
     assert_eq!(complaint.status, 503);
-    assert!(complaint.body.contains("2 peers"), "{complaint:?}");
+    assert!(complaint.body.contains("no more than 2"), "{complaint:?}");
     one.exchange(b"undisturbed").await;
     let line = format!("DELETE {}", one.location);
     assert_eq!(request(gateway.at, &line, "").await.status, 200);

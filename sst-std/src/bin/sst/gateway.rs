@@ -36,6 +36,10 @@ pub(crate) struct Gateway {
     /// Peers at once; more are refused.
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_peers: usize,
+    /// A server in front of the gateway (for TLS), as its IP; may be given several times. One address
+    /// gets no more places than are free for others; what comes from here is of many.
+    #[arg(long, value_name = "IP")]
+    proxy: Vec<IpAddr>,
     /// Seconds without a packet after which a peer ends.
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
     peer_timeout: f64,
@@ -59,6 +63,7 @@ impl Gateway {
         settings.files = self.serve;
         settings.origins = self.origin;
         settings.max_peers = self.max_peers;
+        settings.proxies = self.proxy;
         settings.idle_timeout = seconds("--peer-timeout", self.peer_timeout)?;
         let every = seconds("--every", self.every)?;
         let gateway = Running::bind(settings).await?;
