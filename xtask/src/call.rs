@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::report::{Outcome, StepResult};
 
-/// The repository.
+/// The repository: where cargo runs this from, which is not where this was built if somebody copied
+/// or moved the folder together with its `target`.
 pub(crate) fn root() -> PathBuf {
-    let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let mut path = here.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     path.pop();
     path
 }
