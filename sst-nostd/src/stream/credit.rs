@@ -170,12 +170,10 @@ impl Streams<'_> {
             let known = largest.get(..count).unwrap_or_default();
             let at = known.partition_point(|(_, other)| *other >= unread);
             count = count.saturating_add(1).min(largest.len());
-            let Some(behind) = largest.get_mut(at..count).filter(|rest| !rest.is_empty()) else {
-                continue;
-            };
-            behind.rotate_right(1);
-            if let Some(place) = behind.first_mut() {
-                *place = (stream, unread);
+            // It takes the place of the next smaller one, that of the next, and the last one's is gone.
+            let mut moves = (stream, unread);
+            for place in largest.get_mut(at..count).unwrap_or_default() {
+                core::mem::swap(place, &mut moves);
             }
         }
         count
