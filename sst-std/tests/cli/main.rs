@@ -12,6 +12,7 @@ mod moved;
 mod output;
 mod relay;
 mod scenarios;
+mod serving;
 mod tool;
 mod transfers;
 mod twins;

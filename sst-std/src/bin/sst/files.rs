@@ -10,6 +10,7 @@ use sst_std::{Endpoint, HostId, Session, Url};
 
 use crate::echo::{self, Echo};
 use crate::failure::Failure;
+use crate::limits::Limits;
 use crate::options::{Accept, Options, urls};
 use crate::print::{complain, say};
 use crate::progress::Bar;
@@ -28,6 +29,8 @@ pub(crate) struct Serve {
     /// Let peers put new files here. None is ever overwritten.
     #[arg(long)]
     writable: bool,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 #[derive(Args, Clone)]
@@ -60,7 +63,8 @@ impl Serve {
             if self.allow.is_empty() { Accept::Everyone } else { Accept::Only(self.allow) };
         let mut config = options.config(options.identity()?, accept)?;
         config.answers_unknown = self.answer_unknown;
-        let endpoint = options.bind(config).await?;
+        self.limits.set(&mut config);
+        let endpoint = options.bind_known(config).await?;
         announce(&endpoint, options)?;
         let echo = Echo::new();
         while let Some(session) = endpoint.accept().await {

@@ -8,6 +8,7 @@ mod files;
 mod gateway;
 mod heap;
 mod id;
+mod limits;
 mod options;
 mod perf;
 mod ping;

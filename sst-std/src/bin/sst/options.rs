@@ -1,6 +1,6 @@
 //! The options every command has, and the endpoint they describe.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use sst_std::{
-    Algorithm, Config, ConnectError, CookieMode, Endpoint, HostId, Identity, Session,
-    SessionClosed, Suite, Url,
+    Algorithm, BindError, Config, ConnectError, CookieMode, DEFAULT_PORT, Endpoint, HostId,
+    Identity, Session, SessionClosed, Suite, Url,
 };
 use tokio::time::{sleep, timeout};
 
@@ -31,7 +31,8 @@ pub(crate) struct Options {
     /// Key file; made if there is none [default: ~/.config/sst/key].
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Address and port to receive at; may be given once for each IP [default: any].
+    /// Address and port to receive at; may be given once for each IP [default: any address; of
+    /// `serve` port 8661, or another if that is taken, else any port].
     #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = parse_bind)]
     pub(crate) bind: Vec<SocketAddr>,
     /// Whether peers must prove their address before the negotiation.
@@ -170,7 +171,11 @@ impl Options {
 
     /// The same, of a configuration that was changed.
     pub(crate) async fn bind(&self, config: Config) -> Result<Endpoint, Failure> {
-        let endpoint = Endpoint::bind(config).await?;
+        Ok(self.adopt(Endpoint::bind(config).await?))
+    }
+
+    /// Takes charge of an endpoint: the first is this command's own.
+    fn adopt(&self, endpoint: Endpoint) -> Endpoint {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_none() {
             *running = Some(endpoint.clone());
@@ -184,6 +189,28 @@ impl Options {
                 report::write_on_signal(endpoint.clone(), path);
             }
         }
+        endpoint
+    }
+
+    /// An endpoint that others are to find: without `--bind`, at the port that a URL without one
+    /// means. If another program has that, it says so and takes another.
+    pub(crate) async fn bind_known(&self, config: Config) -> Result<Endpoint, Failure> {
+        if !config.bind.is_empty() {
+            return self.bind(config).await;
+        }
+        // Not every system has IPv6; where it does, its socket takes IPv4, too.
+        let (six, four) = (Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into());
+        for ip in [six, four] {
+            let mut known = config.clone();
+            known.bind = vec![SocketAddr::new(ip, DEFAULT_PORT)];
+            match Endpoint::bind(known).await {
+                Ok(endpoint) => return Ok(self.adopt(endpoint)),
+                Err(BindError::InUse { .. }) => break,
+                Err(_) => {}
+            }
+        }
+        let endpoint = self.bind(config).await?;
+        complain(format_args!("port {DEFAULT_PORT} is taken: listening at another (see --bind)"));
         Ok(endpoint)
     }
 

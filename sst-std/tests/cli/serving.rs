@@ -1,0 +1,109 @@
+//! What whoever runs a server chooses: where it listens, and what it may hold.
+
+use std::fs;
+use std::process::Command;
+
+use crate::tool::{User, noise};
+
+/// Two servers in a network of their own, where nobody else has ports; the first is there before
+/// the second begins. The port of each, and what both said beside.
+#[cfg(target_os = "linux")]
+fn two_servers_alone() -> Option<([String; 2], String)> {
+    let alone = ["-rnpf", "--kill-child"];
+    let may = Command::new("unshare").args(alone).arg("true").status();
+    if !may.is_ok_and(|status| status.success()) {
+        eprintln!("no network of its own can be had here");
+        return None;
+    }
+    let user = User::new();
+    fs::create_dir(user.path("served")).unwrap();
+    let script = r#"
+        "$0" serve served > one &
+        until [ -s one ]; do sleep 0.01; done
+        "$0" serve served > two &
+        until [ -s two ]; do sleep 0.01; done
+        head -n 1 one two
+        exec kill -TERM -1"#;
+    let mut command = Command::new("unshare");
+    command.args(alone).args(["sh", "-c", script, env!("CARGO_BIN_EXE_sst")]);
+    let done = user.start_as(command, &[]).wait();
+    let port = |line: &str| line.trim_end_matches('/').rsplit(':').next().unwrap().to_string();
+    let urls: Vec<_> = done.out.lines().filter(|line| line.starts_with("sst://")).collect();
+    let [one, two] = urls[..] else { panic!("{done:?}") };
+    Some(([port(one), port(two)], done.err))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_is_at_the_port_that_urls_mean_or_says_that_it_is_taken() {
+    let Some(([one, two], said)) = two_servers_alone() else { return };
+    assert_eq!(one, sst_std::DEFAULT_PORT.to_string());
+    assert_ne!(two, one);
+    let said: Vec<_> = said.lines().filter(|line| line.contains("8661")).collect();
+    assert_eq!(said, ["sst: port 8661 is taken: listening at another (see --bind)"]);
+}
+
+#[test]
+fn a_server_holds_as_many_sessions_as_it_was_told_to() {
+    let (server, client) = (User::new(), User::new());
+    fs::write(server.path("file"), noise(10_000)).unwrap();
+    let limits = ["--max-sessions", "1", "--connect-timeout", "1"];
+    let (_running, url) = server.serve(&[&["serve", "."][..], &limits].concat());
+    // One that stays: it pings for as long as nobody ends it.
+    let stays = client.start(&["ping", &url, "-c", "1000000", "-i", "1", "--json"]);
+    crate::tool::until("its session is there", || {
+        let tried = client.run(&["ping", &url, "-c", "1", "--connect-timeout", "0.2"]);
+        !tried.status.success()
+    });
+    let complaint = User::new().bad(&["ping", &url, "-c", "1", "--connect-timeout", "1"]);
+    assert!(complaint.contains("no capacity") || complaint.contains("room"), "{complaint}");
+    stays.signal("-INT");
+    stays.wait();
+    // There is room again once the first has gone.
+    client.good(&["get", &format!("{url}/file"), "--connect-timeout", "100"]);
+    assert_eq!(fs::read(client.path("file")).unwrap(), noise(10_000));
+}
+
+#[test]
+fn narrow_limits_carry_files_too_and_impossible_ones_are_named() {
+    let (server, client) = (User::new(), User::new());
+    fs::write(server.path("file"), noise(300_000)).unwrap();
+    let narrow = "--max-sessions 2 --max-sessions-per-peer 1 --max-streams 64 --max-memory 4M \
+                  --session-budget 64K --stream-window 256K --max-stream-window 128K \
+                  --send-buffer 16K --one-source";
+    let narrow: Vec<_> = narrow.split_whitespace().collect();
+    let (_running, url) = server.serve(&[&["serve", "."][..], &narrow].concat());
+    client.good(&["get", &format!("{url}/file")]);
+    assert_eq!(fs::read(client.path("file")).unwrap(), noise(300_000));
+    for (flag, value) in [
+        ("--max-sessions", "0"),
+        ("--max-sessions-per-peer", "70000"),
+        ("--max-streams", "-1"),
+        ("--max-memory", "1K"),
+        ("--session-budget", "1T"),
+        ("--send-buffer", "18446744073709551615"),
+        ("--stream-window", "0"),
+    ] {
+        let done = server.run(&["serve", ".", &format!("{flag}={value}")]);
+        assert_eq!(done.status.code(), Some(2), "{done:?}");
+        assert!(done.err.contains(flag) && done.err.contains(value), "{done:?}");
+    }
+}
+
+/// What the help and docs/LIMITS.md say are the same limits.
+#[test]
+fn each_limit_of_a_server_is_in_its_help_and_in_the_document() {
+    let help = User::new().good(&["serve", "--help"]);
+    let (_, limits) = help.split_once("\nLimits").expect("a heading for them");
+    let (limits, _) = limits.split_once("\n\nOptions").unwrap_or((limits, ""));
+    let flags: Vec<_> = limits
+        .split_whitespace()
+        .filter(|word| word.starts_with("--"))
+        .map(|word| word.trim_end_matches(['.', ',']))
+        .collect();
+    assert!(flags.len() >= 8, "{flags:?}");
+    let document = include_str!("../../../docs/LIMITS.md");
+    for flag in flags {
+        assert!(document.contains(&format!("`{flag}`")), "{flag} is not in docs/LIMITS.md");
+    }
+}
