@@ -85,6 +85,28 @@ impl Session {
         stats.map(|stats| numbers::session(py, &stats, dropped)).transpose()
     }
 
+    #[getter]
+    fn unread(&self, py: Python<'_>) -> PyResult<u64> {
+        let session = self.session.get()?;
+        Ok(py.detach(|| session.unread()))
+    }
+
+    /// Stream id and positions of each, most first.
+    fn largest_unread(&self, py: Python<'_>, most: usize) -> PyResult<Vec<(u64, u64)>> {
+        let session = self.session.get()?;
+        let held = py.detach(|| session.largest_unread(most));
+        Ok(held.into_iter().map(|held| (held.stream.as_u64(), held.unread)).collect())
+    }
+
+    /// Ends with nothing, or with the exception that tells why the session ended.
+    fn crowded(&self) -> PyResult<Operation> {
+        let session = self.session.get()?.clone();
+        Ok(self.operation(async move {
+            session.crowded().await.map_err(Failure::Session)?;
+            Ok(Outcome::Nothing)
+        }))
+    }
+
     /// Ends with the exception that tells why the session ended.
     fn closed(&self) -> PyResult<Operation> {
         let session = self.session.get()?.clone();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import pytest
@@ -240,6 +241,48 @@ def test_statistics_have_units():
             assert 0 < stats.min_rtt < time.monotonic() - begun, "it was measured meanwhile"
             assert stats.sent_packets >= 1 and 0 <= stats.loss_rate <= 1
             assert mine.peer_id == theirs.local_id and mine.peer_address.startswith("127.0.0.1:")
+
+    run(main())
+
+
+def test_who_holds_a_crowded_session_is_told():
+    window = 64 << 10
+    narrow = {"session_budget": 2 * window, "stream_window": window, "max_stream_window": window}
+
+    async def main():
+        async with pair(**narrow) as (mine, theirs):
+            listener = theirs.listen()
+
+            async def write(stream: sst.Stream) -> None:
+                with contextlib.suppress(sst.StreamStopped):
+                    await stream.write(bytes(3 * window))
+                    await stream.finish()
+
+            names, writing, children = [], [], []
+            for _ in range(3):
+                stream = await mine.open_substream()
+                names.append(stream.info.id)
+                writing.append(asyncio.create_task(write(stream)))
+                if len(names) < 3:
+                    children.append(await listener.accept())
+            # What nobody reads of two is all that the session may hold.
+            await theirs.crowded()
+            while theirs.unread < 2 * window:
+                await asyncio.sleep(0)
+            held = theirs.largest_unread()
+            assert sum(one.unread for one in held) == theirs.unread == 2 * window
+            assert {one.stream for one in held} <= set(names)
+            assert held == sorted(held, key=lambda one: one.unread, reverse=True)
+            assert theirs.largest_unread(1) == held[:1]
+            # To give them up lets the third go on.
+            for child in children:
+                child.stop(1)
+            third = await listener.accept()
+            assert len(b"".join([chunk async for chunk in third])) == 3 * window
+            await asyncio.gather(*writing)
+            await mine.close()
+            with pytest.raises(sst.SessionClosed):
+                await theirs.crowded()
 
     run(main())
 

@@ -92,6 +92,16 @@ export interface SstSessionStats {
   lostPackets: number;
   /** Datagrams that came and were dropped, because nobody received them in time. */
   droppedDatagrams: number;
+  /** What arrived and was not read yet, over all streams, in bytes and marks. */
+  unread: number;
+}
+
+/** What one stream holds that nobody has read, from {@link SstSession.largestUnread}. */
+export interface SstUnread {
+  /** Its {@link SstStream.streamId}. */
+  streamId: number;
+  /** Bytes, and marks between records. */
+  unread: number;
 }
 
 /** Calls that may have to wait: their arguments, and what they answer. */
@@ -103,6 +113,8 @@ export interface Calls {
   accept: { args: []; answer: SessionFacts | null };
   closeEndpoint: { args: []; answer: true };
   closed: { args: []; answer: SstCloseInfo };
+  crowded: { args: []; answer: true };
+  largestUnread: { args: [most: number]; answer: SstUnread[] };
   open: {
     args: [sendOrder: number | null, lifetime: number | null, waits: boolean];
     answer: StreamFacts;

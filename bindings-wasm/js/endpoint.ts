@@ -35,6 +35,8 @@ export interface EndpointOptions {
    * oldest go. Default: 1 MiB.
    */
   datagramQueueBytes?: number;
+  /** What a session may hold unread, what its peer may still send included, in bytes. Default: 64 MiB. */
+  sessionBudget?: number;
   /**
    * Sessions outlive their carrier: they wait for `replaceCarrier` until `idleTimeout`. Otherwise
    * they end with it, as `closed` tells. Default: false.

@@ -2,7 +2,7 @@
 
 import type {
   CallName, Calls, ServiceFacts, SessionFacts, SstCloseInfo, SstOffer, SstSessionStats,
-  SstStreamStats, StreamFacts,
+  SstStreamStats, SstUnread, StreamFacts,
 } from './core.js';
 import type { SstErrorSource } from './errors.js';
 
@@ -41,12 +41,18 @@ function sessionStats(row: number[]): SstSessionStats {
   const [
     smoothedRtt = 0, minRtt = 0, lossRate = 0, windowBytes = 0, inFlightBytes = 0, packetBytes = 0,
     sentPackets = 0, sentBytes = 0, receivedPackets = 0, receivedBytes = 0, lostPackets = 0,
-    droppedDatagrams = 0,
+    droppedDatagrams = 0, unread = 0,
   ] = row;
   return {
     smoothedRtt, minRtt, lossRate, windowBytes, inFlightBytes, packetBytes,
     sentPackets, sentBytes, receivedPackets, receivedBytes, lostPackets, droppedDatagrams,
+    unread,
   };
+}
+
+function largestUnread(row: number[]): SstUnread[] {
+  return Array.from({ length: row.length / 2 }, (_, at) => (
+    { streamId: row[2 * at]!, unread: row[2 * at + 1]! }));
 }
 
 /** Twice the number of the delivery, and 1 for a substream. */
@@ -64,6 +70,7 @@ export const FACTS: { [K in CallName]?: (row: never) => Calls[K]['answer'] } = {
   connect: session,
   accept: orNull(session),
   closed,
+  largestUnread,
   open: stream,
   acceptChild: orNull(stream),
   sendDatagram: sent,

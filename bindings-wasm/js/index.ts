@@ -6,6 +6,7 @@ export * from './branch.js';
 export * from './carrier.js';
 export type {
   SstCloseInfo, SstDatagramMode, SstDatagramOutcome, SstOffer, SstSessionStats, SstStreamStats,
+  SstUnread,
 } from './core.js';
 export * from './endpoint.js';
 export * from './errors.js';

@@ -16,6 +16,7 @@ import { Host } from './wasm/sst.js';
 const INTERESTS = {
   read: 0,
   readRecord: 0,
+  crowded: 0,
   write: 1,
   finish: 1,
   accept: 2,
@@ -101,6 +102,7 @@ export class LocalCore implements Core {
         options.maxBufferBytes ?? 64 << 20,
         options.maxDatagramBytes ?? 65_536,
         options.datagramQueueBytes ?? 1 << 20,
+        options.sessionBudget ?? 64 << 20,
       );
       return new LocalCore(host, options.outliveCarriers ?? false);
     } catch (thrown) {

@@ -3,7 +3,8 @@
 import { SstBranch, type Waiting } from './branch.js';
 import type { CarrierLike } from './carrier.js';
 import type {
-  Core, SessionFacts, SstCloseInfo, SstOffer, SstSessionStats, StreamFacts,
+  Core, SessionFacts, SstCloseInfo, SstOffer, SstSessionStats, SstUnread,
+  StreamFacts,
 } from './core.js';
 import { SstEndpoint, type ConnectOptions, type EndpointOptions } from './endpoint.js';
 import { releaseWhenLost } from './lost.js';
@@ -98,6 +99,22 @@ export class SstSession extends SstBranch {
   /** Round trip, losses and volumes; `null` while there is no channel to the peer. */
   getStats({ signal }: Waiting = {}): Promise<SstSessionStats | null> {
     return this.call('sessionStats', [], signal);
+  }
+
+  /**
+   * Waits until the session is crowded: its peer has something to send, and what nobody reads has
+   * used up the endpoint's `sessionBudget`. {@link largestUnread} then names the streams that hold
+   * it; to read them, or to `stop` them, lets the others go on. Told once each time.
+   *
+   * @throws {@link SstError} `session-closed`
+   */
+  async crowded({ signal }: Waiting = {}): Promise<void> {
+    await this.call('crowded', [], signal);
+  }
+
+  /** The streams that hold most of what is unread, most first: at most `most`, and at most 1,024. */
+  largestUnread(most = 16, { signal }: Waiting = {}): Promise<SstUnread[]> {
+    return this.call('largestUnread', [most], signal);
   }
 
   /**

@@ -68,6 +68,23 @@ impl Host {
         }
     }
 
+    /// `true` once the session is crowded.
+    pub fn crowded(&mut self, handle: u32) -> Asked {
+        let row = self.row(handle)?;
+        let session = row.session.clone().ok_or_else(ended)?;
+        // A session has nothing else to read.
+        let (waker, waiter) = row.wait(Interest::Read);
+        let crowded = session.poll_crowded(&mut Context::from_waker(&waker), waiter);
+        answer(crowded.map_ok(|()| JsValue::TRUE))
+    }
+
+    /// Which streams hold most that is unread: id and positions of each, one after the other.
+    #[wasm_bindgen(js_name = largestUnread)]
+    pub fn largest_unread(&mut self, handle: u32, most: u32) -> Asked {
+        let session = self.row(handle)?.session.as_ref().ok_or_else(ended)?;
+        Ok(facts::unread(&session.largest_unread(most as usize)))
+    }
+
     /// A new child.
     pub fn open(
         &mut self,

@@ -1,6 +1,6 @@
 //! What is told about sessions and streams: arrays of facts, in the order that `js/facts.ts` reads.
 
-use sst_std::{Branch, Offer, Session, SessionClosed};
+use sst_std::{Branch, Offer, Session, SessionClosed, Unread};
 use wasm_bindgen::JsValue;
 
 use crate::clock::to_millis;
@@ -63,6 +63,16 @@ pub(crate) fn offers(offers: &[Offer]) -> JsValue {
     rows.into()
 }
 
+/// stream id, positions; for each.
+pub(crate) fn unread(held: &[Unread]) -> JsValue {
+    let row = js_sys::Array::new();
+    for held in held {
+        row.push(&count(held.stream.as_u64()));
+        row.push(&count(held.unread));
+    }
+    row.into()
+}
+
 /// priority, written, acknowledged, received, read, limit; `null` once it is gone.
 pub(crate) fn stream_stats(branch: &Branch) -> JsValue {
     let Some(info) = branch.info() else { return JsValue::NULL };
@@ -78,7 +88,7 @@ pub(crate) fn stream_stats(branch: &Branch) -> JsValue {
 }
 
 /// Round trips in milliseconds, loss from 0 to 1, window, in flight, packet size, packets and bytes
-/// out and in, lost, dropped; `null` while there is no channel.
+/// out and in, lost, dropped, unread; `null` while there is no channel.
 pub(crate) fn session_stats(session: &Session) -> JsValue {
     let Some(stats) = session.stats() else { return JsValue::NULL };
     array([
@@ -94,5 +104,6 @@ pub(crate) fn session_stats(session: &Session) -> JsValue {
         count(stats.totals.received_bytes),
         count(stats.totals.lost_packets),
         count(session.dropped_datagrams()),
+        count(session.unread()),
     ])
 }

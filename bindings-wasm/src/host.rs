@@ -61,6 +61,7 @@ impl Host {
         max_buffer_bytes: u32,
         max_datagram_bytes: u32,
         datagram_queue_bytes: u32,
+        session_budget: u32,
     ) -> Result<Self, JsValue> {
         let time = |millis: f64| (millis > 0.0).then(|| clock::from_millis(millis));
         let mut config = Config::new(identity(key)?);
@@ -79,6 +80,7 @@ impl Host {
         config.max_buffer_bytes = u64::from(max_buffer_bytes);
         config.max_datagram_bytes = max_datagram_bytes;
         config.datagram_queue_bytes = datagram_queue_bytes;
+        config.session_budget = u64::from(session_budget);
         config.max_packet_bytes = MAX_PACKET_BYTES;
         let surroundings =
             Surroundings { clock: Arc::new(clock::now), local: Vec::new(), seed: None };

@@ -4,6 +4,7 @@
 const STEP_TIMEOUT = 20_000;
 const RESEND_AFTER = 500;
 const MAX_SENDS = 20;
+const LOOK_AGAIN_AFTER = 5;
 const BACKLOG = 16;
 const CHUNK = 10_000;
 const UNKNOWN_ORDER = 400;
@@ -115,6 +116,16 @@ const STEPS = {
   },
   async read_end(run, name) {
     same(null, await branch(run, name).read());
+  },
+  /** What a stream holds changes as packets come, which nobody is told of. */
+  async holds(run, name, { unread: wanted }) {
+    const { streamId } = branch(run, name);
+    for (;;) {
+      const told = await run.session.largestUnread(1_024);
+      const held = told.find((one) => one.streamId === streamId)?.unread ?? 0;
+      if (held === wanted) return;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_AFTER));
+    }
   },
   async too_long(run, name, { limit }) {
     const error = await failure(branch(run, name).readRecord({ maxBytes: limit }));

@@ -238,6 +238,41 @@ test('what is urgent overtakes', async () => {
   await here.close();
 });
 
+test('who holds a crowded session is told, and what is given up goes to the others', async () => {
+  const budget = 256 << 10;
+  const { here, there } = await pair({ answerer: { sessionBudget: budget } });
+  const listener = there.listen({ backlog: 8 });
+  const size = 400_000;
+  const write = (stream) => stream.write(new Uint8Array(size))
+    .then(() => stream.finish()).then(() => 'finished', ({ code }) => code);
+  const names = [];
+  const writing = [];
+  const children = [];
+  for (let number = 0; number < 3; number += 1) {
+    const stream = await here.createSubstream();
+    names.push(stream.streamId);
+    writing.push(write(stream));
+    // Two that nobody reads have windows for the whole budget.
+    if (number < 2) children.push(await listener.accept());
+  }
+  await there.crowded();
+  while ((await there.getStats()).unread < budget) await new Promise(setImmediate);
+  const held = await there.largestUnread();
+  assert.equal(held.reduce((sum, { unread }) => sum + unread, 0), budget);
+  assert.ok(held.every(({ streamId }) => names.includes(streamId)), JSON.stringify(held));
+  assert.ok(held.every(({ unread }, at) => at === 0 || unread <= held[at - 1].unread));
+  assert.deepEqual(await there.largestUnread(1), held.slice(0, 1));
+  for (const child of children) child.stop(1);
+  const third = await listener.accept();
+  let read = 0;
+  for (let part = await third.read(); part; part = await third.read()) read += part.length;
+  assert.equal(read, size);
+  assert.deepEqual(await Promise.all(writing), ['stopped', 'stopped', 'finished']);
+  const waiting = assert.rejects(there.crowded(), { code: 'session-closed' });
+  await here.close();
+  await waiting;
+});
+
 test('waits can be given up, and lose nothing', async () => {
   const { here, there } = await pair();
   const stream = await here.createSubstream();

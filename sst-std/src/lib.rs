@@ -15,6 +15,9 @@
 //! * **Cancelling is safe.** A dropped future has taken nothing that is then lost; the one
 //!   exception, a record half written, is refused a continuation.
 //!
+//! Readers that pause hold up the others of their session only once they hold all that it may hold
+//! unread: [`Session::crowded`] tells when, [`Session::largest_unread`] which they are.
+//!
 //! ```no_run
 //! use sst_std::{Config, Endpoint, Identity, OpenOptions};
 //!
@@ -90,7 +93,7 @@ pub use identity::{Identity, IdentityError};
 pub use listener::Listener;
 pub use read_half::ReadHalf;
 pub use service::{Offer, ServiceListener, ServiceRequest};
-pub use session::{Session, SessionStats};
+pub use session::{Session, SessionStats, Unread};
 #[cfg(feature = "net")]
 pub use shares::{Share, Shares};
 pub use sst_nostd::crypto::Suite;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use sst_nostd::host::SessionHandle;
-use sst_nostd::id::{HostId, Instance};
+use sst_nostd::id::{HostId, Instance, StreamId};
 use sst_nostd::stream::{self as core, StreamHandle};
 use sst_nostd::time::Instant;
 
@@ -51,6 +51,18 @@ pub use sst_nostd::channel::ChannelStats as SessionStats;
 #[derive(Clone)]
 pub struct Session {
     root: Branch,
+}
+
+/// How many streams [`Session::largest_unread`] tells at most: they are sorted under the lock.
+const MAX_TOLD: usize = 1_024;
+
+/// What one stream holds that nobody has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its name in the session: its own side's [`stream_id`](Branch::stream_id).
+    pub stream: StreamId,
+    /// Bytes and marks that arrived and were not read.
+    pub unread: u64,
 }
 
 /// One session's place in the host.
@@ -112,6 +124,85 @@ impl Session {
         let reference = self.reference();
         let info = reference.shared.lock().host.session_info(reference.handle);
         info.map_or(0, |info| info.dropped_datagrams)
+    }
+
+    /// How much arrived in this session and was not read yet, in bytes and marks, over all its
+    /// streams.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        let reference = self.reference();
+        reference.shared.lock().unread(reference.handle)
+    }
+
+    /// Waits until the session is *crowded*: its peer has something to send, and what nobody reads
+    /// has used up the [budget](crate::Config::session_budget).
+    /// [`largest_unread`](Self::largest_unread) then names the streams that hold it. To read them,
+    /// or to [`stop`](Branch::stop) them, lets the others go on; to do neither lets this session
+    /// wait, and no other one.
+    ///
+    /// It is told once each time, to one of those who wait, and also to who asks a little later.
+    ///
+    /// Cancel-safe: a dropped future has missed nothing.
+    ///
+    /// # Errors
+    /// [`SessionClosed`], once the session has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # use sst_std::{Session, SessionClosed};
+    /// /// Gives up whatever holds most, rather than let all wait for it.
+    /// async fn keep_going(session: Session) -> SessionClosed {
+    ///     loop {
+    ///         if let Err(closed) = session.crowded().await {
+    ///             return closed;
+    ///         }
+    ///         for held in session.largest_unread(8) {
+    ///             eprintln!("stream {:?} holds {} unread bytes", held.stream, held.unread);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub async fn crowded(&self) -> Result<(), SessionClosed> {
+        let mut waiter = Waiter::new();
+        poll_fn(|cx| self.poll_crowded(cx, &mut waiter)).await
+    }
+
+    /// [`crowded`](Self::crowded) as a poll function.
+    ///
+    /// # Errors
+    /// [`SessionClosed`], once the session has ended.
+    pub fn poll_crowded(
+        &self,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+    ) -> Poll<Result<(), SessionClosed>> {
+        let SessionRef { shared, handle, .. } = &**self.reference();
+        waiter.poll(cx, shared, Place::Session(*handle), |inner, _| {
+            if inner.is_closed(*handle) {
+                Poll::Ready(Err(inner.closed(*handle)))
+            } else if inner.take_crowded(*handle) {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+
+    /// The streams of this session that hold most of what is [unread](Self::unread), most first:
+    /// at most `most` of them, and at most 1,024. Looks at every stream of the endpoint: a question
+    /// for when the session is [crowded](Self::crowded).
+    #[must_use]
+    pub fn largest_unread(&self, most: usize) -> Vec<Unread> {
+        let mut largest = vec![(self.root.stream.handle, 0); most.min(MAX_TOLD)];
+        let reference = self.reference();
+        let inner = reference.shared.lock();
+        let count = inner.host.largest_unread(reference.handle, &mut largest);
+        largest.truncate(count);
+        let told = |(stream, unread)| {
+            let info = inner.host.stream_info(stream)?;
+            Some(Unread { stream: info.id, unread })
+        };
+        largest.into_iter().filter_map(told).collect()
     }
 
     /// Waits for the end of the session, whoever ends it, and tells why.

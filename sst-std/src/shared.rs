@@ -7,6 +7,7 @@ use std::task::Waker;
 use sst_nostd::host::{Event, Host, InstanceWish, SessionHandle};
 use sst_nostd::id::{HostId, Instance};
 use sst_nostd::session::{CloseReason, ClosedBy, SessionEvent, SessionState};
+use sst_nostd::stream::StreamEvent;
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::CloseCause;
 use tracing::{debug, info};
@@ -160,6 +161,18 @@ impl Inner {
         self.host.session_info(session).and_then(|info| info.peer)
     }
 
+    /// Positions that arrived in the session and nobody took yet.
+    pub(crate) fn unread(&self, session: SessionHandle) -> u64 {
+        self.host.session_info(session).map_or(0, |info| info.unread)
+    }
+
+    /// Whether the session became crowded since this was last asked, and still is: once something
+    /// is read its peer goes on, and would say so if it could not.
+    pub(crate) fn take_crowded(&mut self, session: SessionHandle) -> bool {
+        let unread = self.unread(session);
+        self.slots.take_crowded(session).is_some_and(|then| unread >= then)
+    }
+
     /// Every session that is not over, held by someone or not.
     pub(crate) fn unfinished_sessions(&self) -> Vec<SessionHandle> {
         self.host.unfinished_sessions().collect()
@@ -213,6 +226,10 @@ impl Inner {
         let mut acted = Acted::No;
         while let Some(event) = self.host.poll_event() {
             match event {
+                Event::Stream(session, _, StreamEvent::Crowded) => {
+                    let unread = self.unread(session);
+                    self.slots.on_crowded(session, unread, woken);
+                }
                 Event::Stream(_, stream, event) => {
                     self.slots.wake(stream, Interest::of(event), woken);
                 }

@@ -87,6 +87,8 @@ struct SessionSlot {
     kept: Kept,
     /// Handles of the session itself: dialling a peer twice gives the same session twice.
     holders: u32,
+    /// What was unread when the session became crowded, until somebody is told.
+    crowded: Option<u64>,
 }
 
 impl Interest {
@@ -122,7 +124,8 @@ impl Slots {
             return;
         }
         let (streams, waiting, short, kept) = Default::default();
-        let slot = SessionSlot { handle: session, streams, waiting, short, kept, holders: 1 };
+        let (holders, crowded) = (1, None);
+        let slot = SessionSlot { handle: session, streams, waiting, short, kept, holders, crowded };
         *place(&mut self.places.sessions, session.index()) = Some(slot);
     }
 
@@ -261,6 +264,25 @@ impl Slots {
         if let Some(slot) = self.places.session(session) {
             take(&mut self.waiting, &mut slot.waiting, woken);
         }
+    }
+
+    /// The session became crowded with `unread` positions; who waits for news of it moves to
+    /// `woken`.
+    pub(crate) fn on_crowded(
+        &mut self,
+        session: SessionHandle,
+        unread: u64,
+        woken: &mut Vec<Waker>,
+    ) {
+        if let Some(slot) = self.places.session(session) {
+            slot.crowded = Some(unread);
+            take(&mut self.waiting, &mut slot.waiting, woken);
+        }
+    }
+
+    /// What was unread when the session became crowded, if nobody was told yet.
+    pub(crate) fn take_crowded(&mut self, session: SessionHandle) -> Option<u64> {
+        self.places.session(session)?.crowded.take()
     }
 
     /// Moves those who wait to accept a session to `woken`.

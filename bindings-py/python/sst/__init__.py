@@ -59,7 +59,7 @@ from ._errors import (
     UnfinishedRecord,
 )
 from ._sst import Identity, __version__
-from ._types import EndpointStats, Offer, SessionStats, StreamInfo
+from ._types import EndpointStats, Offer, SessionStats, StreamInfo, Unread
 
 __all__ = [
     "TRANSPORT_STREAM_CODE",
@@ -109,5 +109,6 @@ __all__ = [
     "StreamReset",
     "StreamStopped",
     "UnfinishedRecord",
+    "Unread",
     "__version__",
 ]

@@ -354,6 +354,16 @@ class Session(Branch, SessionBase):
         """
         return await self._raw.close(code, reason)
 
+    async def crowded(self) -> None:
+        """Waits until the session is crowded: its peer has something to send, and what nobody
+        reads has used up the endpoint's `session_budget`. `largest_unread` then names the streams
+        that hold it; to read them, or to `stop` them, lets the others go on. Told once each time.
+
+        Raises:
+            SessionClosed.
+        """
+        await self._raw.crowded()
+
     async def closed(self) -> SessionClosed:
         """Waits for the end of the session, whoever ends it, and returns why."""
         return await self._raw.closed()

@@ -38,6 +38,16 @@ class StreamInfo:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """What one stream holds that nobody has read."""
+
+    #: The id of the stream, as its `info` has it.
+    stream: int
+    #: Bytes, and marks between records.
+    unread: int
+
+
+@dataclass(frozen=True)
 class SessionStats:
     """Numbers about the path to the peer. Times in seconds, loss as a share of 1."""
 
@@ -209,6 +219,17 @@ class SessionBase(BranchBase):
         """Round trip, losses and volumes; None while there is no path to the peer."""
         stats = self._raw.stats()
         return None if stats is None else SessionStats(**stats)
+
+    @property
+    def unread(self) -> int:
+        """How much arrived in this session and was not read yet, over all its streams, in bytes
+        and marks."""
+        return self._raw.unread
+
+    def largest_unread(self, most: int = 16) -> list[Unread]:
+        """The streams that hold most of what is unread, most first: at most `most`, and at most
+        1,024. A question for when the session is `crowded`."""
+        return [Unread(*held) for held in self._raw.largest_unread(most)]
 
     @property
     def instance(self) -> str | None:

@@ -338,6 +338,16 @@ class Session(Branch, SessionBase):
         """
         return self._raw.close(code, reason).wait(timeout)
 
+    def crowded(self, *, timeout: float | None = None) -> None:
+        """Waits until the session is crowded: its peer has something to send, and what nobody
+        reads has used up the endpoint's `session_budget`. `largest_unread` then names the streams
+        that hold it; to read them, or to `stop` them, lets the others go on. Told once each time.
+
+        Raises:
+            SessionClosed.
+        """
+        self._raw.crowded().wait(timeout)
+
     def closed(self, *, timeout: float | None = None) -> SessionClosed:
         """Waits for the end of the session, whoever ends it, and returns why."""
         return self._raw.closed().wait(timeout)

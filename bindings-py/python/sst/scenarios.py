@@ -24,6 +24,7 @@ OFFER = sst.Offer("scenario", "1", "conversations that every face of SST holds a
 Step = dict[str, Any]
 Place: TypeAlias = sst.Session | sst.Stream
 
+_LOOK_AGAIN_AFTER = 0.005
 _STEP_TIMEOUT = 20.0
 _DATAGRAM_TIMEOUT = 0.5
 _DATAGRAM_TRIES = 20
@@ -143,6 +144,17 @@ class Runner:
 
     async def _do_read_end(self, name: str, step: Step) -> None:
         _check(await self._stream(name).read(1), b"")
+
+    async def _do_holds(self, name: str, step: Step) -> None:
+        info = self._stream(name).info
+        assert info is not None
+        # What a stream holds changes as packets come, which nobody is told of.
+        while step["unread"] != sum(
+            held.unread
+            for held in self._session.largest_unread(1_024)
+            if held.stream == info.id
+        ):
+            await asyncio.sleep(_LOOK_AGAIN_AFTER)
 
     async def _do_too_long(self, name: str, step: Step) -> None:
         reading = self._stream(name).read_record(step["limit"])

@@ -22,8 +22,17 @@ pub(crate) async fn endpoint(change: impl FnOnce(&mut Config)) -> Endpoint {
 }
 
 pub(crate) async fn pair() -> Pair {
+    pair_with(|_| ()).await
+}
+
+/// The same, with settings of the one that accepts.
+pub(crate) async fn pair_with(change: impl FnOnce(&mut Config)) -> Pair {
     let near = endpoint(|_| ()).await;
-    let far = endpoint(|config| config.accept = true).await;
+    let far = endpoint(|config| {
+        config.accept = true;
+        change(config);
+    })
+    .await;
     let here = near.connect_to(Some(far.id()), far.local_addrs()[0]).await.unwrap();
     let there = far.accept().await.unwrap();
     Pair { near, far, here, there }

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 const RESEND_AFTER: Duration = Duration::from_millis(500);
 const MAX_SENDS: u32 = 20;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 const BACKLOG: u32 = 16;
 const MAX_RECORD_BYTES: usize = 1 << 20;
 
@@ -78,6 +79,7 @@ impl Run<'_> {
             "write_error" => self.write_error(target, details).await,
             "datagram" => self.datagram(target, details).await,
             "outcome" => self.outcome(target, details).await,
+            "holds" => self.holds(target, details).await,
             _ => self.on_stream(verb, target, details).await,
         }
     }
@@ -285,6 +287,20 @@ impl Run<'_> {
             }
         }
         Err(Failure::new("it was lost each time"))
+    }
+
+    /// What a stream holds changes as packets come, which nobody is told of.
+    async fn holds(&self, name: &str, details: &Details) -> Result<(), Failure> {
+        let stream = self.branch(name)?.stream_id();
+        let wanted = needed(details.unread)?;
+        loop {
+            let told = self.session.largest_unread(usize::MAX);
+            let held = told.iter().find(|held| Some(held.stream) == stream);
+            if held.map_or(0, |held| held.unread) == wanted {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        }
     }
 
     fn branch(&self, name: &str) -> Result<Branch, Failure> {

@@ -35,6 +35,7 @@ pub(super) struct Details {
     pub(super) pattern: Option<Pattern>,
     pub(super) reliable: bool,
     pub(super) is: Option<String>,
+    pub(super) unread: Option<u64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -54,6 +55,7 @@ const VERBS: &[&str] = &[
     "read",
     "read_record",
     "read_end",
+    "holds",
     "too_long",
     "unfinished",
     "finish",
