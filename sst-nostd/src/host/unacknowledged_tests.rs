@@ -155,7 +155,7 @@ fn streams(peer: &mut RawPeer, round: u64) -> Vec<Vec<u8>> {
     vec![peer.seal(&payload(&[Frame::Stream(stream)]))]
 }
 
-// Spec: R-13.7-4, R-13.7-5, R-6.10-5.
+// Spec: R-13.7-4, R-13.7-5, R-6.5-11, R-6.10-5.
 #[test]
 fn a_peer_that_acknowledges_nothing_stops_nobody() {
     let quiet = Scene::new().rounds(nothing);

@@ -192,7 +192,7 @@ fn probe_timeouts_back_off_and_send_what_is_oldest() {
     assert_all_arrived(&pair, [3, 0], 7);
 }
 
-// Spec: R-5.7-2, R-5.7-3, R-6.6-2.
+// Spec: R-5.7-2, R-5.7-3, R-6.6-2, R-6.6-6.
 #[test]
 fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
     let mut pair = Pair::new(8, CLEAN);
@@ -212,12 +212,14 @@ fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
         resent += 1;
     }
     assert_eq!((resent, side.channel.is_confirmed()), (3, false));
+    let assumed = side.channel.pto_base();
     pair.now = now;
     pair.sides[1].channel.on_finish_received(now, Default::default());
     pair.run_until(1, |pair| pair.sides[0].channel.is_confirmed());
     pair.run(1);
     let side = &pair.sides[0];
     assert!(side.channel.is_confirmed() && !side.channel.has_in_flight());
+    assert_eq!(side.channel.pto_base(), assumed, "which FINISH was it that was acknowledged?");
     assert_eq!(side.fates.get(&77), Some(&(1, 0)));
 }
 
