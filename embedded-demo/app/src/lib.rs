@@ -24,6 +24,7 @@ mod sensor;
 mod serve;
 mod services;
 mod sizes;
+mod tasks;
 
 use core::cell::{Cell, RefCell};
 
@@ -34,7 +35,8 @@ use static_cell::StaticCell;
 
 use files::State;
 use log::Log;
-use sizes::{ENDPOINT, MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES, MEMORY, STREAM_TASKS};
+use sizes::{ENDPOINT, MAX_DATAGRAM_BYTES, MAX_PACKET_BYTES, MEMORY};
+use tasks::Tasks;
 
 pub use face::{Entropy, NoEntropy};
 
@@ -64,8 +66,7 @@ pub(crate) struct App {
     pub(crate) endpoint: Endpoint,
     pub(crate) log: RefCell<Log>,
     pub(crate) is_lit: Cell<bool>,
-    /// Tasks for streams that nobody uses.
-    pub(crate) free_tasks: Cell<usize>,
+    pub(crate) tasks: RefCell<Tasks>,
     pub(crate) state: RefCell<State>,
     /// One datagram on its way back to its sender.
     pub(crate) datagram: RefCell<[u8; MAX_DATAGRAM_BYTES]>,
@@ -102,7 +103,7 @@ pub fn start(
         log: RefCell::new(Log::new()),
         is_lit: Cell::new(false),
         state: RefCell::new(State::new()),
-        free_tasks: Cell::new(STREAM_TASKS),
+        tasks: RefCell::new(Tasks::new()),
         datagram: RefCell::new([0; MAX_DATAGRAM_BYTES]),
     });
     app.note(format_args!("{} started", board.name));

@@ -1,4 +1,4 @@
-//! Accepts sessions, and in each the streams: a task each, as many as there are.
+//! Accepts sessions, and in each the streams: a task each, as many as its session's share has.
 
 use embassy_executor::Spawner;
 use face::{Branch, Session, Stream, StreamCode};
@@ -53,8 +53,9 @@ async fn serve_stream(app: &'static App, spawner: Spawner, stream: Stream, job: 
         Job::Order(service) => scenario::obey(app, spawner, &stream, service).await,
         Job::Switch => control::serve_switch(app, &stream).await,
     }
+    let session = stream.session_index();
     drop(stream);
-    app.free_tasks.set(app.free_tasks.get().saturating_add(1));
+    app.tasks.borrow_mut().give_back(session);
 }
 
 /// Serves the children that the peer opens under `parent`, until it ends.
@@ -69,14 +70,15 @@ pub(crate) async fn serve_children(
         return refuse(parent, StreamCode::NO_CAPACITY);
     }
     while let Some(stream) = parent.accept_substream().await {
-        let free = app.free_tasks.get();
-        if free == 0 {
+        let session = stream.session_index();
+        if app.tasks.borrow_mut().take(session).is_err() {
             refuse(&stream, StreamCode::NO_CAPACITY);
             continue;
         }
-        if let Ok(task) = serve_stream(app, spawner, stream, job) {
-            app.free_tasks.set(free.saturating_sub(1));
-            spawner.spawn(task);
+        // There is a task for each that the shares give out.
+        match serve_stream(app, spawner, stream, job) {
+            Ok(task) => spawner.spawn(task),
+            Err(_) => app.tasks.borrow_mut().give_back(session),
         }
     }
 }

@@ -80,6 +80,13 @@ impl Branch {
         })
     }
 
+    /// Which of the host's sessions this is in: less than the number of sessions there may be, and
+    /// another one's as soon as this one is over.
+    #[must_use]
+    pub const fn session_index(&self) -> usize {
+        self.session.index() as usize
+    }
+
     /// Lets the peer open children here: `backlog` more than are accepted, at any time. False if
     /// there is no room for another parent.
     #[must_use]

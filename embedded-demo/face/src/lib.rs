@@ -38,6 +38,7 @@ pub use sst_nostd::{
     host::{Config, ConfigError, ConnectError, Stats},
     id::HostId,
     session::CloseReason,
+    storage::{Account, Full, Shares},
     stream::{DatagramError, DatagramForm, OpenError, ReadError, ServiceRequest, WriteError},
     time::{Duration, Instant},
     wire::StreamCode,
