@@ -95,7 +95,7 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match UNITS.into_iter().find(|(_, unit)| self.0 > 0 && self.0 % unit == 0) {
+        match UNITS.into_iter().find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit)) {
             Some((letter, unit)) => write!(out, "{}{letter}", self.0 / unit),
             None => write!(out, "{}", self.0),
         }
