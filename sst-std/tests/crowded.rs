@@ -1,5 +1,5 @@
-//! A session whose readers pause: the application learns that its peer waits, and which streams hold
-//! what it waits for.
+//! A session whose readers pause: the application learns that its peer waits, and which streams
+//! hold what it waits for.
 
 mod two_hosts;
 
@@ -95,7 +95,7 @@ async fn a_session_that_was_read_since_is_not_called_crowded() {
             writer.await.unwrap();
         }
         assert_eq!(pair.there.unread(), 0);
-        // It may have been crowded again meanwhile, and that is over: what ends the wait is the end.
+        // It may have been crowded again meanwhile, and that is over: the end ends the wait.
         let close = pair.here.close(5, "enough");
         let (told, _) = tokio::join!(pair.there.crowded(), close);
         assert_eq!(told.unwrap_err().reason(), "enough");

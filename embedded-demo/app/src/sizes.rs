@@ -6,8 +6,8 @@ use face::{Memory, Room};
 pub(crate) const SESSIONS: usize = 4;
 /// Streams at one time, of all peers together.
 const STREAMS: usize = 16;
-/// Streams served at one time, of all peers together: seven of one, while one is kept for each other
-/// (`tasks`). What is opened beyond is refused.
+/// Streams served at one time, of all peers together: seven of one alone, as one task is kept for
+/// each session (`tasks`). What is opened beyond is refused.
 pub(crate) const STREAM_TASKS: usize = 12;
 /// The pool for all that is written and not acknowledged, or arrived and not read: 4 KiB.
 const BLOCKS: usize = 32;

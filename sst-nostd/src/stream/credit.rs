@@ -170,7 +170,7 @@ impl Streams<'_> {
             let known = largest.get(..count).unwrap_or_default();
             let at = known.partition_point(|(_, other)| *other >= unread);
             count = count.saturating_add(1).min(largest.len());
-            // It takes the place of the next smaller one, that of the next, and the last one's is gone.
+            // It takes the place of the next smaller one, that of the next; the last one is gone.
             let mut moves = (stream, unread);
             for place in largest.get_mut(at..count).unwrap_or_default() {
                 core::mem::swap(place, &mut moves);

@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::error::GatewayError;
 
-/// Larger files are refused: a page's parts are smaller, and a connection has its time. Large files are what the SST behind the gateway is for.
+/// Larger files are refused: a page's parts are smaller, and a connection has its time. Large files
+/// are what the SST behind the gateway is for.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 /// Of a file, what is in memory while it is sent.
 const PIECE_BYTES: usize = 32 << 10;

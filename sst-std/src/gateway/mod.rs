@@ -30,8 +30,8 @@ pub use settings::{MAX_PACKET_BYTES, Settings};
 use refusals::Refusals;
 use signalling::Signalling;
 
-/// How long a connection of HTTP may last: the largest file at 0.5 Mbit/s. A page that needs another
-/// makes it; one that reads nothing holds its place no longer.
+/// How long a connection of HTTP may last: the largest file at 0.5 Mbit/s. A page that needs more
+/// time makes another one; who reads nothing holds its place no longer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the gateway's end waits for its peers to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);

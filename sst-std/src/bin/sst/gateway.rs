@@ -36,8 +36,8 @@ pub(crate) struct Gateway {
     /// Peers at once; more are refused.
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_peers: usize,
-    /// A server in front of the gateway (for TLS), as its IP; may be given several times. One address
-    /// gets no more places than are free for others; what comes from here is of many.
+    /// A server in front of the gateway (for TLS), as its IP; may be given several times. One
+    /// address gets no more places than are free for others; what comes from here is of many.
     #[arg(long, value_name = "IP")]
     proxy: Vec<IpAddr>,
     /// Seconds without a packet after which a peer ends.
