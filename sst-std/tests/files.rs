@@ -4,12 +4,13 @@ mod two_hosts;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sst_std::files::{self, FetchOptions, FileError, FileServer, Refusal};
+use sst_std::files::{self, FetchOptions, FileError, FileServer, PutOptions, Refusal};
 use sst_std::{OpenOptions, Stream};
 use two_hosts::{Pair, pair, timed};
 
@@ -222,15 +223,21 @@ async fn files_can_be_put_where_that_is_allowed_but_never_over_others() {
         let file = from.path().join("file");
         fs::write(&file, vec![5; 1_000_000]).unwrap();
         let pair = serving(to.path(), true).await;
-        let sent = files::put(&pair.here, &file, "new", |_| ()).await.unwrap();
-        assert_eq!(sent, 1_000_000);
+        let put = |to| files::put(&pair.here, &file, to, PutOptions::default());
+        let sent = put("new").await.unwrap();
+        assert_eq!((sent.files, sent.unchanged, sent.bytes), (1, 0, 1_000_000));
         assert_eq!(contents(from.path())["file"], contents(to.path())["new"]);
-        let error = files::put(&pair.here, &file, "new", |_| ()).await.unwrap_err();
-        assert!(matches!(error, FileError::Refused { refusal: Refusal::Exists, .. }), "{error}");
-        let error = files::put(&pair.here, &file, "../new", |_| ()).await.unwrap_err();
+        let again = put("new").await.unwrap();
+        assert_eq!((again.files, again.unchanged, again.bytes), (1, 1, 0));
+        let error = put("../new").await.unwrap_err();
         assert!(matches!(error, FileError::Refused { .. }), "{error}");
+        fs::write(&file, vec![6; 1_000_000]).unwrap();
+        let error = put("new").await.unwrap_err();
+        assert!(matches!(error, FileError::Refused { refusal: Refusal::Exists, .. }), "{error}");
+        assert_eq!(fs::read(to.path().join("new")).unwrap(), vec![5; 1_000_000]);
         let locked = serving(to.path(), false).await;
-        let error = files::put(&locked.here, &file, "other", |_| ()).await.unwrap_err();
+        let error = files::put(&locked.here, &file, "other", PutOptions::default()).await;
+        let error = error.unwrap_err();
         assert!(matches!(error, FileError::Refused { refusal: Refusal::ReadOnly, .. }), "{error}");
         assert_eq!(fs::read_dir(to.path()).unwrap().count(), 1);
     })
@@ -316,6 +323,104 @@ async fn a_host_that_knows_no_attributes_is_asked_without() {
         let summary = fetching.unwrap();
         assert_eq!((summary.directories, summary.failed), (1, 0), "{:?}", summary.errors);
         assert!(to.is_dir());
+    })
+    .await;
+}
+
+/// A request of a client that keeps no rules, and the first byte of the answer.
+async fn status(parent: &Stream, request: &[u8]) -> u8 {
+    let mut stream = ask(parent, request).await;
+    stream.read_record(5_000).await.unwrap().unwrap()[0]
+}
+
+#[tokio::test]
+async fn a_hostile_client_makes_nothing_outside_or_through_links_or_hidden() {
+    const ATTRIBUTES: [u8; 16] = [0, 0, 0x0f, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    timed(async {
+        let (shared, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(shared.path().join("real")).unwrap();
+        fs::write(shared.path().join("there"), "x").unwrap();
+        std::os::unix::fs::symlink(outside.path(), shared.path().join("away")).unwrap();
+        let pair = serving(shared.path(), true).await;
+        let directory = |path: &str| [&b"\x06"[..], &ATTRIBUTES, path.as_bytes()].concat();
+        let file = |path: &str| [&b"\x05"[..], &[0; 8], &ATTRIBUTES, path.as_bytes()].concat();
+        let link = |path: &str, target: &str| {
+            let len = (path.len() as u16).to_be_bytes();
+            [&b"\x07"[..], &len, path.as_bytes(), target.as_bytes()].concat()
+        };
+        let mut root = pair.here.open_service("files", "1").await.unwrap();
+        root.write_record(&directory("")).await.unwrap();
+        assert_eq!(root.read_record(100).await.unwrap().unwrap(), [0, 0], "it is there");
+        for path in ["../x", "/x", "a/../../x", "x\0", ".hidden.sst-part", ".x.sst-put"] {
+            assert_eq!(status(&root, &directory(path)).await, 1, "{path:?}");
+            assert_eq!(status(&root, &file(path)).await, 1, "{path:?}");
+            assert_eq!(status(&root, &link(path, "real")).await, 1, "{path:?}");
+        }
+        for target in ["/etc", "..", "real/../..", "../x", ""] {
+            assert_eq!(status(&root, &link("link", target)).await, 1, "{target:?}");
+        }
+        assert_eq!(status(&root, &link("real/link", "../../x")).await, 1);
+        for path in ["away/new", "away/a/b", "there/new"] {
+            assert_eq!(status(&root, &directory(path)).await, 7, "{path}");
+            assert_eq!(status(&root, &file(path)).await, 7, "{path}");
+            assert_eq!(status(&root, &link(path, "x")).await, 7, "{path}");
+        }
+        for path in ["away", "there"] {
+            assert_eq!(status(&root, &directory(path)).await, 2, "{path}");
+            assert_eq!(status(&root, &link(path, "x")).await, 2, "{path}");
+        }
+        for malformed in [&b"\x05"[..], b"\x06", b"\x07", b"\x07\0\x09a"] {
+            assert_eq!(status(&root, malformed).await, 1, "{malformed:?}");
+        }
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(shared.path()).unwrap().count(), 3, "nothing new");
+        // What was there keeps its attributes; what is new has no set-user-id bit.
+        let before = fs::metadata(shared.path().join("real")).unwrap();
+        for (path, is_new) in [("real", 0), ("new", 1)] {
+            let mut made = ask(&root, &directory(path)).await;
+            assert_eq!(made.read_record(100).await.unwrap().unwrap(), [0, is_new]);
+            made.start_finish().unwrap();
+            assert_eq!(made.read_record(100).await.unwrap().unwrap(), [0]);
+        }
+        let after = fs::metadata(shared.path().join("real")).unwrap();
+        assert_eq!((before.mode(), before.mtime()), (after.mode(), after.mtime()));
+        let new = fs::metadata(shared.path().join("new")).unwrap();
+        assert_eq!((new.mode() & 0o7022, new.mtime()), (0, 1));
+    })
+    .await;
+}
+
+/// A server of old knows no puts with attributes.
+#[tokio::test]
+async fn a_file_is_put_without_attributes_where_they_are_not_known() {
+    timed(async {
+        let pair = pair().await;
+        let mut services = pair.there.offer_services(vec![files::offer()]);
+        let taken = tokio::spawn(async move {
+            loop {
+                let mut stream = services.accept().await.unwrap().into_stream();
+                let request = stream.read_record(5_000).await.unwrap().unwrap();
+                if request[0] != 3 {
+                    stream.write_record(b"\x01").await.unwrap();
+                    stream.start_finish().unwrap();
+                    continue;
+                }
+                stream.write_record(b"\0").await.unwrap();
+                let mut contents = [0; 5];
+                tokio::io::AsyncReadExt::read_exact(&mut stream, &mut contents).await.unwrap();
+                stream.read_record(32).await.unwrap();
+                stream.write_record(b"\0").await.unwrap();
+                stream.finish().await.unwrap();
+                return (request, contents);
+            }
+        });
+        let from = tempfile::tempdir().unwrap();
+        let file = from.path().join("file");
+        fs::write(&file, "hello").unwrap();
+        let put = files::put(&pair.here, &file, "new", PutOptions::default()).await.unwrap();
+        assert_eq!((put.files, put.bytes), (1, 5));
+        let (request, contents) = taken.await.unwrap();
+        assert_eq!((&request[9..], &contents), (&b"new"[..], b"hello"));
     })
     .await;
 }

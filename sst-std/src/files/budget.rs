@@ -82,6 +82,16 @@ impl Budget {
         }
     }
 
+    /// Does a short piece of work for `stream` once, in a thread, when its session has a turn.
+    pub(super) async fn once<T: Send + 'static>(
+        &self,
+        stream: &Branch,
+        deed: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = self.workers.take(stream).await;
+        in_thread(turn, deed).await
+    }
+
     /// Does something that waits for the disk.
     pub(super) async fn sync<T: Send + 'static>(
         &self,

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::message::Refusal;
+use super::message::{Attributes, Refusal};
 use super::name::{components, is_plain, join, random_name};
 use super::root::{Root, refusal, refusal_of};
 
@@ -16,28 +16,32 @@ pub(super) struct Draft {
     directory: OwnedFd,
     temporary: String,
     name: Vec<u8>,
+    attributes: Option<Attributes>,
     is_kept: bool,
 }
 
 impl Root {
     /// Begins a new file at `path`, in a directory that exists.
-    pub(super) fn draft(&self, path: &[u8]) -> Result<Draft, Refusal> {
-        let names = components(path).ok_or(Refusal::BadRequest)?;
-        let (name, above) = names.split_last().ok_or(Refusal::WrongKind)?;
-        let directory = self.directory(above)?;
-        let exists = rustix::fs::statat(&directory, *name, AtFlags::SYMLINK_NOFOLLOW);
+    pub(super) fn draft(
+        &self,
+        path: &[u8],
+        attributes: Option<Attributes>,
+    ) -> Result<Draft, Refusal> {
+        let (directory, name) = self.place(path)?;
+        let exists = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW);
         if exists.is_ok() {
             return Err(Refusal::Exists);
         }
         let temporary = random_name(".sst-put").map_err(refusal)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o644);
+        // Nobody else's before it is known whose it may be.
+        let mode = Mode::from_raw_mode(if attributes.is_some() { 0o600 } else { 0o644 });
         let file = rustix::fs::openat(&directory, &temporary, flags, mode).map_err(refusal)?;
         // So that another server's start does not take it for one of a server that died.
         let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
         let name = name.to_vec();
-        Ok(Draft { file: file.into(), directory, temporary, name, is_kept: false })
+        Ok(Draft { file: file.into(), directory, temporary, name, attributes, is_kept: false })
     }
 
     /// Removes the drafts that servers left when they died: older than `started`, in seconds since
@@ -82,8 +86,12 @@ fn remove_if_nobodys(directory: &OwnedFd, name: &[u8]) {
 }
 
 impl Draft {
-    /// Puts the file on disk and under its name, unless that has been taken meanwhile.
+    /// Puts the file on disk, with its attributes and under its name, unless that has been taken
+    /// meanwhile.
     pub(super) fn keep(mut self) -> Result<(), Refusal> {
+        if let Some(attributes) = self.attributes {
+            attributes.apply(&self.file);
+        }
         self.file.sync_all().map_err(|error| refusal_of(&error))?;
         let (from, to) = (&self.temporary, &self.name);
         // A link, not a renaming: that would replace a file that appeared meanwhile.
@@ -120,13 +128,14 @@ mod tests {
         let inside = tempfile::tempdir().unwrap();
         let root = Root::open(inside.path()).unwrap();
         let count = || std::fs::read_dir(inside.path()).unwrap().count();
-        drop(root.draft(b"new").ok().unwrap());
+        drop(root.draft(b"new", None).ok().unwrap());
         assert_eq!(count(), 0);
-        let (one, other) = (root.draft(b"new").ok().unwrap(), root.draft(b"new").ok().unwrap());
+        let (one, other) =
+            (root.draft(b"new", None).ok().unwrap(), root.draft(b"new", None).ok().unwrap());
         one.keep().unwrap();
         assert_eq!(other.keep(), Err(Refusal::Exists));
         assert_eq!(count(), 1);
-        assert_eq!(root.draft(b"new").err(), Some(Refusal::Exists));
+        assert_eq!(root.draft(b"new", None).err(), Some(Refusal::Exists));
     }
 
     #[test]

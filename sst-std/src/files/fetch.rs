@@ -11,19 +11,18 @@ use super::message::{
 };
 use super::partial::{Keep, Partial};
 use super::serve::piece_len;
+use super::summary::{Moved, Summary};
 use super::target::Target;
-use super::tree::{Job, Listing, Outcome, Tree};
+use super::tree::{Job, Listing, Tree};
 use super::{FileError, PROTOCOL, SERVICE, SMALL_FILE_BYTES, shown};
 use crate::branch::{Branch, OpenOptions};
 use crate::session::Session;
 use crate::stream::Stream;
 
-/// Errors that are remembered; the others are only counted.
-const MAX_ERRORS: usize = 1_000;
 /// A file is asked for again, from the beginning, if it arrives damaged.
 const MAX_ATTEMPTS: u32 = 2;
 
-/// What happens during a [`fetch`], told to an [`Observer`].
+/// What happens during a [`fetch`] or [`put`](super::put), told to an [`Observer`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Progress {
@@ -45,6 +44,13 @@ pub enum Progress {
     },
     /// Bytes of it arrived.
     Received {
+        /// Its remote path.
+        path: String,
+        /// How many just now.
+        bytes: u64,
+    },
+    /// Bytes of it were sent.
+    Sent {
         /// Its remote path.
         path: String,
         /// How many just now.
@@ -74,26 +80,6 @@ pub struct FetchOptions {
     /// it, a power failure soon after may leave such a file empty or short. Fetching again finds
     /// that out, because what is here is compared by hash.
     pub is_synced: bool,
-}
-
-/// What a [`fetch`] did.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Files that are here now and have the sender's hash.
-    pub files: u64,
-    /// Of them, those that were here before.
-    pub unchanged: u64,
-    /// Directories listed.
-    pub directories: u64,
-    /// Symbolic links made, or there already.
-    pub links: u64,
-    /// Bytes of contents received.
-    pub bytes: u64,
-    /// What could not be had; everything else was. The first thousand.
-    pub errors: Vec<FileError>,
-    /// How many there were in all.
-    pub failed: u64,
 }
 
 impl Default for FetchOptions {
@@ -133,33 +119,32 @@ pub async fn fetch(
             (options.observer)(Progress::Found { path: path.into(), size });
             let job = Job { directory, path: path.into(), to, attributes };
             let fetched = fetch_file(job, options).await?;
-            summary.on_fetched(fetched);
+            summary.on_moved(fetched);
         }
     }
     Ok(summary)
-}
-
-impl Summary {
-    pub(super) fn on_fetched(&mut self, outcome: Outcome) {
-        if let Outcome::Fetched { bytes, is_unchanged } = outcome {
-            self.files += 1;
-            self.unchanged += u64::from(is_unchanged);
-            self.bytes += bytes;
-        }
-    }
-
-    pub(super) fn on_error(&mut self, error: FileError) {
-        self.failed += 1;
-        if self.errors.len() < MAX_ERRORS {
-            self.errors.push(error);
-        }
-    }
 }
 
 /// What a stream is opened under.
 pub(super) enum Above<'a> {
     Session(&'a Session),
     Directory(&'a Branch),
+}
+
+impl Above<'_> {
+    /// A stream for a request about `path`.
+    pub(super) async fn open(&self, path: &str) -> Result<Stream, FileError> {
+        match self {
+            Above::Session(session) => {
+                let opened = session.open_service(SERVICE, PROTOCOL).await;
+                opened.map_err(FileError::transport(path))
+            }
+            Above::Directory(branch) => {
+                let opened = branch.open_substream(OpenOptions::new()).await;
+                opened.map_err(FileError::transport(path))
+            }
+        }
+    }
 }
 
 /// A stream whose list was asked for, and the first record of the answer.
@@ -182,16 +167,7 @@ pub(super) async fn ask(above: Above<'_>, path: &[u8]) -> Result<Asked, FileErro
 
 async fn ask_in(above: &Above<'_>, path: &[u8], form: Form) -> Result<Asked, FileError> {
     let name = &text(path);
-    let mut stream = match above {
-        Above::Session(session) => {
-            let opened = session.open_service(SERVICE, PROTOCOL).await;
-            opened.map_err(FileError::transport(name))?
-        }
-        Above::Directory(branch) => {
-            let opened = branch.open_substream(OpenOptions::new()).await;
-            opened.map_err(FileError::transport(name))?
-        }
-    };
+    let mut stream = above.open(name).await?;
     let request = Request::List { path: path.into(), form }.encode();
     stream.write_record(&request).await.map_err(FileError::transport(name))?;
     let answer = stream.read_record(MAX_RECORD_LEN).await.map_err(FileError::transport(name))?;
@@ -207,7 +183,7 @@ pub(super) fn text(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }
 
-pub(super) async fn fetch_file(job: Job, options: FetchOptions) -> Result<Outcome, FileError> {
+pub(super) async fn fetch_file(job: Job, options: FetchOptions) -> Result<Moved, FileError> {
     let Job { directory, path, to, attributes } = job;
     let name = text(&path);
     for _ in 0..MAX_ATTEMPTS {
@@ -218,9 +194,9 @@ pub(super) async fn fetch_file(job: Job, options: FetchOptions) -> Result<Outcom
             source: std::io::Error::other(error),
         })??;
         let fetched = fetch_once(&directory.branch, &path, partial, attributes, &options).await?;
-        if let Some(outcome) = fetched {
+        if let Some(moved) = fetched {
             (options.observer)(Progress::Done { path: name });
-            return Ok(outcome);
+            return Ok(moved);
         }
     }
     Err(FileError::Hash { path: shown(&name) })
@@ -233,7 +209,7 @@ async fn fetch_once(
     mut partial: Partial,
     attributes: Option<Attributes>,
     FetchOptions { observer, is_synced, .. }: &FetchOptions,
-) -> Result<Option<Outcome>, FileError> {
+) -> Result<Option<Moved>, FileError> {
     let path = &text(remote);
     let opened = directory.open_substream(OpenOptions::new()).await;
     let mut stream = opened.map_err(FileError::transport(path))?;
@@ -275,5 +251,5 @@ async fn fetch_once(
     } else {
         partial.discard();
     }
-    Ok(matches.then_some(Outcome::Fetched { bytes: size - offset, is_unchanged }))
+    Ok(matches.then_some(Moved { bytes: size - offset, is_unchanged }))
 }

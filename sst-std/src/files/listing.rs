@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::fs::Dir;
 
 use super::ServeError;
 use super::budget::Budget;
-use super::message::{Entry, Form, Kind, Refusal, Thing};
-use super::name::{components, is_plain, portable, stays_inside};
-use super::root::{Source, attributes, refusal};
+use super::look::look;
+use super::message::{Entry, Form, Refusal, Thing};
+use super::name::{components, is_plain, is_unfinished, portable};
+use super::root::{Source, refusal};
 use super::stall::{Stalls, unless_stalled};
 use crate::shares::Share;
 use crate::write_half::WriteHalf;
@@ -132,29 +133,21 @@ fn part(
 /// only of directories and files with portable names.
 fn record(directory: &Dir, source: &Source, name: &std::ffi::CStr, form: Form) -> Option<Vec<u8>> {
     let bytes = name.to_bytes();
-    let is_unfinished = bytes.ends_with(b".sst-part") || bytes.ends_with(b".sst-put");
-    let is_hidden = form == Form::Plain || bytes.starts_with(b".");
-    if !is_plain(bytes) || is_unfinished && is_hidden {
-        return None;
-    }
-    if form == Form::Plain && portable(bytes).is_none() {
-        return None;
-    }
-    let directory = directory.fd().ok()?;
-    let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    let thing = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => Thing::Kind(Kind::Directory),
-        FileType::RegularFile => {
-            Thing::Kind(Kind::File { size: u64::try_from(stat.st_size).unwrap_or(0) })
+    let is_told = match form {
+        Form::Plain => {
+            let is_odd = bytes.ends_with(b".sst-part") || bytes.ends_with(b".sst-put");
+            !is_odd && portable(bytes).is_some()
         }
-        _ if form == Form::Plain => return None,
-        FileType::Symlink => {
-            let target = rustix::fs::readlinkat(directory, name, Vec::new()).ok()?.into_bytes();
-            let depth = components(&source.path)?.len();
-            if stays_inside(&target, depth) { Thing::Link(target) } else { Thing::LinkOut }
-        }
-        _ => Thing::Special,
+        Form::Full => is_plain(bytes) && !is_unfinished(bytes),
     };
-    let attributes = (form == Form::Full).then(|| attributes(&stat));
+    if !is_told {
+        return None;
+    }
+    let depth = components(&source.path)?.len();
+    let (thing, attributes) = look(directory.fd().ok()?, bytes, depth).ok()?;
+    if form == Form::Plain && !matches!(thing, Thing::Kind(_)) {
+        return None;
+    }
+    let attributes = (form == Form::Full).then_some(attributes);
     Some(Entry { name: bytes.into(), thing, attributes }.encode())
 }

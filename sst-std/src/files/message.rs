@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::name::{MAX_NAME_LEN, MAX_PATH_LEN, is_plain, portable};
 
-/// The longest record of this protocol, in bytes.
+/// The longest record by a server, in bytes: an entry that is a link.
 pub(super) const MAX_RECORD_LEN: usize = MAX_PATH_LEN + MAX_NAME_LEN + 64;
+/// The longest request, in bytes: for a link, with its path and where it leads.
+pub(super) const MAX_REQUEST_LEN: usize = 2 * MAX_PATH_LEN + 64;
 /// Length of a BLAKE3 hash, in bytes.
 pub(super) const HASH_LEN: usize = 32;
 
@@ -13,6 +15,9 @@ const LIST: u8 = 1;
 const GET: u8 = 2;
 const PUT: u8 = 3;
 const LIST_ALL: u8 = 4;
+const PUT_WHOLE: u8 = 5;
+const MAKE_DIRECTORY: u8 = 6;
+const MAKE_LINK: u8 = 7;
 const OK: u8 = 0;
 const DIRECTORY: u8 = b'd';
 const FILE: u8 = b'f';
@@ -27,8 +32,13 @@ pub(super) enum Request {
     List { path: Vec<u8>, form: Form },
     /// The file at `path`, of which the sender has `have` bytes with that hash.
     Get { path: Vec<u8>, have: u64, hash: [u8; HASH_LEN] },
-    /// A new file of `size` bytes for `path`.
-    Put { path: Vec<u8>, size: u64 },
+    /// A new file of `size` bytes for `path`; without attributes, the sender waits for an answer
+    /// before it sends the contents.
+    Put { path: Vec<u8>, size: u64, attributes: Option<Attributes> },
+    /// A directory at `path`, unless it is there.
+    MakeDirectory { path: Vec<u8>, attributes: Attributes },
+    /// A symbolic link at `path` that leads to `target`, unless it is there.
+    MakeLink { path: Vec<u8>, target: Vec<u8> },
 }
 
 /// How much a list tells.
@@ -68,7 +78,7 @@ pub(super) enum Thing {
 }
 
 /// What a file or directory has beside its contents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attributes {
     /// The permission bits.
     pub(super) mode: u32,
@@ -108,7 +118,19 @@ impl Request {
             Self::Get { path, have, hash } => {
                 [&[GET][..], &have.to_be_bytes(), hash, path].concat()
             }
-            Self::Put { path, size } => [&[PUT][..], &size.to_be_bytes(), path].concat(),
+            Self::Put { path, size, attributes: None } => {
+                [&[PUT][..], &size.to_be_bytes(), path].concat()
+            }
+            Self::Put { path, size, attributes: Some(attributes) } => {
+                [&[PUT_WHOLE][..], &size.to_be_bytes(), &attributes.bytes(), path].concat()
+            }
+            Self::MakeDirectory { path, attributes } => {
+                [&[MAKE_DIRECTORY][..], &attributes.bytes(), path].concat()
+            }
+            Self::MakeLink { path, target } => {
+                let len = u16::try_from(path.len()).unwrap_or(u16::MAX).to_be_bytes();
+                [&[MAKE_LINK][..], &len, path, target].concat()
+            }
         }
     }
 
@@ -124,7 +146,21 @@ impl Request {
             }
             PUT => {
                 let (size, path) = number(rest)?;
-                Some(Self::Put { path: path.into(), size })
+                Some(Self::Put { path: path.into(), size, attributes: None })
+            }
+            PUT_WHOLE => {
+                let (size, rest) = number(rest)?;
+                let (attributes, path) = Attributes::parse(rest)?;
+                Some(Self::Put { path: path.into(), size, attributes: Some(attributes) })
+            }
+            MAKE_DIRECTORY => {
+                let (attributes, path) = Attributes::parse(rest)?;
+                Some(Self::MakeDirectory { path: path.into(), attributes })
+            }
+            MAKE_LINK => {
+                let (&len, rest) = rest.split_first_chunk()?;
+                let (path, target) = rest.split_at_checked(u16::from_be_bytes(len).into())?;
+                Some(Self::MakeLink { path: path.into(), target: target.into() })
             }
             _ => None,
         }
@@ -138,7 +174,7 @@ impl Kind {
         let mut answer = vec![OK];
         Thing::Kind(self).encode(&mut answer);
         if let Some(attributes) = attributes {
-            attributes.encode(&mut answer);
+            answer.extend(attributes.bytes());
         }
         answer
     }
@@ -188,23 +224,25 @@ impl Thing {
 }
 
 impl Attributes {
-    fn encode(self, to: &mut Vec<u8>) {
+    fn bytes(self) -> Vec<u8> {
         let Self { mode, modified: (seconds, nanos) } = self;
-        to.extend(mode.to_be_bytes());
-        to.extend(seconds.to_be_bytes());
-        to.extend(nanos.to_be_bytes());
+        [&mode.to_be_bytes()[..], &seconds.to_be_bytes(), &nanos.to_be_bytes()].concat()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (&mode, rest) = bytes.split_first_chunk()?;
+        let (&seconds, rest) = rest.split_first_chunk()?;
+        let (&nanos, rest) = rest.split_first_chunk()?;
+        let modified = (i64::from_be_bytes(seconds), u32::from_be_bytes(nanos));
+        let mode = u32::from_be_bytes(mode);
+        (modified.1 < 1_000_000_000).then_some((Self { mode, modified }, rest))
     }
 
     fn parse_in(bytes: &[u8], form: Form) -> Option<(Option<Self>, &[u8])> {
         if form == Form::Plain {
             return Some((None, bytes));
         }
-        let (&mode, rest) = bytes.split_first_chunk()?;
-        let (&seconds, rest) = rest.split_first_chunk()?;
-        let (&nanos, rest) = rest.split_first_chunk()?;
-        let modified = (i64::from_be_bytes(seconds), u32::from_be_bytes(nanos));
-        let mode = u32::from_be_bytes(mode);
-        (modified.1 < 1_000_000_000).then_some((Some(Self { mode, modified }), rest))
+        Self::parse(bytes).map(|(attributes, rest)| (Some(attributes), rest))
     }
 }
 
@@ -213,7 +251,7 @@ impl Entry {
         let mut record = Vec::new();
         self.thing.encode(&mut record);
         if let Some(attributes) = self.attributes {
-            attributes.encode(&mut record);
+            record.extend(attributes.bytes());
             record.push(u8::try_from(self.name.len()).unwrap_or(u8::MAX));
         }
         record.extend(&self.name);
@@ -255,6 +293,11 @@ pub(super) fn parse_get_answer(record: &[u8]) -> Option<Result<(u64, u64), Refus
     let (size, rest) = number(rest)?;
     let (offset, rest) = number(rest)?;
     (rest.is_empty() && offset <= size).then_some(Ok((size, offset)))
+}
+
+/// The answer to [`Request::MakeDirectory`]: whether it was not there before.
+pub(super) fn encode_made(is_new: bool) -> [u8; 2] {
+    [OK, is_new.into()]
 }
 
 /// "Yes", with nothing more to say.
@@ -324,15 +367,19 @@ mod tests {
     #[test]
     fn messages_round_trip() {
         let path = b"a/\xff".to_vec();
+        let attributes = Attributes { mode: 0o755, modified: (-5, 999_999_999) };
+        let full = Some(attributes);
         for request in [
             Request::List { path: path.clone(), form: Form::Plain },
             Request::List { path: path.clone(), form: Form::Full },
             Request::Get { path: path.clone(), have: 1 << 40, hash: [3; 32] },
-            Request::Put { path, size: 7 },
+            Request::Put { path: path.clone(), size: 7, attributes: None },
+            Request::Put { path: path.clone(), size: 7, attributes: full },
+            Request::MakeDirectory { path: path.clone(), attributes },
+            Request::MakeLink { path, target: b"../\xfe".into() },
         ] {
             assert_eq!(Request::parse(&request.encode()), Some(request));
         }
-        let full = Some(Attributes { mode: 0o755, modified: (-5, 999_999_999) });
         for (form, attributes) in [(Form::Plain, None), (Form::Full, full)] {
             for kind in [Kind::Directory, Kind::File { size: u64::MAX }] {
                 let answer = kind.encode_answer(attributes);
@@ -358,6 +405,7 @@ mod tests {
         assert_eq!(Request::parse(&[]), None);
         assert_eq!(Request::parse(&[9]), None);
         assert_eq!(Request::parse(&[GET, 0, 0]), None);
+        assert_eq!(Request::parse(&[MAKE_LINK, 0, 9, b'a']), None, "a path longer than the record");
         assert_eq!(parse_get_answer(&encode_get_answer(3, 4)), None, "begins after its end");
         let attributes = Some(Attributes { mode: 0, modified: (0, 0) });
         for name in ["..", "a/b", "", "a\0b"] {

@@ -2,14 +2,18 @@
 //! of its directory's stream. docs/FILES.md is the format.
 //!
 //! [`FileServer`] shares a directory; [`fetch`] gets a file or a whole tree, and goes on where an
-//! earlier attempt stopped; [`put`] sends a file. Contents are checked with BLAKE3, nothing
-//! unfinished ever has a final name, and neither side can be led out of its directory.
+//! earlier attempt stopped; [`put`] sends a file or a whole tree. Contents are checked with BLAKE3,
+//! nothing unfinished ever has a final name, and neither side can be led out of its directory.
 
+mod attributes;
 mod budget;
 mod draft;
 mod fetch;
 mod hashes;
 mod listing;
+mod local;
+mod look;
+mod make;
 mod message;
 mod name;
 mod partial;
@@ -19,8 +23,10 @@ mod root;
 mod send;
 mod serve;
 mod stall;
+mod summary;
 mod target;
 mod tree;
+mod upload;
 mod waiting;
 
 use std::io;
@@ -29,10 +35,11 @@ use std::path::PathBuf;
 use crate::error::{OpenError, ReadError, ServiceError, WriteError};
 use crate::service::Offer;
 
-pub use fetch::{FetchOptions, Observer, Progress, Summary, fetch};
+pub use fetch::{FetchOptions, Observer, Progress, fetch};
 pub use message::Refusal;
-pub use put::put;
+pub use put::{PutOptions, put};
 pub use serve::FileServer;
+pub use summary::Summary;
 
 /// The service's name.
 pub const SERVICE: &str = "files";

@@ -44,6 +44,11 @@ pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     }
 }
 
+/// True for the names of unfinished files: those of [`random_name`], and of what is being fetched.
+pub(super) fn is_unfinished(name: &[u8]) -> bool {
+    name.starts_with(b".") && (name.ends_with(b".sst-part") || name.ends_with(b".sst-put"))
+}
+
 /// A hidden name that is nobody else's: sixteen digits by chance before the `ending`.
 pub(super) fn random_name(ending: &str) -> rustix::io::Result<String> {
     let mut random = [0; 8];

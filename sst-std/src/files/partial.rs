@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::attributes::allow;
 use super::message::{Attributes, HASH_LEN};
 use super::name::random_name;
 use super::root::Version;
 use super::serve::hash_on;
-use super::target::{Target, allow, in_the_way, kind, temporary_name};
+use super::target::{Target, in_the_way, kind, temporary_name};
 use super::{FileError, PIECE_LEN};
 
 /// How often the temporary name is tried again when another process took it away meanwhile.

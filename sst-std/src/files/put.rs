@@ -1,67 +1,263 @@
-//! [`put`]: sends a file.
+//! [`put`]: sends a file or a tree.
 
-use std::path::Path;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustix::fs::OFlags;
+use tokio::io::AsyncWriteExt;
+use tokio::task::spawn_blocking;
 
-use super::message::{MAX_RECORD_LEN, Request, parse_ok};
-use super::{FileError, PIECE_LEN, PROTOCOL, SERVICE, shown};
+use super::fetch::{Above, Observer, Progress, text};
+use super::local::Local;
+use super::message::{Attributes, MAX_RECORD_LEN, Refusal, Request, parse_get_answer, parse_ok};
+use super::root::{UNKNOWN_SIZE, attributes, has_known_size};
+use super::serve::piece_len;
+use super::summary::{Moved, Summary};
+use super::upload::Upload;
+use super::{FileError, SMALL_FILE_BYTES, SMALL_FILE_PRIORITY, shown};
 use crate::session::Session;
 use crate::stream::Stream;
 
-/// Sends the local file `from` to the remote path `path`, which must not exist; tells how many
-/// bytes that were. The peer has it on disk when this returns. `on_bytes` is told of progress.
+/// How to [`put`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct PutOptions {
+    /// How many files at a time. Default: 64: each costs a stream, and waits for a round trip.
+    pub jobs: usize,
+    /// Who is told what happens. Default: no one.
+    pub observer: Observer,
+}
+
+impl Default for PutOptions {
+    fn default() -> Self {
+        Self { jobs: 64, observer: Arc::new(|_| ()) }
+    }
+}
+
+/// Sends what is at the local path `from` to the remote path `to`: a file as that file, a directory
+/// as that directory, with everything in it. What `to` is in must be there.
+///
+/// Nothing at the peer is overwritten: what is there already and the same is counted as unchanged,
+/// what is another is an error. The peer has the files on disk when this returns. Cancelling leaves
+/// whole files only.
 ///
 /// # Errors
-/// [`FileError`].
+/// [`FileError`] if `from` cannot be sent at all; trouble with single files of a tree is in
+/// [`Summary::errors`].
 pub async fn put(
     session: &Session,
     from: &Path,
-    path: &str,
-    on_bytes: impl Fn(u64),
-) -> Result<u64, FileError> {
-    let local = |source| FileError::Local { path: from.into(), source };
-    let mut options = tokio::fs::OpenOptions::new();
-    // Not blocking: opening a pipe would wait for its other end.
-    options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
-    let mut file = options.open(from).await.map_err(local)?;
-    let metadata = file.metadata().await.map_err(local)?;
-    if !metadata.is_file() {
-        return Err(local(std::io::Error::other("not a regular file")));
+    to: impl AsRef<[u8]>,
+    options: PutOptions,
+) -> Result<Summary, FileError> {
+    let (mut summary, to) = (Summary::default(), to.as_ref());
+    let metadata = tokio::fs::metadata(from).await.map_err(FileError::local(from))?;
+    if !metadata.is_dir() && !metadata.is_file() {
+        // Of some, the system has no words for why they cannot be opened.
+        return Err(FileError::local(from)(io::Error::other("not a regular file")));
     }
-    let size = metadata.len();
-    let stream = session.open_service(SERVICE, PROTOCOL).await;
-    let mut stream = stream.map_err(FileError::transport(path))?;
-    let request = Request::Put { path: path.as_bytes().into(), size }.encode();
+    if metadata.is_dir() {
+        let upload = Upload::new(session, options, &mut summary);
+        upload.run(Local::directory(from)?, to).await?;
+    } else {
+        let from = Source::User(from.into());
+        let moved = put_file(&Above::Session(session), from, to, &options.observer).await?;
+        summary.on_moved(moved);
+    }
+    Ok(summary)
+}
+
+/// A file to be sent.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// At a path that the user named, through links.
+    User(PathBuf),
+    /// In a tree.
+    Local(Local),
+}
+
+impl Source {
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::User(path) => path.clone(),
+            Self::Local(local) => local.path(),
+        }
+    }
+
+    fn open(&self) -> Result<Opened, FileError> {
+        let (file, size, attributes) = match self {
+            Self::User(path) => open(path).map_err(FileError::local(path))?,
+            Self::Local(local) => local.open()?,
+        };
+        Ok(Opened { file: Arc::new(file), path: self.path(), size, attributes })
+    }
+}
+
+/// A local file that is being sent.
+#[derive(Debug)]
+struct Opened {
+    file: Arc<File>,
+    path: PathBuf,
+    size: u64,
+    attributes: Attributes,
+}
+
+fn open(path: &Path) -> io::Result<(File, u64, Attributes)> {
+    // Not blocking: opening a pipe would wait for its other end.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if !has_known_size(&file, metadata.len()) {
+        return Err(io::Error::other(UNKNOWN_SIZE));
+    }
+    let stat = rustix::fs::fstat(&file)?;
+    Ok((file, metadata.len(), attributes(&stat)))
+}
+
+/// Sends a file to the remote path `to`.
+pub(super) async fn put_file(
+    above: &Above<'_>,
+    from: Source,
+    to: &[u8],
+    observer: &Observer,
+) -> Result<Moved, FileError> {
+    let path = from.path();
+    let opened = in_thread(path, move || from.open()).await?;
+    let name = text(to);
+    if matches!(above, Above::Session(_)) {
+        observer(Progress::Found { path: name.clone(), size: opened.size });
+    }
+    let mut sent = send(above, &opened, to, Some(opened.attributes), observer).await;
+    if let Err(FileError::Refused { refusal: Refusal::BadRequest, .. }) = sent {
+        // A peer that knows nothing of attributes.
+        sent = send(above, &opened, to, None, observer).await;
+    }
+    let moved = match sent {
+        Ok(()) => Moved { bytes: opened.size, is_unchanged: false },
+        Err(FileError::Refused { refusal: Refusal::Exists, .. })
+            if is_there(above, &opened, to).await? =>
+        {
+            Moved { bytes: 0, is_unchanged: true }
+        }
+        Err(error) => return Err(error),
+    };
+    observer(Progress::Done { path: name });
+    Ok(moved)
+}
+
+async fn send(
+    above: &Above<'_>,
+    opened: &Opened,
+    to: &[u8],
+    attributes: Option<Attributes>,
+    observer: &Observer,
+) -> Result<(), FileError> {
+    let (path, size) = (&text(to), opened.size);
+    let mut stream = above.open(path).await?;
+    let request = Request::Put { path: to.into(), size, attributes }.encode();
     stream.write_record(&request).await.map_err(FileError::transport(path))?;
-    answer(&mut stream, path).await?;
-    let (mut hasher, mut rest, mut piece) = (blake3::Hasher::new(), size, vec![0; PIECE_LEN]);
-    while rest > 0 {
-        let want = usize::try_from(rest).unwrap_or(PIECE_LEN).min(PIECE_LEN);
-        let len = file.read(&mut piece[..want]).await.map_err(local)?;
-        if len == 0 {
-            return Err(local(std::io::Error::other("the file became shorter")));
+    // So that many small files do not take a round trip each; of a large one, much would be sent
+    // in vain if the peer does not want it.
+    let is_small = attributes.is_some() && size <= SMALL_FILE_BYTES;
+    let mut answers = 2;
+    if is_small {
+        stream.set_priority(Some(SMALL_FILE_PRIORITY));
+    } else {
+        answer(&mut stream, path).await?;
+        answers -= 1;
+    }
+    let sent = send_contents(&mut stream, opened, |bytes| {
+        observer(Progress::Sent { path: path.clone(), bytes });
+    });
+    let is_sent = sent.await?;
+    for _ in 0..answers {
+        answer(&mut stream, path).await?;
+    }
+    if is_sent { Ok(()) } else { Err(FileError::protocol(path, "it stopped without a reason")) }
+}
+
+/// Sends everything, and the hash. False if the peer does not take it: its answer says why.
+async fn send_contents(
+    stream: &mut Stream,
+    opened: &Opened,
+    on_bytes: impl Fn(u64),
+) -> Result<bool, FileError> {
+    let (mut hasher, mut at) = (blake3::Hasher::new(), 0);
+    while at < opened.size {
+        let (hashed, piece) = opened.read(hasher, at).await?;
+        hasher = hashed;
+        if stream.write_all(&piece).await.is_err() {
+            return Ok(false);
         }
-        hasher.update(&piece[..len]);
-        if stream.write_all(&piece[..len]).await.is_err() {
-            // The peer stopped; its answer says why.
-            answer(&mut stream, path).await?;
-            return Err(FileError::protocol(path, "it stopped without a reason"));
-        }
-        on_bytes(len as u64);
-        rest -= len as u64;
+        on_bytes(piece.len() as u64);
+        at += piece.len() as u64;
     }
     // If this fails, so does the answer, which knows more.
     let _ = stream.write_record(hasher.finalize().as_bytes()).await;
     let _ = stream.start_finish();
-    answer(&mut stream, path).await?;
-    Ok(size)
+    Ok(true)
 }
 
-async fn answer(stream: &mut Stream, path: &str) -> Result<(), FileError> {
+impl Opened {
+    /// The next piece, which is not empty, and the hash with it.
+    async fn read(
+        &self,
+        mut hasher: blake3::Hasher,
+        at: u64,
+    ) -> Result<(blake3::Hasher, Vec<u8>), FileError> {
+        let (file, len, path) = (self.file.clone(), piece_len(self.size - at), self.path.clone());
+        in_thread(self.path.clone(), move || {
+            let mut piece = vec![0; len];
+            let read = file.read_at(&mut piece, at).map_err(FileError::local(&path))?;
+            if read == 0 {
+                let shorter = io::Error::other("the file became shorter");
+                return Err(FileError::Local { path, source: shorter });
+            }
+            piece.truncate(read);
+            hasher.update(&piece);
+            Ok((hasher, piece))
+        })
+        .await
+    }
+}
+
+/// True if the file that the peer has is the same.
+async fn is_there(above: &Above<'_>, opened: &Opened, to: &[u8]) -> Result<bool, FileError> {
+    let (mut hasher, mut at, path) = (blake3::Hasher::new(), 0, &text(to));
+    while at < opened.size {
+        let (hashed, piece) = opened.read(hasher, at).await?;
+        (hasher, at) = (hashed, at + piece.len() as u64);
+    }
+    let hash = *hasher.finalize().as_bytes();
+    let mut stream = above.open(path).await?;
+    let request = Request::Get { path: to.into(), have: opened.size, hash }.encode();
+    stream.write_record(&request).await.map_err(FileError::transport(path))?;
+    stream.start_finish().map_err(FileError::transport(path))?;
+    let answer = stream.read_record(MAX_RECORD_LEN).await.map_err(FileError::transport(path))?;
+    let told = answer.as_deref().and_then(parse_get_answer);
+    Ok(matches!(told, Some(Ok((size, offset))) if size == opened.size && offset == size))
+}
+
+/// Does something with a local file in a thread that nobody else waits for.
+pub(super) async fn in_thread<T: Send + 'static>(
+    path: PathBuf,
+    deed: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, FileError> {
+    let done = spawn_blocking(deed).await;
+    done.map_err(|error| FileError::Local { path, source: io::Error::other(error) })?
+}
+
+/// A yes, and what comes with it; anything else is an error.
+pub(super) async fn answer(stream: &mut Stream, path: &str) -> Result<Vec<u8>, FileError> {
     let answer = stream.read_record(MAX_RECORD_LEN).await.map_err(FileError::transport(path))?;
     match answer.as_deref().and_then(parse_ok) {
-        Some(Ok(_)) => Ok(()),
+        Some(Ok(rest)) => Ok(rest.into()),
         Some(Err(refusal)) => Err(FileError::Refused { path: shown(path), refusal }),
         None => Err(FileError::protocol(path, "no answer that makes sense")),
     }

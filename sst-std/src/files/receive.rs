@@ -1,13 +1,15 @@
 //! Takes in a file that is being put.
 
-use std::io::Write;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
+use super::budget::Budget;
 use super::draft::Draft;
-use super::message::{HASH_LEN, Refusal, encode_ok};
+use super::message::{Attributes, HASH_LEN, Refusal, encode_ok};
 use super::root::refusal_of;
 use super::serve::{Serving, piece_len};
 use super::{PIECE_LEN, ServeError};
@@ -18,24 +20,37 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// Room for bytes while none have come.
 const FIRST_LEN: usize = 4 << 10;
 
+/// What is to be a file.
+pub(super) struct New {
+    pub(super) path: Vec<u8>,
+    pub(super) size: u64,
+    pub(super) attributes: Option<Attributes>,
+}
+
+/// A draft, how much is in it, and the hash of that.
+struct Taken {
+    draft: Draft,
+    len: u64,
+    hasher: blake3::Hasher,
+}
+
 /// Answers a request to put a file, up to the answer that it is there.
 pub(super) async fn receive(
     stream: &mut Stream,
     serving: &Serving,
-    path: Vec<u8>,
-    size: u64,
+    New { path, size, attributes }: New,
 ) -> Result<Result<(), Refusal>, ServeError> {
     // Held until the draft is closed.
     let Some(_place) = serving.budget.drafts.take_while_open(stream).await else {
-        return Err(std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into());
+        return Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
     };
     let root = serving.root.clone();
-    let draft = match serving.budget.work(stream, move || root.draft(&path)).await {
+    let draft = match serving.budget.work(stream, move || root.draft(&path, attributes)).await {
         Ok(draft) => draft,
         Err(refusal) => return Ok(Err(refusal)),
     };
     stream.write_record(&encode_ok()).await?;
-    let (draft, hasher) = match take_contents(stream, draft, size, SILENCE).await? {
+    let taken = match take_contents(stream, &serving.budget, draft, size, SILENCE).await? {
         Ok(taken) => taken,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -43,10 +58,10 @@ pub(super) async fn receive(
         return Ok(Err(silent(SILENCE)));
     };
     let hash = hash?;
-    if hash.as_deref() != Some(hasher.finalize().as_bytes().as_slice()) {
+    if hash.as_deref() != Some(taken.hasher.finalize().as_bytes().as_slice()) {
         return Ok(Err(Refusal::Hash));
     }
-    let kept = serving.budget.sync(stream, move || draft.keep()).await;
+    let kept = serving.budget.sync(stream, move || taken.draft.keep()).await;
     if kept.is_ok() {
         stream.write_record(&encode_ok()).await?;
         stream.start_finish()?;
@@ -56,35 +71,53 @@ pub(super) async fn receive(
 
 async fn take_contents(
     stream: &mut Stream,
-    mut draft: Draft,
+    budget: &Budget,
+    draft: Draft,
     size: u64,
     silence: Duration,
-) -> Result<Result<(Draft, blake3::Hasher), Refusal>, ServeError> {
-    let (mut hasher, mut rest) = (blake3::Hasher::new(), size);
-    let mut piece = Vec::new();
+) -> Result<Result<Taken, Refusal>, ServeError> {
+    let (mut taken, mut rest) = (Taken { draft, len: 0, hasher: blake3::Hasher::new() }, size);
     while rest > 0 {
-        // A whole piece's room only while bytes keep coming.
-        piece.resize(piece_len(rest).min(FIRST_LEN), 0);
-        let Ok(read) = timeout(silence, stream.read(&mut piece)).await else {
+        let Ok(piece) = timeout(silence, next_piece(stream, rest)).await else {
             return Ok(Err(silent(silence)));
         };
-        let mut len = read?;
-        if len == 0 {
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
-        }
-        if len == FIRST_LEN {
-            piece.resize(piece_len(rest), 0);
-            len += at_hand(stream, &mut piece[FIRST_LEN..]).await?;
-        }
-        hasher.update(&piece[..len]);
-        // The page cache takes it; waiting for the disk is left to `keep`.
-        if let Err(error) = draft.file.write_all(&piece[..len]) {
-            return Ok(Err(refusal_of(&error)));
-        }
-        rest -= len as u64;
-        piece = Vec::new();
+        let piece = piece?;
+        rest -= piece.len() as u64;
+        // In a thread: a disk that is slow or stands still holds up nobody else.
+        let written = budget.once(stream, move || taken.add(&piece)).await;
+        taken = match written.and_then(|written| written) {
+            Ok(taken) => taken,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
     }
-    Ok(Ok((draft, hasher)))
+    Ok(Ok(taken))
+}
+
+impl Taken {
+    /// The page cache takes it; waiting for the disk is left to [`Draft::keep`].
+    fn add(mut self, piece: &[u8]) -> Result<Self, Refusal> {
+        self.hasher.update(piece);
+        let written = self.draft.file.write_all_at(piece, self.len);
+        written.map_err(|error| refusal_of(&error))?;
+        self.len += piece.len() as u64;
+        Ok(self)
+    }
+}
+
+/// What has come of the `rest` that is to come, up to a piece. A whole piece's room is taken only
+/// while bytes keep coming.
+async fn next_piece(stream: &mut Stream, rest: u64) -> Result<Vec<u8>, ServeError> {
+    let mut piece = vec![0; piece_len(rest).min(FIRST_LEN)];
+    let mut len = stream.read(&mut piece).await?;
+    if len == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    if len == FIRST_LEN {
+        piece.resize(piece_len(rest), 0);
+        len += at_hand(stream, &mut piece[FIRST_LEN..]).await?;
+    }
+    piece.truncate(len);
+    Ok(piece)
 }
 
 fn silent(silence: Duration) -> Refusal {
@@ -132,9 +165,10 @@ mod tests {
         sent.write_all(b"the beginning").await.unwrap();
         let mut stream = there.listen(1).accept().await.unwrap();
         let to = tempfile::tempdir().unwrap();
-        let draft = Arc::new(Root::open(to.path()).unwrap()).draft(b"file").unwrap();
+        let draft = Arc::new(Root::open(to.path()).unwrap()).draft(b"file", None).unwrap();
         let silence = Duration::from_millis(300);
-        let taken = take_contents(&mut stream, draft, 1_000, silence).await.unwrap();
+        let taken =
+            take_contents(&mut stream, &Budget::new(), draft, 1_000, silence).await.unwrap();
         let Err(Refusal::Io(words)) = taken else { panic!("taken") };
         assert!(words.contains("nothing of the file came for 300ms"), "{words}");
         assert_eq!(std::fs::read_dir(to.path()).unwrap().count(), 0, "the draft is gone");

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::message::{Attributes, Refusal};
-use super::name::components;
+use super::name::{components, is_unfinished};
 
 /// An open directory.
 #[derive(Debug)]
@@ -44,6 +45,9 @@ pub(super) struct Version {
     pub(super) modified: (i64, u64),
 }
 
+/// What is said of a file without a known size.
+pub(super) const UNKNOWN_SIZE: &str = "it has contents, but no size";
+
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Root {
@@ -70,10 +74,25 @@ impl Root {
                 Ok(Found::Directory(found, Version::of(&stat), attributes(&stat)))
             }
             FileType::RegularFile => {
-                Ok(Found::File(File::from(found), Version::of(&stat), attributes(&stat)))
+                let (file, version) = (File::from(found), Version::of(&stat));
+                if !has_known_size(&file, version.size) {
+                    return Err(Refusal::Io(UNKNOWN_SIZE.into()));
+                }
+                Ok(Found::File(file, version, attributes(&stat)))
             }
             _ => Err(Refusal::WrongKind),
         }
+    }
+
+    /// Where something new may go: an open directory, and a name that is not that of an unfinished
+    /// file, which nobody would find again.
+    pub(super) fn place<'a>(&self, path: &'a [u8]) -> Result<(OwnedFd, &'a [u8]), Refusal> {
+        let names = components(path).ok_or(Refusal::BadRequest)?;
+        let (name, above) = names.split_last().ok_or(Refusal::WrongKind)?;
+        if is_unfinished(name) {
+            return Err(Refusal::BadRequest);
+        }
+        Ok((self.directory(above)?, name))
     }
 
     /// Opens the directory that `names` lead to, one after the other.
@@ -131,6 +150,14 @@ impl Version {
             modified: (stat.st_mtime.into(), stat.st_mtime_nsec.into()),
         }
     }
+}
+
+/// False for files that systems make up when they are read, as in /proc: they have contents, and no
+/// size, so that what is sent of them would be nothing.
+pub(super) fn has_known_size(file: &File, size: u64) -> bool {
+    let has_contents = || file.read_at(&mut [0], 0).is_ok_and(|len| len > 0);
+    let is_still_empty = || file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    size > 0 || !has_contents() || !is_still_empty()
 }
 
 /// The permission bits and the time of the last change.
@@ -194,6 +221,6 @@ mod tests {
         for path in ["../x", "/etc/passwd", "real/../../x"] {
             assert_eq!(root.find(path.as_bytes()).err(), Some(Refusal::BadRequest), "{path}");
         }
-        assert_eq!(root.draft(b"away/new").err(), Some(Refusal::WrongKind));
+        assert_eq!(root.draft(b"away/new", None).err(), Some(Refusal::WrongKind));
     }
 }

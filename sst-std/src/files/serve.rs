@@ -15,8 +15,8 @@ use tracing::debug;
 use super::budget::Budget;
 use super::hashes::Hashes;
 use super::listing::{Listed, Telling, tell_entries};
-use super::message::{Form, Kind, MAX_RECORD_LEN, Refusal, Request};
-use super::receive::receive;
+use super::message::{Form, Kind, MAX_RECORD_LEN, MAX_REQUEST_LEN, Refusal, Request, encode_ok};
+use super::receive::{New, receive};
 use super::root::{Found, Root, Source, refusal};
 use super::send::{Claim, send};
 use super::{CODE_CHANGED, PIECE_LEN, ServeError};
@@ -109,7 +109,7 @@ impl Serving {
         mut stream: Stream,
         share: Share,
     ) -> Result<(), ServeError> {
-        let asked = timeout(REQUEST_TIMEOUT, stream.read_record(MAX_RECORD_LEN)).await;
+        let asked = timeout(REQUEST_TIMEOUT, stream.read_record(MAX_REQUEST_LEN)).await;
         let Ok(record) = asked else {
             stream.refuse();
             return Ok(());
@@ -128,10 +128,28 @@ impl Serving {
                 let claim = Claim { len: have, hash };
                 Box::pin(send(&mut stream, &self, path, claim)).await?
             }
-            Some(Request::Put { path, size }) if self.is_writable => {
-                Box::pin(receive(&mut stream, &self, path, size)).await?
+            Some(_) if !self.is_writable => Err(Refusal::ReadOnly),
+            Some(Request::Put { path, size, attributes }) => {
+                Box::pin(receive(&mut stream, &self, New { path, size, attributes })).await?
             }
-            Some(Request::Put { .. }) => Err(Refusal::ReadOnly),
+            Some(Request::MakeLink { path, target }) => {
+                let root = self.root.clone();
+                let made = self.budget.work(&stream, move || root.make_link(&path, &target)).await;
+                if made.is_ok() {
+                    stream.write_record(&encode_ok()).await?;
+                    stream.start_finish()?;
+                }
+                made
+            }
+            Some(Request::MakeDirectory { path, attributes }) => {
+                match Box::pin(self.begin_directory(&mut stream, path, attributes)).await? {
+                    Ok(made) => {
+                        drop(share);
+                        return Box::pin(self.serve_made(stream, made)).await;
+                    }
+                    Err(refusal) => Err(refusal),
+                }
+            }
             None => Err(Refusal::BadRequest),
         };
         if let Err(refusal) = answered {
@@ -222,7 +240,10 @@ impl Serving {
 
     /// Serves what the peer opens under this stream before it finishes. One child at most waits for
     /// its turn here; the others are not accepted before.
-    async fn serve_children(self: Arc<Self>, mut parent: ReadHalf) -> Result<(), ServeError> {
+    pub(super) async fn serve_children(
+        self: Arc<Self>,
+        mut parent: ReadHalf,
+    ) -> Result<(), ServeError> {
         let mut listener = parent.branch().listen(BACKLOG);
         let mut has_ended = false;
         loop {

@@ -3,12 +3,12 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::FileError;
@@ -139,30 +139,6 @@ fn replace_link(at: &OwnedFd, name: &[u8], target: &[u8]) -> io::Result<()> {
         let _ = remove();
     }
     Ok(renamed?)
-}
-
-impl Attributes {
-    /// Gives them to an open file or directory, as far as this user and this file system can.
-    pub(super) fn apply(self, to: impl AsFd) {
-        allow(&to, self.mode & 0o777);
-        let (tv_sec, nanos) = self.modified;
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec { tv_sec, tv_nsec: nanos.into() },
-        };
-        let _ = rustix::fs::futimens(to, &times);
-    }
-}
-
-/// Sets the permission bits, without those that this user takes from all new files.
-pub(super) fn allow(file: impl AsFd, mode: u32) {
-    static UMASK: LazyLock<u32> = LazyLock::new(|| {
-        // Asking the system for it would change it for a moment, and with it files of others.
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-        line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
-    });
-    let _ = rustix::fs::fchmod(file, Mode::from_raw_mode(mode & !*UMASK));
 }
 
 /// The name a file has until it is whole. A name that leaves no room for that is hashed.

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
-use super::fetch::{Above, Asked, FetchOptions, Progress, Summary, ask, fetch_file, text};
+use super::fetch::{Above, Asked, FetchOptions, Progress, ask, fetch_file, text};
 use super::message::{Attributes, Entry, Form, Kind, MAX_RECORD_LEN, Thing};
-use super::name::{join, stays_inside};
+use super::name::{is_unfinished, join, stays_inside};
+use super::summary::{Moved, Summary};
 use super::target::Target;
 use super::waiting::Waiting;
 use super::{FileError, SMALL_FILE_BYTES, shown};
@@ -37,7 +38,7 @@ pub(super) struct Directory {
 
 pub(super) enum Outcome {
     Listed { listing: Box<Listing>, entries: Vec<Entry>, is_end: bool },
-    Fetched { bytes: u64, is_unchanged: bool },
+    Fetched(Moved),
 }
 
 /// A directory that is being listed.
@@ -94,9 +95,9 @@ impl<'a> Tree<'a> {
             };
             match done {
                 Ok(Ok(outcome)) => self.on_outcome(outcome),
-                Ok(Err(error)) => self.summary.on_error(error),
+                Ok(Err(error)) => self.summary.fail(error),
                 // A task of ours panicked: its file is missing from the count.
-                Err(error) => self.summary.on_error(FileError::Transport {
+                Err(error) => self.summary.fail(FileError::Transport {
                     path: "?".into(),
                     source: std::io::Error::other(error),
                 }),
@@ -118,14 +119,15 @@ impl<'a> Tree<'a> {
             self.fetching.spawn(async move {
                 let fetched = fetch_file(job, options).await;
                 drop(large);
-                fetched
+                fetched.map(Outcome::Fetched)
             });
         }
     }
 
     fn on_outcome(&mut self, outcome: Outcome) {
-        let Outcome::Listed { listing, entries, is_end } = outcome else {
-            return self.summary.on_fetched(outcome);
+        let (listing, entries, is_end) = match outcome {
+            Outcome::Listed { listing, entries, is_end } => (listing, entries, is_end),
+            Outcome::Fetched(moved) => return self.summary.on_moved(moved),
         };
         let (above, to) = (listing.path.clone(), listing.to.clone());
         let directory = listing.directory.clone();
@@ -138,6 +140,8 @@ impl<'a> Tree<'a> {
             // The name was checked to be plain, so this stays below `to`.
             let (path, to) = (join(&above, &name), to.join(&name));
             match thing {
+                // It would be taken for the unfinished copy of another file.
+                _ if is_unfinished(&name) => self.leave_out(&path, "an unfinished copy"),
                 Thing::Kind(Kind::Directory) => {
                     self.on_directory(&directory, path, to, attributes);
                 }
@@ -149,7 +153,7 @@ impl<'a> Tree<'a> {
                 Thing::Link(target) if stays_inside(&target, to.depth()) => {
                     match to.make_link(&target) {
                         Ok(()) => self.summary.links += 1,
-                        Err(error) => self.summary.on_error(error),
+                        Err(error) => self.summary.fail(error),
                     }
                 }
                 Thing::Link(_) | Thing::LinkOut => {
@@ -162,7 +166,7 @@ impl<'a> Tree<'a> {
 
     fn leave_out(&mut self, path: &[u8], what: &'static str) {
         let path = shown(&text(path));
-        self.summary.on_error(FileError::LeftOut { path, what });
+        self.summary.fail(FileError::LeftOut { path, what });
     }
 
     fn on_directory(
@@ -174,14 +178,14 @@ impl<'a> Tree<'a> {
     ) {
         if self.steps.len() >= MAX_UNLISTED {
             let problem = "there are more directories in directories than can be remembered";
-            return self.summary.on_error(FileError::protocol(&text(&path), problem));
+            return self.summary.fail(FileError::protocol(&text(&path), problem));
         }
         match to.make_directory(attributes) {
             Ok(()) => {
                 self.summary.directories += 1;
                 self.steps.push(Step::Begin { parent: parent.clone(), path, to });
             }
-            Err(error) => self.summary.on_error(error),
+            Err(error) => self.summary.fail(error),
         }
     }
 }

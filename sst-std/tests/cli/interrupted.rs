@@ -1,11 +1,12 @@
 //! Processes that die in the middle, and disks that fill up.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::relay::Relay;
-use crate::tool::{Running, User, hashes, noise, until};
+use crate::tool::{Running, User, can_trace, hashes, noise, traced, until};
 
 const LARGE: usize = 48_000_000;
 /// What a relay lets pass of it: enough for what is kept of a part, and never the whole file.
@@ -150,6 +151,22 @@ fn special_files_are_refused_at_once_wherever_a_file_is_asked_for() {
     assert!(complaint.contains("pipe: not an SST key file"), "{complaint}");
     let complaint = client.bad(&["put", "/dev/zero", &url]);
     assert!(complaint.contains("not a regular file"), "{complaint}");
+    let _socket = UnixListener::bind(client.path("socket")).unwrap();
+    let complaint = client.bad(&["put", "socket", &url]);
+    assert!(complaint.contains("socket: not a regular file"), "{complaint}");
+    let complaint = client.bad(&["put", "/proc/cpuinfo", &url]);
+    assert!(complaint.contains("it has contents, but no size"), "{complaint}");
+    assert_eq!(fs::read_dir(server.path("in")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_tree_that_is_put_into_itself_has_an_end() {
+    let user = User::new();
+    fs::create_dir(user.path("tree")).unwrap();
+    fs::write(user.path("tree/file"), "x").unwrap();
+    let (_running, url) = user.serve(&["serve", "tree", "--writable"]);
+    let summary = user.json(&["put", "tree", &url]);
+    assert_eq!((&summary["files"], &summary["directories"]), (&1.into(), &1.into()));
 }
 
 #[test]
@@ -172,23 +189,11 @@ fn what_a_killed_server_was_receiving_is_cleaned_at_the_next_start() {
     assert!(server.path("in/deep/.0123456789abcdef.sst-putty").exists());
 }
 
-/// Has `sst` run where a system call of these names fails, if that can be done here.
-fn where_it_fails(user: &User, calls: &str, error: &str, arguments: &[&str]) -> Option<String> {
-    let mut strace = Command::new("strace");
-    let inject = format!("inject={calls}:error={error}");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject]);
-    strace.arg(env!("CARGO_BIN_EXE_sst"));
-    let Ok(output) = user.prepare(strace, arguments).output() else {
-        eprintln!("SKIPPED: file systems without locks or links are NOT tested: no strace");
-        return None;
-    };
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if said.contains("ptrace") {
-        eprintln!("SKIPPED: file systems without locks or links are NOT tested: no ptrace");
-        return None;
-    }
-    assert!(output.status.success(), "{said}");
-    Some(said)
+/// Has `sst` run where a system call of these names fails.
+fn where_it_fails(user: &User, calls: &str, error: &str, arguments: &[&str]) {
+    let strace = traced(calls, &format!("error={error}"));
+    let output = user.prepare(strace, arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -197,12 +202,36 @@ fn file_systems_without_locks_or_hard_links_are_good_enough() {
     fs::create_dir(server.path("tree")).unwrap();
     fs::write(server.path("tree/file"), noise(300_000)).unwrap();
     let (_running, url) = server.serve(&["serve", "tree"]);
-    let key = ["id", "--key", "new"];
-    if where_it_fails(&client, "link,linkat", "EPERM", &key).is_none() {
+    if !can_trace("file systems without locks or links") {
         return;
     }
+    where_it_fails(&client, "link,linkat", "EPERM", &["id", "--key", "new"]);
     assert!(client.path("new").exists());
     let get = ["get", &url, "-o", "copy"];
-    where_it_fails(&client, "flock", "EOPNOTSUPP", &get).unwrap();
+    where_it_fails(&client, "flock", "EOPNOTSUPP", &get);
     assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
+}
+
+#[test]
+fn a_disk_that_stands_still_for_one_holds_up_nobody_else() {
+    const STANDSTILL: Duration = Duration::from_secs(3);
+    if !can_trace("slow disks") {
+        return;
+    }
+    let (server, client) = (User::new(), User::new());
+    let delay = format!("delay_enter={}", STANDSTILL.as_micros());
+    let serve = ["serve", ".", "--writable", "--bind", "127.0.0.1:0"];
+    let running = server.start_as(traced("pwrite64", &delay), &serve);
+    let url = running.line();
+    let names: Vec<String> = (0..8).map(|number| format!("file{number}")).collect();
+    names.iter().for_each(|name| fs::write(client.path(name), noise(400_000)).unwrap());
+    let put: Vec<&str> = names.iter().map(String::as_str).chain([&url[..]]).collect();
+    let mut putting = client.start(&[&["put"][..], &put].concat());
+    let drafts = || fs::read_dir(server.here.path()).unwrap().count();
+    until("the drafts are there", || drafts() >= 8);
+    // More writes stand still than there are threads for the network.
+    let summary = client.json(&["ping", &url, "-c", "20", "-i", "50"]);
+    assert!(putting.child.try_wait().unwrap().is_none(), "the disk was slow all the time");
+    let longest = Duration::from_secs_f64(summary["rtt"]["max_us"].as_f64().unwrap() / 1e6);
+    assert!(longest < STANDSTILL / 2, "{summary}");
 }

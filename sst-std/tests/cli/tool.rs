@@ -185,6 +185,26 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Whether processes can be traced here; says what is not tested otherwise.
+pub(crate) fn can_trace(what: &str) -> bool {
+    let output = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    let can = output.is_ok_and(|output| output.status.success());
+    if !can {
+        eprintln!("SKIPPED: {what} are NOT tested: no strace, or it may not trace");
+    }
+    can
+}
+
+/// `sst`, to which something is done at each system call of these names, or at those that `deed`
+/// says: `error=EPERM`, `delay_enter=1000`, `signal=KILL:when=3`.
+pub(crate) fn traced(calls: &str, deed: &str) -> Command {
+    let mut strace = Command::new("strace");
+    let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{deed}"));
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
+    strace.arg(env!("CARGO_BIN_EXE_sst"));
+    strace
+}
+
 /// Bytes that do not repeat.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ len as u64;

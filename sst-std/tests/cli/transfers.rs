@@ -76,10 +76,10 @@ fn census(root: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
-#[test]
-fn a_tree_of_awkward_names_kinds_and_permissions_arrives_as_it_is() {
-    let (server, client) = (User::new(), User::new());
-    let at = |name: &[u8]| server.path("tree").join(OsStr::from_bytes(name));
+/// Makes 13 files, 2 directories and 5 links: everything that users have in trees and that can be
+/// sent.
+fn make_awkward(root: &Path) {
+    let at = |name: &[u8]| root.join(OsStr::from_bytes(name));
     fs::create_dir_all(at(b"directory/empty")).unwrap();
     let names: [&[u8]; 12] = [
         b"plain",
@@ -114,24 +114,82 @@ fn a_tree_of_awkward_names_kinds_and_permissions_arrives_as_it_is() {
     }
     fs::set_permissions(at(b"directory"), Permissions::from_mode(0o555)).unwrap();
     File::open(at(b"directory")).unwrap().set_modified(UNIX_EPOCH).unwrap();
+}
+
+/// What no transfer can take along.
+fn make_impossible(root: &Path) {
+    let pipe = Command::new("mkfifo").arg(root.join("pipe\n")).status();
+    assert!(pipe.unwrap().success());
+    symlink("/etc", root.join("out")).unwrap();
+}
+
+/// So that temporary directories can be removed by everybody.
+fn open_up(root: &Path) {
+    fs::set_permissions(root.join("directory"), Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_tree_of_awkward_names_kinds_and_permissions_is_got_as_it_is() {
+    let (server, client) = (User::new(), User::new());
+    let tree = server.path("tree");
+    make_awkward(&tree);
     let (_running, url) = server.serve(&["serve", "tree"]);
-    for round in 0..2 {
+    for unchanged in [0, 13] {
         let summary = client.json(&["get", &url, "-o", "copy"]);
         assert_eq!((&summary["files"], &summary["links"]), (&13.into(), &5.into()));
-        assert_eq!(summary["unchanged"], if round == 0 { 0 } else { 13 });
-        assert_eq!(census(&client.path("copy")), census(&server.path("tree")));
+        assert_eq!(summary["unchanged"], unchanged);
+        assert_eq!(census(&client.path("copy")), census(&tree));
     }
-    // What cannot arrive is named, and is no success.
-    assert!(Command::new("mkfifo").arg(at(b"pipe\n")).status().unwrap().success());
-    symlink("/etc", at(b"out")).unwrap();
+    make_impossible(&tree);
     let done = client.run(&["get", &url, "-o", "copy"]);
     assert_eq!(done.status.code(), Some(1), "{done:?}");
     for said in ["pipe\\n: a special file, left out", "out: a symbolic link", "2 of 15 failed"] {
         assert!(done.err.contains(said), "{said}: {}", done.err);
     }
-    for directory in [server.path("tree/directory"), client.path("copy/directory")] {
-        fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+    open_up(&tree);
+    open_up(&client.path("copy"));
+}
+
+#[test]
+fn a_tree_of_awkward_names_kinds_and_permissions_is_put_as_it_is() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir(server.path("in")).unwrap();
+    let (tree, copy) = (client.path("tree"), server.path("in/tree"));
+    make_awkward(&tree);
+    let (_running, url) = server.serve(&["serve", "in", "--writable"]);
+    for unchanged in [0, 13] {
+        let summary = client.json(&["put", "tree", &url]);
+        assert_eq!((&summary["files"], &summary["links"]), (&13.into(), &5.into()));
+        assert_eq!(
+            (&summary["unchanged"], &summary["directories"]),
+            (&unchanged.into(), &3.into())
+        );
+        assert_eq!(census(&copy), census(&tree));
     }
+    // The contents alone, and what has changed meanwhile beside what has not.
+    fs::write(tree.join("plain"), "changed").unwrap();
+    make_impossible(&tree);
+    fs::write(tree.join(".0123456789abcdef.sst-put"), "half").unwrap();
+    let done = client.run(&["put", "tree/", &format!("{url}/tree/")]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    for said in [
+        "pipe\\n: a special file, left out",
+        "out: a symbolic link",
+        "sst-put: an unfinished copy, left out",
+        "tree/plain: refused: exists already",
+        "4 of 16 failed",
+    ] {
+        assert!(done.err.contains(said), "{said}: {}", done.err);
+    }
+    assert_eq!(census(&copy).len(), 20, "nothing else is there");
+    // A link that stays inside of a tree leads out of a part of it.
+    let done = client.run(&["put", "tree/directory/", &format!("{url}/new")]);
+    assert!(done.err.contains("directory/up: a symbolic link that leads out"), "{}", done.err);
+    let mut there = census(&tree.join("directory"));
+    there.remove(Path::new("up")).unwrap();
+    assert_eq!(census(&server.path("in/new")), there);
+    open_up(&tree);
+    open_up(&copy);
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! `sst serve`, `sst get`, `sst put`.
+//! `sst serve`, `sst get`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use sst_std::files::{FetchOptions, FileServer, Progress, fetch, offer, put};
+use sst_std::files::{FetchOptions, FileServer, Progress, fetch, offer};
 use sst_std::{Endpoint, HostId, Session, Url};
 
 use crate::echo::{self, Echo};
@@ -46,13 +46,6 @@ pub(crate) struct Get {
     /// Wait for the disk before small files get their names, too, not only large ones.
     #[arg(long)]
     sync: bool,
-}
-
-#[derive(Args, Clone)]
-pub(crate) struct Put {
-    /// The files to send, then the URL of the directory they go to.
-    #[arg(required = true, num_args = 2.., value_names = ["FILE", "URL"])]
-    files_and_url: Vec<String>,
 }
 
 impl Serve {
@@ -152,78 +145,6 @@ impl Get {
             failed => Err(Failure(format!("{failed} of {} failed", failed + summary.files))),
         }
     }
-}
-
-impl Put {
-    pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
-        let Some((url, files)) = self.files_and_url.split_last() else {
-            return Err(Failure::new("which files, and where to?"));
-        };
-        let url: Url = url.parse()?;
-        let (endpoint, session) = options.connect(&url).await?;
-        let bar = Bar::new(options.json);
-        for file in files {
-            bar.add_total(std::fs::metadata(file).map_or(0, |metadata| metadata.len()));
-        }
-        let mut sent = Sent::default();
-        for file in files {
-            match put_one(&session, file, &url, &bar).await {
-                Ok(bytes) => (sent.files, sent.bytes) = (sent.files + 1, sent.bytes + bytes),
-                Err(failure) => sent.errors.push(failure.0),
-            }
-            if let Some(closed) = session.close_reason() {
-                bar.end();
-                let why = Failure::from(closed).0;
-                let done = sent.files;
-                return Err(Failure(match files.len() {
-                    1 => why,
-                    all => format!("{why}; {done} of {all} files were sent"),
-                }));
-            }
-        }
-        bar.end();
-        options.end(&endpoint).await?;
-        sent.tell(files.len(), options)
-    }
-}
-
-/// What a put did.
-#[derive(Default)]
-struct Sent {
-    files: usize,
-    bytes: u64,
-    errors: Vec<String>,
-}
-
-impl Sent {
-    fn tell(self, of: usize, options: &Options) -> Result<(), Failure> {
-        let Self { files, bytes, errors } = self;
-        if options.json {
-            say!("{}", json!({ "files": files, "bytes": bytes, "errors": errors }));
-        }
-        match &errors[..] {
-            [] => Ok(()),
-            [only] if of == 1 => Err(Failure(only.clone())),
-            errors => {
-                for error in errors {
-                    complain(format_args!("{error}"));
-                }
-                Err(Failure(format!("{} of {of} failed", errors.len())))
-            }
-        }
-    }
-}
-
-async fn put_one(session: &Session, file: &str, url: &Url, bar: &Bar) -> Result<u64, Failure> {
-    let path = Path::new(file);
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return Err(Failure(format!("{file}: has no name to be put under")));
-    };
-    let to = match url.path().trim_end_matches('/') {
-        "" => name.to_string(),
-        directory => format!("{directory}/{name}"),
-    };
-    Ok(put(session, path, &to, |bytes| bar.add(bytes)).await?)
 }
 
 fn last_name(path: &str) -> &str {

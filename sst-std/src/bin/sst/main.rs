@@ -14,6 +14,7 @@ mod perf;
 mod ping;
 mod print;
 mod progress;
+mod put;
 mod quantiles;
 mod relay;
 mod report;
@@ -49,8 +50,8 @@ enum Verb {
     Serve(files::Serve),
     /// Get a file or a whole tree.
     Get(files::Get),
-    /// Send files to a host that serves with --writable.
-    Put(files::Put),
+    /// Send files and whole trees to a host that serves with --writable.
+    Put(put::Put),
     /// Answer `sst ping`.
     Echo,
     /// Measure round trips to `sst echo`, `sst serve` or `sst perf serve`.

@@ -1,0 +1,131 @@
+//! `sst put`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use futures_util::future::FutureExt;
+use futures_util::stream::{self, StreamExt};
+use serde_json::json;
+use sst_std::files::{Progress, PutOptions, Summary, put};
+use sst_std::{Session, Url};
+
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::print::{complain, say};
+use crate::progress::Bar;
+
+/// How many of the things that were named are sent at a time. Each tree sends many files by itself.
+const AT_A_TIME: usize = 8;
+
+#[derive(Args, Clone)]
+pub(crate) struct Put {
+    /// The files and directories to send, then the URL of the directory they go to. Of DIRECTORY/
+    /// the contents are sent, without the directory itself.
+    #[arg(required = true, num_args = 2.., value_names = ["FILE", "URL"])]
+    files_and_url: Vec<OsString>,
+    /// How many files at a time.
+    #[arg(long, default_value_t = 64)]
+    jobs: usize,
+}
+
+impl Put {
+    pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
+        let Some((url, files)) = self.files_and_url.split_last() else {
+            return Err(Failure::new("which files, and where to?"));
+        };
+        let url: Url = url.to_string_lossy().parse()?;
+        let (endpoint, session) = options.connect(&url).await?;
+        let bar = Arc::new(Bar::new(options.json));
+        let mut putting = PutOptions::default();
+        putting.jobs = self.jobs;
+        let seen = bar.clone();
+        putting.observer = Arc::new(move |progress| match progress {
+            Progress::Found { size, .. } => seen.add_total(size),
+            Progress::Sent { bytes, .. } => seen.add(bytes),
+            _ => {}
+        });
+        let done = put_all(&session, files, url.path(), &putting).await;
+        bar.end();
+        if let Some(closed) = session.close_reason().filter(|_| done.failed > 0) {
+            let why = Failure::from(closed).0;
+            let sent = done.files;
+            return Err(Failure(format!("{why}; {sent} files were sent, try again to go on")));
+        }
+        options.end(&endpoint).await?;
+        tell(done, options)
+    }
+}
+
+/// Sends all that was named, however some of it ends, until the session does.
+async fn put_all(session: &Session, files: &[OsString], to: &str, options: &PutOptions) -> Summary {
+    let mut putting = Vec::with_capacity(files.len());
+    for file in files {
+        // Boxed, so that a list of them can be sent to another thread.
+        putting.push(put(session, Path::new(file), remote(file, to), options.clone()).boxed());
+    }
+    let mut putting = stream::iter(putting).buffered(AT_A_TIME);
+    let mut done = Summary::default();
+    while let Some(put) = putting.next().await {
+        match put {
+            Ok(summary) => done.add(summary),
+            Err(error) => done.fail(error),
+        }
+    }
+    done
+}
+
+/// Where something goes: into the directory `to` under its own name, or, if the contents of a
+/// directory were asked for, right there.
+fn remote(file: &OsStr, to: &str) -> Vec<u8> {
+    let to = to.trim_end_matches('/').as_bytes();
+    let is_contents = file.as_bytes().ends_with(b"/");
+    let name = Path::new(file).file_name().filter(|_| !is_contents).map(OsStr::as_bytes);
+    match (to, name) {
+        (to, None) => to.into(),
+        (b"", Some(name)) => name.into(),
+        (to, Some(name)) => [to, b"/", name].concat(),
+    }
+}
+
+fn tell(done: Summary, options: &Options) -> Result<(), Failure> {
+    if options.json {
+        let errors: Vec<_> = done.errors.iter().map(|error| Failure::from(error).0).collect();
+        say!(
+            "{}",
+            json!({ "files": done.files, "unchanged": done.unchanged, "links": done.links,
+                "directories": done.directories, "bytes": done.bytes, "errors": errors })
+        );
+    }
+    match &done.errors[..] {
+        [] => Ok(()),
+        [only] if done.files + done.directories == 0 => Err(only.into()),
+        errors => {
+            for error in errors {
+                complain(format_args!("{}", Failure::from(error).0));
+            }
+            Err(Failure(format!("{} of {} failed", done.failed, done.failed + done.files)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_goes_under_its_name_and_its_contents_without() {
+        for (file, to, expected) in [
+            ("a/file", "", "file"),
+            ("file", "in/", "in/file"),
+            ("tree", "in", "in/tree"),
+            ("tree/", "in", "in"),
+            (".", "", ""),
+            ("..", "in/", "in"),
+        ] {
+            assert_eq!(remote(OsStr::new(file), to), expected.as_bytes(), "{file} to {to:?}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! [`Summary`]: what a fetch or a put did.
+
+use super::FileError;
+
+/// Errors that are remembered; the others are only counted.
+const MAX_ERRORS: usize = 1_000;
+
+/// What a [`fetch`](super::fetch) or [`put`](super::put) did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Files that are at their destination now and have the sender's hash.
+    pub files: u64,
+    /// Of them, those that were there before.
+    pub unchanged: u64,
+    /// Directories that are at their destination now.
+    pub directories: u64,
+    /// Symbolic links made, or there already.
+    pub links: u64,
+    /// Bytes of contents that went over the network.
+    pub bytes: u64,
+    /// What could not be had or sent; everything else was. The first thousand.
+    pub errors: Vec<FileError>,
+    /// How many there were in all.
+    pub failed: u64,
+}
+
+/// What was done for one file.
+pub(super) struct Moved {
+    pub(super) bytes: u64,
+    pub(super) is_unchanged: bool,
+}
+
+impl Summary {
+    /// Adds what another fetch or put did.
+    pub fn add(&mut self, other: Self) {
+        let Self { files, unchanged, directories, links, bytes, errors, failed } = other;
+        self.files += files;
+        self.unchanged += unchanged;
+        self.directories += directories;
+        self.links += links;
+        self.bytes += bytes;
+        self.failed += failed - errors.len() as u64;
+        errors.into_iter().for_each(|error| self.fail(error));
+    }
+
+    pub(super) fn on_moved(&mut self, Moved { bytes, is_unchanged }: Moved) {
+        self.files += 1;
+        self.unchanged += u64::from(is_unchanged);
+        self.bytes += bytes;
+    }
+
+    /// Counts something that could not be had or sent, and remembers it if there is room.
+    pub fn fail(&mut self, error: FileError) {
+        self.failed += 1;
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(error);
+        }
+    }
+}
