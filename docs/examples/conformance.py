@@ -157,6 +157,12 @@ def encoding_rows():
     row("garbage behind a frame of a stream never opened", ["R-10.1-2"], stop(2), b"\x40")
     row("garbage behind an ACK of what was never sent", ["R-10.1-2"], frame_ack(1 << 20, 0, [0]),
         b"\x40")
+    row("a 17th frame", ["R-10.1-8", "R-10.1-2"], opened(2), *[CHALLENGE] * 16, code=PROTOCOL)
+    row("padding behind 16 frames", ["R-10.1-8"], *[CHALLENGE] * 16, bytes(9), code=PROTOCOL)
+    row("a second ACK", ["R-10.1-8"], *[frame_ack(0, 0, [0])] * 2, code=PROTOCOL)
+    row("an ACK and an ACK_ECN", ["R-10.1-8"], frame_ack(0, 0, [0]),
+        frame_ack(0, 0, [0], [0, 0, 0]), code=PROTOCOL)
+    row("garbage as the 16th frame", ["R-10.1-2"], *[CHALLENGE] * 15, b"\x40", CHALLENGE)
     row("the root's fault before garbage", ["R-10.1-1"], stop(0), b"\x40", code=STREAM_ID)
     row("garbage before the root's fault", ["R-10.1-1"], b"\x40", stop(0))
     return rows

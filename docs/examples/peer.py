@@ -148,7 +148,14 @@ def parse_frame(reader):
 def parse_frames(data):
     reader, frames = Reader(data), []
     while reader.at < len(data):
-        frames.append(parse_frame(reader))
+        frame = parse_frame(reader)
+        if frame["frame"] in ("PADDING", "PING") and frames[-1:] == [frame]:
+            continue
+        frames.append(frame)
+        if len(frames) > 16:
+            raise ValueError("more than 16 frames")
+        if sum(frame["frame"].startswith("ACK") for frame in frames) > 1:
+            raise ValueError("a second ACK")
     return frames
 
 
@@ -501,6 +508,8 @@ def check():
             assert str(error) == entry["reason"], (entry, error)
             continue
         raise AssertionError(entry)
+    for entry in data["counted"]:
+        assert len(parse_frames(bytes.fromhex(entry["bytes"]))) == entry["frames"], entry
     print(len(data["valid"]), "valid and", len(data["invalid"]), "invalid frames agree")
 
 

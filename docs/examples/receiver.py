@@ -282,7 +282,8 @@ def parse(payload):
     try:
         return parse_frames(payload)
     except ValueError as error:
-        raise Fault(STREAM_ID if str(error) == "the root" else FRAME_ENCODING) from None
+        codes = {"the root": STREAM_ID, "more than 16 frames": PROTOCOL, "a second ACK": PROTOCOL}
+        raise Fault(codes.get(str(error), FRAME_ENCODING)) from None
 
 
 # ---- parameters (5.9) ----

@@ -309,12 +309,18 @@ def example_frames():
         ("28030008", "reserved attribute"), ("110900000010", "reserved attribute"),
         ("04000181", "reason is not UTF-8"), ("04008081" + "61" * 129, "reason too long"),
         ("22800600", "not minimal"), ("10ff4000000000000000", "too large"),
+        ("1907fb" * 17, "more than 16 frames"), ("0209000001" * 2, "a second ACK"),
+        ("020900000103812c0000812b812a0002", "a second ACK"),
     ]
+    # A run of PING is one frame, and so is a run of PADDING.
+    counted = [("1907fb" * 16, 16), ("1907fb" * 14 + "01" * 9 + "00" * 9, 16),
+               ("01" * 40, 1), ("00" * 40, 1), ("0001" * 8, 16)]
     return {
         "section": "10",
         "valid": [{"frame": name, "fields": fields, "bytes": data}
                   for name, fields, data in listed],
         "invalid": [{"bytes": data, "reason": reason} for data, reason in invalid],
+        "counted": [{"bytes": data, "frames": count} for data, count in counted],
         "service_request": {"service": "echo", "protocol": "1", "record": request},
     }
 

@@ -140,6 +140,11 @@ fn frames() {
     for entry in list(&file, "invalid") {
         assert!(Frames::new(&hex(&entry["bytes"])).any(|frame| frame.is_err()), "{entry}");
     }
+    for entry in list(&file, "counted") {
+        let bytes = hex(&entry["bytes"]);
+        let all: Vec<_> = Frames::new(&bytes).collect();
+        assert!(all.iter().all(Result::is_ok) && all.len() as u64 == entry["frames"], "{entry}");
+    }
 }
 
 /// What the encoder could get wrong twice: the meaning of the fields.

@@ -13,7 +13,7 @@ use sst_nostd::recovery::ecn::Codepoint;
 use sst_nostd::stream::StreamHandle;
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::negotiation::Reply;
-use sst_nostd::wire::{Attributes, Frame, Open, SealedHeader, StreamFrame};
+use sst_nostd::wire::{Attributes, Frame, MAX_FRAMES, Open, SealedHeader, StreamFrame};
 
 use crate::free::Free;
 
@@ -128,7 +128,11 @@ impl Target {
     /// A packet of such frames, as many as fit; `next` is asked until it has none.
     pub fn filled(&mut self, mut next: impl FnMut(&mut Self) -> Option<Vec<u8>>) -> Vec<u8> {
         let mut payload = Vec::new();
-        while payload.len() < PAYLOAD_LEN - 64 {
+        // The padding is one, too.
+        for _ in 1..MAX_FRAMES {
+            if payload.len() >= PAYLOAD_LEN - 64 {
+                break;
+            }
             let Some(frame) = next(self) else { break };
             if payload.len() + frame.len() > PAYLOAD_LEN {
                 break;

@@ -23,6 +23,8 @@ pub struct PacketBuilder<'b> {
     pub(super) kind: Kind,
     pub(super) path: Path,
     pub(super) chain: Chain,
+    /// How many more frames there may be.
+    pub(super) frame_room: usize,
     /// How many receipts the packet may have.
     pub(super) receipt_room: u32,
     pub(super) is_ack_eliciting: bool,
@@ -69,7 +71,7 @@ impl PacketBuilder<'_> {
         if !sent.push_receipt(&mut self.chain, receipt) {
             return Err(Full);
         }
-        self.position = position;
+        self.put(position);
         self.is_ack_eliciting = true;
         Ok(())
     }
@@ -89,21 +91,27 @@ impl PacketBuilder<'_> {
         Ok(())
     }
 
-    /// Lets `write` put many frames, and call what it is given with what to remember of each:
-    /// `false` means that no more can be remembered, so that the frame must not be put. `write`
-    /// answers true if its last frame runs to the end of the packet, so that nothing may follow.
+    /// Lets `write` put many frames, and call what it is given with what to remember of some, and
+    /// how many those are: `false` means that no more can be remembered or that the packet has as
+    /// many as it may have, so that they must not be put. `write` answers true if its last frame
+    /// runs to the end of the packet, so that nothing may follow.
     pub fn fill(
         &mut self,
         sent: &mut SentPackets<'_>,
-        write: impl FnOnce(&mut Writer<'_>, &mut dyn FnMut(Receipt) -> bool) -> bool,
+        write: impl FnOnce(&mut Writer<'_>, &mut dyn FnMut(Receipt, usize) -> bool) -> bool,
     ) {
         let Some(space) = self.bytes.get_mut(self.position..self.end) else { return };
         let mut writer = Writer::new(space);
         let (chain, is_ack_eliciting) = (&mut self.chain, &mut self.is_ack_eliciting);
-        let receipt_room = self.receipt_room;
-        let is_last = write(&mut writer, &mut |receipt| {
-            let is_noted = chain.len() < receipt_room && sent.push_receipt(chain, receipt);
-            *is_ack_eliciting |= is_noted;
+        let (receipt_room, frame_room) = (self.receipt_room, &mut self.frame_room);
+        let is_last = write(&mut writer, &mut |receipt, frames| {
+            let is_noted = frames <= *frame_room
+                && chain.len() < receipt_room
+                && sent.push_receipt(chain, receipt);
+            if is_noted {
+                *frame_room = frame_room.saturating_sub(frames);
+                *is_ack_eliciting = true;
+            }
             is_noted
         });
         self.position = self.position.saturating_add(writer.position());
@@ -118,7 +126,7 @@ impl PacketBuilder<'_> {
     /// [`Full`] if there is no room; nothing has changed.
     pub fn add_frame(&mut self, frame: &Frame<'_>) -> Result<(), Full> {
         let (position, ()) = self.written(|writer| frame.encode(writer))?;
-        self.position = position;
+        self.put(position);
         self.is_ack_eliciting |= frame.is_ack_eliciting();
         Ok(())
     }
@@ -155,11 +163,20 @@ impl PacketBuilder<'_> {
         }
     }
 
-    /// Lets `write` put something after the last frame. Answers where that ends.
+    /// One more frame was put, up to `position`.
+    pub(super) const fn put(&mut self, position: usize) {
+        self.position = position;
+        self.frame_room = self.frame_room.saturating_sub(1);
+    }
+
+    /// Lets `write` put one more frame after the last. Answers where that ends.
     pub(super) fn written<R>(
         &mut self,
         write: impl FnOnce(&mut Writer<'_>) -> Result<R, Full>,
     ) -> Result<(usize, R), Full> {
+        if self.frame_room == 0 {
+            return Err(Full);
+        }
         let space = self.bytes.get_mut(self.position..self.end).ok_or(Full)?;
         let mut writer = Writer::new(space);
         let result = write(&mut writer)?;

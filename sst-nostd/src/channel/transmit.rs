@@ -12,7 +12,7 @@ use crate::recovery::congestion::Controller;
 use crate::recovery::ecn::Codepoint;
 use crate::recovery::mtu::BASE_BYTES;
 use crate::time::{Instant, micros};
-use crate::wire::{AckEncoder, EcnCounts, Frame, SealedHeader};
+use crate::wire::{AckEncoder, EcnCounts, Frame, MAX_FRAMES, SealedHeader};
 
 /// Packets that ask for an acknowledgement are padded to this length, in bytes.
 ///
@@ -20,6 +20,10 @@ use crate::wire::{AckEncoder, EcnCounts, Frame, SealedHeader};
 /// changed unnoticed, the packet pays for the challenge that it causes; and it is long enough for
 /// LOST to answer it (docs/PROTOCOL.md, PING).
 pub const MIN_ASKING_LEN: usize = SealedHeader::MAX_LEN + 18 + TAG_LEN;
+
+// Who pads leaves room for it: no frame but PING, of which there is one, is shorter than two bytes.
+const _: () = assert!((MIN_ASKING_LEN - SHORTEST_HEADER - TAG_LEN) / 2 + 2 < MAX_FRAMES);
+const SHORTEST_HEADER: usize = SealedHeader::MAX_LEN - 3;
 
 /// After so many packets that only acknowledge, one also asks for an acknowledgement, so that
 /// ranges the peer has heard of can be forgotten.
@@ -185,6 +189,7 @@ impl<C: Crypto> Channel<C> {
             kind,
             path,
             chain: Chain::EMPTY,
+            frame_room: MAX_FRAMES,
             receipt_room: sent.receipt_room(&self.on_record),
             is_ack_eliciting: false,
             told: None,
@@ -300,7 +305,7 @@ impl<C: Crypto> Channel<C> {
         let encoder = AckEncoder { delay_micros, ecn };
         let written = builder.written(|writer| encoder.encode(self.received.ranges(), writer));
         if let Ok((position, 1..)) = written {
-            builder.position = position;
+            builder.put(position);
             builder.told = self.received.largest();
         }
     }

@@ -13,8 +13,8 @@ use crate::session::{ClosedBy, SessionEvent, SessionState};
 use crate::stream::Open;
 use crate::time::Duration;
 use crate::wire::{
-    Attributes, CloseCause, CloseFrame, Frame, Frames, Open as WireOpen, Parameters, StreamFrame,
-    TransportCode,
+    Attributes, CloseCause, CloseFrame, Frame, Frames, MAX_FRAMES, Open as WireOpen, Parameters,
+    StreamFrame, TransportCode,
 };
 
 /// The peer's streams are of side 0 or 1, as the identities have it.
@@ -91,6 +91,57 @@ fn a_malformed_packet_changes_nothing_but_the_end() {
     hand(&mut host, at(11), 5, &packet).unwrap();
     assert_eq!(host.close_reason(session).unwrap().cause, code);
     assert_eq!((host.stats().breaches, events(&mut host).len()), (1, 0));
+}
+
+// Spec: R-10.1-2, R-10.1-8, R-6.12-4.
+#[test]
+fn a_packet_of_too_many_frames_or_acks_changes_nothing_but_the_end() {
+    let ack = [2, 1, 0, 0, 0];
+    let challenges = [6; 9 * MAX_FRAMES];
+    for end in [&challenges[..], &[ack, ack].concat()] {
+        let (mut host, mut peer, session) = met();
+        let root = host.root(session).unwrap();
+        let good = payload(&[opening(id_of(&peer, &host, 1), b"heard?")]);
+        let packet = peer.seal(&[&good[..], end].concat());
+        hand(&mut host, at(10), 5, &packet).unwrap();
+        assert!(host.accept_substream(at(10), root).is_none(), "no frame took effect");
+        let code = CloseCause::Transport(TransportCode::PROTOCOL);
+        assert_eq!(said_close(&mut host, &peer), code);
+    }
+    // One frame less is as many as there may be.
+    let (mut host, mut peer, session) = met();
+    let root = host.root(session).unwrap();
+    let good = payload(&[opening(id_of(&peer, &host, 1), b"heard?")]);
+    let packet = peer.seal(&[&good[..], &challenges[9..]].concat());
+    hand(&mut host, at(10), 5, &packet).unwrap();
+    assert!(host.accept_substream(at(10), root).is_some());
+}
+
+// Spec: R-10.1-8.
+#[test]
+fn a_host_that_owes_more_frames_than_a_packet_holds_sends_more_packets() {
+    let (mut host, mut peer, session) = met();
+    let root = host.root(session).unwrap();
+    let wanted = 40;
+    host.listen(at(0), root, wanted).unwrap();
+    for first in (1..=u64::from(wanted)).step_by(10) {
+        let ids = (first..first + 10).map(|counter| id_of(&peer, &host, counter));
+        let frames: Vec<_> = ids.map(|id| opening(id, b"")).collect();
+        tell(&mut host, &mut peer, &frames);
+    }
+    while next(&mut host, at(10)).is_some() {}
+    while let Some(stream) = host.accept_substream(at(10), root) {
+        host.write(at(10), stream, b"x").unwrap();
+    }
+    let (mut opened, mut most) = (0, 0);
+    while let Some(packet) = next(&mut host, at(10)) {
+        let body = peer.open(&packet);
+        let frames: Vec<_> = Frames::new(&body).map(Result::unwrap).collect();
+        most = most.max(frames.len());
+        opened += frames.iter().filter(|frame| matches!(frame, Frame::Stream(_))).count();
+    }
+    assert_eq!(opened, wanted as usize);
+    assert!(most <= MAX_FRAMES && most > MAX_FRAMES / 2, "{most} frames in one packet");
 }
 
 // Spec: R-6.12-3, R-10.1-3.

@@ -1,6 +1,5 @@
 //! The frames of one opened packet are applied to the session, its channel and its streams.
 
-use crate::bytes::Reader;
 use crate::channel::{AckInvalid, Channel, Path, SentPackets};
 use crate::crypto::Crypto;
 use crate::stream::{Fault, Streams};
@@ -60,7 +59,7 @@ impl Session {
     ) -> Result<Applied, Breach> {
         let (first, rest) = check_frames(payload)?;
         let mut applied = Applied::default();
-        for frame in core::iter::once(Ok(first)).chain(Frames::new(rest)) {
+        for frame in core::iter::once(Ok(first)).chain(rest) {
             let frame = frame.map_err(encoding)?;
             applied.is_ack_eliciting |= frame.is_ack_eliciting();
             applied.has_data |= matches!(frame, Frame::Stream(_) | Frame::Datagram(_));
@@ -111,22 +110,25 @@ impl Session {
     }
 }
 
-/// Parses every frame; the first, which mostly is the only one, and the bytes of the others.
-fn check_frames(payload: &[u8]) -> Result<(Frame<'_>, &[u8]), Breach> {
-    if payload.is_empty() {
-        return Err(Breach { code: TransportCode::PROTOCOL, rule: "a packet has a frame" });
-    }
-    let mut reader = Reader::new(payload);
-    let first = Frame::parse(&mut reader).map_err(encoding)?;
-    let rest = reader.rest();
-    for frame in Frames::new(rest) {
+/// Parses every frame, and counts them; the first, which mostly is the only one, and the others.
+fn check_frames(payload: &[u8]) -> Result<(Frame<'_>, Frames<'_>), Breach> {
+    let mut frames = Frames::new(payload);
+    let rule = "a packet has a frame";
+    let first = frames.next().ok_or(Breach { code: TransportCode::PROTOCOL, rule })?;
+    let first = first.map_err(encoding)?;
+    for frame in frames.clone() {
         frame.map_err(encoding)?;
     }
-    Ok((first, rest))
+    Ok((first, frames))
 }
 
 fn encoding(error: FrameError) -> Breach {
-    Breach { code: error.code(), rule: "frames follow section 10" }
+    let rule = match error {
+        FrameError::TooMany => "a packet has no more frames than it may have",
+        FrameError::SecondAck => "a packet has one ACK",
+        _ => "frames follow section 10",
+    };
+    Breach { code: error.code(), rule }
 }
 
 fn ack_breach(error: AckInvalid) -> Breach {

@@ -92,7 +92,7 @@ impl Session {
         let Some(tree) = &mut self.tree else { return };
         let is_empty = builder.is_empty();
         builder.fill(sent, |writer, note| {
-            let note = |receipt| note(receipts::pack(receipt));
+            let note = |receipt: Receipt| note(receipts::pack(receipt), receipt.frames());
             streams.fill(tree, now, writer, is_empty, note).is_closed
         });
     }

@@ -66,3 +66,11 @@ pub enum Receipt {
     /// A stateless datagram whose outcome was asked for.
     TrackedDatagram(DatagramTicket),
 }
+
+impl Receipt {
+    /// The most frames that it stands for.
+    #[must_use]
+    pub const fn frames(&self) -> usize {
+        if matches!(self, Self::Refusal(_)) { 2 } else { 1 }
+    }
+}

@@ -12,6 +12,11 @@ use crate::wire::kind;
 use crate::wire::reset::ResetFrame;
 use crate::wire::stream_frame::StreamFrame;
 
+/// The most frames of a packet ([`Frames`] says what counts as one). What a packet costs its
+/// receiver is mostly in proportion to its frames, of which over five hundred would fit
+/// (docs/PROTOCOL.md, R-10.1-8).
+pub const MAX_FRAMES: usize = 16;
+
 /// One item inside a sealed packet. Text and data are borrowed from the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
@@ -206,15 +211,30 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The frames of a packet, in order. Ends after the first error.
+/// The frames of a packet, in order. Ends after the first error; a frame beyond [`MAX_FRAMES`] and
+/// a second ACK are errors. A run of padding or of PING is one frame.
 #[derive(Clone, Debug)]
-pub struct Frames<'a>(Reader<'a>);
+pub struct Frames<'a> {
+    reader: Reader<'a>,
+    /// How many more there may be.
+    room: usize,
+    has_ack: bool,
+}
 
 impl<'a> Frames<'a> {
     /// The frames of this opened payload.
     #[must_use]
     pub const fn new(payload: &'a [u8]) -> Self {
-        Self(Reader::new(payload))
+        Self { reader: Reader::new(payload), room: MAX_FRAMES, has_ack: false }
+    }
+
+    fn parse_next(&mut self) -> Result<Frame<'a>, FrameError> {
+        self.room = self.room.checked_sub(1).ok_or(FrameError::TooMany)?;
+        let frame = Frame::parse(&mut self.reader)?;
+        if matches!(frame, Frame::Ack(_)) && core::mem::replace(&mut self.has_ack, true) {
+            return Err(FrameError::SecondAck);
+        }
+        Ok(frame)
     }
 }
 
@@ -222,12 +242,12 @@ impl<'a> Iterator for Frames<'a> {
     type Item = Result<Frame<'a>, FrameError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
+        if self.reader.is_empty() {
             return None;
         }
-        let frame = Frame::parse(&mut self.0);
+        let frame = self.parse_next();
         if frame.is_err() {
-            self.0 = Reader::new(&[]);
+            self.reader = Reader::new(&[]);
         }
         Some(frame)
     }

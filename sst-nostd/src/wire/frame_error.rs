@@ -19,8 +19,12 @@ pub enum FrameError {
     Reason,
     /// The root, where only another stream can be meant.
     Root,
+    /// The packet has an ACK already.
+    SecondAck,
     /// A number that names no stream.
     StreamId,
+    /// The packet has as many frames before it as a packet may have.
+    TooMany,
     /// The packet ends before the frame does.
     Truncated,
     /// An unknown type byte.
@@ -35,6 +39,7 @@ impl FrameError {
     pub const fn code(self) -> TransportCode {
         match self {
             Self::Root => TransportCode::STREAM_ID,
+            Self::SecondAck | Self::TooMany => TransportCode::PROTOCOL,
             _ => TransportCode::FRAME_ENCODING,
         }
     }

@@ -20,7 +20,7 @@ pub use ack::{AckEncoder, AckFrame, AckRanges, EcnCounts};
 pub use close::{CloseCause, CloseFrame};
 pub use codes::{StreamCode, TransportCode};
 pub use datagram::{DatagramFrame, DatagramHeader};
-pub use frame::{Frame, Frames};
+pub use frame::{Frame, Frames, MAX_FRAMES};
 pub use frame_error::FrameError;
 pub use packet::{PacketError, PacketKind, SealedHeader};
 pub use parameters::{Parameters, ParametersError, Refusal};

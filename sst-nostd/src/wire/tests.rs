@@ -238,6 +238,25 @@ fn frames_end_at_the_end_or_after_the_first_error() {
     assert_eq!(last.encode_last(&mut Writer::new(&mut short)), Err(Full));
 }
 
+// Spec: R-10.1-8.
+#[test]
+fn a_packet_has_so_many_frames_and_one_ack() {
+    let fit = [Frame::Priority { id: StreamId::from_u64(7).unwrap(), priority: 0 }; MAX_FRAMES];
+    let fit: Vec<u8> = fit.iter().flat_map(encoded).collect();
+    assert_eq!(Frames::new(&fit).filter(Result::is_ok).count(), MAX_FRAMES);
+    // A run counts as one; two runs as two.
+    for (end, answer) in [(&[][..], None), (&[0, 0], Some(Err(FrameError::TooMany)))] {
+        let packet = [&fit[3..], &[1, 1, 1], end].concat();
+        let mut frames = Frames::new(&packet);
+        assert_eq!(frames.by_ref().take(MAX_FRAMES).filter(Result::is_ok).count(), MAX_FRAMES);
+        assert_eq!((frames.next(), frames.next()), (answer, None));
+    }
+    let acks = [2, 9, 0, 0, 1, 3, 9, 0, 0, 1, 0, 0, 0];
+    let mut frames = Frames::new(&acks);
+    assert!(matches!(frames.next(), Some(Ok(Frame::Ack(_)))));
+    assert_eq!((frames.next(), frames.next()), (Some(Err(FrameError::SecondAck)), None));
+}
+
 // Spec: R-10.1-6.
 #[test]
 fn random_bytes_parse_to_frames_that_survive_another_round() {

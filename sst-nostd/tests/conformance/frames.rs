@@ -90,21 +90,17 @@ impl Scene {
         (self.listen(), 0)
     }
 
-    /// Acknowledges all that the host has sent.
+    /// Acknowledges all that the host has sent, each packet in one of its own.
     fn acknowledge(&mut self) {
-        let frames: Vec<u8> = core::mem::take(&mut self.received)
-            .into_iter()
-            .flat_map(|number| {
-                let mut frame = vec![0; 16];
-                let mut writer = Writer::new(&mut frame);
-                writer.put_u8(2).expect("fits");
-                writer.put_varint(number).expect("fits");
-                writer.put_bytes(&[0, 0, 0]).expect("fits");
-                writer.written().to_vec()
-            })
-            .collect();
-        let (packet, _) = self.peer.seal(&frames);
-        hand(&mut self.host, &packet);
+        for number in core::mem::take(&mut self.received) {
+            let mut frame = [0; 16];
+            let mut writer = Writer::new(&mut frame);
+            writer.put_u8(2).expect("fits");
+            writer.put_varint(number).expect("fits");
+            writer.put_bytes(&[0, 0, 0]).expect("fits");
+            let (packet, _) = self.peer.seal(writer.written());
+            hand(&mut self.host, &packet);
+        }
     }
 
     fn stream(&self, number: &Value) -> StreamHandle {

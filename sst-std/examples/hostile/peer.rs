@@ -11,7 +11,7 @@ use sst_nostd::negotiation::{Call, Initiator, Ready};
 use sst_nostd::noise::Pattern;
 use sst_nostd::path::Path;
 use sst_nostd::time::Instant;
-use sst_nostd::wire::{Frame, Parameters, SealedHeader};
+use sst_nostd::wire::{Frame, MAX_FRAMES, Parameters, SealedHeader};
 use sst_std::{AwsLc, AwsLcAead};
 
 /// How long an answer may take before the INIT goes again.
@@ -138,7 +138,7 @@ impl Peer {
         let mut writer = Writer::new(&mut buffer);
         let head_len = header.encoded_len();
         let mut len = usize::from(header.encode(&mut writer).is_ok()) * head_len;
-        for frame in frames {
+        for frame in frames.take(MAX_FRAMES) {
             if frame.encode(&mut writer).is_err() || writer.remaining_len() < 64 {
                 break;
             }

@@ -172,12 +172,12 @@ fn no_packet_is_larger_than_the_peer_takes() {
         let config = ChannelConfig { max_packet_len: most, ..ChannelConfig::default() };
         let mut pair = Pair::with(9, CLEAN, &config);
         pair.log = Some(Vec::new());
-        pair.sides[0].item_len = 50;
+        pair.sides[0].item_len = 100;
         pair.enqueue(0, 0..2000);
         pair.run_until(30, Pair::is_done);
         assert_all_arrived(&pair, [2000, 0], 9);
         let largest = pair.log.unwrap().iter().map(|(_, bytes)| bytes.len()).max().unwrap();
-        assert!(largest <= most && largest > most - 60, "{largest} of {most}");
+        assert!(largest <= most && largest > most - 110, "{largest} of {most}");
     }
 }
 

@@ -29,7 +29,7 @@ use crate::bytes::Writer;
 use crate::id::Side;
 use crate::storage::KeyedHash;
 use crate::time::{Duration, Instant};
-use crate::wire::{Frame, Frames, StreamCode};
+use crate::wire::{Frame, Frames, MAX_FRAMES, StreamCode};
 
 use super::*;
 

@@ -77,10 +77,7 @@ impl Pair {
         if !streams.has_work(tree) {
             return false;
         }
-        let filled = streams.fill(tree, self.now, &mut out, true, |receipt| {
-            receipts.push(receipt);
-            true
-        });
+        let filled = streams.fill(tree, self.now, &mut out, true, noting(&mut receipts));
         let len = out.position();
         assert_eq!(filled.any, len > 0);
         if filled.any {
@@ -293,5 +290,16 @@ impl Pair {
         let [one, two] = &self.ends;
         assert_eq!(one.tree.sent, two.tree.received);
         assert_eq!(two.tree.sent, one.tree.received);
+    }
+}
+
+/// Keeps the receipts of one packet, which may hold no more frames than it may.
+pub(super) fn noting(receipts: &mut Vec<Receipt>) -> impl FnMut(Receipt) -> bool {
+    let mut room = MAX_FRAMES;
+    move |receipt| {
+        let left = room.checked_sub(receipt.frames());
+        room = left.unwrap_or(0);
+        receipts.extend(left.map(|_| receipt));
+        left.is_some()
     }
 }

@@ -58,10 +58,10 @@ impl End {
             let mut bytes = vec![0; 1400];
             let mut out = Writer::new(&mut bytes);
             let now = Instant::ZERO;
-            let filled = self.streams.fill(&mut self.tree, now, &mut out, true, |receipt| {
-                receipts.push(receipt);
-                true
-            });
+            let mut noted = vec![];
+            let note = pair::noting(&mut noted);
+            let filled = self.streams.fill(&mut self.tree, now, &mut out, true, note);
+            receipts.append(&mut noted);
             let len = out.position();
             if !filled.any {
                 break;

@@ -53,10 +53,7 @@ impl World {
             let mut bytes = [0; 1200];
             let mut out = Writer::new(&mut bytes);
             let mut receipts = vec![];
-            let note = |receipt| {
-                receipts.push(receipt);
-                true
-            };
+            let note = pair::noting(&mut receipts);
             let now = self.pair.now;
             if !sender.streams.fill(&mut sender.tree, now, &mut out, true, note).any {
                 break;
