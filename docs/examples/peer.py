@@ -233,6 +233,7 @@ class Peer:
                            peer_public)
         self.check_key = wire.check_key(peer_public)
         self.init_body = (start + self.noise.write(offer)).ljust(480, b"\0")
+        self.reply_key = self.noise.side_key(b"SST1 reply")
         self.state, self.cookies, self.turn = "waiting", [], 2
         self.obeyed, self.since_init = 0, 0
         self.send_init(bytes(16))
@@ -274,7 +275,9 @@ class Peer:
     def on_reply(self, packet, source):
         if self.state != "waiting" or packet[1:5] != self.channel or source != self.address:
             return
-        theirs = parse_parameters(self.noise.read(packet[5:]))
+        if mac16(self.reply_key, packet[:-16]) != packet[-16:]:
+            return
+        theirs = parse_parameters(self.noise.read(packet[5:-16]))
         if 0x17 in theirs:
             raise ConnectionError(f"refused: {theirs[0x17]}")
         if theirs.get(0x1E, self.instance) != self.instance:
@@ -307,7 +310,9 @@ class Peer:
         self.first, self.peer_channel = first, packet[4:8]
         answer = (wire.parameter(0x01, self.channel) + wire.parameter(0x13, b"\1")
                   + self.parameters())
+        reply_key = self.noise.side_key(b"SST1 reply")
         self.reply = b"\xC2" + self.peer_channel + self.noise.write(answer)
+        self.reply += mac16(reply_key, self.reply)
         self.state = "half-open"
         self.socket.sendto(self.reply, source)
 

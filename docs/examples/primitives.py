@@ -205,6 +205,10 @@ class Noise:
         tokens, self.messages = self.messages[0], self.messages[1:]
         return tokens
 
+    def side_key(self, label):
+        """A key for a purpose of its own, of those who know all that was agreed on so far."""
+        return hmac32(self.ck, label + self.h)
+
     def split(self):
         """(initiator to responder, responder to initiator)."""
         return hkdf(self.ck, b"", 2)

@@ -360,8 +360,11 @@ def handshake(pattern, name="", instance=b"", statics=(b"initiator", b"responder
     answer = (parameter(0x01, channel_r) + parameter(0x06, varint(65536))
               + parameter(0x13, b"\x01") + named
               + parameter(0x16, reset_token(static_r, channel_r)))
+    reply_key = responder.side_key(b"SST1 reply")
+    assert initiator.side_key(b"SST1 reply") == reply_key
     second = responder.write(answer)
     reply = b"\xC2" + channel_i + second
+    reply += mac16(reply_key, reply)
     assert initiator.read(second) == answer and len(reply) < 512
     side = 0 if public_i <= public_r else 1
     stream = 1 << 1 | side
@@ -377,7 +380,7 @@ def handshake(pattern, name="", instance=b"", statics=(b"initiator", b"responder
         "responder_ephemeral_public": public_key(ephemeral_r),
         "prologue": prologue, "parameters_1": offer, "noise_1": first, "init": init(bytes(16)),
         "cookie": bytes(range(0xA0, 0xB0)), "init_with_cookie": init(bytes(range(0xA0, 0xB0))),
-        "parameters_2": answer, "noise_2": second, "reply": reply,
+        "parameters_2": answer, "noise_2": second, "reply_key": reply_key, "reply": reply,
     }
     largest_received = 0
     if pattern != "IK":

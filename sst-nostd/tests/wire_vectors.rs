@@ -266,6 +266,7 @@ fn negotiation_packets() {
             0xc1 => check_init(&bytes, &case["fields"]),
             0xc2 => Reply::parse(&bytes).map(|reply| {
                 check_message(&case["fields"], reply.channel, reply.noise);
+                assert_eq!(reply.check, array_of(&case["fields"], "check"));
                 encoded(|writer| reply.encode(writer))
             }),
             0xc3 => Finish::parse(&bytes).map(|finish| {

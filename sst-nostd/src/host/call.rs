@@ -192,7 +192,7 @@ impl<C: Crypto> Host<'_, C> {
             return Err(Ignored::UnknownChannel);
         };
         // What is dropped without work uses up none of the tries.
-        initiator.expects_reply(path, packet.len()).map_err(Ignored::Negotiation)?;
+        initiator.expects_reply(path, packet).map_err(Ignored::Negotiation)?;
         may_try(trials, now)?;
         let session = *session;
         let answer = initiator.handle_reply(&self.crypto, now, path, packet);

@@ -1,11 +1,17 @@
-//! [`CheckKey`]: the check at the end of INIT, COOKIE and VERSION packets.
+//! [`CheckKey`]: the check at the end of INIT, COOKIE and VERSION packets; [`ReplyKey`]: that of
+//! REPLY.
 //!
-//! Its key follows from the responder's public key, so it proves no identity. It keeps out those
-//! who scan addresses without knowing who lives there, and those who cannot see what we send.
+//! The first one's key follows from the responder's public key, so it proves no identity. It keeps
+//! out those who scan addresses without knowing who lives there, and those who cannot see what we
+//! send. The other's key follows from what message 1 agreed on: where that named the responder,
+//! nobody else can make the check, and false REPLYs cost a hash instead of an agreement.
+
+use zeroize::Zeroize;
 
 use crate::bytes::{Full, Writer};
 use crate::crypto::kdf;
 use crate::id::HostId;
+use crate::noise::Handshake;
 use crate::wire::negotiation::{CHECK_LEN, split_check};
 
 /// The key of the checks in a call to one responder.
@@ -50,6 +56,37 @@ impl CheckKey {
     pub(super) fn is_version(&self, packet: &[u8], init_check: &[u8; CHECK_LEN]) -> bool {
         split_check(packet)
             .is_ok_and(|(covered, check)| kdf::equal(&self.version(covered, init_check), check))
+    }
+}
+
+/// The key of the check of one call's REPLY. Erased when dropped.
+pub(super) struct ReplyKey([u8; 32]);
+
+impl ReplyKey {
+    /// The key of a handshake that has its first message, and not its second.
+    pub(super) fn of(handshake: &Handshake) -> Self {
+        Self(handshake.side_key(b"SST1 reply"))
+    }
+
+    /// The check of a REPLY, over everything before it.
+    pub(super) fn check(&self, covered: &[u8]) -> [u8; CHECK_LEN] {
+        kdf::mac16(&self.0, &[covered])
+    }
+
+    pub(super) fn is_reply(&self, packet: &[u8]) -> bool {
+        split_check(packet).is_ok_and(|(covered, check)| kdf::equal(&self.check(covered), check))
+    }
+}
+
+impl Drop for ReplyKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl core::fmt::Debug for ReplyKey {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.write_str("ReplyKey(..)")
     }
 }
 

@@ -5,7 +5,7 @@ use crate::bytes::{Full, MAX_VARINT_LEN, Writer};
 use crate::crypto::Crypto;
 use crate::id::{ChannelId, HostId, Instance, StreamId};
 use crate::negotiation::call::{Answer, Call, CallError, FinishError, ReplyError, TimerVerdict};
-use crate::negotiation::check::{CheckKey, write_checked};
+use crate::negotiation::check::{CheckKey, ReplyKey, write_checked};
 use crate::negotiation::grease::put_grease;
 use crate::negotiation::limits::{
     EARLY_OVERHEAD, HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN,
@@ -53,6 +53,8 @@ pub struct Initiator {
     instance: Option<Instance>,
     suites: Suites,
     check_key: CheckKey,
+    /// As the handshake, dropped where it is.
+    reply_key: Option<ReplyKey>,
     noise: [u8; MAX_INIT_NOISE_LEN],
     noise_len: usize,
     routes: Routes,
@@ -111,6 +113,7 @@ impl Initiator {
         let noise_len = handshake.write_message(crypto, list, &mut noise)?;
         Ok(Self {
             phase: Phase::Calling,
+            reply_key: Some(ReplyKey::of(&handshake)),
             handshake: Some(handshake),
             pattern,
             own,
@@ -202,19 +205,22 @@ impl Initiator {
         Ok(())
     }
 
-    /// Whether a REPLY of `len` bytes that came from `path` is worth opening.
+    /// Whether a REPLY that came from `path` is worth opening.
     ///
     /// # Errors
-    /// [`Dropped`]: the call waits for no REPLY, or for none from there, or for a smaller one.
+    /// [`Dropped`]: the call waits for no REPLY, or for none from there, or for a smaller one; or
+    /// its check is wrong, which one hash shows.
     #[inline(never)]
-    pub fn expects_reply(&self, path: Path, len: usize) -> Result<(), Dropped> {
-        if len >= MIN_INIT_BYTES {
+    pub fn expects_reply(&self, path: Path, packet: &[u8]) -> Result<(), Dropped> {
+        if packet.len() >= MIN_INIT_BYTES {
             return Err(PacketError::Length.into());
         }
         let Phase::Calling = self.phase else { return Err(Dropped::State) };
         // A true REPLY that somebody copied would else lead all that follows to that address.
         let route = self.routes.find(path.peer).filter(|route| route.check().is_some());
-        route.map(|_| ()).ok_or(Dropped::OtherAddress)
+        route.ok_or(Dropped::OtherAddress)?;
+        let is_right = self.reply_key.as_ref().is_some_and(|key| key.is_reply(packet));
+        if is_right { Ok(()) } else { Err(Dropped::Check) }
     }
 
     /// Takes a REPLY that came from `path`. After it, the caller decides about the peer and calls
@@ -233,7 +239,7 @@ impl Initiator {
         if reply.channel != self.channel {
             return Err(Dropped::Channel.into());
         }
-        self.expects_reply(path, packet.len())?;
+        self.expects_reply(path, packet)?;
         let route = self.routes.find(path.peer).ok_or(Dropped::OtherAddress)?;
         let (sent_at, has_resent) = route.sent();
         let handshake = self.handshake.as_mut().ok_or(Dropped::State)?;
@@ -380,6 +386,7 @@ impl Initiator {
     fn end(&mut self) {
         self.phase = Phase::Over;
         self.handshake = None;
+        self.reply_key = None;
     }
 
     /// The checks that an answer from `path` may refer to: of the INIT sent last there, and of the

@@ -1,7 +1,7 @@
 //! The limits of negotiations, each with its reason.
 
 use crate::time::Duration;
-use crate::wire::negotiation::{INIT_OVERHEAD, MIN_INIT_BYTES, REPLY_OVERHEAD};
+use crate::wire::negotiation::{CHECK_LEN, INIT_OVERHEAD, MIN_INIT_BYTES, REPLY_OVERHEAD};
 use crate::wire::packet::BASE_PACKET_BYTES;
 use crate::wire::parameters::MAX_PARAMETERS_LEN;
 
@@ -20,7 +20,8 @@ pub const EARLY_OVERHEAD: usize = 3;
 pub const MAX_INIT_NOISE_LEN: usize =
     MAX_FIRST_OVERHEAD + MAX_PARAMETERS_LEN + EARLY_OVERHEAD + MAX_EARLY_LEN;
 /// The longest REPLY that we write, in bytes. A responder keeps it until the initiator goes on.
-pub const MAX_REPLY_LEN: usize = REPLY_OVERHEAD + MAX_SECOND_OVERHEAD + MAX_PARAMETERS_LEN;
+pub const MAX_REPLY_LEN: usize =
+    REPLY_OVERHEAD + MAX_SECOND_OVERHEAD + MAX_PARAMETERS_LEN + CHECK_LEN;
 /// The most frames that a FINISH carries, in bytes: no path is known yet to take more.
 pub const MAX_FINISH_PAYLOAD_LEN: usize = BASE_PACKET_BYTES - REPLY_OVERHEAD - THIRD_OVERHEAD;
 
@@ -62,7 +63,8 @@ pub const CALLS_BURST_DIVISOR: u32 = 4;
 /// negotiation is under way: 320 a second, a twentieth of a desktop's core.
 pub const CALLS_GROWTH: u32 = 16;
 /// How many packets that claim to go on with one negotiation are tried at once. Such a packet
-/// proves nothing before it is opened, which may cost an agreement.
+/// proves nothing before it is opened, which costs an attempt of the cipher; a REPLY to a dial of
+/// an address alone, whose check everybody can make who saw the INIT, costs an agreement.
 pub const TRIALS_BURST: u32 = 64;
 /// After a burst, how far apart they are tried: somebody who saw a dial's packets and sends forged
 /// ones costs this host no more than a twentieth of a desktop's core. The true one comes again

@@ -5,12 +5,13 @@
 use crate::bytes::{Full, Writer};
 use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
+use crate::negotiation::check::ReplyKey;
 use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_REPLY_LEN};
 use crate::negotiation::suite::choose_suite;
 use crate::negotiation::{Dropped, Ready, first_rtt, is_same, pattern};
 use crate::noise::{Handshake, NoiseError, Role};
 use crate::time::Instant;
-use crate::wire::negotiation::{Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
+use crate::wire::negotiation::{CHECK_LEN, Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
 use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, early_in};
 use crate::wire::{Frame, Frames, PacketKind, Parameters, Refusal, TransportCode};
 
@@ -233,6 +234,12 @@ impl Responder {
         self.channel
     }
 
+    /// The key of the REPLY's check, before it is made.
+    #[cfg(test)]
+    pub(super) fn reply_key(&self) -> ReplyKey {
+        ReplyKey::of(self.handshake.as_ref().unwrap())
+    }
+
     /// How many operations on the curve this has cost: agreements, and the ephemeral public key.
     #[must_use]
     pub fn curve_operations(&self) -> u32 {
@@ -255,9 +262,13 @@ impl Responder {
         writer.put_u32(self.peer_channel.as_u32())?;
         let space_len = writer.remaining_len();
         let space = writer.take_mut(space_len)?;
+        let key = ReplyKey::of(handshake);
         let len = handshake.write_message(crypto, list.written(), space)?;
         self.agreements = handshake.agreements();
-        self.reply_len = len.saturating_add(REPLY_OVERHEAD);
+        let covered_len = len.saturating_add(REPLY_OVERHEAD);
+        let (covered, rest) = self.reply.split_at_mut_checked(covered_len).ok_or(Full)?;
+        *rest.first_chunk_mut::<CHECK_LEN>().ok_or(Full)? = key.check(covered);
+        self.reply_len = covered_len.saturating_add(CHECK_LEN);
         Ok(self.reply())
     }
 

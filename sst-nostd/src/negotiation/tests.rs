@@ -150,7 +150,8 @@ fn an_offer_that_cannot_be_met_can_only_be_refused_and_the_code_says_why() {
         let refusal = Refusal { code, reason: "" };
         let reply = responder.refuse(&pair.crypto, &refusal).unwrap().to_vec();
         let mut list = [0; 100];
-        let len = handshake.read_message(&pair.crypto, &reply[5..], &mut list).unwrap();
+        let noise = &reply[5..reply.len() - 16];
+        let len = handshake.read_message(&pair.crypto, noise, &mut list).unwrap();
         let parsed = Parameters::parse(&list[..len], crate::wire::parameters::Carrier::Reply);
         assert_eq!(parsed.unwrap().refusal, Some(refusal));
     }
@@ -395,9 +396,9 @@ fn both_ends_agree_on_aes_when_both_like_it() {
 #[test]
 fn rows_are_small_enough_for_a_board() {
     // Where there is room, a call is tried on more paths.
-    let most = if cfg!(feature = "large") { 2200 } else { 1400 };
+    let most = if cfg!(feature = "large") { 2300 } else { 1500 };
     assert!(size_of::<Initiator>() <= most, "{}", size_of::<Initiator>());
-    assert!(size_of::<Responder>() <= 1400, "{}", size_of::<Responder>());
+    assert!(size_of::<Responder>() <= 1500, "{}", size_of::<Responder>());
 }
 
 /// The bits of `packet`, each the other way once.

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 use super::error::NoiseError;
 use super::pattern::{Pattern, Role, Token};
 use super::symmetric::SymmetricState;
-use crate::crypto::{Crypto, KEY_LEN, KeyPair};
+use crate::crypto::{Crypto, KEY_LEN, KeyPair, SharedSecret, kdf};
 
 /// The longest Noise message, in bytes (Noise section 3).
 pub const MAX_MESSAGE_LEN: usize = 65_535;
@@ -36,6 +36,23 @@ struct State {
     remote_ephemeral: Option<[u8; KEY_LEN]>,
     remote_static: Option<[u8; KEY_LEN]>,
     agreements: u32,
+    shown: Option<Shown>,
+}
+
+/// The static key that an initiator has shown in a last message that opened so far but not to its
+/// end, and what was agreed on with it. A copy of the true message that somebody broke behind the
+/// key costs no second agreement; and another key can only come from the initiator itself, which
+/// sends the same message again and no other.
+#[derive(Clone)]
+struct Shown {
+    public: [u8; KEY_LEN],
+    shared: [u8; KEY_LEN],
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.shared.zeroize();
+    }
 }
 
 /// What a finished handshake leaves behind. Erased when dropped.
@@ -73,7 +90,8 @@ impl Handshake {
             (false, _, None) => {}
             (_, _, Some(_)) => return Err(NoiseError::KeyUnexpected),
         }
-        let state = State { symmetric, remote_ephemeral: None, remote_static, agreements: 0 };
+        let state =
+            State { symmetric, remote_ephemeral: None, remote_static, agreements: 0, shown: None };
         let statics = statics.clone();
         Ok(Self { pattern, role, index: 0, statics, ephemeral: ephemeral_secret, state })
     }
@@ -187,6 +205,13 @@ impl Handshake {
         *self.state.symmetric.hash()
     }
 
+    /// A key for a purpose of its own, of those who know all that was agreed on so far. `label` is
+    /// not empty.
+    #[must_use]
+    pub fn side_key(&self, label: &[u8]) -> [u8; KEY_LEN] {
+        self.state.symmetric.side_key(label)
+    }
+
     /// How many key agreements this end has computed, for failed messages too.
     #[must_use]
     pub const fn agreements(&self) -> u32 {
@@ -208,13 +233,14 @@ impl Handshake {
         if self.is_our_turn() == writing { Ok(()) } else { Err(NoiseError::NotOurTurn) }
     }
 
-    /// Makes `next` the state if all went well; otherwise keeps only the count of work done.
+    /// Makes `next` the state if all went well; otherwise keeps only what work was done.
     fn commit(&mut self, next: State, outcome: Result<(), NoiseError>) -> Result<(), NoiseError> {
         if outcome.is_ok() {
-            self.state = next;
+            self.state = State { shown: None, ..next };
             self.index = self.index.saturating_add(1);
         } else {
             self.state.agreements = next.agreements;
+            self.state.shown = next.shown;
         }
         outcome
     }
@@ -298,9 +324,21 @@ impl Handshake {
         let secret = if our_ephemeral { &self.ephemeral } else { self.statics.secret() };
         let remote = if their_ephemeral { state.remote_ephemeral } else { state.remote_static };
         let public = remote.ok_or(NoiseError::KeyMissing)?;
+        let is_shown = token == Token::Se && !initiator;
+        if is_shown && let Some(shown) = &state.shown {
+            if !kdf::equal(&shown.public, &public) {
+                return Err(NoiseError::Open);
+            }
+            let shared = SharedSecret::new(shown.shared).map_err(|_| NoiseError::Agree)?;
+            state.symmetric.mix_key(&shared);
+            return Ok(());
+        }
         state.agreements = state.agreements.saturating_add(1);
         let shared = crypto.agree(secret, &public).map_err(|_| NoiseError::Agree)?;
         state.symmetric.mix_key(&shared);
+        if is_shown {
+            state.shown = Some(Shown { public, shared: *shared.as_bytes() });
+        }
         Ok(())
     }
 }

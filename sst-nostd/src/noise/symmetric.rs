@@ -145,6 +145,13 @@ impl SymmetricState {
         &self.hash
     }
 
+    /// A key for a purpose that is not the framework's, of those who know all that was agreed on so
+    /// far. What the framework mixes into the chaining key is of 32 bytes or of none: this is of
+    /// more.
+    pub(super) fn side_key(&self, label: &[u8]) -> [u8; KEY_LEN] {
+        kdf::hmac(&self.chaining_key, &[label, &self.hash])
+    }
+
     /// The two keys of the transport: initiator to responder, responder to initiator.
     pub(super) fn split(&self) -> [[u8; KEY_LEN]; 2] {
         kdf::hkdf2(&self.chaining_key, &[])

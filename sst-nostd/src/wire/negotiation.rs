@@ -1,7 +1,7 @@
 //! Negotiation packets: INIT, REPLY, FINISH, COOKIE, VERSION and LOST, as views of a packet.
 //!
-//! INIT, COOKIE and VERSION end in a check of 16 bytes over everything before it. Its key is no
-//! secret, so these files only carry it: see `crate::negotiation`.
+//! INIT, REPLY, COOKIE and VERSION end in a check of 16 bytes over everything before it. These
+//! files only carry it: see `crate::negotiation`.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use crate::bytes::{Full, Reader, Writer};
@@ -24,7 +24,7 @@ pub const CHECK_LEN: usize = 16;
 pub const RESET_TOKEN_LEN: usize = 16;
 /// What an INIT needs beside its handshake message, in bytes.
 pub const INIT_OVERHEAD: usize = PROLOGUE_LEN + COOKIE_LEN + CHECK_LEN;
-/// What a REPLY or a FINISH needs beside its handshake message, in bytes.
+/// What goes before the handshake message of a REPLY or a FINISH, in bytes.
 pub const REPLY_OVERHEAD: usize = 5;
 /// The length of a COOKIE packet, in bytes.
 pub const COOKIE_PACKET_LEN: usize = 37;
@@ -205,13 +205,15 @@ pub fn init_prologue(
     [PacketKind::Init.first_byte(), VERSION, pattern as u8, 0, c0, c1, c2, c3, l0, l1]
 }
 
-/// A responder's answer: `0xC2`, the initiator's channel, handshake message 2.
+/// A responder's answer: `0xC2`, the initiator's channel, handshake message 2, a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply<'a> {
     /// The initiator's channel.
     pub channel: ChannelId,
     /// The second handshake message.
     pub noise: &'a [u8],
+    /// The check.
+    pub check: [u8; CHECK_LEN],
 }
 
 impl<'a> Reply<'a> {
@@ -220,8 +222,12 @@ impl<'a> Reply<'a> {
     /// # Errors
     /// [`PacketError`]: drop the packet.
     pub fn parse(packet: &'a [u8]) -> Result<Self, PacketError> {
-        let (channel, noise) = parse_message(packet, PacketKind::Reply, EPHEMERAL_LEN)?;
-        Ok(Self { channel, noise })
+        let (covered, check) = split_check(packet)?;
+        let (channel, noise) = parse_message(covered, PacketKind::Reply, EPHEMERAL_LEN)?;
+        if packet.len() > BASE_PACKET_BYTES {
+            return Err(PacketError::Length);
+        }
+        Ok(Self { channel, noise, check: *check })
     }
 
     /// Puts the packet.
@@ -229,7 +235,11 @@ impl<'a> Reply<'a> {
     /// # Errors
     /// [`Full`] if there is no space; nothing was put.
     pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        put_message(writer, PacketKind::Reply, self.channel, self.noise)
+        if writer.remaining_len() < self.noise.len().saturating_add(REPLY_OVERHEAD + CHECK_LEN) {
+            return Err(Full);
+        }
+        put_message(writer, PacketKind::Reply, self.channel, self.noise)?;
+        writer.put_bytes(&self.check)
     }
 }
 

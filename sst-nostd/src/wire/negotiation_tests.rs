@@ -100,10 +100,10 @@ fn another_version_shows_its_outline_whatever_is_in_it() {
 #[test]
 fn the_other_packets_round_trip_and_have_one_length() {
     let channel = some_channel();
-    let reply = Reply { channel, noise: &[1; 48] };
+    let reply = Reply { channel, noise: &[1; 48], check: [2; 16] };
     let bytes = packet(|writer| reply.encode(writer));
     assert_eq!(Reply::parse(&bytes), Ok(reply));
-    assert_eq!(Reply::parse(&bytes[..52]), Err(PacketError::Length));
+    assert_eq!(Reply::parse(&bytes[..68]), Err(PacketError::Length));
 
     let finish = Finish { channel, noise: &[1; 64] };
     let bytes = packet(|writer| finish.encode(writer));
@@ -172,7 +172,7 @@ fn packets_of_sizes_outside_the_table_are_refused() {
     for (first, least, most) in [
         (0x00, 22, 65_527),
         (0xc1, 512, 1200),
-        (0xc2, 53, 1199),
+        (0xc2, 69, 1199),
         (0xc3, 69, 1200),
         (0xc4, 37, 37),
         (0xc5, 23, 30),

@@ -74,7 +74,9 @@ impl Peer {
     /// The list in a REPLY.
     pub(crate) fn on_reply(&mut self, packet: &[u8]) -> Vec<u8> {
         assert_eq!(packet[..5], [[0xc2].as_slice(), &CHANNEL].concat());
-        let list = self.read(&packet[5..]);
+        let (covered, check) = packet.split_last_chunk().expect("a check");
+        assert_eq!(*check, kdf::mac16(&self.reply_key(), &[covered]));
+        let list = self.read(&covered[5..]);
         self.host_channel = channel_in(&list);
         list
     }
@@ -93,8 +95,16 @@ impl Peer {
         self.read(init.noise);
         let mut reply = vec![0xc2];
         reply.extend(init.channel.to_bytes());
+        let key = self.reply_key();
         reply.extend(self.write(list));
+        let check = kdf::mac16(&key, &[&reply]);
+        reply.extend(check);
         reply
+    }
+
+    /// The key of a REPLY's check.
+    fn reply_key(&self) -> [u8; 32] {
+        self.handshake.as_ref().expect("begun").side_key(b"SST1 reply")
     }
 
     /// The frames in a FINISH.

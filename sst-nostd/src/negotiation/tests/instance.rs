@@ -7,6 +7,7 @@ use super::pair::{Pair, TO, at, parameters};
 use crate::bytes::Writer;
 use crate::crypto::KeyPair;
 use crate::id::Instance;
+use crate::negotiation::check::ReplyKey;
 use crate::negotiation::*;
 use crate::noise::{Handshake, Pattern, Role};
 use crate::wire::ParametersError;
@@ -27,8 +28,11 @@ fn reply_with(pair: &mut Pair, keys: &KeyPair, parameters: &Parameters) -> Vec<u
     let mut reply = vec![0xc2];
     reply.extend(init.channel.to_bytes());
     let mut noise = [0; 512];
+    let key = ReplyKey::of(&handshake);
     let len = handshake.write_message(&pair.crypto, list.written(), &mut noise).unwrap();
     reply.extend(&noise[..len]);
+    let check = key.check(&reply);
+    reply.extend(check);
     reply
 }
 

@@ -12,6 +12,7 @@ use crate::crypto::{
     AgreeError, ChaCha, Crypto, KeyPair, RandomError, RustCrypto, SharedSecret, Suite,
 };
 use crate::id::{ChannelId, HostId};
+use crate::negotiation::check::ReplyKey;
 use crate::negotiation::*;
 use crate::noise::{Handshake, Pattern, Role};
 use crate::path::Path;
@@ -286,12 +287,17 @@ impl Pair {
             Handshake::new(self.pattern, Role::Responder, &parts, keys, [8; 32], None).unwrap();
         handshake.read_message(&self.crypto, init.noise, &mut [0; 1200]).unwrap();
         let mut noise = [0; 400];
+        let key = ReplyKey::of(&handshake);
         let len = handshake.write_message(&self.crypto, list, &mut noise).unwrap();
-        let reply = Reply { channel: init.channel, noise: &noise[..len] };
+        let reply = Reply { channel: init.channel, noise: &noise[..len], check: [0; 16] };
         let mut out = [0; 500];
         let mut writer = Writer::new(&mut out);
         reply.encode(&mut writer).unwrap();
-        (writer.written().to_vec(), handshake)
+        let mut packet = writer.written().to_vec();
+        let covered_len = packet.len() - 16;
+        let check = key.check(&packet[..covered_len]);
+        packet[covered_len..].copy_from_slice(&check);
+        (packet, handshake)
     }
 }
 

@@ -372,10 +372,12 @@ def negotiation():
     for kind, first, least in [("REPLY", 0xC2, 48), ("FINISH", 0xC3, 64)]:
         head = bytes([first]) + name
         fields = {"packet": kind, "channel": channel, "noise": noise.hex()}
-        yield good(kind, "a message", head + noise, fields)
-        yield bad(kind, "too short", head + noise[: least - 1], "Length")
+        end = bytes(range(0xE0, 0xF0)) if kind == "REPLY" else b""
+        fields |= {"check": end.hex()} if end else {}
+        yield good(kind, "a message", head + noise + end, fields)
+        yield bad(kind, "too short", head + noise[: least - 1] + end, "Length")
         yield bad(kind, "1201 bytes", head + bytes(1196), "Length")
-        yield bad(kind, "channel 0", bytes([first]) + bytes(4) + noise, "Channel")
+        yield bad(kind, "channel 0", bytes([first]) + bytes(4) + noise + end, "Channel")
 
     key, init_check = checks[0]
     head = b"\xc4" + name + cookie
