@@ -43,10 +43,12 @@ impl<'s> BlockPool<'s> {
         Self { bytes, next, first_free: NONE, shares, block_shift }
     }
 
-    /// The same pool, of which nothing is taken yet, for up to `parties` parties.
+    /// The same pool, of which nothing is taken yet, for up to `parties` parties with two accounts
+    /// each: for what arrives, and for what is written. A record needs two blocks, one for its
+    /// bytes and one for its mark.
     #[must_use]
     pub const fn shared_by(mut self, parties: u32) -> Self {
-        self.shares = Shares::new(self.shares.limit(), parties);
+        self.shares = Shares::in_halves(self.shares.limit(), parties, 2);
         self
     }
 

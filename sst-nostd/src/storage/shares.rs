@@ -63,7 +63,27 @@ impl Shares {
             Some(quarter) => quarter,
             None => 0,
         };
-        let shared = limit.saturating_sub(least.saturating_mul(parties));
+        Self::with_least(limit, least, parties, parties)
+    }
+
+    /// Shares of a table that each of up to `parties` parties draws on for two purposes, with an
+    /// account for each: whatever is held for the one, the other has its least, and a party that
+    /// waits for the one to go on with the other does not wait for ever.
+    ///
+    /// The least of an account is half of a party's; or `needed` rows, what it takes to go on at
+    /// all, where that is more and leaves half of the table to be shared.
+    #[must_use]
+    pub const fn in_halves(limit: u32, parties: u32, needed: u32) -> Self {
+        let parties = if parties == 0 { 1 } else { parties };
+        let accounts = parties.saturating_mul(2);
+        let quarter = (limit / 4) / accounts;
+        let fits = accounts.saturating_mul(needed) <= limit / 2;
+        let least = if quarter < needed && fits { needed } else { quarter };
+        Self::with_least(limit, least, accounts, parties)
+    }
+
+    const fn with_least(limit: u32, least: u32, accounts: u32, parties: u32) -> Self {
+        let shared = limit.saturating_sub(least.saturating_mul(accounts));
         let shift = if parties <= FEW_PARTIES { 2 } else { 1 };
         Self { limit, least, shared, shared_used: 0, used: 0, shift }
     }
@@ -228,6 +248,19 @@ mod tests {
             audit(&shares, &accounts);
             assert_eq!((shares.used, shares.shared_used), (0, 0));
         }
+    }
+
+    #[test]
+    fn each_half_of_a_party_has_what_it_needs_to_go_on() {
+        let least = |limit, parties| Shares::in_halves(limit, parties, 2).least();
+        assert_eq!((least(65_536, 4096), least(32, 4), least(31, 4)), (2, 2, 0));
+        assert_eq!((least(64, 1), least(8, 1), least(7, 1), least(0, 0)), (8, 2, 0, 0));
+        let mut shares = Shares::in_halves(32, 4, 2);
+        let mut accounts = accounts(8);
+        take_all(&mut shares, &mut accounts[..4]);
+        audit(&shares, &accounts);
+        assert!(accounts[..4].iter().all(|account| account.held >= 2 + 3));
+        assert!(accounts[4..].iter().all(|account| shares.room(account) >= 2));
     }
 
     /// Everybody takes one row after the other, in turn, until nobody gets any.

@@ -120,15 +120,15 @@ impl Streams<'_> {
         let acked = row.sending.acked;
         row.sending.next = row.sending.next.max(acked);
         if acked == row.sending.written {
-            row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, acked);
+            row.sending_rope.clear_to(&mut self.pool, &mut party.outgoing, acked);
         } else {
-            row.sending_rope.release_before(&mut self.pool, &mut party.blocks, acked);
+            row.sending_rope.release_before(&mut self.pool, &mut party.outgoing, acked);
         }
         if let Some(gaps) = gaps {
             if acked == row.sending.written {
-                gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, acked / 8);
+                gaps.sent_marks.clear_to(&mut self.pool, &mut party.outgoing, acked / 8);
             } else {
-                gaps.sent_marks.release_before(&mut self.pool, &mut party.blocks, acked / 8);
+                gaps.sent_marks.release_before(&mut self.pool, &mut party.outgoing, acked / 8);
             }
         }
         let party = row.party;

@@ -122,7 +122,7 @@ impl Streams<'_> {
         let queue = &mut nursery.incoming;
         let before = queue.len();
         let len = (data.len() as u32).to_be_bytes();
-        if !queue.append(&mut self.pool, &mut party.blocks, kept, &[&len, data]) {
+        if !queue.append(&mut self.pool, &mut party.incoming, kept, &[&len, data]) {
             return false;
         }
         let more = queue.len().saturating_sub(before);
@@ -138,7 +138,7 @@ impl Streams<'_> {
         let queue = &mut nursery.incoming;
         let Some(len) = peek_len(queue, &self.pool) else { return false };
         let before = queue.len();
-        queue.skip(&mut self.pool, &mut party.blocks, LEN_BYTES.saturating_add(len as u64));
+        queue.skip(&mut self.pool, &mut party.incoming, LEN_BYTES.saturating_add(len as u64));
         let less = before.saturating_sub(queue.len());
         party.datagram_bytes = party.datagram_bytes.saturating_sub(less as u32);
         true
@@ -148,7 +148,7 @@ impl Streams<'_> {
     pub(super) fn discard_incoming(&mut self, party: u32, nursery: &mut Nursery) {
         let Some(party) = self.parties.at_mut(party) else { return };
         let less = nursery.incoming.len() as u32;
-        nursery.incoming.clear(&mut self.pool, &mut party.blocks);
+        nursery.incoming.clear(&mut self.pool, &mut party.incoming);
         party.datagram_bytes = party.datagram_bytes.saturating_sub(less);
     }
 

@@ -63,7 +63,7 @@ impl Streams<'_> {
                 return sent;
             }
             let Some(party) = self.parties.at_mut(tree.party) else { return Ok(()) };
-            nursery.outgoing.skip(&mut self.pool, &mut party.blocks, entry.bytes());
+            nursery.outgoing.skip(&mut self.pool, &mut party.outgoing, entry.bytes());
             if let (Some(ticket), Some(outcome)) = (entry.ticket, outcome) {
                 self.settle_datagram(tree, ticket, outcome);
             }
@@ -100,7 +100,7 @@ impl Streams<'_> {
         let packed: &[u8] = if ticket.is_some() { &packed } else { &[] };
         let parts: [&[u8]; 4] = [&len, &expiry, packed, bytes];
         let party = self.parties.at_mut(tree.party).ok_or(DatagramError::SessionClosed)?;
-        if !fits || !nursery.outgoing.append(&mut self.pool, &mut party.blocks, 0, &parts) {
+        if !fits || !nursery.outgoing.append(&mut self.pool, &mut party.outgoing, 0, &parts) {
             if let Some(row) = self.rows.get_mut(parent) {
                 row.state.set(State::WANTS_DATAGRAM_ROOM);
             }
@@ -118,7 +118,7 @@ impl Streams<'_> {
     pub(super) fn discard_datagrams(&mut self, tree: &mut Tree, nursery: &mut Nursery) {
         while let Some(entry) = first_entry(nursery, &self.pool) {
             let Some(party) = self.parties.at_mut(tree.party) else { return };
-            nursery.outgoing.skip(&mut self.pool, &mut party.blocks, entry.bytes());
+            nursery.outgoing.skip(&mut self.pool, &mut party.outgoing, entry.bytes());
             if let Some(ticket) = entry.ticket {
                 self.settle_datagram(tree, ticket, DatagramOutcome::Discarded);
             }

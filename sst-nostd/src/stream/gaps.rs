@@ -110,8 +110,12 @@ impl Streams<'_> {
                 return None;
             }
             let mut gaps = Gaps::new();
-            gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, row.sending.acked / 8);
-            gaps.received_marks.clear_to(&mut self.pool, &mut party.blocks, row.receiving.read / 8);
+            gaps.sent_marks.clear_to(&mut self.pool, &mut party.outgoing, row.sending.acked / 8);
+            gaps.received_marks.clear_to(
+                &mut self.pool,
+                &mut party.incoming,
+                row.receiving.read / 8,
+            );
             row.gaps = self.gaps.insert(&mut party.gaps, gaps).ok()?.index();
         }
         Some(row.gaps)
@@ -213,8 +217,8 @@ impl Streams<'_> {
     pub(super) fn free_gaps(&mut self, party: u32, gaps: u32) {
         let Some(party) = self.parties.at_mut(party) else { return };
         let Some(mut gaps) = self.gaps.remove_at(&mut party.gaps, gaps) else { return };
-        gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, 0);
-        gaps.received_marks.clear_to(&mut self.pool, &mut party.blocks, 0);
+        gaps.sent_marks.clear_to(&mut self.pool, &mut party.outgoing, 0);
+        gaps.received_marks.clear_to(&mut self.pool, &mut party.incoming, 0);
         for set in &mut gaps.sets {
             self.ranges.clear(&mut party.ranges, set);
         }

@@ -19,8 +19,11 @@ pub(super) const STARVED: usize = 0;
 pub struct Party {
     /// The index of the session.
     pub(super) session: u32,
-    /// Blocks of the pool.
-    pub(super) blocks: Account,
+    /// Blocks of the pool for what arrived and is not read.
+    pub(super) incoming: Account,
+    /// Blocks of the pool for what is written and not acknowledged. A relay reads only once it has
+    /// written what it read before: if what arrives could take these too, it would wait for ever.
+    pub(super) outgoing: Account,
     /// Streams, the root included.
     pub(super) streams: Account,
     /// Ledgers of parents.
@@ -43,7 +46,8 @@ impl Party {
     pub(super) const fn new(session: u32) -> Self {
         Self {
             session,
-            blocks: Account::new(),
+            incoming: Account::new(),
+            outgoing: Account::new(),
             streams: Account::new(),
             parents: Account::new(),
             gaps: Account::new(),
@@ -56,9 +60,10 @@ impl Party {
     }
 }
 
-/// Blocks of a share that writers leave.
-fn kept_for_arrivals(share: u32) -> u32 {
-    (share / 4).max(2).min(share / 2)
+/// Blocks that writers may fill with bytes, of so many: the last is for the mark behind them, so
+/// that whoever finds room finds room for a whole record of that size.
+const fn for_bytes(blocks: u32) -> u32 {
+    blocks.saturating_sub(1)
 }
 
 impl HasNode<STARVED> for Party {
@@ -72,32 +77,28 @@ impl HasNode<STARVED> for Party {
 }
 
 impl Streams<'_> {
-    /// Bytes of the pool that the party's writers may take: a quarter of its share, and a record's
-    /// two blocks at least, is kept for what arrives, so that writers cannot starve readers.
+    /// Bytes of the pool that the party's writers may take.
     pub(super) fn pool_room(&self, party: u32) -> u64 {
-        let Some(party) = self.parties.at(party) else { return 0 };
-        let kept = kept_for_arrivals(self.pool.share(&party.blocks));
-        let free = self.pool.room(&party.blocks).saturating_sub(kept);
-        u64::from(free).saturating_mul(self.pool.block_len() as u64)
+        let free = self.parties.at(party).map_or(0, |party| self.pool.room(&party.outgoing));
+        u64::from(for_bytes(free)).saturating_mul(self.pool.block_len() as u64)
     }
 
     /// Bytes that the party's writers could hold at most, if nothing else were held.
     pub(super) fn most_written(&self, party: u32) -> u64 {
-        let share = self.parties.at(party).map_or(0, |party| self.pool.share(&party.blocks));
-        let blocks = share.saturating_sub(kept_for_arrivals(share));
-        u64::from(blocks).saturating_mul(self.pool.block_len() as u64)
+        let share = self.parties.at(party).map_or(0, |party| self.pool.share(&party.outgoing));
+        u64::from(for_bytes(share)).saturating_mul(self.pool.block_len() as u64)
     }
 
-    /// Blocks of the party's share that nothing but data in order may take: else data behind gaps
-    /// could hold all of it and keep out what would close the gaps.
+    /// Blocks of the share of what arrives that nothing but data in order may take: else data
+    /// behind gaps could hold all of it and keep out what would close the gaps.
     pub(super) fn kept_for_order(&self, party: u32) -> u32 {
-        let share = self.parties.at(party).map_or(0, |party| self.pool.share(&party.blocks));
+        let share = self.parties.at(party).map_or(0, |party| self.pool.share(&party.incoming));
         (share / 8).max(2).min(share / 2)
     }
 
-    /// Blocks that the party may take now.
+    /// Blocks that what arrives for the party may take now.
     pub(super) fn free_blocks(&self, party: u32) -> u32 {
-        self.parties.at(party).map_or(0, |party| self.pool.room(&party.blocks))
+        self.parties.at(party).map_or(0, |party| self.pool.room(&party.incoming))
     }
 
     /// The writer of `stream` waits until its session may take blocks.
@@ -107,7 +108,7 @@ impl Streams<'_> {
         if !party.starved.push_back(&mut self.rows, stream.index()) {
             return;
         }
-        let held = u64::from(party.blocks.held());
+        let held = u64::from(party.outgoing.held());
         self.starved.push(&mut self.parties, index, 0, held);
     }
 
@@ -128,9 +129,9 @@ impl Streams<'_> {
     /// only change queues, a party's at a time; each is told when the application asks for events
     /// ([`tell_fed`](Self::tell_fed)).
     ///
-    /// The heap has the party that holds least on top: it has the most room. Where a party's place
-    /// says more than the party holds by now, that is mended here, as it was the party that gave
-    /// back; where it says less, once the party comes to the top.
+    /// The heap has the party whose writers hold least on top: they have the most room. Where a
+    /// party's place says more than its writers hold by now, that is mended here, as it was the
+    /// party that gave back; where it says less, once the party comes to the top.
     pub(super) fn feed_starved(&mut self, party: u32) {
         if self.starved.is_empty() {
             return;
@@ -138,7 +139,7 @@ impl Streams<'_> {
         self.rank_starved(party);
         while let Some(first) = self.starved.peek() {
             let Some(party) = self.parties.at(first) else { return };
-            if party.node.tick() != u64::from(party.blocks.held()) {
+            if party.node.tick() != u64::from(party.outgoing.held()) {
                 self.rank_starved(first);
                 continue;
             }
@@ -155,7 +156,7 @@ impl Streams<'_> {
     /// Gives a party its place among those that wait, by what it holds now.
     fn rank_starved(&mut self, party: u32) {
         if self.starved.remove(&mut self.parties, party) {
-            let held = self.parties.at(party).map_or(0, |party| party.blocks.held());
+            let held = self.parties.at(party).map_or(0, |party| party.outgoing.held());
             self.starved.push(&mut self.parties, party, 0, held.into());
         }
     }

@@ -232,10 +232,10 @@ impl Streams<'_> {
         let read = row.receiving.read;
         let is_empty = read == row.receiving.highest;
         let Some(party) = self.parties.at_mut(row.party) else { return };
-        let memory = (&mut self.pool, &mut party.blocks);
+        let memory = (&mut self.pool, &mut party.incoming);
         release(&mut row.receiving_rope, memory, read, is_empty);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
-            let memory = (&mut self.pool, &mut party.blocks);
+            let memory = (&mut self.pool, &mut party.incoming);
             release(&mut gaps.received_marks, memory, read / 8, is_empty);
         }
         if is_empty && row.state.has(State::FINAL_KNOWN) {

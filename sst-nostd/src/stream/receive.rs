@@ -208,10 +208,10 @@ impl Streams<'_> {
         tree.narrow(&mut row.receiving, self.config.stream_window);
         row.receiving.read = row.receiving.highest;
         let Some(party) = self.parties.at_mut(row.party) else { return };
-        row.receiving_rope.clear_to(&mut self.pool, &mut party.blocks, row.receiving.read);
+        row.receiving_rope.clear_to(&mut self.pool, &mut party.incoming, row.receiving.read);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
             let read = row.receiving.read;
-            gaps.received_marks.clear_to(&mut self.pool, &mut party.blocks, read / 8);
+            gaps.received_marks.clear_to(&mut self.pool, &mut party.incoming, read / 8);
             gaps.contiguous = NO_GAP;
         }
         if row.state.has(State::FINAL_KNOWN) {

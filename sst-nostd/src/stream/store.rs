@@ -74,7 +74,7 @@ impl Streams<'_> {
         gaps: Option<u32>,
     ) -> Result<(), Fault> {
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
-        let account = &mut self.parties.at_mut(row.party).ok_or(Fault::StreamState)?.blocks;
+        let account = &mut self.parties.at_mut(row.party).ok_or(Fault::StreamState)?.incoming;
         let rope = &mut row.receiving_rope;
         rope.write_at(&mut self.pool, account, start, data).map_err(|_| Fault::NoCapacity)?;
         let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) else { return Ok(()) };
@@ -92,7 +92,7 @@ impl Streams<'_> {
         data: &[u8],
     ) -> Result<u64, Fault> {
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
-        let account = &mut self.parties.at_mut(row.party).ok_or(Fault::StreamState)?.blocks;
+        let account = &mut self.parties.at_mut(row.party).ok_or(Fault::StreamState)?.incoming;
         let free = u64::from(self.pool.room(account)).saturating_mul(self.pool.block_len() as u64);
         let rope = &mut row.receiving_rope;
         let room = rope.end(&self.pool).saturating_add(free).saturating_sub(start);

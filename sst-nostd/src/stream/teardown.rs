@@ -144,8 +144,8 @@ impl Streams<'_> {
         self.index.remove(hash, index);
         self.found = None;
         tree.narrow(&mut row.receiving, self.config.stream_window);
-        row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, 0);
-        row.receiving_rope.clear_to(&mut self.pool, &mut party.blocks, 0);
+        row.sending_rope.clear_to(&mut self.pool, &mut party.outgoing, 0);
+        row.receiving_rope.clear_to(&mut self.pool, &mut party.incoming, 0);
         let nursery = self.nurseries.remove_at(&mut party.parents, row.nursery);
         if row.gaps != NONE {
             self.free_gaps(row.party, row.gaps);
@@ -259,8 +259,8 @@ impl Streams<'_> {
         if let Some(row) = self.rows.remove(&mut party.streams, tree.root)
             && let Some(mut nursery) = self.nurseries.remove_at(&mut party.parents, row.nursery)
         {
-            nursery.incoming.clear(&mut self.pool, &mut party.blocks);
-            nursery.outgoing.clear(&mut self.pool, &mut party.blocks);
+            nursery.incoming.clear(&mut self.pool, &mut party.incoming);
+            nursery.outgoing.clear(&mut self.pool, &mut party.outgoing);
         }
         self.starved.remove(&mut self.parties, tree.party);
         self.parties.discard_at(tree.party);

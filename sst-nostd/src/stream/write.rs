@@ -104,10 +104,10 @@ impl Streams<'_> {
         row.sending.next = sent;
         row.sending.bound = Bound::code(code);
         let Some(party) = self.parties.at_mut(row.party) else { return };
-        row.sending_rope.clear_to(&mut self.pool, &mut party.blocks, sent);
+        row.sending_rope.clear_to(&mut self.pool, &mut party.outgoing, sent);
         row.state.clear(State::WANTS_ROOM);
         if let Some(gaps) = self.gaps.at_mut(row.gaps) {
-            gaps.sent_marks.clear_to(&mut self.pool, &mut party.blocks, sent / 8);
+            gaps.sent_marks.clear_to(&mut self.pool, &mut party.outgoing, sent / 8);
         }
         let _ = self.drop_range(stream, super::gaps::Kind::Lost, 0..u64::MAX);
         let _ = self.drop_range(stream, super::gaps::Kind::Acked, 0..u64::MAX);
@@ -241,7 +241,7 @@ impl Streams<'_> {
         if own.saturating_mul(4) < u64::from(self.config.send_buffer) && !is_near_end {
             return;
         }
-        if self.room_in_pool(stream) == 0 {
+        if self.pool_room(row.party) == 0 {
             // Its own buffer has room again, but others took what it gave back.
             return self.starve(stream);
         }
@@ -269,7 +269,7 @@ impl Streams<'_> {
             needed = needed.saturating_add(more);
         }
         let Some(party) = self.parties.at_mut(row.party) else { return false };
-        let account = &mut party.blocks;
+        let account = &mut party.outgoing;
         if needed > self.pool.room(account) {
             return false;
         }

@@ -20,16 +20,18 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
     assert_eq!(counts.busy, tree.busy, "busy");
     assert_eq!(counts.unread, tree.received - tree.consumed, "session credit");
     assert!(tree.received <= tree.receive_limit && tree.sent <= tree.send_limit);
-    assert_eq!(counts.blocks, streams.pool.used_blocks(), "blocks");
+    assert_eq!(counts.incoming + counts.outgoing, streams.pool.used_blocks(), "blocks");
     assert_eq!(counts.nurseries, streams.nurseries.len(), "nurseries");
     assert_eq!(counts.gaps, streams.gaps.len(), "gaps");
     assert_eq!(counts.range_rows, streams.ranges.len(), "ranges");
     assert_eq!(streams.index.len(), tree.live, "index");
     assert_eq!(counts.widened, tree.widened, "windows");
     let party = streams.parties.at(tree.party).unwrap();
-    let held = [&party.streams, &party.blocks, &party.parents, &party.gaps, &party.ranges];
-    let counted = [counts.rows, counts.blocks, counts.nurseries, counts.gaps, counts.range_rows];
+    let held = [&party.streams, &party.parents, &party.gaps, &party.ranges];
+    let counted = [counts.rows, counts.nurseries, counts.gaps, counts.range_rows];
     assert_eq!(held.map(Account::held), counted, "what the session holds");
+    let blocks = [&party.incoming, &party.outgoing].map(Account::held);
+    assert_eq!(blocks, [counts.incoming, counts.outgoing], "its blocks");
     assert_eq!(u64::from(party.datagram_bytes), counts.datagram_bytes, "datagrams");
     assert_eq!(party.tracked.held() as usize, open_datagrams(streams, tree), "tracked");
     assert_eq!(streams.starved.is_empty(), party.starved.is_empty(), "writers that wait");
@@ -48,7 +50,8 @@ struct Counts {
     unread: u64,
     widened: u64,
     datagram_bytes: u64,
-    blocks: u32,
+    incoming: u32,
+    outgoing: u32,
     nurseries: u32,
     gaps: u32,
     range_rows: u32,
@@ -61,7 +64,8 @@ impl Counts {
         let first = streams.config.stream_window;
         self.widened += u64::from(row.receiving.window.saturating_sub(first));
         self.busy += u32::from(row.state.has(State::BUSY));
-        self.blocks += row.sending_rope.len_blocks() + row.receiving_rope.len_blocks();
+        self.incoming += row.receiving_rope.len_blocks();
+        self.outgoing += row.sending_rope.len_blocks();
         assert!(row.sending.acked <= row.sending.written);
         assert!(row.receiving.read <= row.receiving.highest);
         if !row.is_datagram_in() {
@@ -71,7 +75,8 @@ impl Counts {
         if let Some(nursery) = streams.nurseries.at(row.nursery) {
             self.nurseries += 1;
             self.datagram_bytes += nursery.incoming.len();
-            self.blocks += nursery.incoming.rope.len_blocks() + nursery.outgoing.rope.len_blocks();
+            self.incoming += nursery.incoming.rope.len_blocks();
+            self.outgoing += nursery.outgoing.rope.len_blocks();
             let is_sound = nursery.settled <= nursery.peer_opened
                 && nursery.peer_opened <= nursery.granted
                 && nursery.opened <= nursery.allowed;
@@ -79,7 +84,8 @@ impl Counts {
         }
         if let Some(gaps) = streams.gaps.at(row.gaps) {
             self.gaps += 1;
-            self.blocks += gaps.sent_marks.len_blocks() + gaps.received_marks.len_blocks();
+            self.incoming += gaps.received_marks.len_blocks();
+            self.outgoing += gaps.sent_marks.len_blocks();
             let lowest = |kind| streams.ranges.first(gaps.set(kind)).map(|range| range.start);
             let is_above = |kind, bound| lowest(kind).is_none_or(|lowest| lowest > bound);
             let contiguous = streams.contiguous(stream);
