@@ -46,22 +46,24 @@ impl Answerer {
         Ok(Self { config })
     }
 
-    /// A connection for the page that made `offer`, which finds it at `address`; and the answer.
+    /// A connection for the page that made `offer`, which finds it at `addresses`; and the answer.
     ///
     /// # Errors
     /// What is wrong with the offer.
     pub(super) fn answer(
         &self,
         offer: &str,
-        address: SocketAddr,
+        addresses: impl Iterator<Item = SocketAddr>,
         now: Instant,
     ) -> Result<(Rtc, String), String> {
         let offer = readable(offer)?;
         let offer = SdpOffer::from_sdp_string(&offer).map_err(|error| error.to_string())?;
         let mut rtc = self.config.clone().build(now);
-        let candidate = Candidate::host(address, "udp").map_err(|error| error.to_string())?;
-        if rtc.add_local_candidate(candidate).is_none() {
-            return Err(format!("{address} cannot be offered to a page"));
+        for address in addresses {
+            let candidate = Candidate::host(address, "udp").map_err(|error| error.to_string())?;
+            if rtc.add_local_candidate(candidate).is_none() {
+                return Err(format!("{address} cannot be offered to a page"));
+            }
         }
         let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| error.to_string())?;
         Ok((rtc, answer.to_sdp_string()))

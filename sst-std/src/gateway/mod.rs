@@ -15,6 +15,7 @@ mod places;
 mod refusals;
 mod settings;
 mod signalling;
+mod ways;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 //! Nothing is queued here: what one side does not take is dropped and counted.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use super::answer::DEEP_BYTES;
 use super::counts::Counts;
 use super::peers::Seat;
 use super::settings::MAX_PACKET_BYTES;
+use super::ways::Ways;
 
 /// Packets taken from one socket before the other has its turn.
 const TURN_PACKETS: usize = 32;
@@ -27,8 +27,7 @@ const FAR: Duration = Duration::from_secs(3_600);
 /// One page and its host.
 pub(super) struct Peer {
     rtc: Rtc,
-    page: UdpSocket,
-    page_addr: SocketAddr,
+    page: Ways,
     host: UdpSocket,
     channel: Option<ChannelId>,
     carried_at: Instant,
@@ -61,14 +60,8 @@ pub(super) fn now() -> Instant {
 }
 
 impl Peer {
-    pub(super) fn new(
-        rtc: Rtc,
-        page: UdpSocket,
-        page_addr: SocketAddr,
-        host: UdpSocket,
-        counts: Arc<Counts>,
-    ) -> Self {
-        Self { rtc, page, page_addr, host, channel: None, carried_at: now(), counts }
+    pub(super) fn new(rtc: Rtc, page: Ways, host: UdpSocket, counts: Arc<Counts>) -> Self {
+        Self { rtc, page, host, channel: None, carried_at: now(), counts }
     }
 
     /// Carries packets until there is a reason to end, and frees `seat`.
@@ -77,7 +70,7 @@ impl Peer {
             Ok(why) | Err(why) => why,
         };
         self.say_goodbye();
-        tracing::info!(peer = %self.page_addr, %why, "a peer ended");
+        tracing::info!(peer = ?self.page.name(), %why, "a peer ended");
         drop(seat);
     }
 
@@ -115,7 +108,7 @@ impl Peer {
     /// Packets of WebRTC, from whoever sends them: str0m knows which are the page's.
     fn take_from_page(&mut self, buffer: &mut [u8]) -> Result<(), Ended> {
         for _ in 0..TURN_PACKETS {
-            let (len, source) = match self.page.try_recv_from(buffer) {
+            let (len, source, destination) = match self.page.try_recv(buffer) {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // What an earlier packet met on its way.
@@ -124,7 +117,6 @@ impl Peer {
             let Some(contents) = buffer.get(..len).and_then(|bytes| bytes.try_into().ok()) else {
                 continue;
             };
-            let destination = self.page_addr;
             let receive = Receive { proto: Protocol::Udp, source, destination, contents };
             let input = Input::Receive(now(), receive);
             if self.rtc.accepts(&input) {
@@ -191,8 +183,8 @@ impl Peer {
                 Output::Timeout(_) if !self.rtc.is_alive() => return Err(Ended::Closed),
                 Output::Timeout(at) => return Ok(at.min(now() + FAR)),
                 Output::Transmit(packet) => {
-                    let sent = self.page.try_send_to(&packet.contents, packet.destination);
-                    if sent.is_err() {
+                    let (from, to) = (packet.source, packet.destination);
+                    if !self.page.try_send(from, to, &packet.contents) {
                         self.counts.dropped_socket.add(1);
                     }
                 }
@@ -240,7 +232,7 @@ impl Peer {
         for _ in 0..TURN_PACKETS {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(packet)) => {
-                    let _ = self.page.try_send_to(&packet.contents, packet.destination);
+                    self.page.try_send(packet.source, packet.destination, &packet.contents);
                 }
                 Ok(Output::Event(_)) => {}
                 Ok(Output::Timeout(_)) | Err(_) => return,

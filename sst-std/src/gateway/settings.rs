@@ -20,15 +20,16 @@ pub struct Settings {
     /// The hosts that pages may reach, and no others.
     pub targets: Vec<Url>,
     /// The IP that pages are told to send WebRTC packets to; `None` is the one where their HTTP
-    /// connection arrived. The gateway must have it itself.
+    /// connection arrived and, if that is a loopback address, another of this machine beside it.
+    /// The gateway must have it itself.
     pub address: Option<IpAddr>,
     /// A directory to serve to browsers, such as the page.
     pub files: Option<PathBuf>,
     /// Other origins whose pages may use this gateway, as `https://example.org`; `*` is all.
     /// Pages that the gateway serves itself always may.
     pub origins: Vec<String>,
-    /// Peers at once; more are refused. Each has two sockets, a task, and up to about 300 KB. One
-    /// address has no more of them than are free, so 33 of 64.
+    /// Peers at once; more are refused. Each has two or three sockets, a task, and up to about
+    /// 300 KB. One address has no more of them than are free, so 33 of 64.
     pub max_peers: usize,
     /// Servers in front of the gateway, each for many pages: their addresses may have all places.
     pub proxies: Vec<IpAddr>,

@@ -17,6 +17,7 @@ use super::peer::{self, Peer};
 use super::peers::{Peers, Token};
 use super::places::{NoPlace, Places};
 use super::settings::Settings;
+use super::ways::Ways;
 use crate::crypto::AwsLc;
 use crate::url::Url;
 
@@ -88,13 +89,12 @@ impl Signalling {
         let host = tokio::time::timeout(LOOKUP, target.resolve()).await;
         let host = host.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
         let host = socket_to(host.map_err(Refusal::Lookup)?).await.map_err(Refusal::Socket)?;
-        let address = self.settings.address.unwrap_or(ends.local).to_canonical();
-        let page = UdpSocket::bind((address, 0)).await.map_err(Refusal::Socket)?;
-        let page_addr = page.local_addr().map_err(Refusal::Socket)?;
-        let made = self.answerer.answer(offer, page_addr, peer::now());
+        let page = Ways::bind(ends.local, self.settings.address).await;
+        let page = page.map_err(Refusal::Socket)?;
+        let made = self.answerer.answer(offer, page.addresses(), peer::now());
         let (rtc, answer) = made.map_err(Refusal::Offer)?;
         let token = seat.token();
-        let peer = Peer::new(rtc, page, page_addr, host, self.counts.clone());
+        let peer = Peer::new(rtc, page, host, self.counts.clone());
         let (setup, idle) = (self.settings.setup_timeout, self.settings.idle_timeout);
         tokio::spawn(peer.run(seat, setup, idle));
         self.counts.answered.add(1);

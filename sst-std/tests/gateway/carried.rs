@@ -1,11 +1,12 @@
 //! Packets are carried both ways, and only packets.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sst_std::gateway::GatewayStats;
 use tokio::time::timeout;
 
-use crate::page::{Offering, Page, right_channel};
+use crate::page::{self, Offering, Page, right_channel};
 use crate::{Started, parrot, settings};
 
 #[tokio::test]
@@ -20,6 +21,43 @@ async fn packets_go_both_ways_whatever_they_are() {
     let stats = gateway.stats();
     assert!(stats.to_host_packets >= 3 && stats.to_page_packets >= 3, "{stats}");
     assert_eq!((stats.peers, stats.answered, stats.opened), (1, 1, 1), "{stats}");
+}
+
+/// The addresses in an answer.
+fn candidates(answer: &str) -> Vec<IpAddr> {
+    let lines = answer.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
+    lines.map(|line| line.split(' ').nth(4).unwrap().parse().unwrap()).collect()
+}
+
+/// Firefox has no candidates on the loopback interface.
+#[tokio::test]
+async fn a_page_of_this_machine_gets_through_without_the_loopback_interface() {
+    let interfaces = if_addrs::get_if_addrs().unwrap();
+    let is_other =
+        |ip: &IpAddr| matches!(ip, IpAddr::V4(ip) if !ip.is_loopback() && !ip.is_link_local());
+    let Some(other) = interfaces.iter().map(|one| one.ip()).find(is_other) else {
+        eprintln!("this machine has no other address");
+        return;
+    };
+    let gateway = Started::new(settings(&[parrot().await])).await;
+    let offering = Offering::at(other, right_channel()).await;
+    let mut answer = page::post(gateway.at, "/sst", &offering.offer).await;
+    assert_eq!(candidates(&answer.body), [IpAddr::from([127, 0, 0, 1]), other]);
+    let is_loopback = |line: &&str| line.starts_with("a=candidate:") && line.contains("127.0.0.1");
+    let kept = answer.body.lines().filter(|line| !is_loopback(line));
+    answer.body = kept.flat_map(|line| [line, "\r\n"]).collect();
+    assert_eq!(candidates(&answer.body), [other]);
+    assert_eq!(offering.accept(&answer).exchange(b"x").await[2..], *b"x");
+}
+
+#[tokio::test]
+async fn a_page_is_told_the_address_that_the_gateway_was_given_and_no_other() {
+    let mut given = settings(&[parrot().await]);
+    given.address = Some([127, 0, 0, 1].into());
+    let gateway = Started::new(given).await;
+    let offering = Offering::new(right_channel()).await;
+    let answer = page::post(gateway.at, "/sst", &offering.offer).await;
+    assert_eq!(candidates(&answer.body), [IpAddr::from([127, 0, 0, 1])]);
 }
 
 #[tokio::test]
@@ -43,7 +81,7 @@ async fn a_page_chooses_among_the_hosts() {
     assert_eq!(open(&path(crate::some_id())).await.err().unwrap().status, 404);
     let complaint = open("/sst").await.err().unwrap();
     assert!(complaint.status == 400 && complaint.body.contains("?to="), "{complaint:?}");
-    let list = crate::page::request(gateway.at, "GET /sst", "").await;
+    let list = page::request(gateway.at, "GET /sst", "").await;
     assert!(list.body.contains(&here.id().to_string()), "{list:?}");
 }
 

@@ -2,7 +2,7 @@
 //! other side.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
@@ -66,7 +66,12 @@ pub(crate) fn right_channel() -> ChannelConfig {
 
 impl Offering {
     pub(crate) async fn new(channel: ChannelConfig) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Self::at([127, 0, 0, 1].into(), channel).await
+    }
+
+    /// One whose page is at an address of this machine.
+    pub(crate) async fn at(ip: IpAddr, channel: ChannelConfig) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).await.unwrap();
         let crypto = std::sync::Arc::new(from_feature_flags());
         let mut rtc =
             RtcConfig::new().set_crypto_provider(crypto).set_mtu(1_400..=1_500).build(now());
@@ -84,7 +89,7 @@ impl Offering {
         if answer.status != 201 { Err(answer) } else { Ok(self.accept(&answer)) }
     }
 
-    fn accept(mut self, answer: &Answer) -> Page {
+    pub(crate) fn accept(mut self, answer: &Answer) -> Page {
         let location = answer.header("location").expect("a Location").to_owned();
         let sdp = SdpAnswer::from_sdp_string(&answer.body).unwrap();
         self.rtc.sdp_api().accept_answer(self.pending, sdp).unwrap();

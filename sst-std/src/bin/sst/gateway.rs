@@ -30,7 +30,8 @@ pub(crate) struct Gateway {
     /// loaded by IP address or localhost.
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
-    /// IP of this host that pages send WebRTC packets to [default: where their HTTP arrives].
+    /// IP of this host that pages send WebRTC packets to [default: where their HTTP arrives and, if
+    /// that is this machine's own loopback, another address of it, too].
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
     /// Peers at once; more are refused.
