@@ -63,6 +63,13 @@ enum Verb {
     /// Let browsers reach SST hosts, over WebRTC.
     #[cfg(feature = "gateway")]
     Gateway(gateway::Gateway),
+    /// Let browsers reach SST hosts, over WebRTC: in a build with the feature `gateway`.
+    #[cfg(not(feature = "gateway"))]
+    #[command(disable_help_flag = true)]
+    Gateway {
+        #[arg(hide = true, allow_hyphen_values = true, trailing_var_arg = true)]
+        _words: Vec<std::ffi::OsString>,
+    },
     /// Show what streams do: two hosts, a lossy link, a directory of files.
     Demo(demo::Demo),
 }
@@ -144,6 +151,11 @@ async fn work(options: &Options, verb: Verb) -> Result<(), Failure> {
         Verb::Perf(perf) => perf.run(options).await,
         Verb::Scenarios(scenarios) => scenarios.run(options).await,
         Verb::Demo(demo) => demo.run(options).await,
+        #[cfg(not(feature = "gateway"))]
+        Verb::Gateway { .. } => Err(Failure::new(
+            "this build is without the gateway, which brings a second set of cryptography: \
+             cargo run --release --features gateway -- gateway ...",
+        )),
         #[cfg(feature = "gateway")]
         Verb::Gateway(gateway) => gateway.run(options, std::future::pending()).await,
     }
