@@ -147,8 +147,43 @@ def test_a_run_without_end_is_ended():
         while True:
             await asyncio.sleep(10)
 
-    with pytest.raises(sst.testing.TimeLimit):
+    with pytest.raises(sst.testing.TimeLimit) as caught:
         sst.testing.run(main, time_limit=1_000)
+    said = str(caught.value)
+    assert "time_limit=1000 seconds" in said and "test_testing.py" in said
+    assert "nothing is left" not in said
+
+
+# As the README says it.
+@sst.testing.simulated()
+async def test_an_hour_takes_no_time(network):
+    async with network.endpoint(accept=True) as server, network.endpoint() as client:
+        await client.connect(server.url())
+        await asyncio.sleep(3600)
+        assert network.time > 3600
+
+
+@pytest.mark.parametrize(
+    "idle_timeout, error",
+    [(30.0, sst.SessionTimedOut), (None, sst.testing.Deadlock)],
+)
+def test_both_ends_wait_for_the_other(idle_timeout, error):
+    async def main(network: sst.testing.Network) -> None:
+        settings = {"idle_timeout": idle_timeout}
+        async with (
+            network.endpoint(accept=True, **settings) as server,
+            network.endpoint(**settings) as client,
+        ):
+            session = await client.connect(server.url())
+            theirs = await server.accept()
+            stream = await session.open_substream()
+            await stream.write(b"?")
+            child = await theirs.listen().accept()
+            await child.read()
+            await asyncio.gather(stream.read(), child.read())
+
+    with pytest.raises(error):
+        sst.testing.run(main)
 
 
 def test_a_failure_tells_its_seed():

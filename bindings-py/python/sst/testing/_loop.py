@@ -26,7 +26,7 @@ class Deadlock(Error):
 
 
 class TimeLimit(Error):
-    """The network's time went past its limit."""
+    """The network's time went past its `time_limit`."""
 
 
 def run(network: Network, main: Coroutine[Any, Any, _T]) -> _T:
@@ -77,17 +77,19 @@ class _Selector(selectors.BaseSelector):
             if next_at is None:
                 if self._waits_for_threads() and (events := self._real.select(_REAL_PATIENCE)):
                     return events
-                raise Deadlock(self._describe())
+                raise Deadlock(self._describe("nothing is left that could happen"))
             if next_at > network.time_limit * SECOND:
-                network.time_limit = float("inf")  # For the end of the program.
-                raise TimeLimit(f"this took longer than its limit of time: {self._describe()}")
+                limit, network.time_limit = network.time_limit, float("inf")  # It ends now.
+                raise TimeLimit(
+                    self._describe(f"more than time_limit={limit:g} seconds of the network's time")
+                )
             network.advance_to(max(next_at, network._clock.now))
 
     def _waits_for_threads(self) -> bool:
         return getattr(self._loop, "_default_executor", None) is not None
 
-    def _describe(self) -> str:
-        lines = ["these tasks wait, and nothing is left that could happen"]
+    def _describe(self, why: str) -> str:
+        lines = [f"{why}; these tasks wait:"]
         for task in asyncio.all_tasks(self._loop):
             where = "".join(
                 f"\n    {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

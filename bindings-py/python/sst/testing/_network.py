@@ -98,7 +98,7 @@ class Network:
     Args:
         seed: of everything random: losses, keys, cookies.
         link: what happens to packets, unless `set_link` says otherwise for two hosts.
-        time_limit: seconds of its time after which `run` gives up.
+        time_limit: seconds of its time after which `run` gives up with TimeLimit: a day.
         record: keep every packet in `packets`.
         settings: fields of `Link`, instead of a whole one: `Network(loss=0.1)`.
     """
@@ -108,7 +108,7 @@ class Network:
         seed: int = 0,
         *,
         link: Link | None = None,
-        time_limit: float = 3_600.0,
+        time_limit: float = 86_400.0,
         record: bool = False,
         **settings: Any,
     ) -> None:
@@ -149,7 +149,10 @@ class Network:
         timeouts take no time of ours.
 
         Raises:
-            Deadlock: everything waits, and nothing is left that could happen.
+            Deadlock: everything waits, and nothing is left that could happen. Hosts with a
+                session have something left: it ends after their `idle_timeout`, and who waits
+                is told SessionTimedOut.
+            TimeLimit: the network's time went past `time_limit`.
         """
         from ._loop import run
 
