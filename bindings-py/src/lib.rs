@@ -46,7 +46,7 @@ mod _sst {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("SCENARIOS", include_str!("../../docs/scenarios.json"))?;
+        module.add("SCENARIOS", sst_std::SCENARIOS)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

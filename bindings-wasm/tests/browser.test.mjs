@@ -101,7 +101,7 @@ test('a megabyte passes a data channel; a closed one ends the session', { skip: 
 });
 
 const scenarios = JSON.parse(
-  readFileSync(new URL('../../docs/scenarios.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../sst-std/src/scenarios.json', import.meta.url), 'utf8'),
 );
 
 /** In the page: both ends of a session over a data channel, its caller in a worker or not. */

@@ -17,7 +17,7 @@ const BINARY = process.env.SST_BINARY
 const skip = existsSync(BINARY) ? false : `no ${BINARY}: build it, or set SST_BINARY`;
 
 const scenarios = JSON.parse(
-  readFileSync(new URL('../../docs/scenarios.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../sst-std/src/scenarios.json', import.meta.url), 'utf8'),
 );
 const folder = mkdtempSync(join(tmpdir(), 'sst-'));
 after(() => rmSync(folder, { recursive: true }));

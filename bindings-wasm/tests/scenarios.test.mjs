@@ -9,7 +9,7 @@ import { pair } from './pair.mjs';
 import { respond, run } from './scenarios.mjs';
 
 const scenarios = JSON.parse(
-  readFileSync(new URL('../../docs/scenarios.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../sst-std/src/scenarios.json', import.meta.url), 'utf8'),
 );
 
 for (const loss of [0, 0.05]) {

@@ -4,7 +4,7 @@
 //! Begin with [`Endpoint`]: it has an [`Identity`], makes a [`Session`] with the host a [`Url`]
 //! names, and accepts sessions of others. A session is the root of a tree of [`Stream`]s; any of
 //! them can have children ([`Branch::open_substream`], [`Branch::listen`]), carry bytes or records,
-//! and send datagrams of any size.
+//! and send datagrams of up to 64 KiB.
 //!
 //! Three rules hold everywhere:
 //!
@@ -103,6 +103,10 @@ pub use stream::Stream;
 pub use url::{DEFAULT_PORT, Url, UrlError};
 pub use waiter::Waiter;
 pub use write_half::WriteHalf;
+
+/// The conversations that every face of SST holds alike, in JSON: docs/SCENARIOS.md tells how to
+/// read them. They are in this crate so that the packages made of it have them, too.
+pub const SCENARIOS: &str = include_str!("scenarios.json");
 
 /// The example that newcomers see first, compiled with those of this crate.
 #[cfg(doctest)]

@@ -68,14 +68,44 @@ pub(crate) fn versions() -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// As the README says it: from the folder, into a fresh environment.
-pub(crate) fn pip() -> StepResult {
-    if !call::has_program("python3") {
-        return Ok(Outcome::Skipped("no python3".into()));
+/// The source distribution installs where nothing of the repository is, as for users of systems
+/// that have no wheel; and it and the crates have what belongs to a package.
+pub(crate) fn sdist() -> StepResult {
+    with_venv(|python| {
+        let folder = call::target_dir().join("sdist");
+        let _ = fs::remove_dir_all(&folder);
+        Call::new(python, "-m maturin sdist -q -m bindings-py/Cargo.toml --out")
+            .arg(&folder)
+            .run()?;
+        let archives = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let archive = archives.map(|entry| entry.path()).next().ok_or("no source distribution")?;
+        for package in ["sst-nostd", "sst-std"] {
+            has_papers(package)?;
+        }
+        let fresh = fresh("venv-sdist", &PathBuf::from("python3"))?;
+        // Whether it builds does not depend on how well.
+        Call::new(&fresh, PIP)
+            .arg(archive)
+            .env("CARGO_TARGET_DIR", &call::target_dir().join("readme/target").to_string_lossy())
+            .env("CARGO_PROFILE_DIST_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_DIST_LTO", "off")
+            .env("CARGO_PROFILE_DIST_CODEGEN_UNITS", "16")
+            .run()?;
+        Call::new(&fresh, "bindings-py/examples/echo.py").step()
+    })
+}
+
+/// Whether a crate's package would have its README, its licences and all that it includes.
+fn has_papers(package: &str) -> Result<(), String> {
+    let (ok, listed) =
+        Call::cargo(&format!("package --offline --allow-dirty --list -p {package}")).output()?;
+    let names: Vec<&str> = listed.lines().collect();
+    for name in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+        if !ok || !names.contains(&name) {
+            return Err(format!("the package of {package} has no {name}: {listed}"));
+        }
     }
-    let fresh = fresh("venv-pip", &PathBuf::from("python3"))?;
-    Call::new(&fresh, PIP).arg("./bindings-py").run()?;
-    Call::new(&fresh, "bindings-py/examples/echo.py").step()
+    Ok(())
 }
 
 /// Installs the wheel into the environment of `python`.

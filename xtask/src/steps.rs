@@ -137,7 +137,7 @@ pub(crate) fn python(report: &mut Report) {
     report.step("Python: tests", python::tests);
     report.step("Python: types and style", python::types);
     report.step("Python: every version", python::versions);
-    report.step("Python: pip install", python::pip);
+    report.step("Python: source distribution", python::sdist);
 }
 
 /// Everything that looks at the source without running it.

@@ -39,7 +39,7 @@ class Failed(Exception):
 
 
 def scenarios() -> list[dict[str, Any]]:
-    """All of docs/scenarios.json."""
+    """All of sst-std/src/scenarios.json."""
     loaded: list[dict[str, Any]] = json.loads(SCENARIOS)
     return loaded
 

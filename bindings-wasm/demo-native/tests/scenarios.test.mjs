@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { identityOf, missing, page, start, startGateway, startPython, visit } from './harness.mjs';
 
 const scenarios = JSON.parse(
-  readFileSync(new URL('../../../docs/scenarios.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../sst-std/src/scenarios.json', import.meta.url), 'utf8'),
 );
 const python = missing || (process.env.SST_PYTHON ? false : 'SST_PYTHON names no Python');
 const words = ['serve', '--run', '--bind', '127.0.0.1:0'];

@@ -59,7 +59,7 @@ struct Which {
     only: String,
 }
 
-/// One scenario of docs/scenarios.json.
+/// One scenario of sst-std/src/scenarios.json.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
@@ -94,7 +94,7 @@ impl Scenarios {
 
 impl Which {
     fn scenarios(&self) -> Result<Vec<Scenario>, Failure> {
-        let text = include_str!("../../../../../docs/scenarios.json");
+        let text = sst_std::SCENARIOS;
         let mut scenarios: Vec<Scenario> = serde_json::from_str(text)?;
         scenarios.retain(|scenario| {
             scenario.name.contains(&self.only) && !(self.small && scenario.large)

@@ -1,4 +1,4 @@
-//! [`Step`]: one step of a scenario, as docs/scenarios.json has it.
+//! [`Step`]: one step of a scenario, as sst-std/src/scenarios.json has it.
 
 use serde::Deserialize;
 use serde::de::Error as _;
