@@ -19,6 +19,13 @@ impl KeyLog {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // Never waits, whatever the file is: a pipe that nobody reads is an error, a full one loses
+        // lines.
+        #[cfg(all(feature = "net", unix))]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(
+            &mut options,
+            i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0),
+        );
         Ok(Self(options.open(path)?))
     }
 

@@ -192,6 +192,70 @@ async fn a_partial_file_is_continued_and_a_wrong_one_begun_again() {
     .await;
 }
 
+/// A new version half arrived beside the old one, or beside one that is right already.
+#[tokio::test]
+async fn an_interrupted_update_of_a_file_goes_on_where_it_was() {
+    timed(async {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        make_tree(from.path());
+        let pair = serving(from.path(), false).await;
+        let big = fs::read(from.path().join("big")).unwrap();
+        let (path, part) = (to.path().join("big"), to.path().join(".big.sst-part"));
+        let cases = [
+            // What is here, what is unfinished; the bytes that come, what it is called.
+            (vec![9; 500_000], &big[..2_000_000], 1_000_000, (0, 1)),
+            (big[..500_000].to_vec(), &[9; 70_000], 2_500_000, (0, 1)),
+            (vec![8; 500_000], &[9; 70_000], 3_000_000, (0, 0)),
+            (big.clone(), &big[..2_000_000], 1_000_000, (0, 1)),
+            (big.clone(), &[9; 70_000], 0, (1, 0)),
+        ];
+        for (finished, unfinished, bytes, called) in cases {
+            fs::write(&path, finished).unwrap();
+            fs::write(&part, unfinished).unwrap();
+            let options = FetchOptions::default();
+            let summary = files::fetch(&pair.here, "big", &path, options).await.unwrap();
+            assert_eq!((summary.bytes, (summary.unchanged, summary.resumed)), (bytes, called));
+            assert!(fs::read(&path).unwrap() == big && !part.exists());
+        }
+    })
+    .await;
+}
+
+/// More transfers than a session has places for open files stand still while the file grows.
+#[tokio::test]
+async fn a_file_that_grows_while_its_transfer_stands_still_arrives_as_long_as_it_was() {
+    const LEN: usize = 6 << 20;
+    timed(async {
+        let from = tempfile::tempdir().unwrap();
+        let path = from.path().join("log");
+        fs::write(&path, vec![7; LEN]).unwrap();
+        let pair = serving(from.path(), false).await;
+        let mut root = pair.here.open_service("files", "1").await.unwrap();
+        root.write_record(b"\x01").await.unwrap();
+        while !root.read_record(5_000).await.unwrap().unwrap().is_empty() {}
+        let get = [&b"\x02"[..], &[0; 40], b"log"].concat();
+        let mut getting = Vec::new();
+        for _ in 0..40 {
+            let mut stream = ask(&root, &get).await;
+            assert_eq!(stream.read_record(100).await.unwrap().unwrap()[0], 0);
+            getting.push(stream);
+        }
+        // Those without a place stall at once, those with one after half a second.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let mut log = fs::File::options().append(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut log, &[8; 1_000]).unwrap();
+        drop(log);
+        let hash = blake3::hash(&vec![7; LEN]);
+        let mut contents = vec![0; LEN];
+        for mut stream in getting {
+            tokio::io::AsyncReadExt::read_exact(&mut stream, &mut contents).await.unwrap();
+            assert!(contents.iter().all(|byte| *byte == 7));
+            assert_eq!(&stream.read_record(32).await.unwrap().unwrap(), hash.as_bytes());
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn paths_that_lead_out_and_absent_ones_are_refused() {
     timed(async {

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::message::{
     Attributes, Form, HASH_LEN, Kind, MAX_RECORD_LEN, Refusal, Request, parse_get_answer,
 };
-use super::partial::{Keep, Partial};
+use super::partial::{Basis, Keep, Partial};
 use super::serve::piece_len;
 use super::summary::{Moved, Summary};
 use super::target::Target;
@@ -186,30 +186,43 @@ pub(super) fn text(path: &[u8]) -> String {
 pub(super) async fn fetch_file(job: Job, options: FetchOptions) -> Result<Moved, FileError> {
     let Job { directory, path, to, attributes } = job;
     let name = text(&path);
-    for _ in 0..MAX_ATTEMPTS {
+    let (mut basis, mut attempts) = (Basis::Unfinished, 0);
+    while attempts < MAX_ATTEMPTS {
         let local = to.clone();
-        let partial = spawn_blocking(move || Partial::open(&local)).await;
+        let partial = spawn_blocking(move || Partial::open(&local, basis)).await;
         let partial = partial.map_err(|error| FileError::Local {
             path: to.path(),
             source: std::io::Error::other(error),
         })??;
         let fetched = fetch_once(&directory.branch, &path, partial, attributes, &options).await?;
-        if let Some(moved) = fetched {
-            (options.observer)(Progress::Done { path: name });
-            return Ok(moved);
+        match fetched {
+            Once::Moved(moved) => {
+                (options.observer)(Progress::Done { path: name });
+                return Ok(moved);
+            }
+            Once::Damaged => attempts += 1,
+            Once::OtherBasis => basis = Basis::Finished,
         }
     }
     Err(FileError::Hash { path: shown(&name) })
 }
 
-/// `None` if what arrived does not have the sender's hash.
+/// What became of one request for a file.
+enum Once {
+    Moved(Moved),
+    /// What arrived does not have the sender's hash.
+    Damaged,
+    /// The sender does not go on from the unfinished file, but might from the finished one.
+    OtherBasis,
+}
+
 async fn fetch_once(
     directory: &Branch,
     remote: &[u8],
     mut partial: Partial,
     attributes: Option<Attributes>,
     FetchOptions { observer, is_synced, .. }: &FetchOptions,
-) -> Result<Option<Moved>, FileError> {
+) -> Result<Once, FileError> {
     let path = &text(remote);
     let opened = directory.open_substream(OpenOptions::new()).await;
     let mut stream = opened.map_err(FileError::transport(path))?;
@@ -225,6 +238,9 @@ async fn fetch_once(
     };
     if offset != 0 && offset != have {
         return Err(FileError::protocol(path, "it goes on elsewhere"));
+    }
+    if offset == 0 && partial.has_other() {
+        return Ok(Once::OtherBasis);
     }
     let is_unchanged = partial.begin(offset, size)?;
     observer(Progress::Started { path: path.clone(), have: offset, branch: stream.branch() });
@@ -251,5 +267,7 @@ async fn fetch_once(
     } else {
         partial.discard();
     }
-    Ok(matches.then_some(Moved { bytes: size - offset, is_unchanged }))
+    let is_resumed = offset > 0 && !is_unchanged;
+    let moved = Moved { bytes: size - offset, is_unchanged, is_resumed };
+    Ok(if matches { Once::Moved(moved) } else { Once::Damaged })
 }

@@ -53,7 +53,7 @@ impl Hashes {
         let beginning = Beginning { version: source.version, len };
         let running = self.join(beginning);
         while stream.is_wanted() {
-            let turn = budget.hashing.take(stream).await;
+            let Some(turn) = budget.hashing.take_while_open(stream).await else { break };
             let mut progress = running.clone().lock_owned().await;
             if progress.done == len {
                 return Ok(Some(progress.hasher.clone()));

@@ -7,6 +7,7 @@
 
 mod attributes;
 mod budget;
+mod contents;
 mod draft;
 mod fetch;
 mod hashes;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 use crate::error::{OpenError, ReadError, ServiceError, WriteError};
 use crate::service::Offer;
 
+pub use contents::Contents;
 pub use fetch::{FetchOptions, Observer, Progress, fetch};
 pub use message::Refusal;
 pub use put::{PutOptions, put};

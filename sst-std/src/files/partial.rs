@@ -5,7 +5,7 @@
 //! following links, so nothing is written outside of it.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -34,11 +34,24 @@ pub(super) struct Partial {
     file: File,
     /// The finished file, if there is one: the bytes known are its own.
     finished: Option<File>,
+    /// There is a finished file, too, and the bytes known are not its own.
+    has_other: bool,
     hasher: blake3::Hasher,
     have: u64,
+    /// Where the next bytes go.
+    at: u64,
     is_kept: bool,
     /// Without a lock the temporary name is this transfer's own, and of no use to another.
     is_locked: bool,
+}
+
+/// What a transfer goes on from, if both are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// The unfinished file, which is the younger one.
+    Unfinished,
+    /// The finished file, which may have been only the beginning of what is there now.
+    Finished,
 }
 
 /// Where a file has to be before it gets its name.
@@ -49,8 +62,9 @@ pub(super) enum Keep {
 }
 
 impl Partial {
-    /// Looks what there is at `target`: the final file, an unfinished one, or nothing. Hashes it.
-    pub(super) fn open(target: &Target) -> Result<Self, FileError> {
+    /// Looks what there is at `target`: the final file, an unfinished one, or nothing. Hashes what
+    /// `basis` says, or what there is.
+    pub(super) fn open(target: &Target, basis: Basis) -> Result<Self, FileError> {
         let path = target.path();
         let local = |source| FileError::Local { path: path.clone(), source };
         let (directory, name) = target.parent().map_err(local)?;
@@ -60,6 +74,10 @@ impl Partial {
         let Some((file, temporary, is_locked)) = opened else {
             return Err(FileError::Busy { path });
         };
+        let is_begun = file.metadata().map_err(local)?.len() > 0;
+        let has_both = is_begun && finished.is_some();
+        let finished = finished.filter(|_| !is_begun || basis == Basis::Finished);
+        let has_other = has_both && finished.is_none();
         let known = finished.as_ref().unwrap_or(&file);
         let have = known.metadata().map_err(local)?.len();
         let mut hasher = blake3::Hasher::new();
@@ -72,8 +90,10 @@ impl Partial {
             temporary,
             file,
             finished,
+            has_other,
             hasher,
             have,
+            at: 0,
             is_kept,
             is_locked,
         })
@@ -82,6 +102,11 @@ impl Partial {
     /// How many bytes are there, and their hash.
     pub(super) fn known(&self) -> (u64, [u8; HASH_LEN]) {
         (self.have, *self.hasher.finalize().as_bytes())
+    }
+
+    /// The sender does not go on from what is known, but might from the finished file.
+    pub(super) fn has_other(&self) -> bool {
+        self.has_other
     }
 
     /// The sender goes on at `offset`: 0, or what was known. True if there is nothing to do.
@@ -100,18 +125,20 @@ impl Partial {
             self.hasher = blake3::Hasher::new();
         } else if let Some(finished) = finished {
             let known = self.hasher.finalize();
-            self.hasher = copy(&finished, &mut self.file, offset)?;
+            self.hasher = copy(&finished, &self.file, offset)?;
             if self.hasher.finalize() != known {
                 return Err(io::Error::other("it changed while it was read"));
             }
         }
-        self.file.set_len(offset)?;
-        self.file.seek(SeekFrom::Start(offset)).map(|_| ())
+        self.at = offset;
+        self.file.set_len(offset)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         self.hasher.update(bytes);
-        self.file.write_all(bytes).map_err(FileError::local(&self.path))
+        let written = self.file.write_all_at(bytes, self.at);
+        self.at += bytes.len() as u64;
+        written.map_err(FileError::local(&self.path))
     }
 
     /// True if everything has the sender's hash.
@@ -119,11 +146,12 @@ impl Partial {
         self.hasher.finalize().as_bytes() == hash
     }
 
-    /// It is here already: only its attributes may be others.
-    pub(super) fn refresh(&self, attributes: Option<Attributes>) {
+    /// It is here already: only its attributes may be others, and nothing unfinished is of use.
+    pub(super) fn refresh(mut self, attributes: Option<Attributes>) {
         if let (Some(finished), Some(attributes)) = (&self.finished, attributes) {
             attributes.apply(finished);
         }
+        self.remove();
     }
 
     /// Gives it its attributes and its name.
@@ -237,9 +265,8 @@ fn is_file(file: &OwnedFd) -> io::Result<bool> {
 }
 
 /// Copies the first `len` bytes to the beginning of `to`, and hashes them.
-fn copy(from: &File, to: &mut File, len: u64) -> io::Result<blake3::Hasher> {
+fn copy(from: &File, to: &File, len: u64) -> io::Result<blake3::Hasher> {
     let (mut hasher, mut done, mut piece) = (blake3::Hasher::new(), 0, vec![0; PIECE_LEN]);
-    to.seek(SeekFrom::Start(0))?;
     while done < len {
         let want = usize::try_from(len - done).unwrap_or(PIECE_LEN).min(PIECE_LEN);
         let read = from.read_at(&mut piece[..want], done)?;
@@ -247,7 +274,7 @@ fn copy(from: &File, to: &mut File, len: u64) -> io::Result<blake3::Hasher> {
             break;
         }
         hasher.update(&piece[..read]);
-        to.write_all(&piece[..read])?;
+        to.write_all_at(&piece[..read], done)?;
         done += read as u64;
     }
     Ok(hasher)
@@ -262,7 +289,7 @@ mod tests {
     use super::*;
 
     fn open(path: &Path) -> Result<Partial, FileError> {
-        Partial::open(&Target::file(path)?)
+        Partial::open(&Target::file(path)?, Basis::Unfinished)
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -381,9 +408,11 @@ mod tests {
         fs::create_dir(at("directory")).unwrap();
         let target = Target::directory(directory.path()).unwrap();
         assert!(target.join(b"away").make_directory(None).is_err());
-        assert!(Partial::open(&target.join(b"away").join(b"new")).is_err());
+        assert!(Partial::open(&target.join(b"away").join(b"new"), Basis::Unfinished).is_err());
         for name in ["link", "directory", "away", "file"] {
-            let error = Partial::open(&target.join(name.as_bytes())).unwrap_err().to_string();
+            let error = Partial::open(&target.join(name.as_bytes()), Basis::Unfinished)
+                .unwrap_err()
+                .to_string();
             assert!(!error.contains("entity"), "{error}");
         }
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);

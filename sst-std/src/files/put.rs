@@ -139,11 +139,11 @@ pub(super) async fn put_file(
         sent = send(above, &opened, to, None, observer).await;
     }
     let moved = match sent {
-        Ok(()) => Moved { bytes: opened.size, is_unchanged: false },
+        Ok(()) => Moved { bytes: opened.size, is_unchanged: false, is_resumed: false },
         Err(FileError::Refused { refusal: Refusal::Exists, .. })
             if is_there(above, &opened, to).await? =>
         {
-            Moved { bytes: 0, is_unchanged: true }
+            Moved { bytes: 0, is_unchanged: true, is_resumed: false }
         }
         Err(error) => return Err(error),
     };

@@ -123,6 +123,18 @@ impl Source {
         }
     }
 
+    /// Opens the file again if it is still that one, and no shorter. What was written to it
+    /// meanwhile is no reason to stop: it would be sent as well if it had been open all the time.
+    pub(super) fn reopen_same(&self) -> Result<Option<File>, Refusal> {
+        match self.root.find(&self.path) {
+            Ok(Found::File(file, version, _)) if self.version.may_have_become(&version) => {
+                Ok(Some(file))
+            }
+            Err(Refusal::Busy) => Err(Refusal::Busy),
+            _ => Ok(None),
+        }
+    }
+
     /// The same for a directory.
     pub(super) fn reopen_directory(&self) -> Result<Option<OwnedFd>, Refusal> {
         match self.root.find(&self.path) {
@@ -139,6 +151,11 @@ impl Version {
     /// Whether both are the same file, perhaps of different times.
     pub(super) const fn is_same_file(&self, other: &Self) -> bool {
         self.device == other.device && self.inode == other.inode
+    }
+
+    /// Whether `later` can be the same file after bytes were added.
+    fn may_have_become(&self, later: &Self) -> bool {
+        self.is_same_file(later) && self.size <= later.size && self.modified <= later.modified
     }
 
     #[allow(clippy::useless_conversion, reason = "the types differ from system to system")]

@@ -218,7 +218,7 @@ fn read(
 ) -> Result<Piece, Refusal> {
     let file = match open {
         Some(file) => file,
-        None => match source.reopen()? {
+        None => match source.reopen_same()? {
             Some(file) => file,
             None => return Ok((None, Vec::new())),
         },

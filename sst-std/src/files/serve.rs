@@ -82,7 +82,8 @@ impl FileServer {
     /// Whoever waits for this before the next stream is accepted holds nothing for those that
     /// cannot be served yet.
     pub async fn start(&self, stream: Stream) {
-        let share = self.serving.budget.requests.take(&stream).await;
+        let requests = &self.serving.budget.requests;
+        let Some(share) = requests.take_while_open(&stream).await else { return };
         tokio::spawn(serve(self.serving.clone(), stream, share));
     }
 }
@@ -260,7 +261,7 @@ impl Serving {
             };
             let Some(child) = child else { return Ok(()) };
             let share = {
-                let mut taken = std::pin::pin!(self.budget.requests.take(&child));
+                let mut taken = std::pin::pin!(self.budget.requests.take_while_open(&child));
                 loop {
                     tokio::select! {
                         share = &mut taken => break share,
@@ -271,6 +272,7 @@ impl Serving {
                     }
                 }
             };
+            let Some(share) = share else { return Ok(()) };
             tokio::spawn(serve(self.clone(), child, share));
         }
     }

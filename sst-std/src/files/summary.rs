@@ -13,6 +13,8 @@ pub struct Summary {
     pub files: u64,
     /// Of them, those that were there before.
     pub unchanged: u64,
+    /// Of them, those of which a part was there before.
+    pub resumed: u64,
     /// Directories that are at their destination now.
     pub directories: u64,
     /// Symbolic links made, or there already.
@@ -23,36 +25,45 @@ pub struct Summary {
     pub errors: Vec<FileError>,
     /// How many there were in all.
     pub failed: u64,
+    /// Of them, those that are no files, and nothing that could be made.
+    pub left_out: u64,
 }
 
 /// What was done for one file.
 pub(super) struct Moved {
     pub(super) bytes: u64,
     pub(super) is_unchanged: bool,
+    pub(super) is_resumed: bool,
 }
 
 impl Summary {
     /// Adds what another fetch or put did.
     pub fn add(&mut self, other: Self) {
-        let Self { files, unchanged, directories, links, bytes, errors, failed } = other;
+        let Self { files, unchanged, resumed, directories, links, .. } = other;
+        let Self { bytes, errors, failed, left_out, .. } = other;
         self.files += files;
         self.unchanged += unchanged;
+        self.resumed += resumed;
         self.directories += directories;
         self.links += links;
         self.bytes += bytes;
-        self.failed += failed - errors.len() as u64;
-        errors.into_iter().for_each(|error| self.fail(error));
+        self.failed += failed;
+        self.left_out += left_out;
+        let room = MAX_ERRORS - self.errors.len();
+        self.errors.extend(errors.into_iter().take(room));
     }
 
-    pub(super) fn on_moved(&mut self, Moved { bytes, is_unchanged }: Moved) {
+    pub(super) fn on_moved(&mut self, Moved { bytes, is_unchanged, is_resumed }: Moved) {
         self.files += 1;
         self.unchanged += u64::from(is_unchanged);
+        self.resumed += u64::from(is_resumed);
         self.bytes += bytes;
     }
 
     /// Counts something that could not be had or sent, and remembers it if there is room.
     pub fn fail(&mut self, error: FileError) {
         self.failed += 1;
+        self.left_out += u64::from(matches!(error, FileError::LeftOut { .. }));
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(error);
         }

@@ -38,6 +38,9 @@ impl Target {
     /// The file at `path`, in a directory that exists.
     pub(super) fn file(path: &Path) -> Result<Self, FileError> {
         let local = |source| FileError::Local { path: path.into(), source };
+        if path.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(local(io::Error::other("there is no such directory")));
+        }
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput.into()).map_err(local)?;
         let above = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -149,6 +149,8 @@ fn special_files_are_refused_at_once_wherever_a_file_is_asked_for() {
     assert!(complaint.contains("pipe: not a regular file"), "{complaint}");
     let complaint = client.bad(&["id", "--key", "pipe"]);
     assert!(complaint.contains("pipe: not an SST key file"), "{complaint}");
+    let complaint = client.bad(&["ping", &url, "--keylog", "pipe"]);
+    assert!(complaint.contains("pipe"), "{complaint}");
     let complaint = client.bad(&["put", "/dev/zero", &url]);
     assert!(complaint.contains("not a regular file"), "{complaint}");
     let _socket = UnixListener::bind(client.path("socket")).unwrap();

@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Sleep, sleep};
 
 use crate::failure::Failure;
-use crate::files::announce;
 use crate::options::{Accept, Options};
+use crate::serve::announce;
 
 /// Longer records are refused.
 const MAX_RECORD_BYTES: usize = 1 << 20;

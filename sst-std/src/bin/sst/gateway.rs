@@ -76,7 +76,7 @@ impl Gateway {
         };
         print(&gateway.stats(), options);
         let written = match &options.stats_json {
-            Some(path) => report::write(path, &report::gateway(&gateway.stats())),
+            Some(path) => report::write(path, &report::gateway(&gateway.stats())).await,
             None => Ok(()),
         };
         gateway.close().await;

@@ -3,13 +3,14 @@
 mod demo;
 mod echo;
 mod failure;
-mod files;
 #[cfg(feature = "gateway")]
 mod gateway;
+mod get;
 mod heap;
 mod id;
 mod limits;
 mod options;
+mod outcome;
 mod perf;
 mod ping;
 mod print;
@@ -19,6 +20,7 @@ mod quantiles;
 mod relay;
 mod report;
 mod scenarios;
+mod serve;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,9 +49,9 @@ enum Verb {
     /// Print this host's identity; make one if there is none.
     Id,
     /// Share a directory.
-    Serve(files::Serve),
+    Serve(serve::Serve),
     /// Get a file or a whole tree.
-    Get(files::Get),
+    Get(get::Get),
     /// Send files and whole trees to a host that serves with --writable.
     Put(put::Put),
     /// Answer `sst ping`.

@@ -286,7 +286,7 @@ impl Options {
     pub(crate) async fn end(&self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let written = match &self.stats_json {
-            Some(path) => report::write(path, &report::endpoint(endpoint)),
+            Some(path) => report::write(path, &report::endpoint(endpoint)).await,
             None => Ok(()),
         };
         endpoint.close().await;

@@ -13,8 +13,15 @@ pub(crate) fn line(text: Arguments<'_>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_fmt(text).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent()),
-        Err(error) => Err(Failure(format!("standard output: {error}"))),
+        Err(error) => Err(unheard(&error)),
+    }
+}
+
+/// Why nobody hears what is said on standard output; without words if a reader has gone, who knows.
+pub(crate) fn unheard(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::silent(),
+        _ => Failure(format!("standard output: {error}")),
     }
 }
 

@@ -4,17 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, StreamExt};
-use serde_json::json;
 use sst_std::files::{Progress, PutOptions, Summary, put};
 use sst_std::{Session, Url};
 
 use crate::failure::Failure;
 use crate::options::Options;
-use crate::print::{complain, say};
+use crate::outcome::Outcome;
 use crate::progress::Bar;
 
 /// How many of the things that were named are sent at a time. Each tree sends many files by itself.
@@ -32,6 +32,7 @@ pub(crate) struct Put {
 }
 
 impl Put {
+    #[allow(clippy::disallowed_methods, reason = "a command has a clock")]
     pub(crate) async fn run(self, options: &Options) -> Result<(), Failure> {
         let Some((url, files)) = self.files_and_url.split_last() else {
             return Err(Failure::new("which files, and where to?"));
@@ -47,15 +48,21 @@ impl Put {
             Progress::Sent { bytes, .. } => seen.add(bytes),
             _ => {}
         });
+        let begun = Instant::now();
         let done = put_all(&session, files, url.path(), &putting).await;
         bar.end();
-        if let Some(closed) = session.close_reason().filter(|_| done.failed > 0) {
-            let why = Failure::from(closed).0;
-            let sent = done.files;
-            return Err(Failure(format!("{why}; {sent} files were sent, try again to go on")));
-        }
+        let ended = session.close_reason().filter(|_| done.failed > 0);
         options.end(&endpoint).await?;
-        tell(done, options)
+        match (ended, &done.errors[..]) {
+            (Some(closed), _) => {
+                let failure = Failure::from(closed);
+                Outcome::since(begun, done).tell_early(options, failure, "were sent")
+            }
+            (None, [only]) if files.len() == 1 && done.files + done.directories == 0 => {
+                Err(only.into())
+            }
+            (None, _) => Outcome::since(begun, done).tell(options),
+        }
     }
 }
 
@@ -87,27 +94,6 @@ fn remote(file: &OsStr, to: &str) -> Vec<u8> {
         (to, None) => to.into(),
         (b"", Some(name)) => name.into(),
         (to, Some(name)) => [to, b"/", name].concat(),
-    }
-}
-
-fn tell(done: Summary, options: &Options) -> Result<(), Failure> {
-    if options.json {
-        let errors: Vec<_> = done.errors.iter().map(|error| Failure::from(error).0).collect();
-        say!(
-            "{}",
-            json!({ "files": done.files, "unchanged": done.unchanged, "links": done.links,
-                "directories": done.directories, "bytes": done.bytes, "errors": errors })
-        );
-    }
-    match &done.errors[..] {
-        [] => Ok(()),
-        [only] if done.files + done.directories == 0 => Err(only.into()),
-        errors => {
-            for error in errors {
-                complain(format_args!("{}", Failure::from(error).0));
-            }
-            Err(Failure(format!("{} of {} failed", done.failed, done.failed + done.files)))
-        }
     }
 }
 

@@ -59,9 +59,11 @@ fn scalar(text: &str) -> Value {
     }
 }
 
-pub(crate) fn write(path: &Path, value: &Value) -> Result<(), Failure> {
-    std::fs::write(path, format!("{value:#}\n"))
-        .map_err(|error| Failure(format!("{}: {error}", path.display())))
+/// Writes it to a file; in a thread, as the file may be a pipe at whose other end nobody reads.
+pub(crate) async fn write(path: &Path, value: &Value) -> Result<(), Failure> {
+    let (to, text) = (path.to_owned(), format!("{value:#}\n"));
+    let written = tokio::task::spawn_blocking(move || std::fs::write(to, text)).await?;
+    written.map_err(|error| Failure(format!("{}: {error}", path.display())))
 }
 
 /// Writes the statistics whenever SIGUSR1 comes.
@@ -71,7 +73,7 @@ pub(crate) fn write_on_signal(of: Endpoint, path: PathBuf) {
         use tokio::signal::unix::{SignalKind, signal};
         let Ok(mut signals) = signal(SignalKind::user_defined1()) else { return };
         while signals.recv().await.is_some() {
-            if let Err(Failure(message)) = write(&path, &endpoint(&of)) {
+            if let Err(Failure(message)) = write(&path, &endpoint(&of)).await {
                 complain(format_args!("{message}"));
             }
         }

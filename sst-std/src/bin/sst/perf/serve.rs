@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::SERVICE;
 use crate::echo::{self, Echo};
 use crate::failure::Failure;
-use crate::files::announce;
 use crate::heap;
 use crate::options::{Accept, Options};
+use crate::serve::announce;
 
 /// Read everything, then tell how much.
 pub(super) const SINK: u8 = 1;

@@ -15,9 +15,9 @@ use sst_std::{Identity, Session, Url};
 use tokio::sync::{Notify, oneshot};
 
 use crate::failure::Failure;
-use crate::files::announce;
 use crate::options::{Accept, Options};
 use crate::print::{complain, say};
+use crate::serve::announce;
 use step::Step;
 
 #[derive(Args)]
