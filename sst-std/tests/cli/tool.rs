@@ -75,13 +75,16 @@ impl User {
                 let _ = told.send(line);
             }
         });
-        let mut stderr = child.stderr.take().unwrap();
-        let err = thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            text
-        });
-        Running { child, out, err }
+        Running::new(child, out)
+    }
+
+    /// Starts `sst` with its standard output there.
+    pub(crate) fn start_into(&self, out: impl Into<Stdio>, arguments: &[&str]) -> Running {
+        let mut command = self.prepare(Command::new(env!("CARGO_BIN_EXE_sst")), arguments);
+        command.stdout(out).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let (_, nothing) = mpsc::channel();
+        Running::new(child, nothing)
     }
 
     /// Runs it to its end.
@@ -127,6 +130,16 @@ impl User {
 }
 
 impl Running {
+    fn new(mut child: Child, out: mpsc::Receiver<String>) -> Self {
+        let mut stderr = child.stderr.take().unwrap();
+        let err = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        Self { child, out, err }
+    }
+
     /// The next line it says.
     pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(DEADLINE).expect("the command says nothing")
@@ -200,7 +213,7 @@ pub(crate) fn can_trace(what: &str) -> bool {
 pub(crate) fn traced(calls: &str, deed: &str) -> Command {
     let mut strace = Command::new("strace");
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{deed}"));
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
+    strace.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
     strace.arg(env!("CARGO_BIN_EXE_sst"));
     strace
 }
@@ -219,18 +232,22 @@ pub(crate) fn noise(len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Everything below `root`, with the hash of each file.
+/// Everything below `root`, with the hash of each file, and of what each link holds. What goes
+/// meanwhile is not told.
 pub(crate) fn hashes(root: &Path) -> BTreeMap<PathBuf, Option<blake3::Hash>> {
     let (mut found, mut todo) = (BTreeMap::new(), vec![root.to_path_buf()]);
     while let Some(directory) = todo.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_path_buf();
-            if path.is_dir() {
+            if path.is_symlink() {
+                let target = fs::read_link(path).unwrap();
+                found.insert(name, Some(blake3::hash(target.as_os_str().as_encoded_bytes())));
+            } else if path.is_dir() {
                 found.insert(name, None);
                 todo.push(path);
-            } else {
-                found.insert(name, Some(blake3::hash(&fs::read(path).unwrap())));
+            } else if let Ok(contents) = fs::read(path) {
+                found.insert(name, Some(blake3::hash(&contents)));
             }
         }
     }
