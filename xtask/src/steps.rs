@@ -80,13 +80,20 @@ pub(crate) fn apart(report: &mut Report) {
     report.step("worst packets in instructions", || bench::worst::run(&["--check"]));
 }
 
-/// What comes last, when nothing runs beside it: a wire whose delays are measured, a processor that
-/// is emulated, and the simulator on all processors.
+/// What comes last, when nothing runs beside it: servers whose speed is compared, a wire whose
+/// delays are measured, a processor that is emulated, and the simulator on all processors.
 fn alone(report: &mut Report) {
+    report.step("bars", bars);
     report.step("boards: QEMU against sst-std", || on_target(THUMB, |_| board::test()));
     report.step("boards: a Python script", || on_target(THUMB, |_| board::python()));
     report.step("laboratory", lab::test);
     report.step("simulator seeds", sim_seeds);
+}
+
+/// Hostile peers beside honest ones: how long things take is compared, so one test runs at a time.
+fn bars() -> StepResult {
+    let test = Call::cargo("test --workspace --test bars --features").arg(FEATURES);
+    test.words("-- --ignored --test-threads 1").step()
 }
 
 /// What builds in the main folder, one step after the other.

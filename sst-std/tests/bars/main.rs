@@ -1,7 +1,9 @@
 //! Nobody stops anybody: a hostile peer beside an honest client, at `sst serve` as it comes.
 //!
 //! The honest client's time is compared with what the same work takes at a second server that
-//! nobody attacks, on the same machine at the same moment, so that its load cancels out.
+//! nobody attacks, on the same machine while the attack goes on, so that its load cancels out.
+//!
+//! Nothing else should run: `cargo xtask test bars` does them one after the other.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "deadlines of processes need a clock")]
 

@@ -1,4 +1,4 @@
-//! Two servers, one of which is attacked, and those who come to them.
+//! Two servers, one of which is attacked all the time, and those who come to them.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -10,17 +10,15 @@ use std::time::{Duration, Instant};
 use sst_std::Url;
 use tempfile::TempDir;
 
-use crate::compare::{Measure, When, within};
+use crate::compare::{At, Measure, PATIENCE, within};
 
 /// What the hostile peer is asked, in the environment of its process.
 pub(crate) const ARGUMENTS: &str = "SST_TEST_HOSTILE";
 
-/// No honest client waits longer: then it counts as stopped.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an attacker may take to get hold of what it can.
 const TAKING_HOLD: Duration = Duration::from_secs(60);
 /// Where the honest client is: not where its enemies are.
-pub(crate) const HONEST: &str = "127.0.0.100:0";
+const HONEST: &str = "127.0.0.100:0";
 /// What the honest client gets.
 const SMALL_BYTES: usize = 2_000_000;
 
@@ -99,16 +97,12 @@ impl Scene {
         }
     }
 
-    /// The server to come to, where the attack has been suspended or goes on.
-    pub(crate) fn server(&self, when: When) -> &Server {
-        let (signal, server) = match when {
-            When::Alone => ("-STOP", &self.quiet),
-            When::Beside => ("-CONT", &self.attacked),
-        };
-        for process in self.hostile.iter().chain([&self.attacked.process]) {
-            process.signal(signal);
+    /// The server to come to. The attack goes on.
+    pub(crate) const fn server(&self, at: At) -> &Server {
+        match at {
+            At::Quiet => &self.quiet,
+            At::Attacked => &self.attacked,
         }
-        server
     }
 
     /// How long `sst get` of the 2 MB takes; at most [`PATIENCE`].
@@ -126,10 +120,11 @@ impl Scene {
         }
     }
 
-    /// A `get` of an honest client takes at most `bar` times what it takes alone, by medians.
+    /// A `get` of an honest client takes at most `bar` times what it takes at the quiet server, by
+    /// medians.
     pub(crate) fn gets_keep(&self, what: &str, bar: f64) {
         let measure = Measure { samples: 7, quantile: 0.5 };
-        within(what, bar, measure, |when| self.get(self.server(when)));
+        within(what, bar, measure, |at| self.get(self.server(at)));
     }
 
     /// Runs the command within [`PATIENCE`]; whether it did what it should.
@@ -199,12 +194,8 @@ impl Server {
 impl Process {
     /// Stops it where it is, as Ctrl-Z does.
     pub(crate) fn suspend(&self) {
-        self.signal("-STOP");
-    }
-
-    fn signal(&self, signal: &str) {
         let id = self.0.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-STOP", &id]).status().unwrap().success());
     }
 }
 
