@@ -3,11 +3,16 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, reason = "deadlines of processes need a clock")]
 
+mod cable;
+#[path = "../bars/compare.rs"]
+mod compare;
 mod errors;
+mod faulty;
 mod foreign;
 mod greedy;
 mod interrupted;
 mod kills;
+mod links;
 mod measurements;
 mod moved;
 mod output;
