@@ -46,6 +46,12 @@ fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus, String> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    kill_group(&mut child);
+    Err(format!("did not end within {} s: what it said last is what hung", limit.as_secs()))
+}
+
+/// Kills a child that leads a process group, and all of the group.
+pub(crate) fn kill_group(child: &mut Child) {
     // The shell's own `kill`: not everybody has the program.
     let kill = format!("kill -KILL -{}", child.id());
     let killed = Command::new("sh").args(["-c", &kill]).status();
@@ -53,7 +59,6 @@ fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus, String> {
         let _ = child.kill();
     }
     let _ = child.wait();
-    Err(format!("did not end within {} s: what it said last is what hung", limit.as_secs()))
 }
 
 /// One call of a program, from the repository's root unless told otherwise.
@@ -102,6 +107,19 @@ impl Call {
         self.shown = format!("cd {folder} && {}", self.shown);
         self.command.current_dir(root().join(folder));
         self
+    }
+
+    /// Is shown as `words` alone: what else there is to it is the same each time.
+    pub(crate) fn quietly_named(mut self, words: &str) -> Self {
+        words.clone_into(&mut self.shown);
+        self
+    }
+
+    /// Starts it, in a process group of its own, for whoever reads what it says.
+    pub(crate) fn spawn(mut self) -> Result<Child, String> {
+        println!("$ {} &", self.shown);
+        let command = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        command.spawn().map_err(|error| format!("`{}`: {error}", self.shown))
     }
 
     /// Runs it, its output shown as it comes.

@@ -13,6 +13,7 @@ mod lane;
 mod layers;
 mod npm;
 mod python;
+mod readme;
 mod report;
 mod setup;
 mod source;
@@ -40,6 +41,7 @@ usage: cargo xtask COMMAND
   tidy     house rules that a program can check, and the longest files and functions
   layers   the core's modules import downward only, and nowhere in a circle
   spec     which requirements of docs/PROTOCOL.md no test cites; wrong citations
+  readme   follows every README, word for word, in a copy with nothing but the repository's files
   size     flash and memory of the bare firmware proof
   python   the steps of `test` that are about the Python package
   wheel    the Python package's wheel, into target/wheels
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
         ["tidy"] => exit_code(tidy::run()),
         ["layers"] => exit_code(layers::run()),
         ["spec"] => exit_code(spec::run()),
+        ["readme"] => exit_code(readme::follow()),
         ["size"] => exit_code(bare::size()),
         ["wasm"] => exit_code(npm::build()),
         ["demo", "web"] => exit_code(npm::demo()),

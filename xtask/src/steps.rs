@@ -11,6 +11,7 @@ use crate::lane::Lane;
 use crate::layers;
 use crate::npm;
 use crate::python;
+use crate::readme;
 use crate::report::{Outcome, Report, StepResult};
 use crate::setup;
 use crate::spec;
@@ -112,6 +113,7 @@ fn together(report: &mut Report) {
     report.step("npm package: tests", || on_target(WASM, |_| npm::tests()));
     python(report);
     report.step("gateway and its page", || on_target(WASM, |_| gateway::tests()));
+    report.step("READMEs, word for word", || on_target(THUMB, |_| readme::follow()));
 }
 
 /// The tests in Rust with every check switched on, the fuzzers' corpus among them.
