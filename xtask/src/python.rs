@@ -74,9 +74,7 @@ pub(crate) fn sdist() -> StepResult {
     with_venv(|python| {
         let folder = call::target_dir().join("sdist");
         let _ = fs::remove_dir_all(&folder);
-        Call::new(python, "-m maturin sdist -q -m bindings-py/Cargo.toml --out")
-            .arg(&folder)
-            .run()?;
+        Call::new(python, "-m maturin sdist -m bindings-py/Cargo.toml --out").arg(&folder).run()?;
         let archives = fs::read_dir(&folder).into_iter().flatten().flatten();
         let archive = archives.map(|entry| entry.path()).next().ok_or("no source distribution")?;
         for package in ["sst-nostd", "sst-std"] {
