@@ -13,6 +13,7 @@ at most 8 packets in flight), key update, cookies as responder, changes of addre
 """
 
 import base64
+import hmac
 import json
 import os
 import secrets
@@ -275,7 +276,7 @@ class Peer:
     def on_reply(self, packet, source):
         if self.state != "waiting" or packet[1:5] != self.channel or source != self.address:
             return
-        if mac16(self.reply_key, packet[:-16]) != packet[-16:]:
+        if not hmac.compare_digest(mac16(self.reply_key, packet[:-16]), packet[-16:]):
             return
         theirs = parse_parameters(self.noise.read(packet[5:-16]))
         if 0x17 in theirs:
@@ -296,7 +297,7 @@ class Peer:
     def on_init(self, packet, source):
         if not 512 <= len(packet) <= 1200 or packet[1:4] != b"\x01\x01\x00":
             return
-        if mac16(wire.check_key(self.public), packet[:-16]) != packet[-16:]:
+        if not hmac.compare_digest(mac16(wire.check_key(self.public), packet[:-16]), packet[-16:]):
             return
         length = int.from_bytes(packet[8:10], "big")
         first = packet[10 : 10 + length]

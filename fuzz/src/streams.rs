@@ -8,7 +8,7 @@ use sst_nostd::stream::{
     StreamHandle, StreamStorage, Streams, Tree, WriteOptions,
 };
 use sst_nostd::time::{Duration, Instant};
-use sst_nostd::wire::{Frame, StreamCode};
+use sst_nostd::wire::{Frame, MAX_FRAMES, StreamCode};
 
 use super::input::{Input, ignore};
 use super::world::TINY;
@@ -105,9 +105,12 @@ impl Pair {
         let mut bytes = vec![0; room];
         let mut out = Writer::new(&mut bytes);
         let mut receipts = vec![];
+        let mut frames = MAX_FRAMES;
         let filled = streams.fill(tree, self.now, &mut out, true, |receipt| {
-            receipts.push(receipt);
-            true
+            let left = frames.checked_sub(receipt.frames());
+            frames = left.unwrap_or(0);
+            receipts.extend(left.map(|_| receipt));
+            left.is_some()
         });
         let len = out.position();
         assert_eq!(filled.any, len > 0);

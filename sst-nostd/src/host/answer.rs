@@ -188,10 +188,10 @@ impl<C: Crypto> Host<'_, C> {
         let Some(index) = self.find_negotiation(id) else {
             return self.on_finish_again(now, path, id);
         };
-        self.note_secrets();
         let read = self.read_finish(now, index, packet);
         wipe_stack();
         let Proved { ready, answered, len } = read?;
+        self.note_secrets();
         let payload = packet.get(..len).unwrap_or_default();
         if is_rejection(payload) {
             self.remove_negotiation(index);
@@ -220,8 +220,9 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.negotiations.at_mut(index) else {
             return Err(Ignored::UnknownChannel);
         };
-        row.may_try(now)?;
         let Kind::Answer(responder) = &mut row.kind else {
+            // The answer to each is a packet.
+            row.may_try(now)?;
             if let Kind::Refused(refused) = &mut row.kind {
                 refused.on_finish(now, row.begun_at);
                 self.due.push_back(&mut self.negotiations, index);

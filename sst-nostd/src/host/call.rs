@@ -154,6 +154,9 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let reply = Reply::parse(packet).map_err(malformed)?;
         let index = self.find_call(reply.channel)?;
+        let (initiator, _) = self.call_mut(index).ok_or(Ignored::UnknownChannel)?;
+        // What one hash shows to be false costs no more, and uses up none of the tries.
+        initiator.expects_reply(path, packet).map_err(Ignored::Negotiation)?;
         self.note_secrets();
         let read = self.read_reply(now, path, index, packet);
         wipe_stack();
@@ -191,8 +194,6 @@ impl<C: Crypto> Host<'_, C> {
         let NegotiationRow { kind: Kind::Call(initiator, session), trials, .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
-        // What is dropped without work uses up none of the tries.
-        initiator.expects_reply(path, packet).map_err(Ignored::Negotiation)?;
         may_try(trials, now)?;
         let session = *session;
         let answer = initiator.handle_reply(&self.crypto, now, path, packet);

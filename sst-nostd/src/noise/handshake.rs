@@ -324,6 +324,7 @@ impl Handshake {
         let secret = if our_ephemeral { &self.ephemeral } else { self.statics.secret() };
         let remote = if their_ephemeral { state.remote_ephemeral } else { state.remote_static };
         let public = remote.ok_or(NoiseError::KeyMissing)?;
+        // The responder reads it behind the sealed key of who dialled. (In IK it writes it, once.)
         let is_shown = token == Token::Se && !initiator;
         if is_shown && let Some(shown) = &state.shown {
             if !kdf::equal(&shown.public, &public) {
@@ -334,11 +335,13 @@ impl Handshake {
             return Ok(());
         }
         state.agreements = state.agreements.saturating_add(1);
-        let shared = crypto.agree(secret, &public).map_err(|_| NoiseError::Agree)?;
-        state.symmetric.mix_key(&shared);
+        let shared = crypto.agree(secret, &public);
         if is_shown {
-            state.shown = Some(Shown { public, shared: *shared.as_bytes() });
+            // Of a key with which nothing can be agreed on, zeros are kept, and refused again.
+            let shared = shared.as_ref().map_or([0; KEY_LEN], |shared| *shared.as_bytes());
+            state.shown = Some(Shown { public, shared });
         }
+        state.symmetric.mix_key(&shared.map_err(|_| NoiseError::Agree)?);
         Ok(())
     }
 }

@@ -84,6 +84,12 @@ impl<'s> BlockPool<'s> {
         self.shares.room(account)
     }
 
+    /// How many blocks one account would have if nobody held any.
+    #[must_use]
+    pub const fn most(&self) -> u32 {
+        self.shares.most()
+    }
+
     /// How many blocks the party of `account` may have in use now: its own and its room.
     #[inline]
     #[must_use]

@@ -23,8 +23,9 @@ use super::Full;
 /// * before each row taken above the least, what the party holds of the shared rows is less than α
 ///   times the free ones.
 ///
-/// Both hold only while no more than `parties` accounts draw, and every row is taken and given back
-/// on the account of the party that holds it.
+/// Both hold only while no more accounts draw than the shares were made for, one for each party
+/// or ([`in_halves`](Shares::in_halves)) two, and every row is taken and given back on the account
+/// that it is held for. With two accounts each, twice as many draw, and that much less stays free.
 #[derive(Debug)]
 pub struct Shares {
     limit: u32,
@@ -71,14 +72,19 @@ impl Shares {
     /// waits for the one to go on with the other does not wait for ever.
     ///
     /// The least of an account is half of a party's; or `needed` rows, what it takes to go on at
-    /// all, where that is more and leaves half of the table to be shared.
+    /// all, where that is more and leaves half of the table to be shared; or else one row, where
+    /// there is one for each account.
     #[must_use]
     pub const fn in_halves(limit: u32, parties: u32, needed: u32) -> Self {
         let parties = if parties == 0 { 1 } else { parties };
         let accounts = parties.saturating_mul(2);
         let quarter = (limit / 4) / accounts;
         let fits = accounts.saturating_mul(needed) <= limit / 2;
-        let least = if quarter < needed && fits { needed } else { quarter };
+        let least = match quarter {
+            _ if quarter < needed && fits => needed,
+            0 if accounts <= limit => 1,
+            _ => quarter,
+        };
         Self::with_least(limit, least, accounts, parties)
     }
 
@@ -138,7 +144,13 @@ impl Shares {
         account.held.saturating_add(self.room(account))
     }
 
-    /// How many rows are set aside for each party.
+    /// How many rows one account would have if nobody held any.
+    #[must_use]
+    pub const fn most(&self) -> u32 {
+        Self { shared_used: 0, used: 0, ..*self }.room(&Account::new())
+    }
+
+    /// How many rows are set aside for each account.
     #[inline]
     #[must_use]
     pub const fn least(&self) -> u32 {
@@ -253,12 +265,16 @@ mod tests {
     #[test]
     fn each_half_of_a_party_has_what_it_needs_to_go_on() {
         let least = |limit, parties| Shares::in_halves(limit, parties, 2).least();
-        assert_eq!((least(65_536, 4096), least(32, 4), least(31, 4)), (2, 2, 0));
-        assert_eq!((least(64, 1), least(8, 1), least(7, 1), least(0, 0)), (8, 2, 0, 0));
+        assert_eq!((least(65_536, 4096), least(32, 4), least(31, 4)), (2, 2, 1));
+        assert_eq!((least(16_384, 4096), least(8, 4), least(7, 4)), (1, 1, 0));
+        assert_eq!((least(64, 1), least(8, 1), least(7, 1), least(0, 0)), (8, 2, 1, 0));
         let mut shares = Shares::in_halves(32, 4, 2);
+        let most = shares.most();
+        assert_eq!(most, shares.room(&Account::new()));
         let mut accounts = accounts(8);
         take_all(&mut shares, &mut accounts[..4]);
         audit(&shares, &accounts);
+        assert_eq!(shares.most(), most, "whatever is held");
         assert!(accounts[..4].iter().all(|account| account.held >= 2 + 3));
         assert!(accounts[4..].iter().all(|account| shares.room(account) >= 2));
     }

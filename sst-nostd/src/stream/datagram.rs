@@ -175,7 +175,7 @@ impl Streams<'_> {
         lifetime: Option<Duration>,
         ticket: Option<DatagramTicket>,
     ) -> Result<(), DatagramError> {
-        let most = self.most_written(tree.party);
+        let most = self.most_written();
         if bytes.len() as u64 > most {
             return Err(DatagramError::TooLarge(most));
         }

@@ -31,8 +31,9 @@ pub(super) enum Progress {
     NeedsCredit,
 }
 
-/// Where frames and their receipts go. A receipt that is refused means that no more packets
-/// can be remembered: nothing may be sent.
+/// Where frames and their receipts go. A receipt that is refused means that the packet holds no
+/// more frames, or that no more can be remembered: what it stands for is not sent, what was noted
+/// before goes.
 pub(super) struct Sink<'a, 'b, F: FnMut(Receipt) -> bool> {
     pub(super) out: &'a mut Writer<'b>,
     pub(super) note: F,

@@ -83,10 +83,9 @@ impl Streams<'_> {
         u64::from(for_bytes(free)).saturating_mul(self.pool.block_len() as u64)
     }
 
-    /// Bytes that the party's writers could hold at most, if nothing else were held.
-    pub(super) fn most_written(&self, party: u32) -> u64 {
-        let share = self.parties.at(party).map_or(0, |party| self.pool.share(&party.outgoing));
-        u64::from(for_bytes(share)).saturating_mul(self.pool.block_len() as u64)
+    /// Bytes that one party's writers could hold at most, if nobody held anything.
+    pub(super) fn most_written(&self) -> u64 {
+        u64::from(for_bytes(self.pool.most())).saturating_mul(self.pool.block_len() as u64)
     }
 
     /// Blocks of the share of what arrives that nothing but data in order may take: else data
