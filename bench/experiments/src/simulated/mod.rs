@@ -1,5 +1,6 @@
 //! Experiments on the deterministic simulator: the same figures on each run and on each machine.
 
+mod crowd;
 mod e01_head_of_line;
 mod e02_interleaving;
 mod e03_transactions;
