@@ -38,7 +38,7 @@ fn ten_mib_fill_a_link_of_ten_mbit() {
 #[test]
 fn a_little_loss_or_corruption_is_bearable() {
     let medians = times_with_loss(Algorithm::Cubic);
-    assert!(medians.iter().all(|median| *median <= 5300), "{medians:?}");
+    assert!(medians.iter().all(|median| *median <= 5800), "{medians:?}");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_blackout_of_two_seconds_costs_little_more_than_two() {
         println!("blackout of 2 s after {begin} ms: {} ms more", millis(extra));
         worst = worst.max(extra);
     }
-    assert!(worst <= 2300 * MS, "{worst:?}");
+    assert!(worst <= 2350 * MS, "{worst:?}");
 }
 
 // Spec: R-6.9-4.

@@ -7,7 +7,7 @@ use super::episode::Episode;
 use super::hystart::HyStart;
 use super::{
     Acked, Congestion, Controller, MAX_WINDOW_BYTES, initial_window_bytes, is_window_unused,
-    min_window_bytes,
+    min_window_bytes, reduced_window_bytes,
 };
 
 /// Beta: the window kept at a loss, in tenths (RFC 9438 section 4.6).
@@ -100,8 +100,7 @@ impl Cubic {
         // (RFC 9438 section 4.7). (1 + beta) / 2 is 17 / 20.
         let max_bytes =
             if bytes < self.window.max_bytes { bytes.saturating_mul(17) / 20 } else { bytes };
-        let reduced =
-            (bytes.saturating_mul(BETA_TENTHS) / 10).max(min_window_bytes(self.mtu_bytes));
+        let reduced = reduced_window_bytes(bytes.saturating_mul(BETA_TENTHS) / 10, self.mtu_bytes);
         self.window = Window { bytes: reduced, threshold: reduced, max_bytes, prior_bytes: bytes };
         self.epoch = None;
         self.unused_since = None;

@@ -215,3 +215,11 @@ impl Controller for AnyController {
 fn is_window_unused(acked: &Acked<'_>, window_bytes: u64) -> bool {
     acked.app_limited || acked.in_flight_before < window_bytes / 2
 }
+
+/// A reduced window in whole packets, no fewer than the least. TCP stacks count packets and round
+/// down; where windows are small, the part of a packet that was left would be a whole packet more
+/// after each reduction than a sender beside this one has.
+fn reduced_window_bytes(bytes: u64, mtu_bytes: u64) -> u64 {
+    let part = bytes.checked_rem(mtu_bytes).unwrap_or(0);
+    bytes.saturating_sub(part).max(min_window_bytes(mtu_bytes))
+}

@@ -6,7 +6,7 @@ use super::episode::Episode;
 use super::hystart::HyStart;
 use super::{
     Acked, Congestion, Controller, MAX_WINDOW_BYTES, initial_window_bytes, is_window_unused,
-    min_window_bytes,
+    min_window_bytes, reduced_window_bytes,
 };
 
 /// The NewReno controller.
@@ -88,7 +88,7 @@ impl Controller for NewReno {
 
     fn on_congestion(&mut self, congestion: &Congestion) {
         if self.episode.begins(congestion, self.window) {
-            let halved = (self.window.bytes / 2).max(min_window_bytes(self.mtu_bytes));
+            let halved = reduced_window_bytes(self.window.bytes / 2, self.mtu_bytes);
             self.window = Window { bytes: halved, threshold: halved };
             self.acked_bytes = 0;
         }

@@ -95,6 +95,17 @@ fn one_round_trip_of_losses_is_one_reduction() {
     }
 }
 
+#[test]
+fn a_reduced_window_is_whole_packets() {
+    // Seven packets, then four and not 4.9; five, then two and not 2.5.
+    for (algorithm, kept) in [(Algorithm::Cubic, 4800), (Algorithm::NewReno, 2400)] {
+        let mut controller = AnyController::new(algorithm, MTU);
+        controller.on_congestion(&loss(100, 0));
+        controller.on_congestion(&loss(200, 101));
+        assert_eq!(controller.window_bytes(), kept);
+    }
+}
+
 // Spec: R-6.7-3.
 #[test]
 fn the_window_is_never_less_than_two_packets() {
