@@ -80,6 +80,7 @@ const CIPHERS: &[(&str, Option<Suite>)] = &[
 
 const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("tolerant", Algorithm::Tolerant),
+    ("bold", Algorithm::Bold),
     ("cubic", Algorithm::Cubic),
     ("newreno", Algorithm::NewReno),
 ];

@@ -53,7 +53,7 @@ pub struct Config {
     /// The packet cipher liked best; `None`: AES where the hardware does it, else ChaCha20. AES is
     /// taken where both hosts like it best.
     pub suite: Option<Suite>,
-    /// Congestion control. Default: CUBIC that tells random loss from a full queue
+    /// Congestion control. Default: CUBIC that tells random loss from a full queue where it can
     /// ([`Algorithm::Tolerant`]).
     pub algorithm: Algorithm,
     /// Silence after which a session ends; `None` never. Default: 30 s.

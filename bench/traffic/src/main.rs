@@ -103,6 +103,7 @@ enum AlgorithmName {
     Cubic,
     Reno,
     Tolerant,
+    Bold,
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -146,6 +147,7 @@ impl From<AlgorithmName> for Algorithm {
             AlgorithmName::Cubic => Self::Cubic,
             AlgorithmName::Reno => Self::NewReno,
             AlgorithmName::Tolerant => Self::Tolerant,
+            AlgorithmName::Bold => Self::Bold,
         }
     }
 }

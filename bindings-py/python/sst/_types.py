@@ -275,8 +275,9 @@ class EndpointBase:
         cookies: whether peers must first prove their address: "auto" (under load), "always",
             "never".
         cipher: "auto" (AES where the hardware of both does it), "chacha20poly1305", "aes256gcm".
-        congestion: "tolerant" (CUBIC that tells random loss from a full queue), "cubic",
-            "newreno".
+        congestion: "tolerant" (CUBIC that tells random loss from a full queue where it can),
+            "bold" (also where it cannot: fast where packets are lost and nobody else sends,
+            unfair where queues are short), "cubic", "newreno".
         idle_timeout: seconds of silence after which a session ends; None for never.
         connect_timeout: seconds to wait for a host to answer.
         keep_alive: seconds of silence after which a sign of life is sent; None for never.
@@ -313,7 +314,7 @@ class EndpointBase:
         answers_unknown: bool = False,
         cookies: Literal["auto", "always", "never"] = "auto",
         cipher: Literal["auto", "chacha20poly1305", "aes256gcm"] = "auto",
-        congestion: Literal["tolerant", "cubic", "newreno"] = "tolerant",
+        congestion: Literal["tolerant", "bold", "cubic", "newreno"] = "tolerant",
         idle_timeout: float | None = 30.0,
         connect_timeout: float = 10.0,
         keep_alive: float | None = None,

@@ -44,6 +44,7 @@ fn a_little_loss_or_corruption_is_bearable() {
 #[test]
 fn random_loss_costs_a_tolerant_sender_little() {
     let medians = times_with_loss(Algorithm::Tolerant);
+    assert!(medians[0] <= 2000, "{medians:?}");
     assert!(medians.iter().all(|median| *median <= 2200), "{medians:?}");
 }
 
@@ -186,23 +187,22 @@ fn two_senders_share_a_bottleneck_fairly() {
     }
 }
 
-/// What [`Algorithm::Tolerant`] leaves to CUBIC beside it. Queues of 30 and of 7 ms are
-/// shared; one of three packets, 3.6 ms, is too short to be seen, and there it takes more.
+/// What [`Algorithm::Tolerant`] leaves to CUBIC beside it, for queues of 30, 7 and 3.6 ms: the last
+/// is too short to be seen, so there every loss counts.
+// Spec: R-6.7-9.
 #[test]
-fn a_tolerant_sender_shares_with_cubic_wherever_a_queue_can_be_seen() {
-    let mut shares_by_queue = vec![];
+fn a_tolerant_sender_shares_with_cubic_however_short_the_queue() {
     for queue_packets in [25, 6, 3] {
         let mut sums = [0, 0];
-        for seed in 1..=2 {
+        for seed in 1..=4 {
             let algorithms = [Algorithm::Tolerant, Algorithm::Cubic];
             let shares = share_a_bottleneck(seed, algorithms, queue_packets);
             sums = [sums[0] + shares[0], sums[1] + shares[1]];
         }
         let percent = sums[0] * 100 / (sums[0] + sums[1]);
         println!("queue of {queue_packets}: tolerant takes {percent} %");
-        shares_by_queue.push(percent);
+        assert!((45..=55).contains(&percent), "queue of {queue_packets}: {percent} %");
     }
-    assert!(shares_by_queue[..2].iter().all(|percent| (40..=60).contains(percent)));
 }
 
 fn share_a_bottleneck(seed: u64, algorithms: [Algorithm; 2], queue_packets: u64) -> [usize; 2] {

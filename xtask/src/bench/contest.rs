@@ -112,8 +112,10 @@ impl Contest {
         let mut wire = Command::new(self.bench.join("lab"));
         wire.args(["--both", WIRE, "--tcp", "cubic", "--seconds", "600"]);
         wire.arg("--seed").arg((round + 1).to_string());
+        // A wire without a rate has no queue to be seen, so boldness has to be asked for.
+        let boldly = if contestant.is_sst { "--cc bold" } else { "" };
         let serve = self.serve(contestant, &format!("{ADDRESS}:7000"));
-        wire.arg("--far").arg(format!("exec {serve}"));
+        wire.arg("--far").arg(format!("exec {serve} {boldly}"));
         wire.arg("--near").arg(format!("exec {}", self.get(contestant, tree, to)));
         let said = finish(&mut wire)?;
         let took = said.lines().find_map(|line| line.strip_prefix("near took "));

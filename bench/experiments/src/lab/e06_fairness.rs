@@ -17,8 +17,8 @@ const SECONDS: usize = 60;
 /// From then on it counts, in seconds.
 const FROM: usize = 5;
 const SEEDS: u64 = 4;
-const AT_ONCE: usize = 3;
-/// All of them once take some 13 minutes; no run is done again after this.
+const AT_ONCE: usize = 9;
+/// All of them once take some 5 minutes; no run is done again after this.
 const LIMIT: Duration = Duration::from_secs(18 * 60);
 
 /// Who meets whom.
@@ -57,7 +57,7 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
     let mut trials = Vec::new();
     for Match { wire, tcp, algorithm, who, .. } in &MATCHES {
         for seed in 1..=SEEDS {
-            trials.push(trial(wire, tcp, algorithm, who)?.seed(seed));
+            trials.push(downloads(wire, tcp, algorithm, who)?.seed(seed));
         }
     }
     let outcomes = run_within(&trials, AT_ONCE, LIMIT);
@@ -66,7 +66,7 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
     for (index, Match { name, tcp, who, .. }) in MATCHES.iter().enumerate() {
         let from = index * SEEDS as usize;
         let of_it = &outcomes[from..from + SEEDS as usize];
-        let shares: Vec<f64> = of_it.iter().map(|outcome| share(outcome, 0)).collect();
+        let shares: Vec<f64> = of_it.iter().map(|outcome| share(outcome, 0, FROM)).collect();
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
         for (trial, outcome) in trials[from..].iter().zip(of_it) {
             report.row(outcome.row(name, &format!("{who:?}"), trial));
@@ -104,13 +104,13 @@ fn ten(report: &mut Report) -> Result<(), String> {
     let kinds = [("ten of SST", "sst"), ("ten of cubic", "tcp")];
     let mut trials = Vec::new();
     for (_, who) in kinds {
-        trials.push(trial(WIRE, "cubic", "tolerant", &[who; 10])?);
+        trials.push(downloads(WIRE, "cubic", "tolerant", &[who; 10])?);
     }
     let outcomes = run_all(&trials, 2)?;
     let mut rows = Vec::new();
     for (((name, who), trial), outcome) in kinds.iter().zip(&trials).zip(&outcomes) {
         report.row(outcome.row(name, who, trial));
-        let shares: Vec<f64> = (0..10).map(|flow| share(outcome, flow)).collect();
+        let shares: Vec<f64> = (0..10).map(|flow| share(outcome, flow, FROM)).collect();
         let squares: f64 = shares.iter().map(|share| share * share).sum();
         let jain = shares.iter().sum::<f64>().powi(2) / (10.0 * squares);
         let least = shares.iter().copied().fold(1.0, f64::min);
@@ -125,7 +125,13 @@ fn ten(report: &mut Report) -> Result<(), String> {
     Ok(())
 }
 
-fn trial(wire: &str, tcp: &str, algorithm: &'static str, who: &[&str]) -> Result<Trial, String> {
+/// Who downloads beside whom, for a minute.
+pub(super) fn downloads(
+    wire: &str,
+    tcp: &str,
+    algorithm: &'static str,
+    who: &[&str],
+) -> Result<Trial, String> {
     let end = SECONDS + 1;
     let near: Vec<String> =
         who.iter().map(|who| format!("bulk {who} --seconds {end} --every 500")).collect();
@@ -135,21 +141,22 @@ fn trial(wire: &str, tcp: &str, algorithm: &'static str, who: &[&str]) -> Result
     Ok(trial)
 }
 
-/// Bytes one of them had from the time that counts on.
-fn bytes(outcome: &Outcome, who: usize) -> f64 {
+/// Bytes one of them had from a second on.
+fn bytes(outcome: &Outcome, who: usize, from: usize) -> f64 {
     let samples = outcome.said.get(who).and_then(|said| said["samples"].as_array());
     // Two samples a second, the first after half of one.
     let at = |second: usize| samples?.get(2 * second - 1)?.as_f64();
-    at(SECONDS).unwrap_or(f64::NAN) - at(FROM).unwrap_or(f64::NAN)
+    at(SECONDS).unwrap_or(f64::NAN) - at(from).unwrap_or(f64::NAN)
 }
 
-fn share(outcome: &Outcome, who: usize) -> f64 {
-    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who)).sum();
-    bytes(outcome, who) / all
+/// What one of them had of all bytes, from a second on.
+pub(super) fn share(outcome: &Outcome, who: usize, from: usize) -> f64 {
+    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who, from)).sum();
+    bytes(outcome, who, from) / all
 }
 
 fn megabits(outcome: &Outcome) -> f64 {
-    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who)).sum();
+    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who, FROM)).sum();
     all * 8e-6 / (SECONDS - FROM) as f64
 }
 

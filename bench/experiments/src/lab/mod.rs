@@ -6,6 +6,7 @@ mod e04_loads;
 mod e04_web_pages;
 mod e06_fairness;
 mod e06_goodput;
+mod e06_grid;
 mod e08_bytes;
 mod e10_outages;
 mod packets;
@@ -20,6 +21,7 @@ pub(crate) const ALL: &[Experiment] = &[
     beside("e04-lab", "04-web-pages", "web pages, seven ways", e04_web_pages::run),
     beside("e06-lab", "06-fairness", "fairness beside kernel TCP", e06_fairness::run),
     part("e06-goodput", "06-fairness", "goodput", "goodput alone", e06_goodput::run),
+    part("e06-grid", "06-fairness", "grid", "fairness by path and queue", e06_grid::run),
     beside("e08", "08-bytes-on-the-wire", "bytes on the wire", e08_bytes::run),
     beside("e10-lab", "10-loss-and-outage", "loss and outage", e10_outages::run),
 ];

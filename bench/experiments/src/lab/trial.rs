@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::{Carried, Errand, FAR, Nature, Profile, Setup};
+use lab::{Carried, Errand, FAR, Nature, Profile, Setup, near_address};
 use serde_json::{Value, json};
 
 /// A run of which the wire was late is done again so often.
@@ -22,6 +22,9 @@ pub(crate) struct Trial {
     pub(crate) setup: Setup,
     /// SST's congestion control: `tolerant`, `cubic`, `reno`.
     pub(crate) algorithm: &'static str,
+    /// The congestion control of the far host's TCP towards the second near host; none to leave it
+    /// what it is towards all.
+    pub(crate) second_tcp: &'static str,
     /// What each near host asks for: `bulk sst --bytes 1000`.
     pub(crate) near: Vec<String>,
 }
@@ -51,7 +54,7 @@ impl Trial {
     pub(crate) fn between(down: Nature, up: Nature, near: &[&str]) -> Self {
         let setup = Setup { timeout: Duration::from_secs(300), ..Setup::new(down, up) };
         let near = near.iter().map(|words| (*words).to_owned()).collect();
-        Self { setup, algorithm: "tolerant", near }
+        Self { setup, algorithm: "tolerant", second_tcp: "", near }
     }
 
     pub(crate) fn seed(mut self, seed: u64) -> Self {
@@ -59,10 +62,20 @@ impl Trial {
         self
     }
 
+    /// What the far host does first.
+    fn second_route(&self) -> String {
+        if self.second_tcp.is_empty() {
+            return String::new();
+        }
+        let (second, tcp) = (near_address(1), self.second_tcp);
+        format!("ip route replace {second}/32 dev wire0 src {FAR} congctl {tcp} &&")
+    }
+
     fn run_once(&self) -> Result<Outcome, String> {
         let traffic = traffic()?.display().to_string();
         let algorithm = self.algorithm;
-        let far = format!("exec {traffic} serve --address {FAR} --algorithm {algorithm}");
+        let route = self.second_route();
+        let far = format!("{route} exec {traffic} serve --address {FAR} --algorithm {algorithm}");
         let errand = |words: &String| {
             // The words are the verb and the protocol, what the server said, and options.
             let mut words = words.splitn(3, ' ');

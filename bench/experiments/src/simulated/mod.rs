@@ -7,6 +7,7 @@ mod e03_transactions;
 mod e04_web_pages;
 mod e05_priorities;
 mod e06_fairness;
+mod e06_pairs;
 mod e07_datagrams;
 mod e09_state;
 mod e10_loss_and_outage;
@@ -23,6 +24,14 @@ pub(crate) const ALL: &[Experiment] = &[
     quick("e05", "05-priorities", "priorities changed live", e05_priorities::run),
     slow("e06", "06-fairness", "fairness among ten", e06_fairness::run),
     quick("e07", "07-datagrams", "large datagrams", e07_datagrams::run),
+    Experiment {
+        name: "e06-pairs",
+        page: "06-fairness",
+        part: "pairs",
+        about: "the default beside CUBIC",
+        is_quick: false,
+        run: e06_pairs::run,
+    },
     slow("e09", "09-state", "state per stream", e09_state::run),
     quick("e10", "10-loss-and-outage", "loss and outage", e10_loss_and_outage::run),
 ];

@@ -6,6 +6,8 @@ mod cubic;
 mod episode;
 mod hystart;
 mod new_reno;
+#[cfg(feature = "large")]
+mod queue_watch;
 #[cfg(all(test, feature = "large"))]
 mod tests;
 #[cfg(feature = "large")]
@@ -130,10 +132,15 @@ pub enum Algorithm {
     /// RFC 9002 section 7: simple and small.
     #[default]
     NewReno,
-    /// [`Cubic`](Self::Cubic), but losses on a path without a queue cost no more than a round
-    /// trip's growth ([`struct@Tolerant`]): for links that lose packets with nobody to blame.
+    /// [`Cubic`](Self::Cubic), but a loss costs no more than a round trip's growth where a queue
+    /// could have been seen and was not ([`struct@Tolerant`]): for links that lose packets with
+    /// nobody to blame, and as fair as CUBIC.
     #[cfg(feature = "large")]
     Tolerant,
+    /// [`Tolerant`](Self::Tolerant), also where a queue could not have been seen: fast on paths
+    /// that lose packets and never fill, and unfair to others where queues are short.
+    #[cfg(feature = "large")]
+    Bold,
 }
 
 /// Any controller, chosen when a channel begins.
@@ -159,6 +166,8 @@ impl AnyController {
             Algorithm::NewReno => Self::NewReno(NewReno::new(mtu_bytes)),
             #[cfg(feature = "large")]
             Algorithm::Tolerant => Self::Tolerant(Tolerant::new(Cubic::new(mtu_bytes), mtu_bytes)),
+            #[cfg(feature = "large")]
+            Algorithm::Bold => Self::Tolerant(Tolerant::bold(Cubic::new(mtu_bytes), mtu_bytes)),
         }
     }
 }

@@ -3,28 +3,29 @@
 //! A controller that takes every loss for a full queue keeps no more than about 1.2 / √p packets
 //! in flight at a loss rate of p, however empty the path is: nine packets at 2 %. Radio links lose
 //! that much with nobody to blame. But a queue that overflows was full just before, and a full
-//! queue shows in the round-trip time. So a loss while the round-trip time is near its minimum is
-//! taken for random: it costs a round trip's growth and nothing else. As growth needs a round
-//! without loss, loss still bounds the window, near 1 / p packets.
+//! queue shows in the round-trip time, if it is long enough to. So a loss is taken for random only
+//! where a queue could have been seen and was not: the path has lately shown one, for a whole round
+//! trip, and the round-trip time is near its minimum now. Such a loss costs a round trip's growth
+//! and nothing else. As growth needs a round without loss, loss still bounds the window, near 1 / p
+//! packets.
 //!
-//! Where queues are too short to show (below [`MAX_RISE_MICROS`]), more is taken than CUBIC would
-//! take. These keep that in bounds: marks by routers always count, as do losses of more than an
-//! eighth of a window in a round trip, persistent congestion, and any loss on a short path, where
-//! queues are short in time and windows grow back at once.
+//! Where the round-trip time has never risen, an overflow looks like noise, so every loss counts,
+//! as it does for the controller inside; unless its host asked for boldness, which takes most of a
+//! link from others where queues are short. A sender that has just begun is an exception: it looks
+//! for the queue by doubling its window, and some round trips with few losses do not end that.
+//!
+//! Marks by routers always count, as do losses of more than an eighth of a window in a round trip,
+//! persistent congestion, and any loss on a short path, where queues are short in time and windows
+//! grow back at once.
 
-use crate::time::{Instant, micros};
+use crate::time::Instant;
 
+use super::queue_watch::{QueueWatch, narrow};
 use super::{Acked, Congestion, Controller};
 
-/// A rise of the round-trip time beyond this is a queue. It is below the 5 ms that CoDel lets a
-/// queue stand (RFC 8289 section 4.4), so that its drops count.
-const MAX_RISE_MICROS: u32 = 4_000;
-/// Or beyond this part of the round-trip time.
-const RISE_DIVISOR: u32 = 8;
-/// On paths shorter than this every loss counts.
-const MIN_PATH_MICROS: u32 = 5_000;
-/// Samples without which a round is not judged; the one before is.
-const ROUND_SAMPLES: u32 = 4;
+/// In how many round trips losses may be forgiven before a queue was shown, in the first slow
+/// start. A sender whose window doubles is past any path's capacity by then, or loses too much.
+const FIRST_ROUNDS: u32 = 8;
 /// More than this part of the window lost in one round trip is never random...
 const LOST_DIVISOR: u64 = 8;
 /// ... but so many packets may be: a burst of noise.
@@ -35,9 +36,13 @@ const MIN_LOST_PACKETS: u64 = 3;
 pub struct Tolerant<C> {
     inner: C,
     queue: QueueWatch,
+    /// Losses may be forgiven on a path that has never shown a queue.
+    is_bold: bool,
     mtu_bytes: u32,
     /// Packets forgiven in the round trip that ended at `forgiven_at`; 0 before the first.
     forgiven_packets: u32,
+    /// Round trips in which losses were forgiven, ever.
+    forgiven_rounds: u32,
     /// Packets sent until then cause no growth.
     forgiven_at: Instant,
 }
@@ -49,15 +54,30 @@ impl<C: Controller> Tolerant<C> {
         Self {
             inner,
             queue: QueueWatch::new(),
+            is_bold: false,
             mtu_bytes: narrow(mtu_bytes),
             forgiven_packets: 0,
+            forgiven_rounds: 0,
             forgiven_at: Instant::ZERO,
         }
     }
 
+    /// The same, also where no queue was ever seen: for a path that nobody else is on.
+    #[must_use]
+    pub fn bold(inner: C, mtu_bytes: u64) -> Self {
+        Self { is_bold: true, ..Self::new(inner, mtu_bytes) }
+    }
+
     /// Forgives a loss if it is one to forgive.
     fn forgives(&mut self, congestion: &Congestion) -> bool {
-        if congestion.ecn || congestion.persistent || self.queue.is_filled() {
+        if congestion.ecn || congestion.persistent {
+            return false;
+        }
+        // A window that doubles fills a queue within a round trip, and has to, to see it.
+        let can_tell = self.is_bold || self.queue.has_shown();
+        let is_random = (can_tell && self.queue.is_empty_now())
+            || (self.is_looking() && self.queue.was_empty_this_round());
+        if !is_random {
             return false;
         }
         let is_same_round = self.covers(congestion.sent_at);
@@ -69,10 +89,16 @@ impl<C: Controller> Tolerant<C> {
             return false;
         }
         if !is_same_round {
+            self.forgiven_rounds = self.forgiven_rounds.saturating_add(1);
             self.forgiven_at = congestion.now;
         }
         self.forgiven_packets = narrow(packets);
         true
+    }
+
+    /// Whether this is the first slow start, and not yet a long one.
+    fn is_looking(&self) -> bool {
+        self.inner.slow_start_threshold() == u64::MAX && self.forgiven_rounds < FIRST_ROUNDS
     }
 
     /// Whether a packet sent at `sent_at` was sent before the last loss was forgiven.
@@ -123,65 +149,8 @@ impl<C: Controller> Controller for Tolerant<C> {
     }
 
     fn name(&self) -> &'static str {
-        "tolerant"
+        if self.is_bold { "bold" } else { "tolerant" }
     }
-}
-
-/// The least round-trip time of each round, beside the least of all. [`UNKNOWN`] before the first
-/// sample.
-#[derive(Clone, Copy, Debug)]
-struct QueueWatch {
-    /// The round ends when this packet number is acknowledged.
-    round_end: u64,
-    last_min_micros: u32,
-    current_min_micros: u32,
-    samples: u32,
-    path_micros: u32,
-}
-
-/// Longer than any sample.
-const UNKNOWN: u32 = u32::MAX;
-
-impl QueueWatch {
-    const fn new() -> Self {
-        Self {
-            round_end: 0,
-            last_min_micros: UNKNOWN,
-            current_min_micros: UNKNOWN,
-            samples: 0,
-            path_micros: UNKNOWN,
-        }
-    }
-
-    fn on_acked(&mut self, acked: &Acked<'_>) {
-        self.path_micros = narrow(micros(acked.rtt.min()));
-        if let Some(sample) = acked.rtt_sample {
-            self.current_min_micros = self.current_min_micros.min(narrow(micros(sample)));
-            self.samples = self.samples.saturating_add(1);
-        }
-        if acked.largest_acked >= self.round_end {
-            self.round_end = acked.next_packet_number;
-            if self.samples > 0 {
-                self.last_min_micros = self.current_min_micros;
-            }
-            self.current_min_micros = UNKNOWN;
-            self.samples = 0;
-        }
-    }
-
-    /// Whether there is a queue, or no telling.
-    fn is_filled(&self) -> bool {
-        let is_judged = self.samples >= ROUND_SAMPLES;
-        let recent = if is_judged { self.current_min_micros } else { self.last_min_micros };
-        let rise = (self.path_micros / RISE_DIVISOR).min(MAX_RISE_MICROS);
-        recent == UNKNOWN
-            || self.path_micros < MIN_PATH_MICROS
-            || recent > self.path_micros.saturating_add(rise)
-    }
-}
-
-fn narrow(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -197,18 +166,19 @@ mod tests {
         Instant::from_micros(millis * 1000)
     }
 
-    /// A controller with a window of 100 packets, after two rounds at `rtt_millis` on a path of
+    /// A controller with a window of 100 packets, after four rounds at `rtt_millis` on a path of
     /// `path_millis`.
     fn after_rounds(path_millis: u64, rtt_millis: u64) -> Tolerant<Cubic> {
         let mut controller = Tolerant::new(Cubic::new(MTU), MTU);
         let mut rtt = Rtt::new(Duration::from_millis(path_millis));
-        for (round, millis) in [path_millis, rtt_millis, rtt_millis].into_iter().enumerate() {
+        let rounds = [path_millis, rtt_millis, rtt_millis, rtt_millis, rtt_millis];
+        for (round, millis) in rounds.into_iter().enumerate() {
             let sample = Duration::from_millis(millis);
             rtt.on_sample(sample, Duration::ZERO, Duration::ZERO, true);
             controller.on_acked(&Acked {
                 now: at(1000 + round as u64),
                 sent_at: at(900),
-                bytes: 36_000,
+                bytes: 21_600,
                 in_flight_before: 1 << 20,
                 app_limited: false,
                 rtt: &rtt,
@@ -245,6 +215,135 @@ mod tests {
             ecn: false,
             in_flight: 0,
         }
+    }
+
+    /// A sender on a path of 30 ms, at a round trip after the other.
+    struct Course {
+        controller: Tolerant<Cubic>,
+        rtt: Rtt,
+        rounds: u64,
+    }
+
+    impl Course {
+        /// Out of slow start: ten losses in its first round trip.
+        fn begin() -> Self {
+            let rtt = Rtt::new(Duration::from_millis(30));
+            let mut course =
+                Self { controller: Tolerant::new(Cubic::new(MTU), MTU), rtt, rounds: 0 };
+            course.play(2, 30);
+            assert!(!course.forgives(10));
+            course.play(2, 30);
+            course
+        }
+
+        /// So many round trips of five samples each, all with the same time.
+        fn play(&mut self, rounds: u64, millis: u64) {
+            let sample = Duration::from_millis(millis);
+            for packet in self.rounds * 5..(self.rounds + rounds) * 5 {
+                self.rtt.on_sample(sample, Duration::ZERO, Duration::ZERO, true);
+                self.controller.on_acked(&Acked {
+                    now: at(1000 + packet * 10),
+                    sent_at: at(970 + packet * 10),
+                    bytes: MTU,
+                    in_flight_before: 1 << 20,
+                    app_limited: false,
+                    rtt: &self.rtt,
+                    rtt_sample: Some(sample),
+                    largest_acked: packet,
+                    next_packet_number: (packet / 5 + 1) * 5 + 4,
+                });
+            }
+            self.rounds += rounds;
+        }
+
+        /// Whether losses of now leave the window as it is.
+        fn forgives(&mut self, lost_packets: u64) -> bool {
+            let before = self.controller.window_bytes();
+            let now = 1000 + self.rounds * 50;
+            self.controller
+                .on_congestion(&Congestion { now: at(now), ..loss(now - 1, lost_packets) });
+            self.controller.window_bytes() == before
+        }
+    }
+
+    // Spec: R-6.7-9.
+    #[test]
+    fn where_no_queue_was_ever_seen_a_loss_counts() {
+        for rises_to in [30, 33, 34] {
+            let mut course = Course::begin();
+            course.play(20, rises_to);
+            course.play(5, 30);
+            assert!(!course.forgives(1), "{rises_to} ms");
+            course.controller.is_bold = true;
+            course.play(2, 30);
+            assert!(course.forgives(1), "{rises_to} ms, bold");
+        }
+    }
+
+    // Spec: R-6.7-9.
+    #[test]
+    fn a_path_that_has_shown_its_queue_is_believed_for_some_round_trips() {
+        let mut course = Course::begin();
+        course.play(2, 35);
+        assert!(!course.forgives(1), "behind a queue");
+        course.play(5, 30);
+        assert!(course.forgives(1));
+        course.play(240, 30);
+        assert!(course.forgives(1));
+        course.play(20, 30);
+        assert!(!course.forgives(1), "long ago");
+        course.play(2, 35);
+        course.play(2, 30);
+        assert!(course.forgives(1), "shown again");
+    }
+
+    // Spec: R-6.7-9.
+    #[test]
+    fn a_queue_that_filled_within_the_round_trip_is_seen() {
+        let mut course = Course::begin();
+        course.play(2, 35);
+        course.play(5, 30);
+        for millis in [30, 30, 35, 40, 50, 60] {
+            let sample = Duration::from_millis(millis);
+            let acked = acked(&course.rtt, 1000, 970);
+            let acked = Acked { rtt_sample: Some(sample), largest_acked: 0, ..acked };
+            course.controller.queue.on_acked(&acked);
+        }
+        assert!(course.controller.queue.was_empty_this_round());
+        assert!(!course.forgives(1));
+    }
+
+    // Spec: R-6.7-9.
+    #[test]
+    fn a_few_slow_packets_are_no_queue() {
+        let mut course = Course::begin();
+        for _ in 0..20 {
+            // Some of each round trip are slow, not all.
+            for millis in [30, 60, 60, 60, 60] {
+                let sample = Duration::from_millis(millis);
+                course.rtt.on_sample(sample, Duration::ZERO, Duration::ZERO, true);
+                course.controller.queue.on_acked(&Acked {
+                    rtt_sample: Some(sample),
+                    largest_acked: 0,
+                    ..acked(&course.rtt, 1000, 970)
+                });
+            }
+            course.play(1, 30);
+        }
+        assert!(!course.forgives(1));
+    }
+
+    // Spec: R-6.7-9.
+    #[test]
+    fn the_first_slow_start_looks_for_the_queue_through_eight_round_trips_of_loss() {
+        let rtt = Rtt::new(Duration::from_millis(30));
+        let mut course = Course { controller: Tolerant::new(Cubic::new(MTU), MTU), rtt, rounds: 0 };
+        for round in 0..8 {
+            course.play(2, 30);
+            assert!(course.forgives(1), "{round}");
+        }
+        course.play(2, 30);
+        assert!(!course.forgives(1));
     }
 
     // Spec: R-6.7-9.

@@ -41,7 +41,8 @@ pub(crate) struct Options {
     /// Packet cipher; auto is AES where the hardware does it.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     aead: Cipher,
-    /// Congestion control; tolerant is CUBIC that tells random loss from a full queue.
+    /// Congestion control: tolerant is CUBIC that tells random loss from a full queue where it can;
+    /// bold does also where it cannot, which is unfair where queues are short.
     #[arg(long, global = true, value_enum, default_value = "tolerant")]
     cc: Control,
     /// Seconds of silence after which a session ends; 0 for never.
@@ -90,6 +91,7 @@ enum Cipher {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Control {
+    Bold,
     Cubic,
     Newreno,
     Tolerant,
@@ -149,6 +151,7 @@ impl Options {
             Cipher::Aes256gcm => Some(Suite::Aes256Gcm),
         };
         config.algorithm = match self.cc {
+            Control::Bold => Algorithm::Bold,
             Control::Cubic => Algorithm::Cubic,
             Control::Newreno => Algorithm::NewReno,
             Control::Tolerant => Algorithm::Tolerant,
