@@ -75,6 +75,13 @@ mod waiters;
 mod watched;
 mod write_half;
 
+// Tests beside the code start from the same two hosts as those of the public interface.
+#[cfg(test)]
+extern crate self as sst_std;
+#[cfg(all(test, feature = "net"))]
+#[path = "../tests/two_hosts/mod.rs"]
+mod two_hosts;
+
 pub use branch::{Branch, DatagramForm, OpenOptions, StreamInfo};
 pub use carrier::{Carrier, Surroundings};
 pub use config::{Accepting, Algorithm, Config, CookieMode, InstanceWish};

@@ -290,23 +290,24 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::{Config, Endpoint, Identity, Listener, OpenOptions, Session, Stream, Url};
+    use crate::two_hosts::endpoint;
+    use crate::{Endpoint, Listener, OpenOptions, Session, Stream, Url};
 
     const MAX_BUFFER_BYTES: u64 = 4 << 20;
     const RECORD_LEN: usize = 40_000;
     const STREAMS: usize = 16;
 
-    async fn endpoint() -> Endpoint {
-        let mut config = Config::new(Identity::generate().unwrap());
-        config.bind = vec!["127.0.0.1:0".parse().unwrap()];
-        config.accept = true;
-        config.max_buffer_bytes = MAX_BUFFER_BYTES;
-        Endpoint::bind(config).await.unwrap()
+    async fn narrow() -> Endpoint {
+        endpoint(|config| {
+            config.accept = true;
+            config.max_buffer_bytes = MAX_BUFFER_BYTES;
+        })
+        .await
     }
 
     async fn meet(there: &Endpoint) -> (Session, Session) {
         let url = Url::new(there.id(), there.local_addrs()[0], "");
-        let session = endpoint().await.connect(&url).await.unwrap();
+        let session = narrow().await.connect(&url).await.unwrap();
         (session, there.accept().await.unwrap())
     }
 
@@ -321,7 +322,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_whose_end_does_not_come_are_bounded_and_stop_nobody() {
-        let there = endpoint().await;
+        let there = narrow().await;
         let (hostile, victim) = meet(&there).await;
         let mut theirs = victim.listen(64);
         let mut begun = Vec::new();

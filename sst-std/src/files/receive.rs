@@ -144,26 +144,14 @@ const _: () = assert!(FIRST_LEN < PIECE_LEN, "the rest of a piece has room");
 mod tests {
     use std::sync::Arc;
 
-    use tokio::io::AsyncWriteExt;
-
     use super::super::root::Root;
     use super::*;
-    use crate::{Config, Endpoint, Identity, OpenOptions};
-
-    async fn endpoint() -> Endpoint {
-        let mut config = Config::new(Identity::generate().unwrap());
-        (config.bind, config.accept) = (vec!["127.0.0.1:0".parse().unwrap()], true);
-        Endpoint::bind(config).await.unwrap()
-    }
+    use crate::two_hosts::pair;
 
     #[tokio::test]
     async fn a_peer_that_gives_nothing_more_of_its_file_is_refused_with_words() {
-        let (near, far) = (endpoint().await, endpoint().await);
-        let here = near.connect_to(Some(far.id()), far.local_addrs()[0]).await.unwrap();
-        let there = far.accept().await.unwrap();
-        let mut sent = here.open_substream(OpenOptions::new()).await.unwrap();
-        sent.write_all(b"the beginning").await.unwrap();
-        let mut stream = there.listen(1).accept().await.unwrap();
+        let pair = pair().await;
+        let (_sent, mut stream) = pair.stream_with(b"the beginning").await;
         let to = tempfile::tempdir().unwrap();
         let draft = Arc::new(Root::open(to.path()).unwrap()).draft(b"file", None).unwrap();
         let silence = Duration::from_millis(300);

@@ -4,7 +4,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use sst_std::{Config, Endpoint, Identity, Session};
+use sst_std::{Config, Endpoint, Identity, OpenOptions, Session, Stream};
+use tokio::io::AsyncWriteExt;
 
 /// Two endpoints on the loopback interface and the session between them.
 pub(crate) struct Pair {
@@ -12,6 +13,15 @@ pub(crate) struct Pair {
     pub(crate) far: Endpoint,
     pub(crate) here: Session,
     pub(crate) there: Session,
+}
+
+impl Pair {
+    /// A stream from here on which these bytes were written, and its other end.
+    pub(crate) async fn stream_with(&self, bytes: &[u8]) -> (Stream, Stream) {
+        let mut sent = self.here.open_substream(OpenOptions::new()).await.unwrap();
+        sent.write_all(bytes).await.unwrap();
+        (sent, self.there.listen(1).accept().await.unwrap())
+    }
 }
 
 pub(crate) async fn endpoint(change: impl FnOnce(&mut Config)) -> Endpoint {

@@ -141,24 +141,13 @@ async fn finish_unfinished(mut stream: Stream) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use sst_std::{Config, Endpoint, Identity, OpenOptions};
-
     use super::*;
-
-    async fn endpoint() -> Endpoint {
-        let mut config = Config::new(Identity::generate().unwrap());
-        (config.bind, config.accept) = (vec!["127.0.0.1:0".parse().unwrap()], true);
-        Endpoint::bind(config).await.unwrap()
-    }
+    use crate::two_hosts::pair;
 
     #[tokio::test]
     async fn a_long_record_that_does_not_end_gives_its_place_up() {
-        let (near, far) = (endpoint().await, endpoint().await);
-        let here = near.connect_to(Some(far.id()), far.local_addrs()[0]).await.unwrap();
-        let there = far.accept().await.unwrap();
-        let mut sent = here.open_substream(OpenOptions::new()).await.unwrap();
-        sent.write_all(&vec![7; SHORT_RECORD_BYTES + 1]).await.unwrap();
-        let stream = there.listen(1).accept().await.unwrap();
+        let pair = pair().await;
+        let (mut sent, stream) = pair.stream_with(&vec![7; SHORT_RECORD_BYTES + 1]).await;
         let long_records = Shares::by_peer(1, 1);
         let served = serve(stream, &long_records, Duration::from_millis(300));
         let ended = async { sent.read_record(10).await };

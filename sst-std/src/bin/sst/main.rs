@@ -21,6 +21,9 @@ mod relay;
 mod report;
 mod scenarios;
 mod serve;
+#[cfg(test)]
+#[path = "../../../tests/two_hosts/mod.rs"]
+mod two_hosts;
 
 use std::process::ExitCode;
 use std::sync::Arc;
