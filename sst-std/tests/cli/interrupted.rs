@@ -212,6 +212,20 @@ fn file_systems_without_locks_or_hard_links_are_good_enough() {
     let get = ["get", &url, "-o", "copy"];
     where_it_fails(&client, "flock", "EOPNOTSUPP", &get);
     assert_eq!(hashes(&client.path("copy")), hashes(&server.path("tree")));
+    // A server that cannot link a draft to its name renames it, and overwrites nothing either.
+    fs::create_dir(server.path("in")).unwrap();
+    let key = server.path("second key");
+    let serve = ["serve", "in", "--writable", "--bind", "127.0.0.1:0", "--key"];
+    let serve = [&serve[..], &[key.to_str().unwrap()]].concat();
+    server.good(&["id", "--key", key.to_str().unwrap()]);
+    let running = server.start_as(traced("link,linkat", "error=EPERM"), &serve);
+    let url = running.line();
+    fs::write(client.path("file"), noise(300_000)).unwrap();
+    client.good(&["put", "file", &url]);
+    assert_eq!(hashes(&server.path("in")), hashes(&server.path("tree")));
+    fs::write(client.path("file"), "another").unwrap();
+    assert!(client.bad(&["put", "file", &url]).contains("exists already"));
+    assert_eq!(hashes(&server.path("in")), hashes(&server.path("tree")));
 }
 
 #[test]
