@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use sst_nostd::host::{Host, Storage};
+use sst_nostd::host::Host;
 use tokio::runtime::Handle;
 use tracing::info;
 
@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{liking, primitives_of};
 use crate::driver::Driver;
-use crate::endpoint::{Endpoint, host_config, limits, open_key_log};
+use crate::endpoint::{Endpoint, host_config, open_key_log, storage_for};
 use crate::error::BindError;
 use crate::shared::{Lifeline, Shared};
 use crate::udp::Socket;
@@ -38,7 +38,7 @@ impl Endpoint {
         let sockets = bind_all(&config.bind)?;
         let local: Vec<_> = sockets.iter().map(Socket::local).collect();
         let clock = Clock::system();
-        let storage = Storage::owned(&limits(&config));
+        let storage = storage_for(&config)?;
         let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
         let primitives = liking(primitives_of(config.identity.secret()), config.suite);
         let host = Host::new(host_config(&config), storage, primitives, clock.now())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use sst_nostd::channel::Path;
-use sst_nostd::host::{Host, Storage};
+use sst_nostd::host::Host;
 use sst_nostd::recovery::ecn::Codepoint as Ecn;
 use sst_nostd::time::Duration;
 use tracing::trace;
@@ -14,7 +14,7 @@ use tracing::trace;
 use crate::clock::{Clock, Since};
 use crate::config::Config;
 use crate::crypto::{liking, primitives};
-use crate::endpoint::{Endpoint, host_config, limits, open_key_log};
+use crate::endpoint::{Endpoint, host_config, open_key_log, storage_for};
 use crate::error::BindError;
 use crate::shared::{Acted, Lifeline, Phase, Shared};
 
@@ -64,7 +64,7 @@ impl Endpoint {
     /// [`Config::bind`] means nothing here.
     ///
     /// # Errors
-    /// [`BindError::Config`] or [`BindError::KeyLog`].
+    /// [`BindError::Config`], [`BindError::KeyLog`] or [`BindError::Memory`].
     pub fn detached(
         config: Config,
         surroundings: Surroundings,
@@ -75,7 +75,7 @@ impl Endpoint {
             primitives = primitives.foretold(seed);
         }
         let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
-        let storage = Storage::owned(&limits(&config));
+        let storage = storage_for(&config)?;
         let host = Host::new(host_config(&config), storage, primitives, clock.now())
             .map_err(BindError::Config)?;
         let shared = Arc::new(Shared::new(host, clock, surroundings.local, config, key_log));

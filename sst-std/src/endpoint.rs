@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use sst_nostd::channel::Path;
-use sst_nostd::host::{self, Dial, Limits, SessionHandle};
+use sst_nostd::host::{self, Dial, Limits, SessionHandle, Storage};
 use sst_nostd::id::HostId;
 use sst_nostd::negotiation::limits::NEXT_ADDRESS_DELAY;
 use sst_nostd::session::SessionState;
@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use crate::addresses::in_turn;
 use crate::alarm::within;
 use crate::config::{Accepting, Config, InstanceWish};
+use crate::crypto::Primitives;
 use crate::error::{BindError, By, ConnectError, SessionClosed};
 use crate::key_log::KeyLog;
 use crate::session::{Session, SessionRef};
@@ -321,8 +322,11 @@ pub(crate) fn host_config(config: &Config) -> host::Config {
     to
 }
 
-pub(crate) fn limits(config: &Config) -> Limits {
-    Limits::of(config.max_sessions, config.max_streams, config.max_buffer_bytes)
+/// The memory of an endpoint, reserved now.
+pub(crate) fn storage_for(config: &Config) -> Result<Storage<'static, Primitives>, BindError> {
+    let limits = Limits::of(config.max_sessions, config.max_streams, config.max_buffer_bytes);
+    let storage = Storage::owned(&limits);
+    if storage.has_room_for(&limits) { Ok(storage) } else { Err(BindError::Memory) }
 }
 
 pub(crate) fn open_key_log(path: &std::path::Path) -> Result<KeyLog, BindError> {

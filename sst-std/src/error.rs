@@ -81,6 +81,10 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The system does not give the memory that the limits ask for: those of sessions and streams,
+    /// and the bytes of all buffers.
+    #[error("there is no memory for so many sessions, streams and bytes of buffers: ask for less")]
+    Memory,
     /// No tokio runtime is running here, in which the endpoint's task could.
     #[error("there is no tokio runtime here, in which an endpoint lives")]
     NoRuntime,

@@ -126,6 +126,18 @@ impl<'s> SentPackets<'s> {
         Self { packets, receipts, packet_shares, receipt_shares }
     }
 
+    /// Packets that can be on record.
+    #[must_use]
+    pub fn limit_packets(&self) -> u32 {
+        self.packets.limit()
+    }
+
+    /// Frames that can be on record in them.
+    #[must_use]
+    pub fn limit_receipts(&self) -> u32 {
+        self.receipts.limit()
+    }
+
     /// Packets on record.
     #[must_use]
     pub const fn packet_count(&self) -> u32 {

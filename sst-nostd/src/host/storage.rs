@@ -161,4 +161,24 @@ impl<'s, C: Crypto> Storage<'s, C> {
             streams: StreamStorage::owned(&limits.streams),
         }
     }
+
+    /// Whether no table is empty that should have rows: what [`owned`](Self::owned) leaves where
+    /// the memory cannot be had. A host would begin with it, and carry nothing.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn has_room_for(&self, limits: &Limits) -> bool {
+        let is_had = |limit: u32, wanted: u32| limit > 0 || wanted == 0;
+        is_had(self.sessions.limit(), limits.sessions)
+            && is_had(self.by_peer.limit(), limits.sessions)
+            && is_had(self.channels.limit(), limits.channels)
+            && is_had(self.by_channel.limit(), limits.channels)
+            && is_had(self.by_remote.limit(), limits.channels)
+            && is_had(self.channel_timers.limit(), limits.channels)
+            && is_had(self.negotiations.limit(), limits.negotiations)
+            && is_had(self.by_call.limit(), limits.negotiations)
+            && is_had(self.negotiation_timers.limit(), limits.negotiations)
+            && is_had(self.sent.limit_packets(), limits.sent_packets)
+            && is_had(self.sent.limit_receipts(), limits.sent_receipts)
+            && self.streams.has_room_for(&limits.streams)
+    }
 }

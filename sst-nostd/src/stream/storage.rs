@@ -121,6 +121,23 @@ impl<'s> StreamStorage<'s> {
             tracked: Table::owned(limits.tracked_datagrams.min(MAX_TICKETS)),
         }
     }
+
+    /// Whether no table is empty that should have rows: what [`owned`](Self::owned) leaves where
+    /// the memory cannot be had.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn has_room_for(&self, limits: &StreamLimits) -> bool {
+        let is_had = |limit: u32, wanted: u32| limit > 0 || wanted == 0;
+        is_had(self.parties.limit(), limits.sessions)
+            && is_had(self.rows.limit(), limits.streams)
+            && is_had(self.index.limit(), limits.streams)
+            && is_had(self.pool.limit_blocks(), limits.blocks)
+            && is_had(self.nurseries.limit(), limits.parents)
+            && is_had(self.gaps.limit(), limits.gapped)
+            && is_had(self.ranges.limit(), limits.range_rows)
+            && is_had(self.lifetimes.limit(), limits.streams)
+            && is_had(self.tracked.limit(), limits.tracked_datagrams)
+    }
 }
 
 impl<'s> Streams<'s> {

@@ -20,6 +20,9 @@ pub(super) struct Made {
     attributes: Attributes,
 }
 
+/// What the owner of a directory needs to put something into it.
+const OWNER: u32 = 0o700;
+
 impl Root {
     /// Makes a directory; `None` if it is there. Until it is finished, its owner may write in it.
     pub(super) fn make_directory(
@@ -27,7 +30,6 @@ impl Root {
         path: &[u8],
         attributes: Attributes,
     ) -> Result<Option<Made>, Refusal> {
-        const OWNER: u32 = 0o700;
         if components(path).is_some_and(|names| names.is_empty()) {
             return Ok(None);
         }
@@ -51,14 +53,20 @@ impl Root {
         Ok(Some(Made { path: path.into(), version, attributes }))
     }
 
-    /// Everything is in a directory that will be. If another is in its place, that stays as it is.
-    fn finish_directory(&self, made: &Made) {
+    /// Everything is in a directory that will be; or, if it is not whole, the client has gone. If
+    /// another is in its place, that stays as it is.
+    fn finish_directory(&self, made: &Made, is_whole: bool) {
         let Some(names) = components(&made.path) else { return };
         let Ok(there) = self.walk(&names) else { return };
         let is_same = rustix::fs::fstat(&there)
             .is_ok_and(|stat| Version::of(&stat).is_same_file(&made.version));
         if is_same {
-            made.attributes.apply(&there);
+            let mut attributes = made.attributes;
+            if !is_whole {
+                // So that who comes again can go on, and drafts can be taken away.
+                attributes.mode |= OWNER;
+            }
+            attributes.apply(&there);
         }
     }
 
@@ -99,8 +107,8 @@ impl Serving {
     }
 
     /// Serves what the client opens under the stream of a directory, which gets its attributes when
-    /// the client has no more to put into it, or has gone. What is put into it is counted by
-    /// itself.
+    /// the client has no more to put into it, or has gone: then its owner may still write in it.
+    /// What is put into it is counted by itself.
     pub(super) async fn serve_made(
         self: Arc<Self>,
         stream: Stream,
@@ -110,8 +118,9 @@ impl Serving {
         let served = self.clone().serve_children(read).await;
         if let Some(made) = made {
             let root = self.root.clone();
+            let is_whole = served.is_ok();
             let finish = move || {
-                root.finish_directory(&made);
+                root.finish_directory(&made, is_whole);
                 Ok(())
             };
             let _ = self.budget.work(write.branch(), finish).await;

@@ -84,7 +84,7 @@ pub enum FileError {
     /// It is no file, and nothing that could be made here.
     #[error("{path}: {what}, left out")]
     LeftOut {
-        /// The remote path.
+        /// The path, at the side that sends.
         path: String,
         /// What it is.
         what: &'static str,

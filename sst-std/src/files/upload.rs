@@ -97,7 +97,8 @@ impl<'a> Upload<'a> {
         loop {
             if let Some(closed) = self.session.close_reason() {
                 // All that is left would fail, each by itself.
-                return Err(FileError::transport(&text(to))(closed));
+                self.summary.fail(FileError::transport(&text(to))(closed));
+                return Ok(());
             }
             self.start();
             let done = tokio::select! {

@@ -42,6 +42,8 @@ pub(super) async fn serve(
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
     builder.max_buf_size(MAX_HEAD_BYTES);
+    // A connection has its time, and a request that comes late in it would be cut off.
+    builder.keep_alive(false);
     Ok(builder.serve_connection(TokioIo::new(connection), service).await?)
 }
 

@@ -67,7 +67,7 @@ impl Limits {
         config.max_streams = self.max_streams;
         config.max_buffer_bytes = self.max_memory.0;
         config.session_budget = self.session_budget.0;
-        let most = self.max_stream_window.0.min(self.session_budget.0);
+        let most = self.max_stream_window.0.max(self.stream_window.0).min(self.session_budget.0);
         config.max_stream_window = u32::try_from(most).unwrap_or(u32::MAX);
         let first = self.stream_window.0.min(most);
         config.stream_window = u32::try_from(first).unwrap_or(u32::MAX);
