@@ -14,6 +14,7 @@ import json
 import sys
 from pathlib import Path
 
+import aes
 from primitives import (
     Noise, expand_label, hash32, mac16, open_sealed, public_key, seal, self_test,
 )
@@ -124,8 +125,9 @@ def reset_token(static_secret, channel, process=b""):
     return mac16(hash32(b"SST1 reset", static_secret), channel, process)
 
 
-def cookie(secret, epoch, address, port, ephemeral):
-    mac = mac16(secret, address, port.to_bytes(2, "big"), ephemeral)
+def cookie(secret, epoch, address, port, ephemeral, scope=b""):
+    """`scope` is that of a link-local address: four bytes, or none."""
+    mac = mac16(secret, address, port.to_bytes(2, "big"), ephemeral, scope)
     return bytes([mac[0] & 0xFE | epoch & 1]) + mac[1:]
 
 
@@ -147,9 +149,10 @@ def packet_nonce(iv, number):
     return bytes(a ^ b for a, b in zip(iv, bytes(4) + number.to_bytes(8, "big")))
 
 
-def seal_packet(keys, channel, number, largest_acked, frames):
+def seal_packet(keys, channel, number, largest_acked, frames, suite=1):
     header = sealed_header(channel, number, largest_acked, keys["epoch"] & 1)
-    return header + seal(keys["key"], packet_nonce(keys["iv"], number), header, frames)
+    sealer = {1: seal, 2: aes.seal}[suite]
+    return header + sealer(keys["key"], packet_nonce(keys["iv"], number), header, frames)
 
 
 # ---- the examples ----
@@ -207,6 +210,8 @@ def example_cookie():
     address, port = bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 33]), 40000
     value = cookie(secret, 7, address, port, ephemeral)
     before = b"\xC4" + INITIATOR_CHANNEL + value
+    global_6 = bytes.fromhex("20010db8000000000000000000000021")
+    local_6, scope = bytes.fromhex("fe800000000000000000000000000021"), (3).to_bytes(4, "big")
     key, init_check = check_key(public), hash32(b"SST example check")[:16]
     versions = b"\xC5" + INITIATOR_CHANNEL + b"\x01\x01"
     static = hash32(b"SST example responder static")
@@ -217,6 +222,13 @@ def example_cookie():
         "cookie": {"secret": secret, "epoch": 7, "address": address, "port": port,
                    "ephemeral": ephemeral, "cookie": value, "init_check": init_check,
                    "packet": before + mac16(key, b"cookie", before, init_check)},
+        "cookies": [
+            {"address": address, "port": port, "scope": b"", "cookie": value},
+            {"address": global_6, "port": port, "scope": b"",
+             "cookie": cookie(secret, 7, global_6, port, ephemeral)},
+            {"address": local_6, "port": port, "scope": scope,
+             "cookie": cookie(secret, 7, local_6, port, ephemeral, scope)},
+        ],
         "version": {"init_check": init_check,
                     "packet": versions + mac16(key, b"version", versions, init_check)},
         "lost": {"static_secret": static, "channel": RESPONDER_CHANNEL,
@@ -235,20 +247,20 @@ def example_keys():
 
 
 def example_packet():
-    keys = epoch_keys(bytes(range(32)), 1, 2)
+    suites = {suite: epoch_keys(bytes(range(32)), suite, 2) for suite in (1, 2)}
     entries = []
-    for epoch, number, acked, frames in [
-        (0, 1, 0, b"\x01"),
-        (0, 300, 10, frame_ack(9, 1500, [3, (0, 1)])
-         + frame_stream(6, b"hello", offset=1000, length=False)),
-        (1, 0x12345, 0x12340, b"\x01" + bytes(19)),
+    mixed = frame_ack(9, 1500, [3, (0, 1)]) + frame_stream(6, b"hello", offset=1000, length=False)
+    for suite, epoch, number, acked, frames in [
+        (1, 0, 1, 0, b"\x01"), (1, 0, 300, 10, mixed), (1, 1, 0x12345, 0x12340, b"\x01" + bytes(19)),
+        (2, 0, 1, 0, b"\x01"), (2, 0, 300, 10, mixed), (2, 1, 0x12345, 0x12340, b"\x01" + bytes(19)),
     ]:
-        packet = seal_packet(keys[epoch], RESPONDER_CHANNEL, number, acked, frames)
+        keys = suites[suite]
+        packet = seal_packet(keys[epoch], RESPONDER_CHANNEL, number, acked, frames, suite)
         header_len = len(packet) - len(frames) - 16
         nonce = packet_nonce(keys[epoch]["iv"], number)
-        assert open_sealed(keys[epoch]["key"], nonce, packet[:header_len],
-                           packet[header_len:]) == frames
-        entries.append({"suite": 1, "epoch": epoch, "packet_number": number,
+        assert suite == 2 or open_sealed(keys[epoch]["key"], nonce, packet[:header_len],
+                                         packet[header_len:]) == frames
+        entries.append({"suite": suite, "epoch": epoch, "packet_number": number,
                         "largest_acked": acked, "channel": RESPONDER_CHANNEL,
                         "key": keys[epoch]["key"], "iv": keys[epoch]["iv"], "nonce": nonce,
                         "header": packet[:header_len], "frames": frames, "packet": packet})
@@ -410,6 +422,86 @@ def handshake(pattern, name="", instance=b"", statics=(b"initiator", b"responder
     return entry
 
 
+def example_ends():
+    """Negotiations that come to nothing: a refusal, and FINISH with CLOSE."""
+    static_i, static_r = (hash32(b"SST example ", who, b" static")
+                          for who in (b"initiator", b"responder"))
+    entries = []
+    for case, answer, frames in [
+        ("refused for want of a suite", parameter(0x17, varint(15) + b"no common suite"), None),
+        ("an unknown odd entry in REPLY", parameter(0x01, RESPONDER_CHANNEL)
+         + parameter(0x13, b"\x01") + parameter(0x1001, b""), b"\x04" + varint(14) + varint(0)),
+    ]:
+        label = b"SST example end " + case.encode()
+        ephemerals = [hash32(label, who) for who in (b"initiator", b"responder")]
+        start = bytes([0xC1, 1, 1, 0]) + INITIATOR_CHANNEL + (48).to_bytes(2, "big")
+        prologue, known = b"SST1" + start, public_key(static_r)
+        initiator = Noise("XK", True, prologue, static_i, ephemerals[0], known)
+        responder = Noise("XK", False, prologue, static_r, ephemerals[1])
+        first = initiator.write(b"")
+        body = (start + first).ljust(512 - 16, b"\0")
+        responder.read(first)
+        reply_key = responder.side_key(b"SST1 reply")
+        second = responder.write(answer)
+        reply = b"\xC2" + INITIATOR_CHANNEL + second
+        assert initiator.read(second) == answer
+        entry = {"case": case, "initiator_static_secret": static_i,
+                 "responder_static_secret": static_r,
+                 "initiator_ephemeral_secret": ephemerals[0],
+                 "responder_ephemeral_secret": ephemerals[1],
+                 "init": body + mac16(check_key(known), body), "parameters_2": answer,
+                 "reply": reply + mac16(reply_key, reply)}
+        if frames:
+            third = initiator.write(frames)
+            assert responder.read(third) == frames
+            entry |= {"frames_0": frames, "finish": b"\xC3" + RESPONDER_CHANNEL + third}
+        entries.append(entry)
+    return {"section": "5.9", "vectors": entries}
+
+
+def example_traces():
+    """Sealed packets of both hosts in the order they are sent: a loss, updates that cross."""
+    to_responder, to_initiator = (hash32(b"SST example trace ", to) for to in (b"r", b"i"))
+    keys = {"initiator": epoch_keys(to_responder, 1, 2), "responder": epoch_keys(to_initiator, 1, 2)}
+    channels = {"initiator": RESPONDER_CHANNEL, "responder": INITIATOR_CHANNEL}
+
+    def trace(*packets):
+        return [{"from": who, "packet_number": number, "largest_acked": acked, "epoch": epoch,
+                 "is_lost": is_lost, "frames": frames,
+                 "packet": seal_packet(keys[who][epoch], channels[who], number, acked, frames)}
+                for who, number, acked, epoch, is_lost, frames in packets]
+
+    def part(text, offset, fin=False):
+        return frame_stream(2, text, offset=offset, fin=fin)
+
+    opening = frame_stream(2, b"", opening=(0, 0, None), fin=True)
+    loss = trace(
+        ("initiator", 1, 0, 0, False, opening),
+        ("responder", 1, 0, 0, False, frame_ack(1, 0, [0]) + part(b"first, ", 0)),
+        ("responder", 2, 0, 0, True, part(b"second, ", 7)),
+        ("responder", 3, 0, 0, False, part(b"third, ", 15)),
+        ("initiator", 2, 1, 0, False, frame_ack(3, 0, [0, (0, 0)])),
+        ("responder", 4, 3, 0, False, part(b"fourth, ", 22)),
+        ("responder", 6, 3, 0, False, part(b"fifth.", 30, True)),
+        ("initiator", 3, 1, 0, False, frame_ack(6, 0, [0, (0, 1), (0, 0)])),
+        ("responder", 7, 6, 0, False, part(b"second, ", 7)),
+        ("initiator", 4, 1, 0, False, frame_ack(7, 0, [1, (0, 1), (0, 0)])
+         + b"\x04" + varint(0) + varint(0)))
+    ping = b"\x01"
+    crossing = trace(
+        ("initiator", 1, 0, 0, False, ping),
+        ("responder", 1, 0, 0, False, frame_ack(1, 0, [0]) + ping),
+        ("initiator", 2, 1, 0, False, frame_ack(1, 0, [0])),
+        ("initiator", 3, 1, 1, False, ping),
+        ("responder", 2, 1, 1, False, ping),
+        ("responder", 3, 1, 1, False, frame_ack(3, 0, [2])),
+        ("initiator", 4, 1, 1, False, frame_ack(3, 0, [2])))
+    return {"section": "6", "suite": 1, "key_initiator_to_responder": to_responder,
+            "key_responder_to_initiator": to_initiator, "stream": 2,
+            "text": "first, second, third, fourth, fifth.", "skipped": [5],
+            "loss": loss, "crossing_updates": crossing}
+
+
 def example_instance():
     """0x1E in both lists; two hosts with one key; two that dial each other in one instance."""
     one, two = b"initiator", b"responder"
@@ -441,8 +533,10 @@ def examples():
         "section_05_handshake": {"section": "5", "vectors": [
             handshake(pattern) for pattern in ("XK", "XX", "IK")]},
         "section_05_instance": example_instance(),
+        "section_05_ends": example_ends(),
         "section_06_keys": example_keys(),
         "section_06_packet": example_packet(),
+        "section_06_traces": example_traces(),
         "section_10_frames": example_frames(),
     }
 
@@ -547,6 +641,7 @@ def chapter(data):
 
 def main():
     self_test()
+    aes.self_test()
     data = to_hex(examples())
     wanted = {VECTORS / f"{name}.json": json.dumps(content, indent=1) + "\n"
               for name, content in data.items()}

@@ -152,6 +152,32 @@ mod tests {
         (jar, cookie.unwrap())
     }
 
+    /// The worked examples of docs/PROTOCOL.md: IPv4, IPv6, and an address with a scope.
+    #[test]
+    fn cookies_cover_the_address_its_port_and_its_scope() {
+        const FILE: &str = include_str!("../../tests/vectors/protocol/section_05_cookie.json");
+        let file: serde_json::Value = serde_json::from_str(FILE).unwrap();
+        let secret = Secret {
+            bytes: key(file["cookie"]["secret"].as_str().unwrap()),
+            period: file["cookie"]["epoch"].as_u64().unwrap(),
+        };
+        let ephemeral = key(file["cookie"]["ephemeral"].as_str().unwrap());
+        let entries = file["cookies"].as_array().unwrap();
+        assert_eq!(entries.len(), 3);
+        for entry in entries {
+            let part = |name: &str| bytes(entry[name].as_str().unwrap());
+            let octets: [u8; 16] = part("address").try_into().unwrap();
+            let address = core::net::Ipv6Addr::from(octets);
+            let scope = part("scope").try_into().map_or(0, u32::from_be_bytes);
+            let port = entry["port"].as_u64().unwrap() as u16;
+            let from = match address.to_ipv4_mapped() {
+                Some(address) => SocketAddr::from((address, port)),
+                None => core::net::SocketAddrV6::new(address, port, 0, scope).into(),
+            };
+            assert_eq!(secret.make(from, &ephemeral).to_vec(), part("cookie"), "{from}");
+        }
+    }
+
     // Spec: R-5.5-1, R-13.9-1.
     #[test]
     fn a_cookie_lives_for_two_periods_and_no_longer() {

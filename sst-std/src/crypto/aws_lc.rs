@@ -223,6 +223,33 @@ mod tests {
         out
     }
 
+    /// The worked packets of docs/PROTOCOL.md, which Python seals.
+    #[test]
+    fn packets_of_both_suites_are_sealed_as_the_specification_shows() {
+        const FILE: &str = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../sst-nostd/tests/vectors/protocol/section_06_packet.json"
+        ));
+        let file: serde_json::Value = serde_json::from_str(FILE).unwrap();
+        let bytes = |value: &serde_json::Value| {
+            let text = value.as_str().unwrap();
+            let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+            (0..text.len()).step_by(2).map(byte).collect::<Vec<u8>>()
+        };
+        let mut suites = Vec::new();
+        for entry in file["vectors"].as_array().unwrap() {
+            let suite = Suite::try_from(entry["suite"].as_u64().unwrap() as u8).unwrap();
+            let aead = AwsLc::new().aead(suite, &bytes(&entry["key"]).try_into().unwrap()).unwrap();
+            let (header, mut body) = (bytes(&entry["header"]), bytes(&entry["frames"]));
+            let nonce = bytes(&entry["nonce"]).try_into().unwrap();
+            let tag = aead.seal(&nonce, &header, &mut body).unwrap();
+            assert_eq!([header, body, tag.to_vec()].concat(), bytes(&entry["packet"]));
+            suites.push(suite);
+        }
+        suites.dedup();
+        assert_eq!(suites, [Suite::ChaCha20Poly1305, Suite::Aes256Gcm]);
+    }
+
     #[test]
     fn both_providers_seal_alike_and_open_each_other() {
         let (ours, theirs) = (AwsLc::new(), portable());

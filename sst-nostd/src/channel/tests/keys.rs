@@ -193,7 +193,8 @@ fn the_packets_of_the_worked_example_are_sealed_byte_for_byte() {
     let mut send = SendKeys::new(&pair.crypto, &secrets, pair.now).unwrap();
     let limits = KeyLimits::of(Suite::ChaCha20Poly1305);
     let packets: Value = serde_json::from_str(PACKETS).unwrap();
-    for entry in packets["vectors"].as_array().unwrap() {
+    // sst-std has the other suite.
+    for entry in packets["vectors"].as_array().unwrap().iter().filter(|entry| entry["suite"] == 1) {
         let number = entry["packet_number"].as_u64().unwrap();
         while send.epoch() < entry["epoch"].as_u64().unwrap() {
             assert!(send.update(&pair.crypto, pair.now, number));
