@@ -147,12 +147,12 @@ impl<C: Crypto> Host<'_, C> {
     /// Sets the channel's timer to its next deadline.
     pub(super) fn renew_channel_timer(&mut self, index: u32) {
         let Some(row) = self.channels.at(index) else { return };
-        let drains_until = self.sessions.at(row.session).and_then(Session::drains_until);
-        let deadline = match (row.channel.deadline(), drains_until) {
+        let acts_at = self.sessions.at(row.session).and_then(Session::acts_at);
+        let of_channel = row.ends_at.or_else(|| row.channel.deadline());
+        let deadline = match (of_channel, acts_at) {
             (Some(channel), Some(session)) => Some(channel.min(session)),
             (channel, session) => channel.or(session),
         };
-        let deadline = row.ends_at.or(deadline);
         // The timers have a slot for every row.
         let _ = self.channel_timers.set(index, deadline);
     }
@@ -201,6 +201,7 @@ impl<C: Crypto> Host<'_, C> {
             && channel.ends_at.is_none()
         {
             channel.ends_at = Some(now.after(linger(&channel.channel)));
+            row.plan_repeats(now, pto(&channel.channel));
             self.note_session_event(session);
         }
         // Its timer is set anew when it has nothing more to send.
@@ -211,7 +212,12 @@ impl<C: Crypto> Host<'_, C> {
 /// No probe timeout is longer (docs/PROTOCOL.md, R-6.6-2).
 const MAX_PTO: Duration = Duration::from_secs(10);
 
+/// A probe timeout, by which the end of a channel is counted.
+pub(super) fn pto<C: Crypto>(channel: &Channel<C>) -> Duration {
+    channel.pto_base().min(MAX_PTO)
+}
+
 /// How long packets of a closed channel may still be about: three probe timeouts.
 pub(super) fn linger<C: Crypto>(channel: &Channel<C>) -> Duration {
-    channel.pto_base().min(MAX_PTO).saturating_mul(3)
+    pto(channel).saturating_mul(3)
 }

@@ -21,6 +21,8 @@ mod bonds;
 mod both_dial_tests;
 mod call;
 mod channels;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod closing_tests;
 mod config;
 mod dial;
 mod events;

@@ -165,7 +165,11 @@ impl<C: Crypto> Host<'_, C> {
         let session = self.sessions.at_mut(session_index)?;
         let (crypto, channel, sent) = (&self.crypto, &mut row.channel, &mut self.sent);
         let transmitted = if session.owes_close {
-            session.transmit_close(now, crypto, channel, sent, &self.words, room)
+            let closed = session.transmit_close(now, crypto, channel, sent, &self.words, room);
+            if session.has_taken_leave() {
+                row.ends_at = Some(now);
+            }
+            closed
         } else {
             session.transmit(now, crypto, channel, sent, &mut self.streams, room)
         };

@@ -137,7 +137,8 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// Ends a session because this host goes away: gracefully as [`close`](Self::close) does, or
-    /// at once.
+    /// at once. CLOSE then goes twice, and the session is over with the second: whoever leaves
+    /// cannot repeat it to a peer that missed it, and so waits for nothing.
     ///
     /// # Errors
     /// [`UnknownSession`].
@@ -149,7 +150,17 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), UnknownSession> {
         let code = TransportCode::SHUTDOWN;
         let reason = Ending::transport(ClosedBy::Local, code, "host shut down");
-        self.end(now, session, reason, is_graceful)
+        self.sessions.get_mut(session).ok_or(UnknownSession)?.is_leaving = true;
+        self.end(now, session, reason, is_graceful)?;
+        if let Some(row) = self.sessions.get_mut(session)
+            && let Some(index) = row.channel
+            && row.has_taken_leave()
+            && let Some(channel) = self.channels.at_mut(index)
+        {
+            // CLOSE went twice before it was known that nobody stays to repeat it.
+            channel.ends_at = Some(now);
+        }
+        Ok(())
     }
 
     /// Turns a peer away because of who it is.

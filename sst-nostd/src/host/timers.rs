@@ -6,6 +6,7 @@ use crate::time::Instant;
 use crate::wire::TransportCode;
 
 use super::Host;
+use super::channels::pto;
 
 impl<C: Crypto> Host<'_, C> {
     /// Does what is due at `now`. Then poll for packets and events.
@@ -76,6 +77,7 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.channels.at_mut(index) else { return };
         if let Some(session) = self.sessions.at_mut(session) {
             session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
+            session.repeat_close(now, pto(&row.channel));
         }
         if self.sessions.at(session).is_some_and(|row| row.state == SessionState::Closing) {
             self.after_begin_close(now, session);

@@ -30,6 +30,10 @@ pub const DOOMED: usize = 1;
 
 /// How long a graceful close waits without progress (docs/PROTOCOL.md, R-9.3-3).
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often CLOSE goes again by the clock, a probe timeout apart (docs/PROTOCOL.md, R-6.12-1).
+const CLOSE_REPEATS: u8 = 2;
+/// How often it goes, at once, from a process that does not stay to repeat it.
+const CLOSES_OF_LEAVER: u8 = 2;
 /// No moment comes so late. An option of one would cost every session eight bytes more.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
@@ -111,8 +115,15 @@ pub struct Session {
     pub negotiation: Option<u32>,
     /// Why it ends or ended.
     pub reason: Option<Ending>,
-    /// When it waits no longer for deliveries, if it closes gracefully; else [`NEVER`].
-    drains_until: Instant,
+    /// When it waits no longer for deliveries, if it closes gracefully; when CLOSE goes again, if
+    /// it is closing; else [`NEVER`].
+    acts_at: Instant,
+    /// How often CLOSE went again by the clock.
+    close_repeats: u8,
+    /// How often CLOSE went.
+    closes_sent: u8,
+    /// The process is about to leave: CLOSE goes twice at once, and nothing is waited for.
+    pub is_leaving: bool,
     /// CLOSE must be sent (again).
     pub owes_close: bool,
     /// Packets heard since CLOSE was sent.
@@ -167,7 +178,10 @@ impl Session {
             channel: None,
             negotiation: None,
             reason: None,
-            drains_until: NEVER,
+            acts_at: NEVER,
+            close_repeats: 0,
+            closes_sent: 0,
+            is_leaving: false,
             owes_close: false,
             heard_since_close: 0,
             is_known: false,
@@ -189,7 +203,7 @@ impl Session {
     /// CLOSE is to be sent now. For the application, the session is over.
     fn go_closing(&mut self) {
         self.state = SessionState::Closing;
-        self.drains_until = NEVER;
+        self.acts_at = NEVER;
         self.owes_close = true;
         self.events.ready = false;
         self.events.closed = self.is_known && !self.is_released;
@@ -219,17 +233,45 @@ impl Session {
         if self.state != SessionState::Draining {
             return None;
         }
-        self.drains_until = self.drains_until.min(now.after(DRAIN_TIMEOUT));
-        if self.drains_until <= now {
+        self.acts_at = self.acts_at.min(now.after(DRAIN_TIMEOUT));
+        if self.acts_at <= now {
             self.go_closing();
         }
-        self.drains_until()
+        self.acts_at()
     }
 
-    /// When to call [`check_draining`](Self::check_draining) again.
+    /// When to call [`check_draining`](Self::check_draining) or
+    /// [`repeat_close`](Self::repeat_close) again.
     #[must_use]
-    pub fn drains_until(&self) -> Option<Instant> {
-        Some(self.drains_until).filter(|until| *until < NEVER)
+    pub fn acts_at(&self) -> Option<Instant> {
+        Some(self.acts_at).filter(|at| *at < NEVER)
+    }
+
+    /// CLOSE is being sent: it goes again after `pto`, and once more, since nobody acknowledges it.
+    pub fn plan_repeats(&mut self, now: Instant, pto: Duration) {
+        if self.state == SessionState::Closing && self.close_repeats < CLOSE_REPEATS {
+            self.acts_at = now.after(pto);
+        }
+    }
+
+    /// Says CLOSE again if it is time to.
+    pub fn repeat_close(&mut self, now: Instant, pto: Duration) {
+        if self.state != SessionState::Closing || self.acts_at > now {
+            return;
+        }
+        self.owes_close = true;
+        self.close_repeats = self.close_repeats.saturating_add(1);
+        self.acts_at = NEVER;
+        self.plan_repeats(now, pto);
+    }
+
+    /// Whether a process that is about to leave has said CLOSE often enough; if not, it is owed.
+    pub fn has_taken_leave(&mut self) -> bool {
+        if !self.is_leaving || self.state != SessionState::Closing {
+            return false;
+        }
+        self.owes_close |= self.closes_sent < CLOSES_OF_LEAVER;
+        !self.owes_close
     }
 
     /// Graceful closing goes on to CLOSE once everything is delivered.
@@ -253,6 +295,7 @@ impl Session {
         }
         let was_told = self.state == SessionState::Closing;
         self.state = SessionState::Closed;
+        self.acts_at = NEVER;
         self.owes_close = false;
         self.reason.get_or_insert(reason);
         if let Some(tree) = &mut self.tree {
@@ -276,8 +319,8 @@ impl Session {
             };
             let fate = match fate {
                 Fate::Acked => {
-                    if self.drains_until < NEVER {
-                        self.drains_until = now.after(DRAIN_TIMEOUT);
+                    if self.state == SessionState::Draining && self.acts_at < NEVER {
+                        self.acts_at = now.after(DRAIN_TIMEOUT);
                     }
                     StreamFate::Acked
                 }

@@ -136,6 +136,7 @@ impl Session {
             builder.abandon(sent);
             return Transmitted::Nothing;
         }
+        self.closes_sent = self.closes_sent.saturating_add(1);
         finish(channel.finish_packet(now, builder, sent))
     }
 }

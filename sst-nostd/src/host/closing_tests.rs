@@ -1,0 +1,75 @@
+//! CLOSE, which nobody acknowledges: how often it goes, and when a host is done with it.
+
+use std::vec::Vec;
+
+use super::rules_tests::{TestHost, at, events, hand, joined, next};
+use super::*;
+use crate::session::SessionEvent;
+
+/// The moments, in milliseconds, at which `host` says something on its own until it has no channel
+/// left, and the one at which that is.
+fn spoken(host: &mut TestHost, from: u64) -> (Vec<(u64, Vec<u8>)>, u64) {
+    let mut spoken = Vec::new();
+    for millis in from..from + 10_000 {
+        host.handle_timeout(at(millis));
+        while let Some(packet) = next(host, at(millis)) {
+            spoken.push((millis, packet));
+        }
+        // What was said may have been the last word.
+        host.handle_timeout(at(millis));
+        if host.stats().channels == 0 {
+            return (spoken, millis);
+        }
+    }
+    panic!("a closed channel stays for ever");
+}
+
+// Spec: R-6.12-1, R-6.6-6.
+#[test]
+fn a_close_that_is_lost_is_said_again_after_one_and_two_probe_timeouts() {
+    let (mut one, mut two, session, other, _) = joined();
+    one.abort(at(100), session, 7, "now").unwrap();
+    assert!(next(&mut one, at(100)).is_some(), "this one is lost");
+    let (spoken, end) = spoken(&mut one, 100);
+    let [(first, packet), (second, _)] = &spoken[..] else { panic!("{}", spoken.len()) };
+    let pto = first - 100;
+    assert!(pto > 0 && (second - first).abs_diff(pto) <= 1, "{first} {second}");
+    assert!((end - 100).abs_diff(3 * pto) <= 3, "{end}");
+    hand(&mut two, at(*first), 1, packet).unwrap();
+    assert!(events(&mut two).contains(&Event::Session(other, SessionEvent::Closed)));
+    assert_eq!(two.close_reason(other).unwrap().reason(), "now");
+}
+
+// Spec: R-6.12-1, R-6.12-2.
+#[test]
+fn a_host_that_heard_close_says_nothing_and_is_not_asked_again() {
+    let (mut one, mut two, session, ..) = joined();
+    one.abort(at(100), session, 7, "now").unwrap();
+    let close = next(&mut one, at(100)).unwrap();
+    hand(&mut two, at(100), 1, &close).unwrap();
+    let (answers, _) = spoken(&mut two, 100);
+    assert!(answers.is_empty());
+}
+
+// Spec: R-6.12-5.
+#[test]
+fn a_host_that_leaves_says_close_twice_and_waits_for_nothing() {
+    let (mut one, mut two, session, other, _) = joined();
+    one.shut_down(at(100), session, true).unwrap();
+    let (spoken, end) = spoken(&mut one, 100);
+    assert_eq!((spoken.len(), end), (2, 100), "at once");
+    hand(&mut two, at(100), 1, &spoken[1].1).unwrap();
+    assert!(events(&mut two).contains(&Event::Session(other, SessionEvent::Closed)));
+}
+
+// Spec: R-6.12-5.
+#[test]
+fn a_host_that_leaves_while_it_closes_says_close_once_more() {
+    let (mut one, _two, session, ..) = joined();
+    one.close(at(100), session, 3, "done").unwrap();
+    assert!(next(&mut one, at(100)).is_some());
+    one.shut_down(at(101), session, true).unwrap();
+    let (spoken, end) = spoken(&mut one, 101);
+    assert_eq!((spoken.len(), end), (1, 101));
+    assert_eq!(one.close_reason(session).unwrap().reason(), "done");
+}
