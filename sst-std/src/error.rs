@@ -347,6 +347,8 @@ const fn transport_name(code: u64) -> Option<&'static str> {
         17 => "bad stream id",
         18 => "replaced by a newer session",
         19 => "host shut down",
+        21 => "too much taken",
+        22 => "the peer lost its state (it restarted)",
         _ => return None,
     })
 }

@@ -39,6 +39,8 @@ struct Candidate {
     challenges_count: u8,
     challenge_at: Instant,
     response: Option<[u8; 8]>,
+    /// What the current address was told, this one should be told, too: the peer may be here.
+    owes_ack: bool,
 }
 
 /// What to put into a packet about paths.
@@ -101,6 +103,7 @@ impl Paths {
             challenges_count: 0,
             challenge_at: now,
             response: None,
+            owes_ack: false,
         });
     }
 
@@ -156,12 +159,12 @@ impl Paths {
     /// The path that has something to be sent about it, and the most bytes that may go there.
     pub(super) fn wants_packet(&self, now: Instant, min_len: usize) -> Option<(Path, usize)> {
         if let Some(candidate) = &self.candidate
-            && (candidate.response.is_some() || candidate.wants_challenge(now))
+            && (candidate.response.is_some()
+                || candidate.owes_ack
+                || candidate.wants_challenge(now))
+            && candidate.budget() >= min_len
         {
-            let budget = candidate.budget();
-            if budget >= min_len {
-                return Some((candidate.path, budget));
-            }
+            return Some((candidate.path, candidate.share(now, min_len)));
         }
         self.response.map(|_| (self.current(), usize::MAX))
     }
@@ -190,12 +193,15 @@ impl Paths {
         PathFrames { challenge: wants.then_some(challenge), response: candidate.response.take() }
     }
 
-    /// A packet of `len` bytes was sent on `path`.
-    pub(super) fn on_sent(&mut self, path: Path, len: usize) {
-        if let Some(candidate) = self.candidate.as_mut()
-            && candidate.path == path
-        {
-            candidate.sent_bytes = candidate.sent_bytes.saturating_add(len as u64);
+    /// A packet of `len` bytes was sent on `path`, with an acknowledgement or without.
+    pub(super) fn on_sent(&mut self, path: Path, len: usize, has_ack: bool) {
+        if let Some(candidate) = self.candidate.as_mut() {
+            if candidate.path == path {
+                candidate.sent_bytes = candidate.sent_bytes.saturating_add(len as u64);
+                candidate.owes_ack &= !has_ack;
+            } else {
+                candidate.owes_ack |= has_ack;
+            }
         }
     }
 
@@ -236,6 +242,14 @@ impl Paths {
 impl Candidate {
     fn wants_challenge(&self, now: Instant) -> bool {
         self.challenges_count < MAX_CHALLENGES && self.challenge_at <= now
+    }
+
+    /// What the next packet may have of the budget. A challenge is padded to all that it may have,
+    /// so it leaves as much to each of those that may have to follow.
+    fn share(&self, now: Instant, min_len: usize) -> usize {
+        let left = usize::from(MAX_CHALLENGES.saturating_sub(self.challenges_count)).max(1);
+        let parts = if self.wants_challenge(now) { left } else { 1 };
+        self.budget().checked_div(parts).unwrap_or(0).max(min_len)
     }
 
     fn budget(&self) -> usize {
@@ -285,9 +299,9 @@ mod tests {
     fn a_new_address_is_used_once_it_has_answered() {
         let mut paths = paths();
         paths.on_packet(at(0), path(2), 40, true);
-        assert_eq!(paths.wants_packet(at(0), MIN), Some((path(2), 40)));
+        assert_eq!(paths.wants_packet(at(0), MIN), Some((path(2), MIN)));
         let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
-        paths.on_sent(path(2), 33);
+        paths.on_sent(path(2), 33, true);
         assert_eq!(paths.current(), path(1));
         assert_eq!(paths.on_response(path(2), [0; 8]), None);
         assert_eq!(paths.on_response(path(1), challenge), None);
@@ -314,9 +328,9 @@ mod tests {
         paths.on_packet(at(0), path(2), 30, true);
         assert_eq!((paths.wants_packet(at(0), MIN), paths.deadline(MIN)), (None, None));
         paths.on_packet(at(1), path(2), 30, false);
-        assert_eq!(paths.wants_packet(at(1), MIN), Some((path(2), 60)));
+        assert_eq!(paths.wants_packet(at(1), MIN), Some((path(2), MIN)));
         paths.take_frames(at(1), path(2), WAIT);
-        paths.on_sent(path(2), 60);
+        paths.on_sent(path(2), 60, true);
         assert_eq!(paths.wants_packet(at(1000), MIN), None);
     }
 
@@ -347,6 +361,42 @@ mod tests {
             }
         }
         assert_eq!((challenges, paths.candidate()), (MAX_CHALLENGES, None));
+    }
+
+    // Spec: R-6.10-3, R-6.10-4.
+    #[test]
+    fn a_challenge_leaves_enough_for_those_that_may_have_to_follow() {
+        for received in [4 * MIN, 4 * MIN + 3, 1200] {
+            let mut paths = paths();
+            paths.on_packet(at(0), path(2), received, true);
+            let (mut challenges, mut sent) = (0, 0);
+            for millis in 0..5000 {
+                if let Some((to, len)) = paths.wants_packet(at(millis), MIN) {
+                    assert!(paths.take_frames(at(millis), to, WAIT).challenge.is_some());
+                    paths.on_sent(to, len, true);
+                    (challenges, sent) = (challenges + 1, sent + len);
+                }
+            }
+            assert!(challenges == MAX_CHALLENGES && sent <= received, "{challenges}, {sent}");
+        }
+    }
+
+    // Spec: R-6.10-2, R-6.10-3.
+    #[test]
+    fn what_the_old_address_is_told_the_new_one_is_told_within_its_budget() {
+        let mut paths = paths();
+        paths.on_packet(at(0), path(2), 4 * MIN, true);
+        paths.take_frames(at(0), path(2), WAIT);
+        paths.on_sent(path(2), MIN, true);
+        assert_eq!(paths.wants_packet(at(1), MIN), None);
+        for _ in 0..3 {
+            paths.on_sent(path(1), 40, true);
+            assert_eq!(paths.wants_packet(at(1), MIN).map(|(to, _)| to), Some(path(2)));
+            paths.on_sent(path(2), MIN, true);
+            assert_eq!(paths.wants_packet(at(1), MIN), None);
+        }
+        paths.on_sent(path(1), 40, true);
+        assert_eq!(paths.wants_packet(at(1), MIN), None, "no more than came from there");
     }
 
     // Spec: R-6.10-5.

@@ -195,9 +195,19 @@ impl<C: Crypto> Channel<C> {
             told: None,
         };
         match kind {
-            Kind::Path { .. } => self.add_path_frames(now, &mut builder),
+            Kind::Path { is_elsewhere, .. } => {
+                self.add_path_frames(now, &mut builder);
+                if is_elsewhere {
+                    // The peer may be there by now, and hear nothing at the current address.
+                    self.add_ack(now, &mut builder);
+                }
+            }
             Kind::MtuProbe => {}
-            Kind::AckOnly | Kind::Data | Kind::Probe => self.add_ack(now, &mut builder),
+            Kind::AckOnly | Kind::Data | Kind::Probe => {
+                if self.received.has_waiting() || kind == Kind::AckOnly {
+                    self.add_ack(now, &mut builder);
+                }
+            }
         }
         Ok(builder)
     }
@@ -222,10 +232,11 @@ impl<C: Crypto> Channel<C> {
             builder.abandon(sent);
             return Err(FinishError::KeyLimit);
         };
-        if builder.told.is_some() {
+        let is_elsewhere = matches!(builder.kind, Kind::Path { is_elsewhere: true, .. });
+        if builder.told.is_some() && !is_elsewhere {
             self.received.on_ack_sent();
         }
-        self.paths.on_sent(builder.path, len);
+        self.paths.on_sent(builder.path, len, builder.told.is_some());
         self.totals.sent_packets = self.totals.sent_packets.saturating_add(1);
         self.totals.sent_bytes = self.totals.sent_bytes.saturating_add(len as u64);
         let is_marked = self.record(now, &builder, len, sent);
@@ -292,9 +303,6 @@ impl<C: Crypto> Channel<C> {
     }
 
     fn add_ack(&self, now: Instant, builder: &mut PacketBuilder<'_>) {
-        if !self.received.has_waiting() && builder.kind != Kind::AckOnly {
-            return;
-        }
         let counts = self.received.ecn_counts();
         let ecn = (!counts.is_zero()).then_some(EcnCounts {
             ect0: counts.ect0,
@@ -331,6 +339,9 @@ impl<C: Crypto> Channel<C> {
     fn complete(&mut self, builder: &mut PacketBuilder<'_>, has_room: bool) {
         match builder.kind {
             Kind::Probe | Kind::MtuProbe if !builder.is_ack_eliciting => {
+                let _ = builder.add_frame(&Frame::Ping);
+            }
+            Kind::Path { .. } if builder.is_empty() => {
                 let _ = builder.add_frame(&Frame::Ping);
             }
             Kind::AckOnly | Kind::Data if !builder.is_ack_eliciting && has_room => {

@@ -186,7 +186,7 @@ impl<C: Crypto> Host<'_, C> {
         let finish = Finish::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
         let id = finish.channel;
         let Some(index) = self.find_negotiation(id) else {
-            return self.on_finish_again(now, path, id);
+            return self.on_finish_again(now, id);
         };
         let read = self.read_finish(now, index, packet);
         wipe_stack();
@@ -345,12 +345,10 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// A FINISH that was taken before: the peer has not heard so.
-    fn on_finish_again(&mut self, now: Instant, path: Path, id: ChannelId) -> Result<(), Ignored> {
+    /// It was not opened and may come from anywhere: the answer goes to the validated address.
+    fn on_finish_again(&mut self, now: Instant, id: ChannelId) -> Result<(), Ignored> {
         let index = self.find_channel(id).ok_or(Ignored::UnknownChannel)?;
         let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
-        if row.channel.path() != path {
-            return Err(Ignored::UnknownChannel);
-        }
         row.channel.on_finish_repeated(now);
         self.schedule_channel(index);
         Ok(())

@@ -8,7 +8,7 @@ use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
 use crate::session::{ClosedBy, Ending, LastWords, Session};
 use crate::time::{Duration, Instant};
-use crate::wire::negotiation::Reply;
+use crate::wire::negotiation::{Reply, VERSION};
 use crate::wire::{CloseCause, PacketError, TransportCode};
 
 use super::Host;
@@ -315,10 +315,11 @@ impl<C: Crypto> Host<'_, C> {
     /// Nobody answered the call, or only in versions of the protocol that this host does not speak.
     pub(super) fn on_call_given_up(&mut self, index: u32) {
         let Some((initiator, session)) = self.call_mut(index) else { return };
-        let is_version = !initiator.peer_versions().is_empty();
-        let reason = if is_version {
-            let reason = "the peer speaks no version of the protocol that this host does";
-            Ending::transport(ClosedBy::Peer, TransportCode::VERSION, reason)
+        let versions = initiator.peer_versions();
+        let words = (!versions.is_empty()).then(|| about_versions(versions));
+        let reason = if let Some(words) = words {
+            let cause = CloseCause::Transport(TransportCode::VERSION);
+            Ending { by: ClosedBy::Peer, cause, words: self.words.keep(&words) }
         } else {
             let reason = "no answer: is the address right, the host up, the identity its own?";
             Ending::transport(ClosedBy::Timeout, TransportCode::NONE, reason)
@@ -360,6 +361,29 @@ const fn call_error(error: CallError) -> ConnectError {
     match error {
         CallError::OwnIdentity => ConnectError::OwnIdentity,
         _ => ConnectError::Parameters,
+    }
+}
+
+/// Which versions of the protocol the peer says it speaks, and which it was called in.
+fn about_versions(versions: &[u8]) -> heapless::String<128> {
+    let mut text = heapless::String::new();
+    // It takes all of it: 8 numbers of 3 digits at most.
+    let _ = text.push_str("the peer speaks of the protocol's versions only ");
+    for (index, version) in versions.iter().enumerate() {
+        let _ = text.push_str(if index == 0 { "" } else { ", " });
+        push_number(&mut text, *version);
+    }
+    let _ = text.push_str("; it was called in ");
+    push_number(&mut text, VERSION);
+    text
+}
+
+/// Without formatting, which would bring more code than the number is worth.
+fn push_number(text: &mut heapless::String<128>, number: u8) {
+    let digits = [number / 100, number / 10 % 10, number % 10];
+    let skipped = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+    for digit in digits.iter().skip(skipped) {
+        let _ = text.push(char::from(b'0'.saturating_add(*digit)));
     }
 }
 

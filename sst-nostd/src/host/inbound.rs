@@ -217,9 +217,9 @@ impl<C: Crypto> Host<'_, C> {
             return Err(Ignored::FalseLost);
         }
         let session = row.session;
-        let code = TransportCode::REPLACED;
+        let code = TransportCode::STATE_LOST;
         let reason =
-            Ending::transport(ClosedBy::Peer, code, "the peer does not know the session any more");
+            Ending::transport(ClosedBy::Peer, code, "it does not know the session any more");
         if let Some(row) = self.sessions.at_mut(session) {
             row.on_over(reason);
         }

@@ -160,6 +160,67 @@ fn a_finish_is_repeated_byte_for_byte_and_taken_once() {
     assert_eq!((two.stats().curve_operations, two.stats().sessions), (spent, 1));
 }
 
+// Spec: R-5.7-7.
+#[test]
+fn a_finish_that_comes_again_from_another_port_is_answered_to_the_validated_address() {
+    let (_, mut two, .., finish) = joined();
+    hand(&mut two, at(1000), 9, &finish).unwrap();
+    two.handle_timeout(at(1030));
+    let transmit = two.poll_transmit(at(1030), &mut [0; 2000], 1).expect("an acknowledgement");
+    assert_eq!(transmit.path.peer.port(), 1);
+}
+
+// Spec: R-7.5-6.
+#[test]
+fn a_host_that_may_open_no_more_children_says_so_once() {
+    let mut host = host(1);
+    let offer = Parameters { root_child_credit: 1, ..Parameters::default() };
+    let mut peer = RawPeer::new(2, host.id(), Pattern::Xk, &offer);
+    hand(&mut host, at(0), 1, &peer.init()).unwrap();
+    let reply = next(&mut host, at(0)).unwrap();
+    let finish = peer.finish(&reply, b"");
+    hand(&mut host, at(0), 1, &finish).unwrap();
+    let [Event::Session(session, _)] = events(&mut host)[..] else { panic!("nobody came") };
+    let root = host.root(session).unwrap();
+    host.open_substream(at(0), root, Open::default()).unwrap();
+    let mut said = vec![];
+    for millis in 1..5 {
+        let opened = host.open_substream(at(millis), root, Open::default());
+        assert_eq!(opened, Err(crate::stream::OpenError::Blocked));
+        while let Some(packet) = next(&mut host, at(millis)) {
+            let payload = peer.open(&packet);
+            let blocked = Frame::ChildBlocked { id: crate::id::StreamId::ROOT, at: 1 };
+            let is_it = |frame: &Frame<'_>| *frame == blocked;
+            said.extend(crate::wire::Frames::new(&payload).flatten().filter(is_it).map(|_| millis));
+        }
+    }
+    assert_eq!(said, [1]);
+}
+
+// Spec: R-5.8-3.
+#[test]
+fn a_call_that_was_answered_by_version_names_those_that_the_peer_speaks() {
+    let (mut one, two) = (host(1), host(2));
+    let session = dial(&mut one, &two, at(0));
+    let init = next(&mut one, at(0)).unwrap();
+    let mut packet = vec![0xc5];
+    packet.extend_from_slice(&init[4..8]);
+    packet.extend_from_slice(&[3, 2, 17, 250]);
+    let check = crate::negotiation::CheckKey::new(Some(&two.id()));
+    let check = check.version(&packet, init[496..].try_into().unwrap());
+    packet.extend_from_slice(&check);
+    hand(&mut one, at(1), 1, &packet).unwrap();
+    one.handle_timeout(at(9999));
+    assert_eq!(one.close_reason(session), None, "anybody may have said so");
+    one.handle_timeout(at(10_000));
+    let reason = one.close_reason(session).unwrap();
+    assert_eq!(reason.cause, CloseCause::Transport(TransportCode::VERSION));
+    assert_eq!(
+        reason.reason(),
+        "the peer speaks of the protocol's versions only 2, 17, 250; it was called in 1"
+    );
+}
+
 // Spec: R-3.1-1, R-5.11-6, R-9.1-1.
 #[test]
 fn there_is_one_session_with_a_peer_and_none_with_oneself() {

@@ -53,6 +53,8 @@ impl TransportCode {
     pub const RESUME_GONE: Self = Self(20);
     /// The peer goes on taking more than its share of this host.
     pub const OVERUSE: Self = Self(21);
+    /// The peer lost the session (LOST). A host tells its application so; it is never sent.
+    pub const STATE_LOST: Self = Self(22);
 
     /// The code with this number.
     #[must_use]
@@ -92,6 +94,7 @@ impl TransportCode {
             Self::SHUTDOWN => "SHUTDOWN",
             Self::RESUME_GONE => "RESUME_GONE",
             Self::OVERUSE => "OVERUSE",
+            Self::STATE_LOST => "STATE_LOST",
             _ => return None,
         })
     }
@@ -209,13 +212,13 @@ mod tests {
 
     // Spec: R-9.2-2.
     #[test]
-    fn transport_codes_0_to_21_have_names_of_their_own() {
+    fn transport_codes_0_to_22_have_names_of_their_own() {
         let names: std::collections::BTreeSet<_> =
-            (0..22).map(|code| TransportCode::new(code).name().unwrap()).collect();
-        assert_eq!(names.len(), 22);
-        assert_eq!(TransportCode::new(22).name(), None);
-        let text = format!("{} {}", TransportCode::SHUTDOWN, TransportCode::new(22));
-        assert_eq!(text, "SHUTDOWN code 22");
+            (0..23).map(|code| TransportCode::new(code).name().unwrap()).collect();
+        assert_eq!(names.len(), 23);
+        assert_eq!(TransportCode::new(23).name(), None);
+        let text = format!("{} {}", TransportCode::SHUTDOWN, TransportCode::new(23));
+        assert_eq!(text, "SHUTDOWN code 23");
     }
 
     // Spec: R-11.2-2.

@@ -51,7 +51,7 @@ fn a_client_whose_server_restarts_says_so_and_can_go_on() {
     relay.lead_to(&again);
     // Not that it timed out, which would have taken half a minute.
     let complaint = getting.wait().complaint();
-    assert!(complaint.contains("does not know the session any more"), "{complaint}");
+    assert!(complaint.contains("the peer lost its state (it restarted)"), "{complaint}");
     assert!(!client.path("copy/large").exists(), "nothing unfinished has a final name");
     let summary = client.json(&["get", &again, "-o", "copy"]);
     assert!(summary["bytes"].as_u64().unwrap() <= LARGE as u64 - 500_000, "{summary}");

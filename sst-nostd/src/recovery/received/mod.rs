@@ -26,6 +26,17 @@ impl Default for AckPolicy {
     }
 }
 
+/// Timers are late: by their own granularity, and until whoever waited for one has its turn.
+const TIMER_SLACK: Duration = Duration::from_millis(2);
+
+impl AckPolicy {
+    /// How long a packet is let wait, so that its acknowledgement leaves within what was promised.
+    fn hold(&self) -> Duration {
+        let slack = TIMER_SLACK.min(self.max_ack_delay / 2);
+        self.max_ack_delay.saturating_sub(slack)
+    }
+}
+
 /// The packets received on one channel, as its acknowledgements will tell them.
 ///
 /// Replayed packets are dropped before they come here; one that slipped through only causes an
@@ -82,7 +93,7 @@ impl Received {
         let is_urgent = !in_order
             || codepoint == Codepoint::Ce
             || self.waiting_packets >= self.policy.every_packets;
-        let wanted = if is_urgent { now } else { now.after(self.policy.max_ack_delay) };
+        let wanted = if is_urgent { now } else { now.after(self.policy.hold()) };
         self.ack_at = Some(self.ack_at.map_or(wanted, |at| at.min(wanted)));
     }
 
@@ -94,7 +105,7 @@ impl Received {
     /// Something arrived again that anybody may have recorded: its sender may have missed the
     /// acknowledgement. It is sent within the delay, so that copies cannot ask for many.
     pub fn on_repeat(&mut self, now: Instant) {
-        let wanted = now.after(self.policy.max_ack_delay);
+        let wanted = now.after(self.policy.hold());
         self.ack_at = Some(self.ack_at.map_or(wanted, |at| at.min(wanted)));
     }
 
@@ -176,8 +187,8 @@ mod tests {
     #[test]
     fn one_packet_waits_for_the_delay_and_the_second_does_not() {
         let mut received = received(&[0]);
-        assert_eq!(received.ack_at(), Some(at(25)));
-        assert!(!received.is_due(at(24)) && received.is_due(at(25)));
+        assert_eq!(received.ack_at(), Some(at(23)), "in time, though timers are late");
+        assert!(!received.is_due(at(22)) && received.is_due(at(23)));
         received.on_packet(at(1), 1, true, Codepoint::NotEct);
         assert!(received.is_due(at(1)));
         received.on_ack_sent();

@@ -65,6 +65,7 @@ impl Scenario {
             TransportCode::NO_CAPACITY,
             TransportCode::REPLACED,
             TransportCode::SHUTDOWN,
+            TransportCode::STATE_LOST,
         ];
         if let CloseCause::Transport(code) = reason.cause
             && !harmless.contains(&code)
