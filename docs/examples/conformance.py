@@ -159,6 +159,9 @@ def encoding_rows():
         b"\x40")
     row("a 17th frame", ["R-10.1-8", "R-10.1-2"], opened(2), *[CHALLENGE] * 16, code=PROTOCOL)
     row("padding behind 16 frames", ["R-10.1-8"], *[CHALLENGE] * 16, bytes(9), code=PROTOCOL)
+    row("garbage as the 17th frame", ["R-10.1-8"], *[CHALLENGE] * 16, b"\x40", code=PROTOCOL)
+    row("a second ACK that does not parse", ["R-10.1-8", "R-10.6-1"], frame_ack(0, 0, [0]),
+        frame_ack(9, 0, [7, (1, 0)]))
     row("a second ACK", ["R-10.1-8"], *[frame_ack(0, 0, [0])] * 2, code=PROTOCOL)
     row("an ACK and an ACK_ECN", ["R-10.1-8"], frame_ack(0, 0, [0]),
         frame_ack(0, 0, [0], [0, 0, 0]), code=PROTOCOL)
@@ -229,6 +232,12 @@ def finish_rows():
         row("CLOSE in FINISH", ["R-5.7-12"], finish(close(4, 9), then="silence")),
         row("a stream and CLOSE in FINISH", ["R-5.7-12"],
             finish(opened(2), close(4, 9), then="silence")),
+        row("CLOSE and garbage in FINISH", ["R-5.7-12"],
+            finish(close(4, 9), b"\x40", then="silence")),
+        row("ACK and CLOSE in FINISH", ["R-5.7-12"],
+            finish(frame_ack(0, 0, [0]), close(4, 9), then="silence")),
+        row("garbage and CLOSE in FINISH", ["R-5.7-12", "R-10.1-2"],
+            finish(b"\x40", close(4, 9), then="close", code=FRAME_ENCODING)),
         row("an id beyond the window in FINISH", ["R-7.2-3"],
             finish(opened(18), then="close", code=STREAM_ID)),
         row("FINISH beyond the stream's credit", ["R-7.5-1"],
@@ -710,7 +719,7 @@ def packet_rows():
     ]
     for first in (0x80, 0xC0, 0xC7, 0xC8, 0xFF):
         rows.append((f"first byte {first:02x}", ["R-4.1-1"], bytes([first]) + good[1:], "nothing"))
-    for first, size, name in ((0xC2, 60, "REPLY"), (0xC3, 80, "FINISH"), (0xC4, 37, "COOKIE"),
+    for first, size, name in ((0xC2, 80, "REPLY"), (0xC3, 80, "FINISH"), (0xC4, 37, "COOKIE"),
                               (0xC5, 23, "VERSION"), (0xC6, 21, "LOST")):
         rows.append((f"a {name} that nobody waits for", ["R-4.1-2"],
                      bytes([first]) + b"\x01" * (size - 1), "nothing"))

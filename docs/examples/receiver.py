@@ -98,9 +98,15 @@ class Host:
 
     def on_finish(self, payload):
         """False: there is no session."""
-        frames = parse(payload)
+        frames, fault = [], None
+        try:
+            parse(payload, frames)
+        except Fault as found:
+            fault = found
         if any(frame["frame"] == "CLOSE" for frame in frames):
             return False
+        if fault:
+            raise fault
         if any(frame["frame"] in ("ACK", "ACK_ECN", "PATH_RESPONSE") for frame in frames):
             raise Fault(PROTOCOL)
         self.take(frames)
@@ -278,9 +284,9 @@ class Host:
             raise Fault(CHILD_LIMIT)
 
 
-def parse(payload):
+def parse(payload, frames=None):
     try:
-        return parse_frames(payload)
+        return parse_frames(payload, frames)
     except ValueError as error:
         codes = {"the root": STREAM_ID, "more than 16 frames": PROTOCOL, "a second ACK": PROTOCOL}
         raise Fault(codes.get(str(error), FRAME_ENCODING)) from None
@@ -341,7 +347,7 @@ def channel_of(content):
     """The channel id in a list that has a fault, as far as it can be read."""
     reader = Reader(content)
     try:
-        while reader.at < len(content):
+        for _ in range(32):
             kind = reader.varint()
             value = reader.take(reader.varint()) if kind else b""
             if kind in (0, 1):
