@@ -48,6 +48,10 @@ const WAITS: &[(&str, Waiting)] = &[
     ("get into a pipe that nobody reads", |scene| {
         scene.unread(&["get", &format!("{}/file", scene.url), "-o", "-"])
     }),
+    ("statistics into such a pipe at the end of serve", |scene| {
+        let key = ["--key", "k5", "--stats-json", "pipe"];
+        scene.said(&[&["serve", ".", "--bind", "127.0.0.1:0"][..], &key].concat())
+    }),
     ("statistics into a pipe that nobody reads", |scene| {
         let running = scene.start(&["ping", &scene.url, "-c", "1", "--stats-json", "pipe"]);
         running.line();
