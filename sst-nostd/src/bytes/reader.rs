@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::{MAX_VARINT, Truncated, VarintError, varint_len};
+use super::{MAX_VARINT, Truncated, VarintError};
 
 /// Takes values from the front of a slice.
 ///
@@ -140,17 +140,25 @@ impl<'a> Reader<'a> {
     }
 
     fn long_varint(&mut self, first: u8, rest: &'a [u8]) -> Result<u64, VarintError> {
-        let follow = first.leading_ones() as usize;
-        let (low, rest) = rest.split_at_checked(follow).ok_or(VarintError::Truncated)?;
-        let high = 0x7f_u8.checked_shr(first.leading_ones()).unwrap_or(0) & first;
-        let value = low.iter().fold(u64::from(high), |value, byte| value << 8 | u64::from(*byte));
+        let follow = first.leading_ones();
+        let follow_bits = follow.saturating_mul(8);
+        let (low, after) = rest.split_at_checked(follow as usize).ok_or(VarintError::Truncated)?;
+        let low = match rest.first_chunk() {
+            // Mostly as many follow, whoever's they are: no loop.
+            Some(ahead) => {
+                u64::from_be_bytes(*ahead).unbounded_shr(64_u32.saturating_sub(follow_bits))
+            }
+            None => low.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)),
+        };
+        let high = 0x7f_u64.unbounded_shr(follow) & u64::from(first);
+        let value = high.unbounded_shl(follow_bits) | low;
         if value > MAX_VARINT {
             return Err(VarintError::TooLarge);
         }
-        if varint_len(value) != follow.saturating_add(1) {
+        if value < 1_u64.unbounded_shl(follow_bits.saturating_sub(follow)) {
             return Err(VarintError::NotMinimal);
         }
-        self.rest = rest;
+        self.rest = after;
         Ok(value)
     }
 }

@@ -4,7 +4,7 @@ use crate::channel::{AckInvalid, Channel, Path, SentPackets};
 use crate::crypto::Crypto;
 use crate::stream::{Fault, Streams};
 use crate::time::Instant;
-use crate::wire::{Frame, FrameError, Frames, TransportCode};
+use crate::wire::{Frame, FrameError, Frames, MAX_FRAMES, TransportCode};
 
 use super::close::{ClosedBy, Ending};
 use super::words::LastWords;
@@ -57,13 +57,13 @@ impl Session {
         payload: &[u8],
         around: &mut Surroundings<'_, '_, C>,
     ) -> Result<Applied, Breach> {
-        let (first, rest) = check_frames(payload)?;
+        let mut rest = heapless::Vec::new();
+        let first = parse_frames(payload, &mut rest)?;
         let mut applied = Applied::default();
-        for frame in core::iter::once(Ok(first)).chain(rest) {
-            let frame = frame.map_err(encoding)?;
+        for frame in core::iter::once(&first).chain(&rest) {
             applied.is_ack_eliciting |= frame.is_ack_eliciting();
             applied.has_data |= matches!(frame, Frame::Stream(_) | Frame::Datagram(_));
-            match &frame {
+            match frame {
                 Frame::Padding | Frame::Ping => {}
                 Frame::Ack(ack) => {
                     let result = around.channel.on_ack(now, ack, around.sent);
@@ -110,16 +110,19 @@ impl Session {
     }
 }
 
-/// Parses every frame, and counts them; the first, which mostly is the only one, and the others.
-fn check_frames(payload: &[u8]) -> Result<(Frame<'_>, Frames<'_>), Breach> {
+/// Parses every frame, and counts them. Answers with the first, which mostly is the only one; the
+/// others go to `rest`.
+fn parse_frames<'p>(
+    payload: &'p [u8],
+    rest: &mut heapless::Vec<Frame<'p>, MAX_FRAMES>,
+) -> Result<Frame<'p>, Breach> {
     let mut frames = Frames::new(payload);
     let rule = "a packet has a frame";
     let first = frames.next().ok_or(Breach { code: TransportCode::PROTOCOL, rule })?;
-    let first = first.map_err(encoding)?;
-    for frame in frames.clone() {
-        frame.map_err(encoding)?;
+    for frame in frames {
+        rest.push(frame.map_err(encoding)?).map_err(|_| encoding(FrameError::TooMany))?;
     }
-    Ok((first, frames))
+    first.map_err(encoding)
 }
 
 fn encoding(error: FrameError) -> Breach {

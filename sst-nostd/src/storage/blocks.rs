@@ -103,16 +103,28 @@ impl<'s> BlockPool<'s> {
         self.block_shift
     }
 
-    /// Takes one block on `account` with nothing after it; its bytes are zero if `is_zeroed`, else
-    /// whatever they were.
+    /// Takes `count` blocks on `account`, one after the other, and hands each to `link`; nothing
+    /// comes after it yet, and its bytes are zero if `is_zeroed`, else whatever they were.
+    ///
+    /// # Errors
+    /// [`Full`] if the party may not take so many: none is taken.
     #[inline]
-    pub(super) fn take(&mut self, account: &mut Account, is_zeroed: bool) -> Result<u32, Full> {
-        if self.shares.room(account) == 0 {
-            return Err(Full);
+    pub(super) fn take(
+        &mut self,
+        account: &mut Account,
+        count: u32,
+        is_zeroed: bool,
+        mut link: impl FnMut(&mut Self, u32),
+    ) -> Result<(), Full> {
+        self.shares.take(account, count)?;
+        for taken in 0..count {
+            let Ok(block) = self.bring_into_use(is_zeroed) else {
+                self.shares.give_back(account, count.saturating_sub(taken));
+                return Err(Full);
+            };
+            link(self, block);
         }
-        let block = self.bring_into_use(is_zeroed)?;
-        self.shares.take(account, 1)?;
-        Ok(block)
+        Ok(())
     }
 
     #[inline]
@@ -189,28 +201,37 @@ mod tests {
         (pool.used_blocks(), pool.room(account))
     }
 
+    fn take(pool: &mut BlockPool<'_>, account: &mut Account) -> Result<u32, Full> {
+        let mut taken = NONE;
+        pool.take(account, 1, true, |_, block| taken = block).map(|()| taken)
+    }
+
     fn takes_and_gives_back(mut pool: BlockPool<'_>) {
         let account = &mut Account::new();
         assert_eq!(
             (pool.block_len(), pool.limit_blocks(), counts(&pool, account)),
             (64, 3, (0, 3))
         );
-        let blocks = [(); 3].map(|()| pool.take(account, true).unwrap());
-        assert_eq!((pool.take(account, true), counts(&pool, account)), (Err(Full), (3, 0)));
+        let blocks = [(); 3].map(|()| take(&mut pool, account).unwrap());
+        assert_eq!((take(&mut pool, account), counts(&pool, account)), (Err(Full), (3, 0)));
         pool.block_mut(blocks[1]).fill(7);
         assert!(pool.block(blocks[0]).iter().chain(pool.block(blocks[2])).all(|b| *b == 0));
         pool.link(blocks[1], blocks[0]);
         assert_eq!(pool.after(blocks[1]), blocks[0]);
         pool.give_back(account, blocks[1], blocks[0], 2);
         assert_eq!(counts(&pool, account), (1, 2));
-        let block = pool.take(account, true).unwrap();
+        let block = take(&mut pool, account).unwrap();
         assert_eq!((block, pool.after(block)), (blocks[1], NONE));
         assert_eq!(pool.block(block), &[0; 64]);
         assert_eq!(
-            (pool.take(account, true), pool.take(account, true)),
+            (take(&mut pool, account), take(&mut pool, account)),
             (Ok(blocks[0]), Err(Full))
         );
         assert_eq!((pool.block(NONE), pool.after(3)), (&[][..], NONE));
+        // More than there are: none.
+        pool.give_back(account, blocks[2], blocks[2], 1);
+        assert_eq!(pool.take(account, 2, true, |_, _| panic!("none")), Err(Full));
+        assert_eq!(counts(&pool, account), (2, 1));
     }
 
     #[test]

@@ -194,11 +194,10 @@ impl Rope {
         is_zeroed: bool,
     ) -> Result<(), Full> {
         let count = self.blocks_needed(pool, end);
-        if count > pool.room(account) {
-            return Err(Full);
+        if count == 0 {
+            return Ok(());
         }
-        for _ in 0..count {
-            let block = pool.take(account, is_zeroed)?;
+        pool.take(account, count, is_zeroed, |pool, block| {
             if self.blocks == 0 {
                 self.head = block;
             } else {
@@ -206,8 +205,20 @@ impl Rope {
             }
             self.tail = block;
             self.blocks = self.blocks.saturating_add(1);
-        }
-        Ok(())
+        })
+    }
+
+    /// Takes blocks for all positions below `end`, whose bytes are then whatever they were.
+    ///
+    /// # Errors
+    /// [`Full`] if the party may take too few blocks.
+    pub fn cover(
+        &mut self,
+        pool: &mut BlockPool<'_>,
+        account: &mut Account,
+        end: u64,
+    ) -> Result<(), Full> {
+        self.extend_to(pool, account, end, false)
     }
 
     /// The block of `pos`, found from what was the tail when there were `blocks` blocks if that

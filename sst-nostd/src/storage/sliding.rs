@@ -10,6 +10,9 @@ pub struct SlidingBits<const WORDS: usize> {
     /// highest are those of the window's oldest.
     words: [u64; WORDS],
     highest: Option<u64>,
+    /// The lowest number that is fresh. Kept, because it is asked for with every stream, and moves
+    /// by steps over words that are full: never twice over one.
+    lowest: u64,
 }
 
 /// What a [`SlidingBits`] knows about a number.
@@ -34,7 +37,7 @@ impl<const WORDS: usize> SlidingBits<WORDS> {
     #[must_use]
     pub const fn new() -> Self {
         let _ = Self::SPAN;
-        Self { words: [0; WORDS], highest: None }
+        Self { words: [0; WORDS], highest: None, lowest: 0 }
     }
 
     /// Notes `number` as seen, moving the window up if it is the highest; tells what was known
@@ -53,6 +56,7 @@ impl<const WORDS: usize> SlidingBits<WORDS> {
         if let Some(word) = self.words.get_mut(Self::place(number / 64)) {
             *word |= 1 << (number % 64);
         }
+        self.raise_lowest();
         before
     }
 
@@ -81,13 +85,23 @@ impl<const WORDS: usize> SlidingBits<WORDS> {
         self.highest
     }
 
-    /// The lowest number that is fresh: all below are seen or too old. At most `WORDS + 1` steps.
+    /// The lowest number that is fresh: all below are seen or too old.
     ///
     /// `u64::MAX` also when that one too has been seen and nothing is fresh.
+    #[inline]
     #[must_use]
-    pub fn lowest_unset(&self) -> u64 {
-        let Some(highest) = self.highest else { return 0 };
-        let start = highest.saturating_sub(Self::SPAN.saturating_sub(1));
+    pub const fn lowest_unset(&self) -> u64 {
+        self.lowest
+    }
+
+    /// Moves `lowest` over all that are seen or too old by now.
+    #[inline]
+    fn raise_lowest(&mut self) {
+        let Some(highest) = self.highest else { return };
+        let start = highest.saturating_sub(Self::SPAN.saturating_sub(1)).max(self.lowest);
+        if start == self.lowest && self.state(start) == Sighting::Fresh {
+            return;
+        }
         for word in start / 64..=highest / 64 {
             let mut fresh = !self.word(word);
             if word == start / 64 {
@@ -95,10 +109,11 @@ impl<const WORDS: usize> SlidingBits<WORDS> {
             }
             let number = word.saturating_mul(64).saturating_add(u64::from(fresh.trailing_zeros()));
             if fresh != 0 && number <= highest {
-                return number;
+                self.lowest = number;
+                return;
             }
         }
-        highest.saturating_add(1)
+        self.lowest = highest.saturating_add(1);
     }
 
     /// Clears the bits of the numbers above the highest, up to `number`.

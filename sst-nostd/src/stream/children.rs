@@ -213,7 +213,10 @@ impl Streams<'_> {
         let Some(row) = self.rows.get(parent) else { return Ok(()) };
         let (parent_id, may_not) = (row.id, row.state.has(State::DATAGRAM));
         for slot in 0..tree.awaiting.len() {
-            let Some(child) = tree.awaiting.get(slot).copied() else { continue };
+            let child = tree.awaiting.get(slot).copied().unwrap_or(NOBODY);
+            if child == NOBODY {
+                continue;
+            }
             let is_ours = self.rows.get(child).is_some_and(|row| row.parent_id == parent_id);
             if !is_ours {
                 continue;

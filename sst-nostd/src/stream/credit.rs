@@ -23,22 +23,6 @@ impl Tree {
         self.received.saturating_sub(self.consumed)
     }
 
-    /// Counts `positions` taken by the application or thrown away, which makes room for as many.
-    pub(super) fn on_consumed(&mut self, now: Instant, positions: u64, budget: u64) {
-        self.consumed = self.consumed.saturating_add(positions);
-        if self.is_short() {
-            self.renew_credit(now, budget);
-        }
-    }
-
-    /// Positions arrived: the peer may send as many more, as long as there is memory for them.
-    fn on_received(&mut self, now: Instant, positions: u64, budget: u64) {
-        self.received = self.received.saturating_add(positions);
-        if self.is_short() {
-            self.renew_credit(now, budget);
-        }
-    }
-
     /// Whether at most half a window is left to the peer, whoever holds the rest.
     const fn is_short(&self) -> bool {
         let left = self.receive_limit.saturating_sub(self.received);
@@ -100,14 +84,23 @@ impl Streams<'_> {
         most.max(self.config.session_window)
     }
 
-    /// Positions of the session were taken, or thrown away.
+    /// Counts positions that were taken, or thrown away, which makes room for as many.
     pub(super) fn on_consumed(&mut self, tree: &mut Tree, now: Instant, positions: u64) {
-        tree.on_consumed(now, positions, self.budget(tree));
+        // Most find enough credit left, and do not ask what there is memory for.
+        let budget = tree.is_short().then(|| self.budget(tree));
+        tree.consumed = tree.consumed.saturating_add(positions);
+        if let Some(budget) = budget {
+            tree.renew_credit(now, budget);
+        }
     }
 
-    /// Positions never seen before arrived.
+    /// Counts positions never seen before: the peer may send as many more, as long as there is
+    /// memory for them.
     pub(super) fn on_received(&mut self, tree: &mut Tree, now: Instant, positions: u64) {
-        tree.on_received(now, positions, self.budget(tree));
+        tree.received = tree.received.saturating_add(positions);
+        if tree.is_short() {
+            tree.renew_credit(now, self.budget(tree));
+        }
     }
 
     /// The peer has something to send and no credit. It gets what there is by now; where there is
@@ -133,12 +126,12 @@ impl Streams<'_> {
         stream: StreamHandle,
         positions: u64,
     ) {
-        let budget = self.budget(tree);
+        let Some(row) = self.rows.get(stream) else { return };
+        if !row.is_datagram_in() {
+            self.on_consumed(tree, now, positions);
+        }
         let (first, max) = (self.config.stream_window, self.config.max_stream_window);
         let Some(row) = self.rows.get_mut(stream) else { return };
-        if !row.is_datagram_in() {
-            tree.on_consumed(now, positions, budget);
-        }
         let half = &mut row.receiving;
         let ahead = half.bound.reach().saturating_sub(half.read);
         let is_open = !row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));
@@ -148,8 +141,12 @@ impl Streams<'_> {
         let now_units = (now.as_micros() >> 10) as u32;
         let since = u64::from(now_units.wrapping_sub(half.raised_at)) << 10;
         if tree.is_soon(Duration::from_micros(since)) {
-            tree.widen(half, first, max, budget);
+            let budget = self.budget(tree);
+            let Some(row) = self.rows.get_mut(stream) else { return };
+            tree.widen(&mut row.receiving, first, max, budget);
         }
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let half = &mut row.receiving;
         half.raised_at = now_units;
         let limit = half.read.saturating_add(u64::from(half.window));
         half.bound = Bound::limit(half.bound.reach().max(limit));

@@ -53,14 +53,15 @@ impl Streams<'_> {
             Pending::STREAM_BLOCKED,
             Pending::CHILD_BLOCKED,
         ];
-        if self.rows.get(stream).is_none_or(|row| !row.sendable().has_any(SMALL_FRAMES)) {
+        let Some(sendable) = self.rows.get(stream).map(Row::sendable) else { return Ok(()) };
+        if !sendable.has_any(SMALL_FRAMES) {
             return Ok(());
         }
         for owed in OWED {
-            let Some(row) = self.rows.get(stream) else { return Ok(()) };
-            if !row.sendable().has(owed) {
+            if !sendable.has(owed) {
                 continue;
             }
+            let Some(row) = self.rows.get(stream) else { return Ok(()) };
             let (frame, receipt) = self.owed_frame(row, stream, owed);
             sink.frame(&frame, receipt)?;
             if let Some(row) = self.rows.get_mut(stream) {

@@ -76,10 +76,15 @@ impl Streams<'_> {
         let row = self.rows.get_mut(stream).ok_or(Fault::StreamState)?;
         let account = &mut self.parties.at_mut(row.party).ok_or(Fault::StreamState)?.incoming;
         let rope = &mut row.receiving_rope;
-        rope.write_at(&mut self.pool, account, start, data).map_err(|_| Fault::NoCapacity)?;
-        let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) else { return Ok(()) };
+        let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) else {
+            let written = rope.write_at(&mut self.pool, account, start, data);
+            return written.map_err(|_| Fault::NoCapacity);
+        };
         let mark = start.saturating_add(data.len() as u64);
-        rope.write_at(&mut self.pool, account, mark, &[0]).map_err(|_| Fault::NoCapacity)?;
+        // Nobody reads the byte at a mark.
+        let covered = rope.cover(&mut self.pool, account, mark.saturating_add(1));
+        covered.map_err(|_| Fault::NoCapacity)?;
+        rope.write_at(&mut self.pool, account, start, data).map_err(|_| Fault::NoCapacity)?;
         let marks = &mut gaps.received_marks;
         marks.set_bit(&mut self.pool, account, mark).map_err(|_| Fault::NoCapacity)
     }
