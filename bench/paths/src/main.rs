@@ -22,6 +22,8 @@ enum Work {
     Bulk,
     /// A substream: opened, 100 bytes of request, 1 KiB of reply, both ends finished.
     Request,
+    /// The same with 32 bytes each way, a hundred at once.
+    Burst,
     /// A datagram of 1,000 bytes.
     Datagram,
     /// 64 bytes there and back on an open stream.
@@ -93,6 +95,7 @@ fn run<C: Crypto + 'static>(
             for _ in 0..options.count {
                 match work {
                     Work::Request => pair.request()?,
+                    Work::Burst => pair.burst()?,
                     Work::Datagram => pair.datagram()?,
                     _ => pair.ping_pong()?,
                 }

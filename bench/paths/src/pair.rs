@@ -113,6 +113,36 @@ impl<C: Crypto + 'static> Pair<C> {
         (len == 100 && reply == 1_024).then_some(())
     }
 
+    /// A hundred small requests at once, and their replies.
+    pub fn burst(&mut self) -> Option<()> {
+        const AT_ONCE: usize = 100;
+        let [ours, theirs] = self.session?;
+        let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
+        let mut streams = Vec::with_capacity(AT_ONCE);
+        for _ in 0..AT_ONCE {
+            let stream = self.hosts[0].open_substream(self.now, here, Open::default()).ok()?;
+            self.hosts[0].write(self.now, stream, &[1; 32]).ok()?;
+            self.hosts[0].finish(self.now, stream).ok()?;
+            streams.push(stream);
+        }
+        self.turn();
+        let mut count = 0;
+        while let Some(child) = self.hosts[1].accept_substream(self.now, there) {
+            let len = self.hosts[1].read(self.now, child, &mut self.buffer).ok()?;
+            self.hosts[1].write(self.now, child, &[2; 32]).ok()?;
+            self.hosts[1].finish(self.now, child).ok()?;
+            self.hosts[1].release(self.now, child);
+            count += usize::from(len == 32);
+        }
+        self.turn();
+        for stream in streams {
+            let reply = self.hosts[0].read(self.now, stream, &mut self.buffer).ok()?;
+            count += usize::from(reply == 32);
+            self.hosts[0].release(self.now, stream);
+        }
+        (count == 2 * AT_ONCE).then_some(())
+    }
+
     pub fn datagram(&mut self) -> Option<()> {
         let [ours, theirs] = self.session?;
         let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
@@ -168,6 +198,7 @@ impl<C: Crypto + 'static> Pair<C> {
         let segment_len = sent.segment_len.unwrap_or(sent.len).max(1);
         for packet in self.batch[..sent.len].chunks_mut(segment_len) {
             self.packets += 1;
+
             let _ = receiver.handle_packet(self.now, path(from), Codepoint::NotEct, packet);
         }
         true

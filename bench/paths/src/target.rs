@@ -6,22 +6,23 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use sst_nostd::bytes::Writer;
 use sst_nostd::channel::Path;
-use sst_nostd::crypto::Rehearsed;
-use sst_nostd::host::{Config, Dial, Host, Limits, SessionHandle, Storage};
+use sst_nostd::crypto::{Aead, Crypto, KEY_LEN, NONCE_LEN, Rehearsed, Suite, TAG_LEN};
+use sst_nostd::host::{Config, Dial, Host, Limits, SessionHandle, Storage, Transmit};
 use sst_nostd::id::{ChannelId, Side, StreamId};
 use sst_nostd::recovery::ecn::Codepoint;
 use sst_nostd::stream::StreamHandle;
 use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::negotiation::Reply;
-use sst_nostd::wire::{Attributes, Frame, MAX_FRAMES, Open, SealedHeader, StreamFrame};
+use sst_nostd::wire::{
+    Attributes, Frame, MAX_FRAMES, Open, ResetFrame, SealedHeader, StreamCode, StreamFrame,
+};
 
-use crate::free::Free;
+use crate::free::{Free, FreeAead};
 
 pub type FreeHost = Host<'static, Rehearsed<Free>>;
 
 /// A full packet, in bytes of UDP payload.
 pub const PACKET_LEN: usize = 1_200;
-const TAG_LEN: usize = 16;
 /// Header of four bytes of number, and tag.
 const OVERHEAD: usize = 9 + TAG_LEN;
 /// What frames there is room for.
@@ -35,6 +36,8 @@ pub struct Target {
     /// The peer's side of streams, and how many it has opened.
     side: Side,
     pub opened: u64,
+    /// How many it opened before.
+    first: u64,
     channel: ChannelId,
     number: u64,
     /// Numbers of packets the host sent that the peer has not acknowledged.
@@ -43,20 +46,46 @@ pub struct Target {
     /// How many ranges the packet to count names, or how many packets, gaps or streams it brings to
     /// an end, each of which took a packet or a frame before; where that is not its frames.
     pub ended: Option<u64>,
+    /// Packets that the host took and sent.
+    pub packets: u64,
     buffer: Vec<u8>,
+    cipher: FreeAead,
 }
 
-/// Applies one packet, and makes the packet that is sent next. By this name the instruction counter
-/// finds what is to be counted.
+/// The host takes a packet. By the names of these three the instruction counter finds what is to be
+/// counted.
 #[inline(never)]
-pub fn measured_packet(host: &mut FreeHost, now: Instant, packet: &mut [u8], out: &mut [u8]) {
+pub fn host_takes(host: &mut FreeHost, now: Instant, packet: &mut [u8]) {
     let _ = host.handle_packet(now, path(), Codepoint::NotEct, packet);
-    let _ = host.poll_transmit(now, out, 1);
+}
+
+/// The host makes the packet that is sent next.
+#[inline(never)]
+pub fn host_sends(host: &mut FreeHost, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+    host.poll_transmit(now, out, 1)
+}
+
+/// The host does what is due.
+#[inline(never)]
+pub fn host_waits(host: &mut FreeHost, now: Instant) {
+    host.handle_timeout(now);
+}
+
+/// Here the count of a row begins.
+#[inline(never)]
+pub fn row_begins() {
+    std::hint::black_box("begins");
+}
+
+/// Here it ends.
+#[inline(never)]
+pub fn row_ends() {
+    std::hint::black_box("ends");
 }
 
 impl Target {
     /// Two hosts meet; then the one that dialled is replaced by who seals as told.
-    pub fn new(buffer_bytes: u64) -> Option<Self> {
+    pub fn new(buffer_bytes: u64, has_cipher: bool) -> Option<Self> {
         let mut hosts = [1, 2].map(|number| {
             let mut config = Config::large([number; 32]);
             config.cookies = sst_nostd::negotiation::CookieMode::Never;
@@ -68,7 +97,7 @@ impl Target {
             config.streams.stream_window = 16 << 20;
             config.streams.send_buffer = 16 << 20;
             let storage = Storage::owned(&Limits::of(2, 64_000, buffer_bytes));
-            Host::new(config, storage, Rehearsed::new(Free::default()), Instant::ZERO).ok()
+            Host::new(config, storage, Rehearsed::new(Free::new(has_cipher)), Instant::ZERO).ok()
         });
         let (mut dialler, mut host) = (hosts[0].take()?, hosts[1].take()?);
         let (mut now, mut channel) = (Instant::ZERO, None);
@@ -101,20 +130,43 @@ impl Target {
             now,
             side,
             opened: 0,
+            first: 0,
             channel,
             number: 100,
             heard,
             highest: 0,
             ended: None,
+            packets: 0,
             buffer,
+            cipher: Free::new(has_cipher).aead(Suite::ChaCha20Poly1305, &[0; KEY_LEN])?,
         };
         target.settle();
+        target.use_memory();
         Some(target)
+    }
+
+    /// Has the host take memory and give it back: what was never used is cleared when it is first
+    /// taken, once in a process's life.
+    fn use_memory(&mut self) {
+        let Frame::Stream(opening) = self.opening(StreamId::ROOT) else { return };
+        let far = StreamFrame { offset: (16 << 20) - 2, data: b"x", ..opening };
+        self.hand(&bytes(&Frame::Stream(far)));
+        let code = StreamCode::DROPPED;
+        let reset = ResetFrame { id: opening.id, code, final_position: far.offset + 1, open: None };
+        self.hand(&bytes(&Frame::Reset(reset)));
+        if let Some(child) = self.host.accept_substream(self.now, self.root) {
+            self.host.release(self.now, child);
+        }
+        self.settle();
+        let ack = self.ack_heard();
+        self.hand(&ack);
+        self.first = self.opened;
+        self.opened = 0;
     }
 
     /// The id of the peer's stream, counted from 1.
     pub fn id(&self, counter: u64) -> StreamId {
-        StreamId::new(counter, self.side).expect("a counter")
+        StreamId::new(self.first + counter, self.side).expect("a counter")
     }
 
     /// The OPEN of the peer's next stream.
@@ -150,28 +202,35 @@ impl Target {
             SealedHeader { key_phase: false, channel: self.channel, number, number_len: 4 };
         let mut packet = vec![0; PACKET_LEN];
         header.encode(&mut Writer::new(&mut packet)).expect("room");
-        packet[9..9 + payload.len()].copy_from_slice(payload);
+        let (head, body) = packet.split_at_mut(9);
+        let (body, tag) = body.split_last_chunk_mut().expect("room");
+        body[..payload.len()].copy_from_slice(payload);
+        *tag = self.cipher.seal(&[0; NONCE_LEN], head, body).expect("a short packet");
         packet
     }
 
-    /// Hands the host a packet, uncounted; a packet of frames that do not fit is a mistake here.
+    /// Hands the host a packet, and takes what it sends; a packet of frames that do not fit is a
+    /// mistake here.
     pub fn hand(&mut self, payload: &[u8]) {
         let mut packet = self.seal(payload);
-        let _ = self.host.handle_packet(self.now, path(), Codepoint::NotEct, &mut packet);
+        host_takes(&mut self.host, self.now, &mut packet);
+        self.packets += 1;
         self.settle();
     }
 
-    /// Hands the host a packet, counted.
+    /// Hands the host a packet, counted together with the packet that it sends next.
     pub fn measure(&mut self, payload: &[u8]) {
         let mut packet = self.seal(payload);
-        let mut out = std::mem::take(&mut self.buffer);
-        measured_packet(&mut self.host, self.now, &mut packet, &mut out);
-        self.buffer = out;
+        row_begins();
+        host_takes(&mut self.host, self.now, &mut packet);
+        let _ = host_sends(&mut self.host, self.now, &mut self.buffer);
+        row_ends();
     }
 
     /// Takes all the host has to send; time passes.
     pub fn settle(&mut self) {
-        while let Some(sent) = self.host.poll_transmit(self.now, &mut self.buffer, 1) {
+        while let Some(sent) = host_sends(&mut self.host, self.now, &mut self.buffer) {
+            self.packets += 1;
             if let Ok(header) = SealedHeader::parse(&self.buffer[..sent.len]) {
                 let number = header.widen(self.highest);
                 self.highest = self.highest.max(number);
@@ -181,7 +240,7 @@ impl Target {
         while self.host.poll_event().is_some() {}
         self.now = self.now.after(Duration::from_millis(1));
         if self.host.poll_timeout().is_some_and(|at| at <= self.now) {
-            self.host.handle_timeout(self.now);
+            host_waits(&mut self.host, self.now);
         }
     }
 

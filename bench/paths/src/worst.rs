@@ -1,23 +1,35 @@
 //! The worst that one packet of an authenticated peer can cost, frame by frame: each row prepares a
-//! host, and hands it one counted packet. The first rows are full packets of data, for comparison.
+//! host, and hands it one counted packet. The first rows are full packets of data, for comparison;
+//! the last count all packets of something that is built up and torn down.
 
 use sst_nostd::id::StreamId;
 use sst_nostd::stream::{Open, StreamHandle};
 use sst_nostd::wire::{
-    Attributes, DatagramFrame, Frame, Frames, Open as WireOpen, ResetFrame, StreamCode, StreamFrame,
+    Attributes, DatagramFrame, Frame, Frames, MAX_FRAMES, Open as WireOpen, ResetFrame, StreamCode,
+    StreamFrame,
 };
 
-use crate::target::{PAYLOAD_LEN, Target, ack_of, bytes};
+use crate::target::{PAYLOAD_LEN, Target, ack_of, bytes, row_begins, row_ends};
 
 /// Streams of a large tree.
 const MANY: u64 = 20_000;
 /// Full packets of data, of which the mean is what others are compared with.
 const PLAIN: u64 = 16;
-const MIXTURES: u64 = 20;
+const MIXTURES: u64 = 8;
 const BUFFER: u64 = 256 << 20;
 
 /// One row: prepares a host, and tells the payload of the packet to count.
 type Prepare = fn(&mut Target) -> Option<Vec<u8>>;
+
+/// What packets build up, the last of them tears down.
+const WHOLES: &[(&str, Prepare)] = &[
+    ("a flight of thousands, sent and acknowledged", ack_flight),
+    ("a flight of thousands, sent and lost", ack_lost),
+    ("1,000 gaps, made and closed", close_gaps),
+    ("1,018 streams that wait for one, opened and refused", refused_parent),
+    ("20,000 streams, opened and closed", close),
+    ("20,000 streams, opened and reset with their parent", reset_parent),
+];
 
 const ROWS: &[(&str, Prepare)] = &[
     ("PADDING", |_| Some(vec![0; PAYLOAD_LEN])),
@@ -27,14 +39,9 @@ const ROWS: &[(&str, Prepare)] = &[
     ("ACK of a flight of thousands", ack_flight),
     ("ACK that shows thousands lost", ack_lost),
     ("ACK that lets 1,000 writers go on", ack_starved),
-    ("CLOSE of 20,000 streams", |it| {
-        fan(it)?;
-        let mut close = vec![5, 0, 0];
-        close.resize(PAYLOAD_LEN, 0);
-        Some(close)
-    }),
-    ("PATH_CHALLENGE", |_| Some([6; 9].repeat(PAYLOAD_LEN / 9))),
-    ("PATH_RESPONSE", |_| Some([7; 9].repeat(PAYLOAD_LEN / 9))),
+    ("CLOSE of 20,000 streams", close),
+    ("PATH_CHALLENGE", |_| Some([6; 9].repeat(MAX_FRAMES - 1))),
+    ("PATH_RESPONSE", |_| Some([7; 9].repeat(MAX_FRAMES - 1))),
     ("RESET", |it| each(it, reset)),
     ("RESET with OPEN", |it| {
         Some(it.filled(|it| {
@@ -44,10 +51,7 @@ const ROWS: &[(&str, Prepare)] = &[
             Some(bytes(&Frame::Reset(ResetFrame { code: CODE, id, final_position: 0, open })))
         }))
     }),
-    ("RESET of a parent of 20,000", |it| {
-        let first = under_one(it)?;
-        Some(bytes(&reset(first)))
-    }),
+    ("RESET of a parent of 20,000", reset_parent),
     ("STOP", |it| each(it, |id| Frame::Stop { id, code: CODE })),
     ("STREAM_LIMIT", |it| each(it, |id| Frame::StreamLimit { id, limit: 1 << 29 })),
     ("STREAM_BLOCKED", |it| each(it, |id| Frame::StreamBlocked { id, at: 0 })),
@@ -96,6 +100,18 @@ const ROWS: &[(&str, Prepare)] = &[
     ("STREAM, records of one byte", |it| {
         each(it, |id| Frame::Stream(StreamFrame { mark: true, ..stream(id, 0, b"x") }))
     }),
+    ("STREAM, records of one byte, and one of what is left", |it| {
+        let mut payload =
+            each(it, |id| Frame::Stream(StreamFrame { mark: true, ..stream(id, 0, b"x") }))?;
+        // As long as leaves no room for padding, which would be a frame too many.
+        let last = (0..PAYLOAD_LEN).rev().find_map(|len| {
+            let last = stream(it.id(MANY), 0, [7; PAYLOAD_LEN].get(..len)?);
+            let last = bytes(&Frame::Stream(StreamFrame { mark: true, ..last }));
+            (payload.len() + last.len() == PAYLOAD_LEN).then_some(last)
+        });
+        payload.extend(last?);
+        Some(payload)
+    }),
     ("STREAM that ends", |it| {
         each(it, |id| Frame::Stream(StreamFrame { fin: true, ..stream(id, 0, b"") }))
     }),
@@ -108,11 +124,10 @@ const ROWS: &[(&str, Prepare)] = &[
             Some(bytes(&data(id, at, b"x")))
         }))
     }),
+    ("STREAM far ahead: 25 blocks of memory each", |it| each(it, |id| data(id, 100_000, b"x"))),
     ("STREAM that closes 580 gaps", |it| {
         fan(it)?;
-        gaps(it, 1_000);
-        it.ended = Some(580);
-        Some(bytes(&data(it.id(1), 0, &[0; PAYLOAD_LEN - 12])))
+        close_gaps(it)
     }),
     ("STREAM that joins 580 ranges", |it| {
         fan(it)?;
@@ -128,7 +143,13 @@ const CODE: StreamCode = StreamCode::DROPPED;
 /// how many ranges of packets it names, or how many packets, gaps or streams it brings to an end,
 /// each of which took a packet or a frame before.
 pub fn run() -> Option<u64> {
-    let mut plain = Target::new(BUFFER)?;
+    Some(run_with(false)? + run_with(true)?)
+}
+
+/// The rows, without a cipher or with one.
+fn run_with(has_cipher: bool) -> Option<u64> {
+    let new = |buffer| Target::new(buffer, has_cipher);
+    let mut plain = new(BUFFER)?;
     let opening = plain.opening(StreamId::ROOT);
     plain.hand(&bytes(&opening));
     for at in 0..PLAIN {
@@ -138,7 +159,7 @@ pub fn run() -> Option<u64> {
     }
     for (name, prepare) in ROWS {
         let buffer = if *name == STARVED { STARVED_BUFFER } else { BUFFER };
-        let mut target = Target::new(buffer)?;
+        let mut target = new(buffer)?;
         let payload = prepare(&mut target)?;
         count(name, &mut target, &payload);
         if *name == STARVED && std::iter::from_fn(|| target.host.poll_event()).count() < 999 {
@@ -151,7 +172,7 @@ pub fn run() -> Option<u64> {
         }
     }
     for seed in 1..=MIXTURES {
-        let mut target = Target::new(BUFFER)?;
+        let mut target = new(BUFFER)?;
         let payload = mixture(&mut target, seed)?;
         count(&format!("mixture {seed}"), &mut target, &payload);
         if !target.is_alive() {
@@ -159,12 +180,26 @@ pub fn run() -> Option<u64> {
             return None;
         }
     }
-    Some(PLAIN + ROWS.len() as u64 + MIXTURES)
+    for (name, prepare) in WHOLES {
+        let mut target = new(BUFFER)?;
+        target.packets = 0;
+        row_begins();
+        let payload = prepare(&mut target)?;
+        target.hand(&payload);
+        for _ in 0..2 * MANY / 64 {
+            target.settle();
+        }
+        row_ends();
+        println!("row: {name}; {}; whole", target.packets);
+    }
+    Some(PLAIN + (ROWS.len() + WHOLES.len()) as u64 + MIXTURES)
 }
 
 fn count(name: &str, target: &mut Target, payload: &[u8]) {
     let frames = Frames::new(payload).count() as u64;
-    println!("row: {name}; {}", target.ended.unwrap_or(frames));
+    let is_due = target.ended.is_some_and(|ended| ended > 32);
+    let (units, kind) = (target.ended.unwrap_or(frames), if is_due { "due" } else { "one" });
+    println!("row: {name}; {units}; {kind}");
     target.measure(payload);
 }
 
@@ -236,6 +271,29 @@ fn each(target: &mut Target, frame: impl Fn(StreamId) -> Frame<'static>) -> Opti
     }))
 }
 
+fn close(target: &mut Target) -> Option<Vec<u8>> {
+    fan(target)?;
+    let mut close = vec![5, 0, 0];
+    close.resize(PAYLOAD_LEN, 0);
+    Some(close)
+}
+
+fn reset_parent(target: &mut Target) -> Option<Vec<u8>> {
+    let first = under_one(target)?;
+    Some(bytes(&reset(first)))
+}
+
+/// A thousand gaps, of which one packet closes over half.
+fn close_gaps(target: &mut Target) -> Option<Vec<u8>> {
+    if target.opened == 0 {
+        let opening = target.opening(StreamId::ROOT);
+        target.hand(&bytes(&opening));
+    }
+    gaps(target, 1_000);
+    target.ended = Some(580);
+    Some(bytes(&data(target.id(1), 0, &[0; PAYLOAD_LEN - 12])))
+}
+
 /// So many single bytes on stream 1, each behind a gap.
 fn gaps(target: &mut Target, count: u64) {
     let (id, mut at) = (target.id(1), 0);
@@ -280,6 +338,8 @@ fn ack_ranges(target: &mut Target) -> Option<Vec<u8>> {
     flight(target)?;
     let numbers: Vec<u64> = target.heard.iter().copied().step_by(2).take(32).collect();
     target.ended = Some(32);
+    // What it ends is due with the first.
+    target.hand(&ack_of(&numbers));
     Some(ack_of(&numbers))
 }
 
@@ -364,6 +424,7 @@ fn mixture(target: &mut Target, seed: u64) -> Option<Vec<u8>> {
     gaps(target, 300);
     flight(target)?;
     let numbers: Vec<u64> = target.heard.iter().copied().step_by(3).take(20).collect();
+    target.hand(&ack_of(&numbers));
     let mut drawn = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut random = move |bound: u64| {
         drawn ^= drawn << 13;
