@@ -1,5 +1,5 @@
-"""Datagrams of up to 64 KiB, with lifetimes: a pointer's positions, of which only fresh ones count, and
-a picture that would not fit one packet.
+"""Datagrams of up to 64 KiB, with lifetimes: a pointer's positions, of which only fresh ones count,
+and a picture that would not fit one packet.
 
     python bindings-py/examples/datagrams.py
 """

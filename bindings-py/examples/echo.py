@@ -4,15 +4,20 @@ python bindings-py/examples/echo.py
 """
 
 import asyncio
+import contextlib
 
 import sst
 
 
 async def echo(stream: sst.Stream) -> None:
-    """Ends when the caller finishes; leaving the block delivers what was said."""
-    async with stream:
-        async for record in stream.records():
-            await stream.write_record(record)
+    """Ends when the caller finishes; leaving the block delivers what was said.
+
+    A caller that has heard enough may close its session before it acknowledges our end.
+    """
+    with contextlib.suppress(sst.SessionClosed):
+        async with stream:
+            async for record in stream.records():
+                await stream.write_record(record)
 
 
 async def serve(endpoint: sst.Endpoint) -> None:

@@ -150,9 +150,7 @@ class Runner:
         assert info is not None
         # What a stream holds changes as packets come, which nobody is told of.
         while step["unread"] != sum(
-            held.unread
-            for held in self._session.largest_unread(1_024)
-            if held.stream == info.id
+            held.unread for held in self._session.largest_unread(1_024) if held.stream == info.id
         ):
             await asyncio.sleep(_LOOK_AGAIN_AFTER)
 
