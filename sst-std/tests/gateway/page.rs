@@ -9,7 +9,7 @@ use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, Reliability};
 use str0m::crypto::from_feature_flags;
 use str0m::net::{Protocol, Receive};
-use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig, RtcError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -212,7 +212,12 @@ async fn run(
     let (mut buffer, mut open) = (vec![0; 2_000], None);
     loop {
         let due = loop {
-            match rtc.poll_output().expect("WebRTC of the page") {
+            let output = match rtc.poll_output() {
+                // The gateway has said goodbye while messages of ours still waited to be sent.
+                Err(RtcError::Dtls(_)) if open.is_some() => return End::Goodbye,
+                output => output.expect("WebRTC of the page"),
+            };
+            match output {
                 Output::Timeout(_) if !rtc.is_alive() => return End::Silence,
                 Output::Timeout(at) => break at,
                 Output::Transmit(packet) => {
