@@ -32,8 +32,7 @@ const TIMER_SLACK: Duration = Duration::from_millis(2);
 impl AckPolicy {
     /// How long a packet is let wait, so that its acknowledgement leaves within what was promised.
     fn hold(&self) -> Duration {
-        let slack = TIMER_SLACK.min(self.max_ack_delay / 2);
-        self.max_ack_delay.saturating_sub(slack)
+        self.max_ack_delay.saturating_sub(TIMER_SLACK)
     }
 }
 
