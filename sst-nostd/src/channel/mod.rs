@@ -359,12 +359,16 @@ impl<C: Crypto> Channel<C> {
         self.idle.set_keep_alive(timeout);
     }
 
-    /// Copies of the receipts of a packet that a probe should repeat: at most the oldest two in
-    /// flight that have any, the first for the first [`Permit::Probe`]. The packet itself is not
-    /// given up.
+    /// Copies of the receipts of a packet that a probe should repeat: one of the oldest two in
+    /// flight that have any. The two probes of the first timeout repeat one each; those of later
+    /// timeouts repeat the oldest, then the second, in turn, so that a packet which the peer cannot
+    /// take does not stand in the way of the other. The packet itself is not given up.
     #[must_use]
     pub fn probe_receipts<'a, 's>(&self, sent: &'a SentPackets<'s>) -> Receipts<'a, 's> {
-        let nth = u32::from(MAX_PROBES.saturating_sub(self.probes_owed));
+        let nth = match self.flight.pto.count() {
+            0 | 1 => u32::from(MAX_PROBES.saturating_sub(self.probes_owed)),
+            timeouts => timeouts & 1,
+        };
         sent.receipts_of(&self.in_flight, nth)
     }
 

@@ -4,7 +4,7 @@ use crate::channel::{
     BeginError, Channel, FinishError, PacketBuilder, Permit, SentInfo, SentPackets,
 };
 use crate::crypto::Crypto;
-use crate::stream::{Fate, Receipt, Streams};
+use crate::stream::{Receipt, Streams};
 use crate::time::Instant;
 use crate::wire::Frame;
 
@@ -107,11 +107,8 @@ impl Session {
     ) {
         let Some(tree) = &mut self.tree else { return };
         for receipt in channel.probe_receipts(sent).take(MAX_PROBE_RECEIPTS) {
-            // A datagram is not sent again, and its packet is not lost yet.
-            let receipt = receipts::unpack(&receipt)
-                .filter(|receipt| !matches!(receipt, Receipt::TrackedDatagram(_)));
-            if let Some(receipt) = receipt {
-                streams.on_receipt(tree, now, receipt, Fate::Lost);
+            if let Some(receipt) = receipts::unpack(&receipt) {
+                streams.on_probe(tree, now, receipt);
             }
         }
     }

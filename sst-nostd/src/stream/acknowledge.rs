@@ -48,6 +48,27 @@ impl Streams<'_> {
         let _ = now;
     }
 
+    /// Says again what a frame in flight said: its packet is neither acknowledged nor lost yet.
+    ///
+    /// A stream's lowest positions are said in place of those of the frame. A peer without room
+    /// for more acknowledges no packet that has others, so a probe that repeats the frame of a
+    /// packet still in flight could be one that the peer never takes.
+    pub fn on_probe(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt) {
+        let again = match receipt {
+            // A datagram is not sent again.
+            Receipt::TrackedDatagram(_) => return,
+            Receipt::Stream { stream, len, fin, open, .. } => {
+                let Some(row) = self.rows.get(stream) else { return };
+                let start = row.sending.acked;
+                let most = row.sending.sent_end.saturating_sub(start);
+                let len = u32::try_from(most).unwrap_or(u32::MAX).min(len);
+                Receipt::Stream { stream, start, len, fin, open }
+            }
+            other => other,
+        };
+        self.on_receipt(tree, now, again, Fate::Lost);
+    }
+
     /// The peer has seen the OPEN: frames that waited for that may go.
     fn on_opened(&mut self, tree: &mut Tree, stream: StreamHandle, open: bool) {
         let Some(row) = self.rows.get_mut(stream) else { return };

@@ -187,6 +187,8 @@ fn probe_timeouts_back_off_and_send_what_is_oldest() {
     }
     // 333 ms + 4 * 167 ms + 25 ms = 1.024 s, doubled each time.
     assert_eq!((probes[0], probes[1], probes[3], probes[7], probes[15]), (0, 1, 2, 3, 4));
+    // Two at the first timeout, then four each: the oldest, then the second, in turn.
+    assert_eq!(pair.sides[0].probed[..10], [0, 1, 0, 0, 0, 0, 1, 1, 1, 1]);
     pair.faults = CLEAN;
     pair.run_until(40, Pair::is_done);
     assert_all_arrived(&pair, [3, 0], 7);

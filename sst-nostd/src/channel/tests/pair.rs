@@ -96,6 +96,8 @@ pub(super) struct Side {
     pub(super) item_len: usize,
     pub(super) failure: Option<AckInvalid>,
     pub(super) receipts: u64,
+    /// The first item of each packet that a probe was to repeat.
+    pub(super) probed: Vec<u64>,
 }
 
 pub(super) struct Flying {
@@ -180,6 +182,7 @@ impl Pair {
             item_len: 1000,
             failure: None,
             receipts: 0,
+            probed: vec![],
         };
         Self {
             sides: [side(true), side(false)],
@@ -366,6 +369,7 @@ impl Side {
             }
             Permit::Probe => {
                 probe = self.channel.probe_receipts(&self.sent).map(|r| r.start).collect();
+                self.probed.extend(probe.first());
             }
             _ => {}
         }

@@ -31,6 +31,37 @@ fn bytes_arrive_whole_with_little_room_for_gaps() {
     });
 }
 
+// Spec: R-6.6-3.
+#[test]
+fn a_probe_says_the_lowest_positions_whatever_the_packet_that_it_repeats_said() {
+    let mut pair = Pair::new(1);
+    let (one, _) = pair.join();
+    (pair.least_bytes, pair.most_bytes) = (1000, 1000);
+    let End { streams, tree } = &mut pair.ends[0];
+    let written = streams.write(tree, one, &bytes(0..1800), WriteOptions::default());
+    assert_eq!(written, Ok(1800));
+    while pair.send(0) {}
+    let [_, second] = &pair.air[..] else { panic!("{} packets", pair.air.len()) };
+    let receipts = second.receipts.clone().expect("the first copy");
+    pair.air.clear();
+    for receipt in receipts {
+        let End { streams, tree } = &mut pair.ends[0];
+        streams.on_probe(tree, pair.now, receipt);
+    }
+    assert!(pair.send(0));
+    let frames = Frames::new(&pair.air[0].bytes).map(|frame| frame.expect("well-formed"));
+    let said: Vec<_> = frames
+        .filter_map(|frame| match frame {
+            Frame::Stream(frame) => Some((frame.offset, frame.data.to_vec())),
+            _ => None,
+        })
+        .collect();
+    let [(start, sent)] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((*start, &sent[..]), (0, &bytes(0..sent.len())[..]));
+    // As many as the repeated packet had: 1,800 less what the first one took.
+    assert!((700..1000).contains(&sent.len()), "{} bytes", sent.len());
+}
+
 /// Bytes are written, carried through a storm, and read.
 fn arrive(mut pair: Pair) {
     pair.weather = STORM;
