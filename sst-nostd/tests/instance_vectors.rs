@@ -82,7 +82,7 @@ fn assert_negotiation(entry: &Value) {
     }
     for end in [one, two] {
         let split = end.split().unwrap();
-        assert_eq!(split.hash, key(&entry["handshake_hash"]));
+        assert_eq!(end.hash(), key(&entry["handshake_hash"]));
         assert_eq!(split.initiator_to_responder, key(&entry["key_initiator_to_responder"]));
     }
 }

@@ -108,7 +108,7 @@ fn our_responder_answers_the_worked_inits() {
             ready
         };
         let split = initiator.split().unwrap();
-        assert_eq!(ready.split.hash, split.hash);
+        assert_eq!(ready.hash, Some(initiator.hash()));
         assert_eq!(ready.split.initiator_to_responder, split.initiator_to_responder);
         assert_eq!((ready.peer, ready.peer_channel), (initiator_id, init.channel));
     }

@@ -116,7 +116,7 @@ impl<C: Crypto> Host<'_, C> {
     fn grow_channel(&mut self, now: Instant, ready: &Ready, seed: ChannelSeed<C>) -> Option<u32> {
         let config = self.config.channel(&ready.parameters);
         let channel = Channel::grown(&config, now, seed);
-        let row = ChannelRow::new(channel, ready.split.hash, ready.parameters.reset_token);
+        let row = ChannelRow::new(channel, ready.hash, ready.parameters.reset_token);
         Some(self.channels.insert(row).ok()?.index())
     }
 

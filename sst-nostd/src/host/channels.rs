@@ -26,8 +26,8 @@ pub struct ChannelRow<C: Crypto> {
     pub(super) channel: Channel<C>,
     /// Index of the session.
     pub(super) session: u32,
-    /// The handshake hash.
-    pub(super) hash: [u8; 32],
+    /// The handshake hash, from FINISH on.
+    pub(super) hash: Option<[u8; 32]>,
     /// What the peer would put in a LOST packet.
     pub(super) peer_token: Option<[u8; 16]>,
     /// When the row is freed, once the session is over.
@@ -58,7 +58,7 @@ impl<C: Crypto> ChannelRow<C> {
     #[inline]
     pub(super) const fn new(
         channel: Channel<C>,
-        hash: [u8; 32],
+        hash: Option<[u8; 32]>,
         peer_token: Option<[u8; 16]>,
     ) -> Self {
         Self {
@@ -136,7 +136,9 @@ impl<C: Crypto> Host<'_, C> {
         }
         let Some(row) = self.channels.at(index) else { return };
         let session = row.session;
-        if row.keys_told.is_behind(&row.channel)
+        // Who is told of keys is told the hash with them.
+        if row.hash.is_some()
+            && row.keys_told.is_behind(&row.channel)
             && let Some(session) = self.sessions.at_mut(session)
         {
             session.events.keys = true;

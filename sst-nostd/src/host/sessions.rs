@@ -62,7 +62,7 @@ impl<C: Crypto> Host<'_, C> {
             dropped_datagrams: row.tree.as_ref().map_or(0, Tree::dropped_datagrams),
             channel: channel.map(|channel| channel.channel.stats()),
             path: channel.map(|channel| channel.channel.path()),
-            handshake_hash: channel.map(|channel| channel.hash),
+            handshake_hash: channel.and_then(|channel| channel.hash),
         })
     }
 

@@ -2,13 +2,14 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use crate::bytes::{Full, MAX_VARINT_LEN, Writer};
-use crate::crypto::Crypto;
+use crate::crypto::{Crypto, KEY_LEN, TAG_LEN};
 use crate::id::{ChannelId, HostId, Instance, StreamId};
 use crate::negotiation::call::{Answer, Call, CallError, FinishError, ReplyError, TimerVerdict};
 use crate::negotiation::check::{CheckKey, ReplyKey, write_checked};
 use crate::negotiation::grease::put_grease;
 use crate::negotiation::limits::{
-    EARLY_OVERHEAD, HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_FINISH_PAYLOAD_LEN, MAX_INIT_NOISE_LEN,
+    EARLY_OVERHEAD, FINISH_HEAD_LEN, HANDSHAKE_TIMEOUT, MAX_EARLY_LEN, MAX_FINISH_PAYLOAD_LEN,
+    MAX_INIT_NOISE_LEN,
 };
 use crate::negotiation::routes::Routes;
 use crate::negotiation::suite::{accepted_suite, offered_suites};
@@ -35,6 +36,8 @@ enum Phase {
     Calling,
     /// A REPLY came in.
     Answered(Answer),
+    /// The keys are agreed on. FINISH, to this channel, is still without frames.
+    Agreed(ChannelId),
     /// A REPLY came in that will not do, and the responder can be told why.
     Rejected(ChannelId, TransportCode),
     /// Finished, or failed.
@@ -55,6 +58,7 @@ pub struct Initiator {
     check_key: CheckKey,
     /// As the handshake, dropped where it is.
     reply_key: Option<ReplyKey>,
+    /// The Noise message of INIT; once there are keys, the beginning of that of FINISH.
     noise: [u8; MAX_INIT_NOISE_LEN],
     noise_len: usize,
     routes: Routes,
@@ -142,7 +146,7 @@ impl Initiator {
     /// The next path that an INIT is due on; `None` once the peer has answered.
     #[must_use]
     pub fn due_path(&self) -> Option<Path> {
-        matches!(self.phase, Phase::Calling).then(|| self.routes.due()).flatten()
+        self.is_calling().then(|| self.routes.due()).flatten()
     }
 
     /// Writes the INIT for `path` to the front of `out`; says how long it is. Always the same
@@ -264,32 +268,23 @@ impl Initiator {
         answer
     }
 
-    /// Ends the call. Writes the FINISH with `payload` (frames) to the front of `out` and says how
-    /// long it is; in IK there is none, and its length is 0.
-    ///
-    /// The caller keeps the FINISH, and sends the same bytes again until a sealed packet of the
-    /// peer opens: to make a second one would be to use a key twice.
+    /// Agrees with the peer, who has answered. What is left of the call is to send FINISH, which
+    /// [`Initiator::seal_finish`] makes once its frames are known; in IK there is none, and the
+    /// call is over.
     ///
     /// # Errors
     /// [`FinishError`].
-    pub fn finish(
-        &mut self,
-        crypto: &impl Crypto,
-        payload: &[u8],
-        out: &mut [u8],
-    ) -> Result<(Ready, usize), FinishError> {
+    pub fn agree(&mut self, crypto: &impl Crypto) -> Result<Ready, FinishError> {
         let (Phase::Answered(answer), Some(handshake)) = (&self.phase, &mut self.handshake) else {
             return Err(FinishError::NotAnswered);
         };
-        let len = match (handshake.is_finished(), payload.len()) {
-            (true, 0) => 0,
-            (false, ..=MAX_FINISH_PAYLOAD_LEN) => {
-                write_finish(handshake, crypto, answer.peer_channel, payload, out)?
-            }
-            _ => return Err(FinishError::Payload),
-        };
+        let has_finish = !handshake.is_finished();
+        if has_finish {
+            self.noise_len = handshake.write_keys(crypto, &mut self.noise)?;
+        }
         let ready = Ready {
             split: handshake.split()?,
+            hash: (!has_finish).then(|| handshake.hash()),
             peer: answer.peer,
             parameters: answer.parameters,
             suite: answer.suite,
@@ -300,8 +295,79 @@ impl Initiator {
             confirm_by: self.give_up_at,
             is_confirmed: true,
         };
+        if has_finish {
+            self.phase = Phase::Agreed(answer.peer_channel);
+        } else {
+            self.end();
+        }
+        Ok(ready)
+    }
+
+    /// Ends the call: makes FINISH of the `frames_len` bytes of frames that stand in `out` after
+    /// the first [`FINISH_HEAD_LEN`], from the front of `out` on. Its length, and the handshake
+    /// hash.
+    ///
+    /// The caller keeps the FINISH, and sends the same bytes again until a sealed packet of the
+    /// peer opens: to make a second one would be to use a key twice.
+    ///
+    /// # Errors
+    /// [`FinishError`].
+    pub fn seal_finish(
+        &mut self,
+        crypto: &impl Crypto,
+        frames_len: usize,
+        out: &mut [u8],
+    ) -> Result<(usize, [u8; KEY_LEN]), FinishError> {
+        let (Phase::Agreed(channel), Some(handshake)) = (&self.phase, &mut self.handshake) else {
+            return Err(FinishError::NotAnswered);
+        };
+        let keys = self.noise.get(..self.noise_len).unwrap_or_default();
+        if frames_len > MAX_FINISH_PAYLOAD_LEN {
+            return Err(FinishError::Payload);
+        }
+        let (head, rest) = out.split_at_mut_checked(FINISH_HEAD_LEN).ok_or(FinishError::Full)?;
+        let (frames, tag) = rest.split_at_mut_checked(frames_len).ok_or(FinishError::Full)?;
+        let tag = tag.get_mut(..TAG_LEN).ok_or(FinishError::Full)?;
+        let mut writer = Writer::new(head);
+        writer.put_u8(PacketKind::Finish.first_byte())?;
+        writer.put_u32(channel.as_u32())?;
+        writer.put_bytes(keys)?;
+        handshake.write_payload(crypto, frames, tag)?;
+        let hash = handshake.hash();
         self.end();
-        Ok((ready, len))
+        Ok((FINISH_HEAD_LEN.saturating_add(frames_len).saturating_add(TAG_LEN), hash))
+    }
+
+    /// [`Initiator::agree`] and [`Initiator::seal_finish`] in one, for those who have their frames
+    /// at hand. In IK there are none, and the length of FINISH is 0.
+    ///
+    /// # Errors
+    /// [`FinishError`].
+    pub fn finish(
+        &mut self,
+        crypto: &impl Crypto,
+        payload: &[u8],
+        out: &mut [u8],
+    ) -> Result<(Ready, usize), FinishError> {
+        let (Phase::Answered(_), Some(handshake)) = (&self.phase, &self.handshake) else {
+            return Err(FinishError::NotAnswered);
+        };
+        let has_finish = !handshake.is_finished();
+        if payload.len() > if has_finish { MAX_FINISH_PAYLOAD_LEN } else { 0 } {
+            return Err(FinishError::Payload);
+        }
+        let len = FINISH_HEAD_LEN.saturating_add(payload.len()).saturating_add(TAG_LEN);
+        if has_finish && out.len() < len {
+            return Err(FinishError::Full);
+        }
+        let ready = self.agree(crypto)?;
+        if !has_finish {
+            return Ok((ready, 0));
+        }
+        let frames = out.get_mut(FINISH_HEAD_LEN..).and_then(|out| out.get_mut(..payload.len()));
+        frames.ok_or(FinishError::Full)?.copy_from_slice(payload);
+        let (len, hash) = self.seal_finish(crypto, payload.len(), out)?;
+        Ok((Ready { hash: Some(hash), ..ready }, len))
     }
 
     /// Writes a FINISH that tells the peer why its REPLY will not do, to the front of `out`; says
@@ -343,18 +409,20 @@ impl Initiator {
                 self.end();
                 TimerVerdict::GiveUp
             }
-            Some(_) if self.routes.on_timeout(now) => TimerVerdict::Resend,
+            Some(_) if self.is_calling() && self.routes.on_timeout(now) => TimerVerdict::Resend,
             _ => TimerVerdict::Wait,
         }
     }
 
-    /// When [`Initiator::handle_timeout`] has something to do; `None` once the peer has answered.
+    /// When [`Initiator::handle_timeout`] has something to do; `None` between the peer's answer and
+    /// the agreement, and after the call.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Calling => {
                 Some(self.routes.deadline().map_or(self.give_up_at, |at| at.min(self.give_up_at)))
             }
+            Phase::Agreed(_) => Some(self.give_up_at),
             Phase::Answered(..) | Phase::Rejected(..) | Phase::Over => None,
         }
     }
@@ -381,6 +449,16 @@ impl Initiator {
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over | Phase::Rejected(..))
+    }
+
+    /// True while FINISH waits for [`Initiator::seal_finish`].
+    #[must_use]
+    pub const fn owes_finish(&self) -> bool {
+        matches!(self.phase, Phase::Agreed(_))
+    }
+
+    const fn is_calling(&self) -> bool {
+        matches!(self.phase, Phase::Calling)
     }
 
     fn end(&mut self) {

@@ -1,5 +1,6 @@
 //! The limits of negotiations, each with its reason.
 
+use crate::crypto::TAG_LEN;
 use crate::time::Duration;
 use crate::wire::negotiation::{CHECK_LEN, INIT_OVERHEAD, MIN_INIT_BYTES, REPLY_OVERHEAD};
 use crate::wire::packet::BASE_PACKET_BYTES;
@@ -22,6 +23,8 @@ pub const MAX_INIT_NOISE_LEN: usize =
 /// The longest REPLY that we write, in bytes. A responder keeps it until the initiator goes on.
 pub const MAX_REPLY_LEN: usize =
     REPLY_OVERHEAD + MAX_SECOND_OVERHEAD + MAX_PARAMETERS_LEN + CHECK_LEN;
+/// What a FINISH has before its frames, in bytes: its header and the initiator's sealed key.
+pub const FINISH_HEAD_LEN: usize = REPLY_OVERHEAD + THIRD_OVERHEAD - TAG_LEN;
 /// The most frames that a FINISH carries, in bytes: no path is known yet to take more.
 pub const MAX_FINISH_PAYLOAD_LEN: usize = BASE_PACKET_BYTES - REPLY_OVERHEAD - THIRD_OVERHEAD;
 

@@ -22,7 +22,7 @@ mod token;
 use core::{fmt, str};
 
 use crate::bytes::Full;
-use crate::crypto::{Suite, kdf};
+use crate::crypto::{KEY_LEN, Suite, kdf};
 use crate::id::{ChannelId, HostId};
 use crate::noise::{NoiseError, Pattern, Role, Split};
 use crate::time::{Duration, Instant};
@@ -45,8 +45,11 @@ pub use token::{PROCESS_LEN, ResetKey, is_lost};
 /// What a finished negotiation leaves behind.
 #[derive(Debug)]
 pub struct Ready {
-    /// The keys, and the hash that both ends have in common.
+    /// The keys.
     pub split: Split,
+    /// The handshake hash that both ends have in common. `None` at an initiator whose FINISH is not
+    /// sealed yet: it covers the frames in there.
+    pub hash: Option<[u8; KEY_LEN]>,
     /// Who the peer is. Proved, once `is_confirmed`.
     pub peer: HostId,
     /// What the peer told us about itself.

@@ -288,6 +288,7 @@ impl Responder {
         let offer = self.offer.map_err(|_| Dropped::State)?;
         Ok(Ready {
             split: handshake.split()?,
+            hash: Some(handshake.hash()),
             peer,
             parameters: offer.parameters,
             suite: offer.suite,

@@ -19,7 +19,7 @@ use pair::{Pair, at, parameters};
 fn assert_same_view(ours: &Ready, theirs: &Ready) {
     assert_eq!(ours.split.initiator_to_responder, theirs.split.initiator_to_responder);
     assert_eq!(ours.split.responder_to_initiator, theirs.split.responder_to_initiator);
-    assert_eq!(ours.split.hash, theirs.split.hash);
+    assert_eq!(ours.hash, theirs.hash);
     assert_eq!(ours.suite, theirs.suite);
     assert_eq!((ours.channel, ours.peer_channel), (theirs.peer_channel, theirs.channel));
     assert_ne!(ours.split.initiator_to_responder, ours.split.responder_to_initiator);

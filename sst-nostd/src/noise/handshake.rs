@@ -24,6 +24,8 @@ pub struct Handshake {
     pattern: Pattern,
     role: Role,
     index: u8,
+    /// The keys of the next message are written, its payload is not.
+    is_half_written: bool,
     statics: KeyPair,
     ephemeral: [u8; KEY_LEN],
     state: State,
@@ -55,14 +57,12 @@ impl Drop for Shown {
     }
 }
 
-/// What a finished handshake leaves behind. Erased when dropped.
+/// The keys that a handshake leaves behind. Erased when dropped.
 pub struct Split {
     /// Key of what the initiator sends.
     pub initiator_to_responder: [u8; KEY_LEN],
     /// Key of what the responder sends.
     pub responder_to_initiator: [u8; KEY_LEN],
-    /// The handshake hash: the same at both ends, and in no other handshake (Noise section 11.2).
-    pub hash: [u8; KEY_LEN],
 }
 
 impl Handshake {
@@ -93,7 +93,8 @@ impl Handshake {
         let state =
             State { symmetric, remote_ephemeral: None, remote_static, agreements: 0, shown: None };
         let statics = statics.clone();
-        Ok(Self { pattern, role, index: 0, statics, ephemeral: ephemeral_secret, state })
+        let ephemeral = ephemeral_secret;
+        Ok(Self { pattern, role, index: 0, is_half_written: false, statics, ephemeral, state })
     }
 
     /// Writes the next message, with `payload` in it, to the front of `out`; returns its length.
@@ -120,6 +121,56 @@ impl Handshake {
         Ok(len)
     }
 
+    /// Writes the keys of the next message to the front of `out`, and computes its agreements, but
+    /// leaves its payload for [`Handshake::write_payload`]; returns the length of the keys. After
+    /// those of the last message, [`Handshake::split`] has its keys, and the hash is still open.
+    ///
+    /// # Errors
+    /// [`NoiseError`]. What `out` then holds must not be sent.
+    pub fn write_keys(
+        &mut self,
+        crypto: &impl Crypto,
+        out: &mut [u8],
+    ) -> Result<usize, NoiseError> {
+        self.check_turn(true)?;
+        let mut next = self.state.clone();
+        let room = out.len();
+        let written = self.write_tokens(&mut next, crypto, out).map(|rest| rest.len());
+        match written {
+            Ok(rest) => {
+                self.state = State { shown: None, ..next };
+                self.is_half_written = true;
+                Ok(room.saturating_sub(rest))
+            }
+            Err(error) => {
+                self.state.agreements = next.agreements;
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the payload of the message whose keys [`Handshake::write_keys`] wrote: seals `text`
+    /// where it stands, and puts the tag, if the pattern has one there, into `tag_out`.
+    ///
+    /// # Errors
+    /// [`NoiseError`]. What `text` then holds must not be sent.
+    pub fn write_payload(
+        &mut self,
+        crypto: &impl Crypto,
+        text: &mut [u8],
+        tag_out: &mut [u8],
+    ) -> Result<(), NoiseError> {
+        if !self.is_half_written {
+            return Err(NoiseError::NotOurTurn);
+        }
+        let mut symmetric = self.state.symmetric.clone();
+        symmetric.seal_in_place(crypto, text, tag_out)?;
+        self.state.symmetric = symmetric;
+        self.is_half_written = false;
+        self.index = self.index.saturating_add(1);
+        Ok(())
+    }
+
     /// Reads the next message; returns the length of its payload, now at the front of
     /// `payload_out`.
     ///
@@ -143,16 +194,18 @@ impl Handshake {
         Ok(len)
     }
 
-    /// The results of the finished handshake, which is of no more use.
+    /// The keys of the handshake, whose last message has been read or written, or written but for
+    /// its payload, which no key follows.
     ///
     /// # Errors
     /// [`NoiseError::NotFinished`].
     pub fn split(&self) -> Result<Split, NoiseError> {
-        if !self.is_finished() {
+        let messages = self.message_index().saturating_add(usize::from(self.is_half_written));
+        if messages < self.pattern.message_count() {
             return Err(NoiseError::NotFinished);
         }
         let [initiator_to_responder, responder_to_initiator] = self.state.symmetric.split();
-        Ok(Split { initiator_to_responder, responder_to_initiator, hash: self.hash() })
+        Ok(Split { initiator_to_responder, responder_to_initiator })
     }
 
     /// The pattern it follows.
@@ -199,7 +252,8 @@ impl Handshake {
         self.state.remote_static
     }
 
-    /// The hash of everything so far; when finished, the handshake hash.
+    /// The hash of everything so far; when finished, the handshake hash: the same at both ends, and
+    /// in no other handshake (Noise section 11.2).
     #[must_use]
     pub const fn hash(&self) -> [u8; KEY_LEN] {
         *self.state.symmetric.hash()
@@ -230,7 +284,8 @@ impl Handshake {
         if self.is_finished() {
             return Err(NoiseError::Finished);
         }
-        if self.is_our_turn() == writing { Ok(()) } else { Err(NoiseError::NotOurTurn) }
+        let is_turn = self.is_our_turn() == writing && !self.is_half_written;
+        if is_turn { Ok(()) } else { Err(NoiseError::NotOurTurn) }
     }
 
     /// Makes `next` the state if all went well; otherwise keeps only what work was done.
@@ -252,6 +307,18 @@ impl Handshake {
         payload: &[u8],
         out: &mut [u8],
     ) -> Result<(), NoiseError> {
+        let rest = self.write_tokens(state, crypto, out)?;
+        state.symmetric.seal_and_hash(crypto, payload, rest)?;
+        Ok(())
+    }
+
+    /// Writes what comes before the payload; returns what is left of `out`.
+    fn write_tokens<'o>(
+        &self,
+        state: &mut State,
+        crypto: &impl Crypto,
+        out: &'o mut [u8],
+    ) -> Result<&'o mut [u8], NoiseError> {
         let mut rest = out;
         for token in self.tokens() {
             match token {
@@ -270,8 +337,7 @@ impl Handshake {
                 agreement => self.mix_agreement(state, crypto, *agreement)?,
             }
         }
-        state.symmetric.seal_and_hash(crypto, payload, rest)?;
-        Ok(())
+        Ok(rest)
     }
 
     fn read_parts(
@@ -366,7 +432,6 @@ impl Drop for Split {
     fn drop(&mut self) {
         self.initiator_to_responder.zeroize();
         self.responder_to_initiator.zeroize();
-        self.hash.zeroize();
     }
 }
 

@@ -63,11 +63,47 @@ fn both_ends_finish_with_the_same_keys_and_know_each_other() {
             if one.role() == Role::Initiator { (&one, &two) } else { (&two, &one) };
         assert_eq!(first.remote_static(), Some(*pair(2).public()));
         assert_eq!(second.remote_static(), Some(*pair(1).public()));
+        assert_eq!(one.hash(), two.hash());
         let (one, two) = (one.split().unwrap(), two.split().unwrap());
         assert_eq!(one.initiator_to_responder, two.initiator_to_responder);
         assert_eq!(one.responder_to_initiator, two.responder_to_initiator);
         assert_ne!(one.initiator_to_responder, two.responder_to_initiator);
-        assert_eq!(one.hash, two.hash);
+    }
+}
+
+#[test]
+fn a_message_in_two_halves_is_the_one_written_at_once() {
+    for pattern in Pattern::ALL {
+        for index in 0..pattern.message_count() {
+            let (mut whole, _) = ends_after(pattern, index);
+            let (mut writer, mut reader) = ends_after(pattern, index);
+            let expected = write(&mut whole, b"frames").unwrap();
+            let mut message = [0; 200];
+            assert_eq!(
+                writer.write_payload(&CRYPTO, &mut [], &mut []),
+                Err(NoiseError::NotOurTurn)
+            );
+            let head_len = writer.write_keys(&CRYPTO, &mut message).unwrap();
+            // Nothing else goes between the halves, and the keys are there before the second.
+            assert_eq!(write(&mut writer, b""), Err(NoiseError::NotOurTurn));
+            assert_eq!(read(&mut writer, &[0; 200]), Err(NoiseError::NotOurTurn));
+            let early = writer.split().ok().map(|split| split.initiator_to_responder);
+            let (text, rest) = message[head_len..].split_at_mut(6);
+            text.copy_from_slice(b"frames");
+            assert!(
+                pattern.message_overhead(index) == head_len || {
+                    let short = writer.write_payload(&CRYPTO, &mut text.to_vec(), &mut rest[..15]);
+                    short == Err(NoiseError::BufferTooSmall)
+                }
+            );
+            writer.write_payload(&CRYPTO, text, rest).unwrap();
+            let len = pattern.message_overhead(index) + 6;
+            assert_eq!(message[..len], expected[..]);
+            assert_eq!((writer.hash(), writer.message_index()), (whole.hash(), index + 1));
+            let keys = writer.split().ok().map(|split| split.initiator_to_responder);
+            assert_eq!(early, keys);
+            assert_eq!(read(&mut reader, &message[..len]).unwrap(), b"frames");
+        }
     }
 }
 

@@ -101,6 +101,17 @@ impl SymmetricState {
         let (text, rest) =
             out.split_at_mut_checked(plaintext.len()).ok_or(NoiseError::BufferTooSmall)?;
         text.copy_from_slice(plaintext);
+        self.seal_in_place(crypto, text, rest)
+    }
+
+    /// Seals `text` where it stands, and puts the tag, if there is a key, at the front of `rest`;
+    /// returns what is left.
+    pub(super) fn seal_in_place<'o>(
+        &mut self,
+        crypto: &impl Crypto,
+        text: &mut [u8],
+        rest: &'o mut [u8],
+    ) -> Result<&'o mut [u8], NoiseError> {
         let Some(tag) = self.cipher.seal(crypto, &self.hash, text)? else {
             self.mix_hash(&[text]);
             return Ok(rest);

@@ -123,7 +123,7 @@ fn a_finish_with_any_bit_changed_is_dropped_cheaply_and_the_true_one_still_count
         let mut received = [0; 1200];
         let (theirs, len) =
             responder.handle_finish(&pair.crypto, at(0), finish, &mut received).unwrap();
-        assert_eq!((&received[..len], theirs.split.hash), (&b"frames"[..], ours.split.hash));
+        assert_eq!((&received[..len], theirs.hash), (&b"frames"[..], ours.hash));
         let again = responder.handle_finish(&pair.crypto, at(0), finish, &mut received);
         assert_eq!(again.unwrap_err(), Dropped::State);
     }
@@ -230,7 +230,7 @@ fn a_reply_outdoes_a_version() {
     let packet = version_packet(&pair, &init, &[2]);
     pair.initiator.handle_version(super::pair::TO, &packet).unwrap();
     let (ours, theirs, _) = pair.complete(b"frames");
-    assert_eq!(ours.split.hash, theirs.split.hash);
+    assert_eq!(ours.hash, theirs.hash);
 }
 
 // Spec: R-5.4-3, R-5.4-4, R-13.5-2.

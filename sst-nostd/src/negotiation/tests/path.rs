@@ -29,7 +29,7 @@ fn a_busy_host_asks_for_a_cookie_and_accepts_it() {
         assert!(matches!(pair.meet(at(0), &second).0, Verdict::Accept(_)));
         assert_eq!(pair.crypto.operations.get(), operations);
         let (ours, theirs, _) = pair.complete(b"frames");
-        assert_eq!(ours.split.hash, theirs.split.hash);
+        assert_eq!(ours.hash, theirs.hash);
     }
 }
 
