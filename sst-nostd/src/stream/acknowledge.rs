@@ -10,6 +10,9 @@ use super::row::StreamHandle;
 use super::tracked::DatagramOutcome;
 use super::tree::Tree;
 
+/// About as many positions as a probe has room for, which is no longer than any path carries.
+const PROBE_POSITIONS: u32 = 1200;
+
 impl Streams<'_> {
     /// Acts on the fate of one frame.
     pub fn on_receipt(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt, fate: Fate) {
@@ -57,12 +60,14 @@ impl Streams<'_> {
         let again = match receipt {
             // A datagram is not sent again.
             Receipt::TrackedDatagram(_) => return,
-            Receipt::Stream { stream, len, fin, open, .. } => {
+            Receipt::Stream { stream, start, len, fin, open } => {
                 let Some(row) = self.rows.get(stream) else { return };
-                let start = row.sending.acked;
-                let most = row.sending.sent_end.saturating_sub(start);
-                let len = u32::try_from(most).unwrap_or(u32::MAX).min(len);
-                Receipt::Stream { stream, start, len, fin, open }
+                let acked = row.sending.acked;
+                let end = start.saturating_add(u64::from(len)).min(row.sending.sent_end);
+                // A packet may hold several frames of a stream: all of them, if they are the first.
+                let most = len.max(PROBE_POSITIONS);
+                let len = u32::try_from(end.saturating_sub(acked)).unwrap_or(u32::MAX).min(most);
+                Receipt::Stream { stream, start: acked, len, fin, open }
             }
             other => other,
         };

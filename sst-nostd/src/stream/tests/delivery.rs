@@ -62,6 +62,37 @@ fn a_probe_says_the_lowest_positions_whatever_the_packet_that_it_repeats_said() 
     assert!((700..1000).contains(&sent.len()), "{} bytes", sent.len());
 }
 
+// Spec: R-6.6-3.
+#[test]
+fn a_probe_says_all_frames_of_a_packet_that_holds_the_lowest_positions() {
+    let mut pair = Pair::new(1);
+    let (one, _) = pair.join();
+    (pair.least_bytes, pair.most_bytes) = (1000, 1000);
+    let mark = WriteOptions { mark: true };
+    for record in [&bytes(0..20)[..], &bytes(20..500)] {
+        let End { streams, tree } = &mut pair.ends[0];
+        assert_eq!(streams.write(tree, one, record, mark), Ok(record.len()));
+    }
+    assert!(pair.send(0));
+    let first = pair.air.remove(0);
+    let receipts = first.receipts.expect("the first copy");
+    assert_eq!(receipts.len(), 2, "one for each record");
+    for receipt in receipts {
+        let End { streams, tree } = &mut pair.ends[0];
+        streams.on_probe(tree, pair.now, receipt);
+    }
+    assert!(pair.send(0));
+    let said = |packet: &[u8]| {
+        let frames = Frames::new(packet).map(|frame| frame.expect("well-formed"));
+        let lens = frames.map(|frame| match frame {
+            Frame::Stream(frame) => frame.data.len(),
+            _ => 0,
+        });
+        lens.sum::<usize>()
+    };
+    assert_eq!((said(&first.bytes), said(&pair.air[0].bytes)), (500, 500));
+}
+
 /// Bytes are written, carried through a storm, and read.
 fn arrive(mut pair: Pair) {
     pair.weather = STORM;
