@@ -45,7 +45,8 @@ const SHARED: Limits = Limits {
 #[must_use]
 pub fn roomy_host(seed: u8) -> NullHost {
     let crypto = InsecureNullCrypto::new(seed.into());
-    let config = Config::new([seed; 32]);
+    // All of the meeting is at one time.
+    let config = Config { first_packet_wait: Duration::ZERO, ..Config::new([seed; 32]) };
     Host::new(config, Storage::owned(&SHARED), crypto, Instant::ZERO).expect("legal choices")
 }
 

@@ -56,6 +56,8 @@ pub fn host(seed: u8, input: &mut Input<'_>) -> NullHost {
     config.streams.takes_turns = choices & 32 != 0;
     if choices & 64 != 0 {
         config.keep_alive = Some(Duration::from_secs(5));
+    } else {
+        config.first_packet_wait = Duration::ZERO;
     }
     if choices & 128 != 0 {
         let streams = &mut config.streams;

@@ -9,7 +9,7 @@ use sst_nostd::crypto::{InsecureNullCrypto, insecure_checksum};
 use sst_nostd::host::{Config, Dial, Event, Host, Ignored, Limits, SessionHandle, Storage};
 use sst_nostd::recovery::ecn::Codepoint;
 use sst_nostd::session::SessionEvent;
-use sst_nostd::time::Instant;
+use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::negotiation::Finish;
 use sst_nostd::wire::{CloseCause, CloseFrame, Frame, SealedHeader, TransportCode};
 
@@ -20,7 +20,9 @@ const NOW: Instant = Instant::from_micros(1_000_000);
 fn host(seed: u8) -> NullHost {
     let storage = Storage::owned(&Limits::of(2, 8, 1 << 16));
     let crypto = InsecureNullCrypto::new(seed.into());
-    Host::new(Config::new([seed; 32]), storage, crypto, NOW).expect("a host")
+    // Time stands still.
+    let config = Config { first_packet_wait: Duration::ZERO, ..Config::new([seed; 32]) };
+    Host::new(config, storage, crypto, NOW).expect("a host")
 }
 
 fn path(port: u16) -> Path {

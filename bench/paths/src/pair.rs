@@ -34,6 +34,7 @@ impl<C: Crypto + 'static> Pair<C> {
             number += 1;
             let mut config = Config::large([number; 32]);
             config.cookies = sst_nostd::negotiation::CookieMode::Never;
+            config.first_packet_wait = Duration::ZERO;
             let storage = Storage::owned(&Limits::of(64, 4_096, 64 << 20));
             let crypto = Rehearsed::new(crypto).preferring(suite);
             Host::new(config, storage, crypto, Instant::ZERO).expect("a legal configuration")

@@ -17,6 +17,8 @@ use crate::wire::AckFrame;
 
 /// The most ranges that a frame can hold.
 const MAX_RANGES: usize = 32;
+/// The largest number acknowledged, where no packet is to be a sample of the round trip.
+const NO_SAMPLE: u64 = u64::MAX;
 
 /// What an acknowledgement brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,16 +86,36 @@ impl<C: Crypto> Channel<C> {
             is_newest,
             counts: ack.ecn.map(|c| EcnCounts { ce: c.ce, ect0: c.ect0, ect1: c.ect1 }),
         };
-        self.flight.on_acked(&facts, &walk.newly);
-        if walk.newly.packets > 0 {
+        self.note_acked(&facts, &walk.newly);
+        Ok(AckSummary { acked_packets: walk.newly.packets, lost_packets, late_packets })
+    }
+
+    /// A packet of the peer's has opened, so that it has FINISH, whether it says so or not: what
+    /// FINISH carried is acknowledged, even if every packet that says so is lost. How long the peer
+    /// took is not known. Then call [`Channel::take_settled`] until it is empty.
+    pub fn on_finish_taken(&mut self, now: Instant, sent: &mut SentPackets<'_>) {
+        let place = self.in_flight.start();
+        if sent.at(place).is_none_or(|packet| packet.number > 0) {
+            return;
+        }
+        let mut walk = Walk { newly: NewlyAcked::of(&self.flight), ..Walk::default() };
+        self.settle_acked(now, place, NO_SAMPLE, sent, &mut walk);
+        self.largest_acked = self.largest_acked.max(Some(0));
+        let next_number = self.next_number;
+        let facts =
+            AckFacts { now, largest: 0, next_number, sample: None, is_newest: false, counts: None };
+        self.note_acked(&facts, &walk.newly);
+    }
+
+    fn note_acked(&mut self, facts: &AckFacts, newly: &NewlyAcked) {
+        self.flight.on_acked(facts, newly);
+        if newly.packets > 0 {
             self.probes_owed = 0;
             self.spaced_probes = None;
             self.is_asking = false;
         }
-        let acked_packets = walk.newly.packets;
         self.totals.acked_packets =
-            self.totals.acked_packets.saturating_add(u64::from(acked_packets));
-        Ok(AckSummary { acked_packets, lost_packets, late_packets })
+            self.totals.acked_packets.saturating_add(u64::from(newly.packets));
     }
 
     /// Declares lost what is lost by now, and notes when the next packet will be. Returns how many.

@@ -53,7 +53,8 @@ use crate::recovery::loss::SkipPolicy;
 use crate::recovery::received::Received;
 use crate::storage::SlidingBits;
 use crate::time::{Duration, Instant};
-use crate::wire::SealedHeader;
+use crate::wire::{MAX_FRAMES, SealedHeader};
+use builder::Kind;
 use flight::Flight;
 use idle::Idle;
 use keys::{ReceiveKeys, SendKeys};
@@ -101,7 +102,8 @@ pub struct Channel<C: Crypto> {
     flight: Flight,
     loss_at: Option<Instant>,
     probes_owed: u8,
-    /// Until then the pacer holds data back, or the silence is too short for an MTU probe.
+    /// Until then the pacer holds data back, the silence is too short for an MTU probe, or the
+    /// first packet waits for the application.
     paced_until: Option<Instant>,
     /// An MTU probe waits, at most until a packet with this number or a later one was acknowledged.
     /// `u64::MAX` if none waits.
@@ -130,6 +132,10 @@ pub struct Channel<C: Crypto> {
 enum Finish {
     /// It has it, or there is none.
     Confirmed,
+    /// It waits for frames, and everything else waits for it.
+    Held,
+    /// There is none, and the first packet waits for frames: the initiator of an IK negotiation.
+    FirstHeld,
     /// The probe timeout has passed: it must be sent again.
     Owed,
     /// There is none, and the peer was not heard yet: the initiator of an IK negotiation.
@@ -202,39 +208,82 @@ impl<C: Crypto> Channel<C> {
         }
     }
 
-    /// The initiator has sent FINISH of `len` bytes as packet 0, before any other packet.
+    /// This host has begun the negotiation: what it sends first, FINISH or (in IK) a packet, waits
+    /// until `until` for the application to have something to say, and all else waits for it. Both
+    /// are sent whether there is anything to say or not: the peer's session begins with them.
+    pub fn hold_first(&mut self, has_finish: bool, until: Instant) {
+        self.finish = if has_finish { Finish::Held } else { Finish::FirstHeld };
+        self.paced_until = Some(until);
+    }
+
+    /// Whether FINISH waits for frames.
+    #[must_use]
+    pub fn is_finish_held(&self) -> bool {
+        self.finish == Finish::Held
+    }
+
+    /// Begins FINISH, which is packet 0, with room for its frames in `buffer` after the first
+    /// `head_len` bytes. Hand it to [`Channel::seal_finish`].
     ///
-    /// Returns false, with nothing recorded, if the channel's share of the table is used up.
-    pub fn on_finish_sent(
+    /// # Errors
+    /// [`BeginError::NoRoom`] if the channel's share of the table of sent packets is used up,
+    /// [`BeginError::TooSmall`]; nothing was begun.
+    pub fn begin_finish<'b>(
+        &self,
+        buffer: &'b mut [u8],
+        head_len: usize,
+        sent: &SentPackets<'_>,
+    ) -> Result<PacketBuilder<'b>, BeginError> {
+        if !sent.has_room(&self.on_record) {
+            return Err(BeginError::NoRoom);
+        }
+        let end = buffer.len().checked_sub(TAG_LEN).filter(|end| *end >= head_len);
+        Ok(PacketBuilder {
+            bytes: buffer,
+            header_len: head_len,
+            position: head_len,
+            end: end.ok_or(BeginError::TooSmall)?,
+            number: 0,
+            kind: Kind::Data,
+            path: self.paths.current(),
+            chain: Chain::EMPTY,
+            frame_room: MAX_FRAMES,
+            receipt_room: sent.receipt_room(&self.on_record),
+            is_ack_eliciting: true,
+            told: None,
+        })
+    }
+
+    /// Lets `seal` make FINISH of the buffer and the length of the frames in it, and records it as
+    /// packet 0. `seal` answers how long it is.
+    ///
+    /// # Errors
+    /// What `seal` says; [`None`] if there was no room to record it. Nothing is to be sent then.
+    pub fn seal_finish<E>(
         &mut self,
         now: Instant,
-        len: usize,
-        receipts: impl IntoIterator<Item = Receipt>,
+        builder: PacketBuilder<'_>,
         sent: &mut SentPackets<'_>,
-    ) -> bool {
-        let mut chain = Chain::EMPTY;
-        for receipt in receipts {
-            if !sent.push_receipt(&mut chain, receipt) {
-                sent.drop_chain(chain);
-                return false;
+        seal: impl FnOnce(usize, &mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, Option<E>> {
+        let frames_len = builder.position.saturating_sub(builder.header_len);
+        let len = match seal(frames_len, builder.bytes) {
+            Ok(len) => len,
+            Err(error) => {
+                builder.abandon(sent);
+                return Err(Some(error));
             }
-        }
+        };
         let packet = SentPacket::new(0, now, u16::try_from(len).unwrap_or(u16::MAX), 0);
-        if !sent.push(&mut self.on_record, &mut self.in_flight, packet, chain) {
-            return false;
+        if !sent.push(&mut self.on_record, &mut self.in_flight, packet, builder.chain) {
+            return Err(None);
         }
         self.first_number = 0;
         self.finish = Finish::Waiting;
+        self.paced_until = None;
         self.flight.on_sent(now, &packet);
         self.idle.on_sent(now);
-        true
-    }
-
-    /// The initiator of an IK negotiation, which has no FINISH: the peer's session begins with the
-    /// first packet of this channel, so one is sent whether there is anything to say or not.
-    pub fn on_finish_omitted(&mut self) {
-        self.finish = Finish::Unheard;
-        self.probes_owed = 1;
+        Ok(len)
     }
 
     /// FINISH was sent again, as [`Permit::Finish`] asked.
@@ -314,7 +363,11 @@ impl<C: Crypto> Channel<C> {
         if let Some(probes) = self.spaced_probes.filter(|probes| probes.next_at <= now) {
             self.spaced_probes = probes.after(now);
             self.paths.on_silence();
-            self.probes_owed = self.probes_owed.max(1);
+            if self.finish == Finish::Waiting {
+                self.finish = Finish::Owed;
+            } else {
+                self.probes_owed = self.probes_owed.max(1);
+            }
         }
         if self.breaks_silence_at().is_some_and(|at| at <= now) {
             self.idle.on_keep_alive(now);
@@ -506,18 +559,18 @@ impl<C: Crypto> Channel<C> {
         if matches!(self.finish, Finish::Confirmed | Finish::Unheard) {
             let in_flight = u8::try_from(self.flight.packets()).unwrap_or(MAX_PROBES);
             self.probes_owed = in_flight.clamp(1, MAX_PROBES);
-            if self.flight.pto.count() > 1 {
-                self.paths.on_silence();
-                // The path is gone for longer than a packet or two. Probes that are spread over the
-                // time to the next timeout find it sooner when it comes back.
-                self.probes_owed = 1;
-                let until_next = self.pto_at().map(|at| at.since(now)).unwrap_or_default();
-                self.spaced_probes = SpacedProbes::within(now, until_next);
-            }
         } else {
             self.finish = Finish::Owed;
             // The peer may have it, and all its answers may be lost: data asks it too.
             self.probes_owed = u8::from(self.flight.packets() > 1);
+        }
+        if self.flight.pto.count() > 1 {
+            self.paths.on_silence();
+            // The path is gone for longer than a packet or two. Probes that are spread over the
+            // time to the next timeout find it sooner when it comes back.
+            self.probes_owed = self.probes_owed.min(1);
+            let until_next = self.pto_at().map(|at| at.since(now)).unwrap_or_default();
+            self.spaced_probes = SpacedProbes::within(now, until_next);
         }
         self.is_heard = false;
     }

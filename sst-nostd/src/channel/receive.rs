@@ -67,10 +67,16 @@ impl<C: Crypto> Channel<C> {
         self.idle.on_received(now);
     }
 
-    /// A FINISH came for this channel that exists already. It was not opened: nothing is believed
-    /// but that the peer may not have heard an acknowledgement.
+    /// A FINISH came for this channel that exists already. It was not opened, and may be anybody's
+    /// copy: nothing is believed but that the peer may not have heard an acknowledgement. If it has
+    /// acknowledged nothing either, what was sent to it is probably lost, and is not kept waiting
+    /// for its timer; copies cannot ask for more than one packet in each max ack delay.
     pub fn on_finish_repeated(&mut self, now: Instant) {
-        self.received.on_repeat(now);
+        if self.largest_acked.is_some() || self.in_flight.is_empty() {
+            self.received.on_repeat(now);
+        } else if now.since(self.flight.pto_from()) >= self.config.ack.max_ack_delay {
+            self.probes_owed = self.probes_owed.max(1);
+        }
     }
 
     fn try_open(&mut self, crypto: &C, now: Instant, packet: &mut [u8]) -> Result<Opened, Dropped> {

@@ -59,7 +59,8 @@ pub enum Permit {
         /// At least one packet.
         bytes: u64,
     },
-    /// FINISH again, byte for byte. Then call [`Channel::on_finish_resent`].
+    /// FINISH: for the first time, with what frames there are ([`Channel::begin_finish`]), or
+    /// again, byte for byte; then call [`Channel::on_finish_resent`].
     Finish,
     /// A packet without data, that tries whether the path carries its length.
     MtuProbe {
@@ -120,8 +121,17 @@ impl<C: Crypto> Channel<C> {
     /// would have to remember.
     /// `has_data`: whether data wait to be sent, or to be sent again.
     pub fn send_permit(&mut self, now: Instant, sent: &SentPackets<'_>, has_data: bool) -> Permit {
+        if matches!(self.finish, Finish::Held | Finish::FirstHeld) {
+            if !has_data && self.paced_until.is_some_and(|until| now < until) {
+                return Permit::Nothing;
+            }
+            if self.finish == Finish::FirstHeld {
+                self.finish = Finish::Unheard;
+                self.probes_owed = 1;
+            }
+        }
         self.paced_until = None;
-        if self.finish == Finish::Owed {
+        if matches!(self.finish, Finish::Held | Finish::Owed) {
             return Permit::Finish;
         }
         if let Some((path, max_len)) = self.paths.wants_packet(now, MIN_ASKING_LEN) {

@@ -9,13 +9,15 @@ use crate::channel::Path;
 use crate::crypto::{InsecureFixedRng, RustCrypto};
 use crate::recovery::ecn::Codepoint;
 use crate::session::SessionEvent;
+use crate::time::Duration;
 
 type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
 
 fn host(seed: u8) -> TestHost {
     let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(seed)));
     let storage = Storage::owned(&Limits::of(4, 64, 1 << 20));
-    Host::new(Config::new([seed; 32]), storage, crypto, Instant::ZERO).expect("a host")
+    let config = Config { first_packet_wait: Duration::ZERO, ..Config::new([seed; 32]) };
+    Host::new(config, storage, crypto, Instant::ZERO).expect("a host")
 }
 
 /// From the address 10.0.0.`last`, to this host's address 10.1.0.`local`.

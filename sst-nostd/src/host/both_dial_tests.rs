@@ -2,6 +2,7 @@
 //! which there is no room (docs/PROTOCOL.md sections 5.9 and 5.11).
 
 use std::cell::Cell;
+use std::vec;
 use std::vec::Vec;
 
 use super::rules_tests::{TestHost, at, events, hand, host, host_with, next, pass};
@@ -78,19 +79,32 @@ fn cause(host: &TestHost, session: SessionHandle) -> (ClosedBy, CloseCause) {
 // Spec: R-5.11-2, R-5.11-3.
 #[test]
 fn of_two_dials_that_cross_the_one_of_the_smaller_identity_stays() {
+    crossing_with_data(false);
+    crossing_with_data(true);
+}
+
+/// What L writes on its own channel goes behind FINISH, or in it.
+fn crossing_with_data(is_in_finish: bool) {
     let (mut small, mut large, of_small, of_large) = crossing();
     // Both use their own channels before they know.
+    let mut packets = vec![];
+    if !is_in_finish {
+        packets.push(next(&mut large, at(20)).unwrap());
+    }
     let root = large.root(of_large).unwrap();
     let stream = large.open_substream(at(20), root, Open::default()).unwrap();
     large.write_record(at(20), stream, b"sent twice, heard once").unwrap();
+    packets.push(next(&mut large, at(20)).unwrap());
+    let staying_finish = next(&mut small, at(20)).unwrap();
     let staying = hash(&small, of_small);
-    assert_ne!(staying, hash(&large, of_large));
-    let (finish, data) = (next(&mut large, at(20)).unwrap(), next(&mut large, at(20)).unwrap());
-    hand(&mut small, at(30), 1, &finish).unwrap();
+    assert!(staying.is_some() && staying != hash(&large, of_large));
+    hand(&mut small, at(30), 1, &packets[0]).unwrap();
     assert_eq!(small.stats().half_open, 2, "its own FINISH, and what it does not answer");
-    assert_eq!(hand(&mut small, at(30), 1, &data), Err(Ignored::UnknownChannel));
+    for data in &packets[1..] {
+        assert_eq!(hand(&mut small, at(30), 1, data), Err(Ignored::UnknownChannel));
+    }
     assert_eq!(hash(&small, of_small), staying);
-    pass(&mut small, &mut large, at(30));
+    hand(&mut large, at(30), 1, &staying_finish).unwrap();
     assert_eq!(hash(&large, of_large), staying);
     talk(&mut small, &mut large, at(40));
     let there = small.root(of_small).unwrap();

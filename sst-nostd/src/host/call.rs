@@ -3,9 +3,11 @@
 use crate::channel::Path;
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::{ChannelId, HostId, Instance};
-use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
-use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
+use crate::limits::FINISH_BYTES;
+use crate::negotiation::limits::{FINISH_HEAD_LEN, HANDSHAKE_TIMEOUT};
+use crate::negotiation::{Call, CallError, FinishError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
+use crate::recovery::ecn::Codepoint;
 use crate::session::{ClosedBy, Ending, LastWords, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{Reply, VERSION};
@@ -16,6 +18,7 @@ use super::channels::UNSETTLED;
 use super::dial::{ConnectError, Dial, InstanceWish};
 use super::inbound::Ignored;
 use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, may_try};
+use super::outbound::Transmit;
 use super::sessions::SessionHandle;
 use super::wiping::wipe_stack;
 
@@ -144,7 +147,7 @@ impl<C: Crypto> Host<'_, C> {
         Ok(())
     }
 
-    /// A REPLY: the peer has proved itself, and this host goes on with FINISH.
+    /// A REPLY: the peer has proved itself, and this host goes on with FINISH, in a moment.
     #[inline(never)]
     pub(super) fn on_reply(
         &mut self,
@@ -161,21 +164,20 @@ impl<C: Crypto> Host<'_, C> {
         let read = self.read_reply(now, path, index, packet);
         wipe_stack();
         let Some((session, sample)) = read? else { return Ok(()) };
-        let mut finish = [0; BARE_FINISH_BYTES];
         let Some(NegotiationRow { kind: Kind::Call(initiator, _), .. }) =
             self.negotiations.at_mut(index)
         else {
             return Err(Ignored::UnknownChannel);
         };
-        let finished = initiator.finish(&self.crypto, &[], &mut finish);
+        let agreed = initiator.agree(&self.crypto);
         wipe_stack();
-        let Ok((ready, len)) = finished else {
+        let Ok(ready) = agreed else {
             let code = TransportCode::INTERNAL;
             self.end_at_once(session, Ending::transport(ClosedBy::Local, code, "no keys"));
             return Ok(());
         };
         self.on_call_ready(now, path, session, index, &ready, sample);
-        self.keep_finish(now, index, session, finish.get(..len).unwrap_or_default());
+        self.hold_first_packet(now, index, session, ready.hash.is_none());
         Ok(())
     }
 
@@ -257,34 +259,104 @@ impl<C: Crypto> Host<'_, C> {
         self.note_session_event(session);
     }
 
-    /// Keeps FINISH until the peer is known to have it, and sends it. In IK there is none, and
-    /// only the deadline is kept.
-    fn keep_finish(&mut self, now: Instant, negotiation: u32, session: u32, finish: &[u8]) {
+    /// The first packet waits a moment for what the application has to say now that its session is
+    /// ready. It is FINISH, which stays in the row `negotiation` until the peer is known to have
+    /// it; in IK there is none, and only the row's deadline counts.
+    fn hold_first_packet(
+        &mut self,
+        now: Instant,
+        negotiation: u32,
+        session: u32,
+        has_finish: bool,
+    ) {
         let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
         let Some(row) = self.channels.at_mut(channel) else { return };
         let (id, path) = (row.channel.local_id(), row.channel.path());
-        if finish.is_empty() {
-            row.channel.on_finish_omitted();
-        } else if !row.channel.on_finish_sent(now, finish.len(), [], &mut self.sent) {
-            // It could not be sent again if it were lost, so it is not sent at all.
-            self.remove_channel(now, channel);
-            self.remove_negotiation(negotiation);
-            let code = TransportCode::NO_CAPACITY;
-            let reason = Ending::transport(ClosedBy::Local, code, "no room for its packets");
-            return self.end_at_once(session, reason);
-        }
+        row.channel.hold_first(has_finish, now.after(self.config.first_packet_wait));
         row.negotiation = Some(negotiation);
         row.settled = UNSETTLED | self.turn;
         if let Some(row) = self.negotiations.at_mut(negotiation) {
-            let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
-            row.kind = Kind::Confirm(Confirm { finish, channel, id });
+            if !has_finish {
+                let finish = heapless::Vec::new();
+                row.kind = Kind::Confirm(Confirm { finish, channel, id });
+            }
             // The call may have gone out on more than one path.
             row.path = path;
             row.sends = 0;
         }
-        self.due.push_back(&mut self.negotiations, negotiation);
         self.renew_negotiation_timer(negotiation);
         self.schedule_channel(channel);
+    }
+
+    /// Writes the FINISH of the call in row `negotiation`, for `session`, to the front of `buffer`,
+    /// with what frames there are, and keeps it until the peer is known to have it. `None` if the
+    /// session is over.
+    #[inline(never)]
+    pub(super) fn write_finish(
+        &mut self,
+        now: Instant,
+        negotiation: u32,
+        session: u32,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
+        self.note_secrets();
+        let channel = self.sessions.at(session)?.channel?;
+        let written = self.try_finish(now, negotiation, (session, channel), buffer);
+        wipe_stack();
+        match written {
+            Ok(transmit) => {
+                self.renew_negotiation_timer(negotiation);
+                self.note_keys(channel);
+                self.schedule_channel(channel);
+                Some(transmit)
+            }
+            Err(reason) => {
+                self.remove_channel(now, channel);
+                self.end_at_once(session, reason);
+                None
+            }
+        }
+    }
+
+    fn try_finish(
+        &mut self,
+        now: Instant,
+        negotiation: u32,
+        (session, channel): (u32, u32),
+        buffer: &mut [u8],
+    ) -> Result<Transmit, Ending> {
+        let failed = |code, words| Ending::transport(ClosedBy::Local, code, words);
+        let no_keys = failed(TransportCode::INTERNAL, "no keys");
+        let rows = (
+            self.negotiations.at_mut(negotiation),
+            self.channels.at_mut(channel),
+            self.sessions.at_mut(session),
+        );
+        let (Some(call), Some(row), Some(session)) = rows else { return Err(no_keys) };
+        let Kind::Call(initiator, _) = &mut call.kind else { return Err(no_keys) };
+        let room = buffer.len().min(FINISH_BYTES);
+        let out = buffer.get_mut(..room).unwrap_or_default();
+        // It could not be sent again if it were lost, so it is not sent at all.
+        let no_room = failed(TransportCode::NO_CAPACITY, "no room for its packets");
+        let mut builder =
+            row.channel.begin_finish(out, FINISH_HEAD_LEN, &self.sent).map_err(|_| no_room)?;
+        session.fill(now, &mut builder, &mut self.sent, &mut self.streams);
+        let crypto = &self.crypto;
+        let seal = |frames_len, out: &mut [u8]| {
+            let (len, hash) = initiator.seal_finish(crypto, frames_len, out)?;
+            row.hash = Some(hash);
+            Ok::<_, FinishError>(len)
+        };
+        let sealed = row.channel.seal_finish(now, builder, &mut self.sent, seal);
+        let len = sealed.map_err(|error| error.map_or(no_room, |_| no_keys))?;
+        let (id, path) = (row.channel.local_id(), row.channel.path());
+        row.settled = UNSETTLED | self.turn;
+        let finish = buffer.get(..len).unwrap_or_default();
+        let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
+        call.kind = Kind::Confirm(Confirm { finish, channel, id });
+        call.path = path;
+        call.sends = 1;
+        Ok(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct })
     }
 
     /// The channel's probe timeout passed without a word from the peer: FINISH goes again.
@@ -309,6 +381,16 @@ impl<C: Crypto> Host<'_, C> {
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.remove_negotiation(negotiation);
+        }
+    }
+
+    /// The first packet from the peer has been applied: if it did not say that FINISH came, that is
+    /// known all the same.
+    pub(super) fn on_finish_taken(&mut self, now: Instant, channel: u32) {
+        let Some(row) = self.channels.at_mut(channel) else { return };
+        row.channel.on_finish_taken(now, &mut self.sent);
+        if let Some(session) = self.sessions.at_mut(row.session) {
+            session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
         }
     }
 

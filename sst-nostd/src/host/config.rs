@@ -56,6 +56,10 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// When to acknowledge.
     pub ack: AckPolicy,
+    /// How long the first packet of a call that was answered waits for what the application has to
+    /// say, so that it goes along: a request that is lost with FINISH is sent again with it. An
+    /// application that writes as soon as its session is ready never waits.
+    pub first_packet_wait: Duration,
     /// The round trip assumed before one is measured.
     pub initial_rtt: Duration,
     /// Largest packet sent or accepted, in bytes of UDP payload.
@@ -107,6 +111,7 @@ impl Config {
             idle_timeout: Some(Duration::from_secs(30)),
             keep_alive: None,
             ack: AckPolicy::default(),
+            first_packet_wait: Duration::from_millis(2),
             initial_rtt: Duration::from_millis(250),
             max_packet_bytes: 1472,
             key_limits: None,

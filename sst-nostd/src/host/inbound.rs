@@ -119,6 +119,9 @@ impl<C: Crypto> Host<'_, C> {
             len: packet.len(),
         };
         self.on_payload(now, index, arrival, payload);
+        if !was_confirmed {
+            self.on_finish_taken(now, index);
+        }
         Ok(())
     }
 

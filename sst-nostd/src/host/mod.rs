@@ -27,6 +27,8 @@ mod config;
 mod dial;
 mod events;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
+mod first_packet_tests;
+#[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod flood_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod full_tests;

@@ -153,6 +153,13 @@ impl<C: Crypto> Host<'_, C> {
             let mut path = row.path;
             let mut is_more_due = false;
             let len = match &mut row.kind {
+                Kind::Call(initiator, session) if initiator.owes_finish() => {
+                    let session = *session;
+                    match self.write_finish(now, index, session, buffer) {
+                        Some(finish) => return Some(finish),
+                        None => continue,
+                    }
+                }
                 Kind::Call(initiator, _) => match initiator.due_path() {
                     Some(due) => {
                         path = due;
@@ -209,9 +216,14 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_negotiation_timeout(&mut self, now: Instant, index: u32) {
         let Some(row) = self.negotiations.at_mut(index) else { return };
         match &mut row.kind {
-            Kind::Call(initiator, _) => match initiator.handle_timeout(now) {
+            Kind::Call(initiator, session) => match initiator.handle_timeout(now) {
                 TimerVerdict::GiveUp => {
-                    self.on_call_given_up(index);
+                    let session = *session;
+                    match self.sessions.at(session).and_then(|row| row.channel) {
+                        // FINISH was never asked for.
+                        Some(channel) => self.on_never_confirmed(now, channel),
+                        None => self.on_call_given_up(index),
+                    }
                     return;
                 }
                 TimerVerdict::Resend => {

@@ -21,7 +21,9 @@ pub(super) fn host(seed: u8) -> TestHost {
     host_with(seed, Config::new([seed; 32]), &Limits::of(4, 64, 1 << 20))
 }
 
+/// A host that says what it has to say at once: time stands still in most tests.
 pub(super) fn host_with(random: u8, config: Config, limits: &Limits) -> TestHost {
+    let config = Config { first_packet_wait: Duration::ZERO, ..config };
     let crypto = RustCrypto::new(InsecureFixedRng::new(u64::from(random)));
     Host::new(config, Storage::owned(limits), crypto, Instant::ZERO).unwrap()
 }

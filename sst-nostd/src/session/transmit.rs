@@ -82,7 +82,8 @@ impl Session {
         self.tree.as_ref().is_some_and(|tree| streams.has_work(tree))
     }
 
-    fn fill(
+    /// Puts what streams have to say into a packet.
+    pub fn fill(
         &mut self,
         now: Instant,
         builder: &mut PacketBuilder<'_>,

@@ -14,7 +14,7 @@ use sst_nostd::channel::Path;
 use sst_nostd::crypto::{InsecureFixedRng, RustCrypto};
 use sst_nostd::host::{Config, Host, Limits, Storage};
 use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::time::Instant;
+use sst_nostd::time::{Duration, Instant};
 
 pub(crate) type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
 
@@ -22,6 +22,8 @@ pub(crate) type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
 pub(crate) const NOW: Instant = Instant::from_micros(1_000_000);
 
 pub(crate) fn host(config: Config) -> TestHost {
+    // Time stands still.
+    let config = Config { first_packet_wait: Duration::ZERO, ..config };
     let crypto = RustCrypto::new(InsecureFixedRng::new(7));
     Host::new(config, Storage::owned(&Limits::of(2, 64, 1 << 20)), crypto, NOW).expect("a host")
 }

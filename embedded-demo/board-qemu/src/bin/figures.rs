@@ -148,6 +148,7 @@ impl Node {
         let mut config = Config::new([number; 32]);
         config.max_packet_bytes = PACKET_BYTES;
         config.streams.stream_window = 4096;
+        config.first_packet_wait = Duration::ZERO;
         let crypto = Provider::new(Entropy::new(random));
         let host = Host::new(config, rows.lend(), crypto, now).ok()?;
         let peer = SocketAddr::from((Ipv4Addr::new(10, 0, 0, number), 8661));

@@ -194,6 +194,8 @@ fn probe_timeouts_back_off_and_send_what_is_oldest() {
     assert_all_arrived(&pair, [3, 0], 7);
 }
 
+const HOLD: Duration = Duration::from_millis(2);
+
 // Spec: R-5.7-2, R-5.7-3, R-6.6-2, R-6.6-6.
 #[test]
 fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
@@ -202,7 +204,19 @@ fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
     let side = &mut pair.sides[0];
     let receipt = Receipt { start: 77, ..Receipt::default() };
     side.receipts += 1;
-    assert!(side.channel.on_finish_sent(now, 100, [receipt], &mut side.sent));
+    side.channel.hold_first(true, now.after(HOLD));
+    let held = side.channel.send_permit(now, &side.sent, false);
+    assert_eq!((held, side.channel.deadline()), (Permit::Nothing, Some(now.after(HOLD))));
+    assert_eq!(side.channel.send_permit(now.after(HOLD), &side.sent, false), Permit::Finish);
+    assert_eq!(side.channel.send_permit(now, &side.sent, true), Permit::Finish);
+    let mut buffer = [0; 120];
+    let mut builder = side.channel.begin_finish(&mut buffer, 53, &side.sent).unwrap();
+    builder.add(&mut side.sent, |writer| writer.put_zeros(31).map(|()| receipt)).unwrap();
+    let sealed = side.channel.seal_finish(now, builder, &mut side.sent, |frames_len, buffer| {
+        assert_eq!((frames_len, buffer.len()), (31, 120));
+        Ok::<_, ()>(100)
+    });
+    assert_eq!(sealed, Ok(100));
     let mut resent = 0;
     let mut now = now;
     for _ in 0..3 {
