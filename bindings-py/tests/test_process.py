@@ -153,8 +153,12 @@ def test_ctrl_c_interrupts_what_waits(call):
         """
     )
 
+    # Whoever runs the tests in the background may ignore Ctrl-C, and children inherit that.
+    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
     def interrupt() -> float:
-        child = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", hearing + text]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert child.stdout.readline() == "ready\n"
         time.sleep(0.3)
         sent_at = time.time()

@@ -17,6 +17,7 @@ mod measurements;
 mod moved;
 mod output;
 mod relay;
+mod round_trips;
 mod scenarios;
 mod serving;
 mod signals;

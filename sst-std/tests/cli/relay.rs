@@ -1,5 +1,6 @@
-//! A network between two commands that goes dumb in the midst of a transfer: however busy the
+//! A network between two commands. It may go dumb in the midst of a transfer: however busy the
 //! machine is, and however late a test looks, the transfer is neither at its beginning nor over.
+//! And it tells who said what.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,17 @@ pub(crate) struct Relay {
     at: SocketAddr,
     server: Arc<Mutex<SocketAddr>>,
     left: Arc<Mutex<usize>>,
+    passed: Arc<Mutex<Vec<Passed>>>,
     is_over: Arc<AtomicBool>,
+}
+
+/// A packet that passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) is_client_s: bool,
+    /// Its first byte.
+    pub(crate) kind: u8,
+    pub(crate) len: usize,
 }
 
 impl Relay {
@@ -24,10 +35,12 @@ impl Relay {
             at: socket.local_addr().unwrap(),
             server: Arc::new(Mutex::new(address(url))),
             left: Arc::new(Mutex::new(bytes)),
+            passed: Arc::default(),
             is_over: Arc::default(),
         };
         let (server, left, is_over) =
             (relay.server.clone(), relay.left.clone(), relay.is_over.clone());
+        let passed = relay.passed.clone();
         thread::spawn(move || {
             let (mut client, mut packet) = (None, [0; 65_536]);
             while !is_over.load(Ordering::Relaxed) {
@@ -40,6 +53,8 @@ impl Relay {
                 let mut left = left.lock().unwrap();
                 if let (Some(to), Some(rest)) = (to, left.checked_sub(len)) {
                     *left = rest;
+                    let is_client_s = from != server;
+                    passed.lock().unwrap().push(Passed { is_client_s, kind: packet[0], len });
                     let _ = socket.send_to(&packet[..len], to);
                 }
             }
@@ -50,6 +65,11 @@ impl Relay {
     /// `url`, by way of this relay.
     pub(crate) fn url(&self, url: &str) -> String {
         url.replace(&address(url).to_string(), &self.at.to_string())
+    }
+
+    /// What has passed since the last time.
+    pub(crate) fn take_passed(&self) -> Vec<Passed> {
+        std::mem::take(&mut self.passed.lock().unwrap())
     }
 
     /// From now on everything passes, and to the server at `url`.
