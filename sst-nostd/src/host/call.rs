@@ -299,32 +299,41 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         buffer: &mut [u8],
     ) -> Option<Transmit> {
-        self.note_secrets();
         let channel = self.sessions.at(session)?.channel?;
-        let written = self.try_finish(now, negotiation, (session, channel), buffer);
+        let sealed = self.seal_finish(now, negotiation, (session, channel), buffer);
         wipe_stack();
-        match written {
-            Ok(transmit) => {
-                self.renew_negotiation_timer(negotiation);
-                self.note_keys(channel);
-                self.schedule_channel(channel);
-                Some(transmit)
-            }
+        let len = match sealed {
+            Ok(len) => len,
             Err(reason) => {
                 self.remove_channel(now, channel);
                 self.end_at_once(session, reason);
-                None
+                return None;
             }
-        }
+        };
+        let row = self.channels.at_mut(channel)?;
+        row.settled = UNSETTLED | self.turn;
+        let (id, path) = (row.channel.local_id(), row.channel.path());
+        let call = self.negotiations.at_mut(negotiation)?;
+        let finish = heapless::Vec::from_slice(buffer.get(..len)?).unwrap_or_default();
+        call.kind = Kind::Confirm(Confirm { finish, channel, id });
+        call.path = path;
+        call.sends = 1;
+        self.renew_negotiation_timer(negotiation);
+        self.note_keys(channel);
+        self.schedule_channel(channel);
+        Some(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct })
     }
 
-    fn try_finish(
+    /// Seals FINISH with what frames there are, and records it; says how long it is. A function of
+    /// its own, because of the secrets that it leaves on the stack.
+    #[inline(never)]
+    fn seal_finish(
         &mut self,
         now: Instant,
         negotiation: u32,
         (session, channel): (u32, u32),
         buffer: &mut [u8],
-    ) -> Result<Transmit, Ending> {
+    ) -> Result<usize, Ending> {
         let failed = |code, words| Ending::transport(ClosedBy::Local, code, words);
         let no_keys = failed(TransportCode::INTERNAL, "no keys");
         let rows = (
@@ -348,15 +357,7 @@ impl<C: Crypto> Host<'_, C> {
             Ok::<_, FinishError>(len)
         };
         let sealed = row.channel.seal_finish(now, builder, &mut self.sent, seal);
-        let len = sealed.map_err(|error| error.map_or(no_room, |_| no_keys))?;
-        let (id, path) = (row.channel.local_id(), row.channel.path());
-        row.settled = UNSETTLED | self.turn;
-        let finish = buffer.get(..len).unwrap_or_default();
-        let finish = heapless::Vec::from_slice(finish).unwrap_or_default();
-        call.kind = Kind::Confirm(Confirm { finish, channel, id });
-        call.path = path;
-        call.sends = 1;
-        Ok(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct })
+        sealed.map_err(|error| error.map_or(no_room, |_| no_keys))
     }
 
     /// The channel's probe timeout passed without a word from the peer: FINISH goes again.
