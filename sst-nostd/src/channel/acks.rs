@@ -45,6 +45,8 @@ pub enum AckInvalid {
 struct Walk {
     newly: NewlyAcked,
     highest: Option<u64>,
+    /// The highest that went to the address that was current when it was sent.
+    highest_here: Option<u64>,
     told: Option<u64>,
     sample: Option<Duration>,
 }
@@ -68,6 +70,10 @@ impl<C: Crypto> Channel<C> {
         let walk = self.walk_acked(now, ack, sent);
         if let Some(highest) = walk.highest {
             self.send_keys.on_acked(highest);
+        }
+        if let Some(highest) = walk.highest_here {
+            let timeout = self.pto_base();
+            self.paths.on_acked(now, highest, timeout);
         }
         if let Some(told) = walk.told {
             self.received.on_ack_of_ack(told);
@@ -194,6 +200,9 @@ impl<C: Crypto> Channel<C> {
             walk.sample = Some(now.since(packet.sent_at));
         }
         walk.highest = Some(packet.number);
+        if !packet.has(SentPacket::ELSEWHERE) {
+            walk.highest_here = walk.highest;
+        }
         walk.told = walk.told.max(packet.told);
         self.flight.on_packet_acked(&packet, &mut walk.newly);
         next

@@ -13,6 +13,7 @@ mod acks;
 mod builder;
 mod config;
 mod dropped;
+mod early;
 mod export;
 mod flight;
 mod idle;
@@ -55,11 +56,12 @@ use crate::storage::SlidingBits;
 use crate::time::{Duration, Instant};
 use crate::wire::{MAX_FRAMES, SealedHeader};
 use builder::Kind;
+use early::Situation;
 use flight::Flight;
 use idle::Idle;
 use keys::{ReceiveKeys, SendKeys};
 use late::LateWatch;
-use path::Paths;
+use path::{Moved, Paths};
 use probes::SpacedProbes;
 use sent::{Chain, List, OnRecord};
 
@@ -311,6 +313,14 @@ impl<C: Crypto> Channel<C> {
         true
     }
 
+    fn note_move(&mut self, now: Instant, moved: Moved) {
+        match moved {
+            Moved::Nowhere => {}
+            Moved::Port => self.on_moved(now, true),
+            Moved::Route => self.on_moved(now, false),
+        }
+    }
+
     /// The channel has moved to another path, or, if `is_same_route`, to another port of the
     /// peer's.
     fn on_moved(&mut self, now: Instant, is_same_route: bool) {
@@ -331,9 +341,10 @@ impl<C: Crypto> Channel<C> {
     /// A packet of `len` bytes opened that came on `path`: what it says about addresses counts
     /// before the frames in it do. A PATH_RESPONSE could else come too early for its own address.
     pub fn on_arrival(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) {
-        if self.paths.on_packet(now, path, len, is_highest) {
-            self.on_moved(now, false);
-        }
+        let timeout = self.pto_base();
+        let at = Situation { now, next_number: self.next_number, timeout };
+        let moved = self.paths.on_packet(&at, path, len, is_highest);
+        self.note_move(now, moved);
     }
 
     /// This host's own addresses have changed; `gone`, if it is known, is one that it has no more.
@@ -354,7 +365,8 @@ impl<C: Crypto> Channel<C> {
     /// Does what is due at `now`. Then call [`Channel::take_settled`] until it is empty.
     pub fn on_timeout(&mut self, now: Instant, sent: &mut SentPackets<'_>) {
         self.receive_keys.on_timeout(now);
-        self.paths.on_timeout(now);
+        let moved = self.paths.on_timeout(now);
+        self.note_move(now, moved);
         if self.loss_at.is_some_and(|at| at <= now) {
             self.detect_lost(now, sent);
         } else if self.pto_at().is_some_and(|at| at <= now) {

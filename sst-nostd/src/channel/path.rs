@@ -4,18 +4,24 @@
 //! a challenge sent to the new address (RFC 9000 section 8.2). Until then everything else keeps
 //! going to the old one, and the new one is sent no more bytes than came from it. A packet raced
 //! ahead by someone else thus moves nothing: the next genuine one from the old address ends the
-//! test. This host's own address is a hint only ([`Source`]).
+//! test. A new port of the same address is used at once, on trust ([`Early`]). This host's own
+//! address is a hint only ([`Source`]).
 
 use core::net::IpAddr;
 
 use crate::crypto::kdf::{equal, mac16};
 use crate::path::Path;
 
+use super::early::{Early, Situation};
 use super::source::Source;
 use crate::time::{Duration, Instant};
 
 /// Times a challenge is sent before the new address is given up.
 const MAX_CHALLENGES: u8 = 4;
+
+/// How long no port is believed before it is proved, after one was believed that came to nothing.
+/// Whoever races packets thus costs a session two probe timeouts in this time, a few percent.
+const DISTRUST: Duration = Duration::from_secs(10);
 
 /// The path in use and the one being tested.
 pub(super) struct Paths {
@@ -29,13 +35,34 @@ pub(super) struct Paths {
     /// genuine new address again and again, and each answer would come too late.
     moves_count: u32,
     response: Option<[u8; 8]>,
-    candidate: Option<Candidate>,
+    test: Option<Test>,
+    /// No port is believed before it is proved until then.
+    distrusts_until: Instant,
+}
+
+/// What is being found out.
+enum Test {
+    /// Whether the peer is at another address.
+    Address(Candidate),
+    /// Whether it is at the current port.
+    Port(Early),
+}
+
+/// Where the peer was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// Where it was.
+    Nowhere,
+    /// At another port, by the same route.
+    Port,
+    /// At the end of another route.
+    Route,
 }
 
 struct Candidate {
     path: Path,
-    received_bytes: u64,
-    sent_bytes: u64,
+    received_bytes: u32,
+    sent_bytes: u32,
     challenges_count: u8,
     challenge_at: Instant,
     response: Option<[u8; 8]>,
@@ -55,30 +82,99 @@ impl Paths {
     /// Packets name their local address if this host `answers`, and so must keep to it.
     pub(super) const fn new(current: Path, answers: bool, secret: [u8; 16]) -> Self {
         let source = if answers && current.local.is_some() { Source::Pinned } else { Source::Free };
-        Self { current, source, secret, moves_count: 0, response: None, candidate: None }
+        Self {
+            current,
+            source,
+            secret,
+            moves_count: 0,
+            response: None,
+            test: None,
+            distrusts_until: Instant::ZERO,
+        }
     }
 
     /// A packet of `len` bytes that opened arrived on `path`. Only one with the highest number so
-    /// far begins or ends a test: an older one may have been held back. True if the peer's packets
-    /// now come to another address of this host's.
+    /// far begins or ends a test, or moves the channel: an older one may have been held back.
     pub(super) fn on_packet(
         &mut self,
-        now: Instant,
+        at: &Situation,
         path: Path,
         len: usize,
         is_highest: bool,
-    ) -> bool {
+    ) -> Moved {
         let is_elsewhere = path.local.is_some() && path.local != self.current.local;
         if path.peer == self.current.peer && (!is_elsewhere || self.source.follows_peer()) {
-            return is_highest && self.on_current(path, is_elsewhere);
+            let is_route = is_highest && self.on_current(path, is_elsewhere);
+            return if is_route { Moved::Route } else { Moved::Nowhere };
         }
-        self.on_other(now, path, len, is_highest);
-        false
+        let mut moved = Moved::Nowhere;
+        if is_highest && !is_elsewhere && self.differs_in_port(path) {
+            moved = self.on_port(at, path.peer.port());
+        } else if is_highest && may_be_sent_to(path.peer.ip(), self.current.peer.ip()) {
+            moved = self.end_trust(at.now);
+        }
+        if path.peer != self.current.peer || is_elsewhere {
+            self.on_other(at.now, path, len, is_highest);
+        }
+        moved
     }
 
-    /// The newest packet came from the peer's current address.
+    fn differs_in_port(&self, path: Path) -> bool {
+        let mut here = self.current.peer;
+        here.set_port(path.peer.port());
+        here == path.peer
+    }
+
+    /// The newest packet came from another port of the peer's address.
+    fn on_port(&mut self, at: &Situation, port: u16) -> Moved {
+        if at.now < self.distrusts_until {
+            return Moved::Nowhere;
+        }
+        let is_trusted = match &mut self.test {
+            Some(Test::Port(early)) => early.go_on(at, port),
+            test => {
+                *test = Some(Test::Port(Early::begin(at, self.current.peer.port(), port)));
+                true
+            }
+        };
+        if !is_trusted {
+            return self.end_trust(at.now);
+        }
+        self.current.peer.set_port(port);
+        self.source = self.source.on_heard();
+        Moved::Port
+    }
+
+    /// Goes back to the last proved port, if the current one is not, and believes none for a while.
+    fn end_trust(&mut self, now: Instant) -> Moved {
+        let Some(Test::Port(early)) = &self.test else { return Moved::Nowhere };
+        self.current.peer.set_port(early.proved_port());
+        self.test = None;
+        self.distrusts_until = now.after(DISTRUST);
+        Moved::Port
+    }
+
+    /// The peer has packet `number`, the newest that it says so of, which went to the address that
+    /// was current then.
+    pub(super) fn on_acked(&mut self, now: Instant, number: u64, timeout: Duration) {
+        if let Some(Test::Port(early)) = &mut self.test
+            && early.on_acked(now, number, timeout)
+        {
+            self.on_port_proved();
+        }
+    }
+
+    fn on_port_proved(&mut self) {
+        self.moves_count = self.moves_count.wrapping_add(1);
+        self.test = None;
+    }
+
+    /// The newest packet came from the peer's current address. True if it came to another one of
+    /// this host's than those before.
     fn on_current(&mut self, path: Path, is_elsewhere: bool) -> bool {
-        self.candidate = None;
+        if self.candidate().is_some() {
+            self.test = None;
+        }
         self.source = self.source.on_heard();
         let was_known = self.current.local.is_some();
         if is_elsewhere {
@@ -88,32 +184,37 @@ impl Paths {
     }
 
     fn on_other(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) {
-        if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == path)
-        {
-            candidate.received_bytes = candidate.received_bytes.saturating_add(len as u64);
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        if let Some(candidate) = self.candidate_at(path) {
+            candidate.received_bytes = candidate.received_bytes.saturating_add(len);
             return;
         }
         if !is_highest || !may_be_sent_to(path.peer.ip(), self.current.peer.ip()) {
             return;
         }
-        self.candidate = Some(Candidate {
+        self.test = Some(Test::Address(Candidate {
             path,
-            received_bytes: len as u64,
+            received_bytes: len,
             sent_bytes: 0,
             challenges_count: 0,
             challenge_at: now,
             response: None,
             owes_ack: false,
-        });
+        }));
+    }
+
+    fn candidate_at(&mut self, path: Path) -> Option<&mut Candidate> {
+        match &mut self.test {
+            Some(Test::Address(candidate)) if candidate.path == path => Some(candidate),
+            _ => None,
+        }
     }
 
     /// The peer tests `path`. Only the newest challenge of a path is answered.
     pub(super) fn on_challenge(&mut self, path: Path, data: [u8; 8]) {
         if self.is_current(path) {
             self.response = Some(data);
-        } else if let Some(candidate) = self.candidate.as_mut()
-            && candidate.path == path
-        {
+        } else if let Some(candidate) = self.candidate_at(path) {
             candidate.response = Some(data);
         }
     }
@@ -121,15 +222,25 @@ impl Paths {
     /// The peer answered a challenge on `path`. If it was ours for that path, and that is the one
     /// under test, it is now the current one; the one before is returned.
     pub(super) fn on_response(&mut self, path: Path, data: [u8; 8]) -> Option<Path> {
-        let candidate = self.candidate.as_ref().filter(|candidate| candidate.path == path)?;
-        if !equal(&self.challenge(&candidate.path), &data) {
+        if !equal(&self.challenge(&path), &data) {
             return None;
         }
-        let candidate = self.candidate.take()?;
-        self.moves_count = self.moves_count.wrapping_add(1);
-        self.response = candidate.response;
-        self.source = self.source.on_heard();
-        Some(core::mem::replace(&mut self.current, candidate.path))
+        match self.test.take() {
+            Some(Test::Address(candidate)) if candidate.path == path => {
+                self.moves_count = self.moves_count.wrapping_add(1);
+                self.response = candidate.response;
+                self.source = self.source.on_heard();
+                Some(core::mem::replace(&mut self.current, candidate.path))
+            }
+            Some(Test::Port(_)) if self.is_current(path) => {
+                self.on_port_proved();
+                None
+            }
+            test => {
+                self.test = test;
+                None
+            }
+        }
     }
 
     /// Another probe goes out into silence.
@@ -147,26 +258,28 @@ impl Paths {
         true
     }
 
-    /// Gives up a candidate that has not answered its last challenge.
-    pub(super) fn on_timeout(&mut self, now: Instant) {
-        if self.candidate.as_ref().is_some_and(|candidate| {
-            candidate.challenges_count >= MAX_CHALLENGES && candidate.challenge_at <= now
-        }) {
-            self.candidate = None;
+    /// Gives up a candidate that has not answered its last challenge, and ports that nothing is
+    /// heard of from the peer.
+    pub(super) fn on_timeout(&mut self, now: Instant) -> Moved {
+        match &self.test {
+            Some(Test::Address(candidate)) if candidate.is_over(now) => self.test = None,
+            Some(Test::Port(early)) if early.is_over(now) => return self.end_trust(now),
+            _ => {}
         }
+        Moved::Nowhere
     }
 
     /// The path that has something to be sent about it, and the most bytes that may go there.
     pub(super) fn wants_packet(&self, now: Instant, min_len: usize) -> Option<(Path, usize)> {
-        if let Some(candidate) = &self.candidate
-            && (candidate.response.is_some()
-                || candidate.owes_ack
-                || candidate.wants_challenge(now))
-            && candidate.budget() >= min_len
-        {
-            return Some((candidate.path, candidate.share(now, min_len)));
+        let mut is_asking = false;
+        match &self.test {
+            Some(Test::Address(candidate)) if candidate.wants_packet(now, min_len) => {
+                return Some((candidate.path, candidate.share(now, min_len)));
+            }
+            Some(Test::Port(early)) => is_asking = early.wants_challenge(now),
+            _ => {}
         }
-        self.response.map(|_| (self.current(), usize::MAX))
+        (is_asking || self.response.is_some()).then(|| (self.current(), usize::MAX))
     }
 
     /// Takes what is to be said on `path`. A challenge is repeated after `timeout`.
@@ -176,14 +289,16 @@ impl Paths {
         path: Path,
         timeout: Duration,
     ) -> PathFrames {
-        if self.is_current(path) {
-            return PathFrames { challenge: None, response: self.response.take() };
-        }
         let challenge = self.challenge(&path);
-        let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == path)
-        else {
-            return PathFrames::default();
-        };
+        if self.is_current(path) {
+            let response = self.response.take();
+            let wants = match &mut self.test {
+                Some(Test::Port(early)) => early.take_challenge(now, timeout),
+                _ => false,
+            };
+            return PathFrames { challenge: wants.then_some(challenge), response };
+        }
+        let Some(candidate) = self.candidate_at(path) else { return PathFrames::default() };
         let wants = candidate.wants_challenge(now);
         if wants {
             let backoff = 1u32.checked_shl(u32::from(candidate.challenges_count)).unwrap_or(1);
@@ -195,9 +310,10 @@ impl Paths {
 
     /// A packet of `len` bytes was sent on `path`, with an acknowledgement or without.
     pub(super) fn on_sent(&mut self, path: Path, len: usize, has_ack: bool) {
-        if let Some(candidate) = self.candidate.as_mut() {
+        if let Some(Test::Address(candidate)) = &mut self.test {
             if candidate.path == path {
-                candidate.sent_bytes = candidate.sent_bytes.saturating_add(len as u64);
+                let len = u32::try_from(len).unwrap_or(u32::MAX);
+                candidate.sent_bytes = candidate.sent_bytes.saturating_add(len);
                 candidate.owes_ack &= !has_ack;
             } else {
                 candidate.owes_ack |= has_ack;
@@ -219,15 +335,22 @@ impl Paths {
 
     /// The path under test.
     pub(super) fn candidate(&self) -> Option<Path> {
-        self.candidate.as_ref().map(|candidate| candidate.path)
+        match &self.test {
+            Some(Test::Address(candidate)) => Some(candidate.path),
+            _ => None,
+        }
     }
 
     /// When to repeat a challenge or give up. A challenge that waits for bytes to be allowed has no
     /// deadline: a packet must arrive first.
     pub(super) fn deadline(&self, min_len: usize) -> Option<Instant> {
-        let candidate = self.candidate.as_ref()?;
-        let is_last = candidate.challenges_count >= MAX_CHALLENGES;
-        (is_last || candidate.budget() >= min_len).then_some(candidate.challenge_at)
+        match self.test.as_ref()? {
+            Test::Address(candidate) => {
+                let is_last = candidate.challenges_count >= MAX_CHALLENGES;
+                (is_last || candidate.budget() >= min_len).then_some(candidate.challenge_at)
+            }
+            Test::Port(early) => Some(early.deadline()),
+        }
     }
 
     fn challenge(&self, path: &Path) -> [u8; 8] {
@@ -240,6 +363,16 @@ impl Paths {
 }
 
 impl Candidate {
+    fn wants_packet(&self, now: Instant, min_len: usize) -> bool {
+        let has_something = self.response.is_some() || self.owes_ack || self.wants_challenge(now);
+        has_something && self.budget() >= min_len
+    }
+
+    /// Whether it has not answered its last challenge.
+    fn is_over(&self, now: Instant) -> bool {
+        self.challenges_count >= MAX_CHALLENGES && self.challenge_at <= now
+    }
+
     fn wants_challenge(&self, now: Instant) -> bool {
         self.challenges_count < MAX_CHALLENGES && self.challenge_at <= now
     }
@@ -282,12 +415,22 @@ mod tests {
     const MIN: usize = 33;
     const WAIT: Duration = Duration::from_millis(100);
 
-    fn path(port: u16) -> Path {
+    /// The way to another address for each `last`, its last byte.
+    fn path(last: u8) -> Path {
+        Path { local: None, peer: SocketAddr::from(([192, 0, 2, last], 8661)) }
+    }
+
+    /// The way to another port of the first address.
+    fn port(port: u16) -> Path {
         Path { local: None, peer: SocketAddr::from(([192, 0, 2, 1], port)) }
     }
 
     fn at(millis: u64) -> Instant {
         Instant::from_micros(millis * 1000)
+    }
+
+    fn now(millis: u64) -> Situation {
+        Situation { now: at(millis), next_number: millis, timeout: WAIT }
     }
 
     fn paths() -> Paths {
@@ -298,7 +441,7 @@ mod tests {
     #[test]
     fn a_new_address_is_used_once_it_has_answered() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 40, true);
+        paths.on_packet(&now(0), path(2), 40, true);
         assert_eq!(paths.wants_packet(at(0), MIN), Some((path(2), MIN)));
         let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
         paths.on_sent(path(2), 33, true);
@@ -316,7 +459,7 @@ mod tests {
         let mut paths = paths();
         for text in ["224.0.0.1:9", "255.255.255.255:9", "0.0.0.0:9", "127.0.0.1:9", "[::1]:9"] {
             let path = Path { local: None, peer: text.parse().unwrap() };
-            paths.on_packet(at(0), path, 1200, true);
+            paths.on_packet(&now(0), path, 1200, true);
             assert_eq!(paths.candidate(), None, "{text}");
         }
     }
@@ -325,9 +468,9 @@ mod tests {
     #[test]
     fn no_more_goes_to_an_unproved_address_than_came_from_it() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 30, true);
+        paths.on_packet(&now(0), path(2), 30, true);
         assert_eq!((paths.wants_packet(at(0), MIN), paths.deadline(MIN)), (None, None));
-        paths.on_packet(at(1), path(2), 30, false);
+        paths.on_packet(&now(1), path(2), 30, false);
         assert_eq!(paths.wants_packet(at(1), MIN), Some((path(2), MIN)));
         paths.take_frames(at(1), path(2), WAIT);
         paths.on_sent(path(2), 60, true);
@@ -338,12 +481,12 @@ mod tests {
     #[test]
     fn an_old_packet_begins_no_test_and_a_genuine_one_ends_it() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 1200, false);
+        paths.on_packet(&now(0), path(2), 1200, false);
         assert_eq!(paths.candidate(), None);
-        paths.on_packet(at(0), path(2), 1200, true);
-        paths.on_packet(at(0), path(1), 1200, false);
+        paths.on_packet(&now(0), path(2), 1200, true);
+        paths.on_packet(&now(0), path(1), 1200, false);
         assert_eq!(paths.candidate(), Some(path(2)));
-        paths.on_packet(at(1), path(1), 1200, true);
+        paths.on_packet(&now(1), path(1), 1200, true);
         assert_eq!((paths.candidate(), paths.current()), (None, path(1)));
     }
 
@@ -351,7 +494,7 @@ mod tests {
     #[test]
     fn silence_is_asked_again_and_then_given_up() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 1200, true);
+        paths.on_packet(&now(0), path(2), 1200, true);
         let mut challenges = 0;
         for millis in 0..5000 {
             paths.on_timeout(at(millis));
@@ -368,7 +511,7 @@ mod tests {
     fn a_challenge_leaves_enough_for_those_that_may_have_to_follow() {
         for received in [4 * MIN, 4 * MIN + 3, 1200] {
             let mut paths = paths();
-            paths.on_packet(at(0), path(2), received, true);
+            paths.on_packet(&now(0), path(2), received, true);
             let (mut challenges, mut sent) = (0, 0);
             for millis in 0..5000 {
                 if let Some((to, len)) = paths.wants_packet(at(millis), MIN) {
@@ -385,7 +528,7 @@ mod tests {
     #[test]
     fn what_the_old_address_is_told_the_new_one_is_told_within_its_budget() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 4 * MIN, true);
+        paths.on_packet(&now(0), path(2), 4 * MIN, true);
         paths.take_frames(at(0), path(2), WAIT);
         paths.on_sent(path(2), MIN, true);
         assert_eq!(paths.wants_packet(at(1), MIN), None);
@@ -416,13 +559,13 @@ mod tests {
     #[test]
     fn an_answer_from_before_a_move_proves_nothing() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 1200, true);
+        paths.on_packet(&now(0), path(2), 1200, true);
         let first = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
         assert_eq!(paths.on_response(path(2), first), Some(path(1)));
-        paths.on_packet(at(1), path(1), 1200, true);
+        paths.on_packet(&now(1), path(1), 1200, true);
         let back = paths.take_frames(at(1), path(1), WAIT).challenge.unwrap();
         assert_eq!(paths.on_response(path(1), back), Some(path(2)));
-        paths.on_packet(at(2), path(2), 1200, true);
+        paths.on_packet(&now(2), path(2), 1200, true);
         assert_eq!(paths.on_response(path(2), first), None);
     }
 
@@ -430,12 +573,12 @@ mod tests {
     #[test]
     fn a_right_answer_counts_though_the_old_address_was_heard_between() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 1200, true);
+        paths.on_packet(&now(0), path(2), 1200, true);
         let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
-        paths.on_packet(at(1), path(1), 1200, true);
+        paths.on_packet(&now(1), path(1), 1200, true);
         assert_eq!(paths.candidate(), None);
         // The packet's own address is looked at before its frames are.
-        paths.on_packet(at(2), path(2), 1200, true);
+        paths.on_packet(&now(2), path(2), 1200, true);
         assert_eq!(paths.on_response(path(2), challenge), Some(path(1)));
     }
 
@@ -449,17 +592,18 @@ mod tests {
         let mut paths = Paths::new(on(1), true, [7; 16]);
         assert_eq!(paths.current(), on(1));
         // Another address of this host's is tested like one of the peer's, until there is silence.
-        assert!(!paths.on_packet(at(0), on(2), 40, true));
+        assert_eq!(paths.on_packet(&now(0), on(2), 40, true), Moved::Nowhere);
         assert_eq!((paths.current(), paths.candidate()), (on(1), Some(on(2))));
-        assert!(!paths.on_packet(at(0), on(1), 40, true));
+        assert_eq!(paths.on_packet(&now(0), on(1), 40, true), Moved::Nowhere);
         let mut sent = [path(1); 4];
         for place in &mut sent {
             paths.on_silence();
             *place = paths.current();
         }
         assert_eq!(sent, [path(1), on(1), path(1), on(1)]);
-        assert!(!paths.on_packet(at(0), on(2), 40, false), "an old packet says nothing");
-        assert!(paths.on_packet(at(0), on(2), 40, true));
+        let old = paths.on_packet(&now(0), on(2), 40, false);
+        assert_eq!(old, Moved::Nowhere, "an old packet says nothing");
+        assert_eq!(paths.on_packet(&now(0), on(2), 40, true), Moved::Route);
         assert_eq!((paths.current(), paths.candidate()), (on(2), None));
         assert!(!paths.on_network_changed(Some([10, 0, 0, 1].into())));
         assert!(paths.on_network_changed(Some([10, 0, 0, 2].into())));
@@ -472,18 +616,99 @@ mod tests {
     fn who_dialled_leaves_the_own_address_to_the_system() {
         let mut paths = Paths::new(on(1), false, [7; 16]);
         assert_eq!(paths.current(), path(1));
-        assert!(!paths.on_packet(at(0), on(1), 40, true));
-        assert!(paths.on_packet(at(0), on(2), 40, true));
+        assert_eq!(paths.on_packet(&now(0), on(1), 40, true), Moved::Nowhere);
+        assert_eq!(paths.on_packet(&now(0), on(2), 40, true), Moved::Route);
         assert_eq!((paths.current(), paths.candidate()), (path(1), None));
     }
 
     #[test]
     fn raced_packets_do_not_void_the_challenge_of_a_genuine_new_address() {
         let mut paths = paths();
-        paths.on_packet(at(0), path(2), 1200, true);
+        paths.on_packet(&now(0), path(2), 1200, true);
         let challenge = paths.take_frames(at(0), path(2), WAIT).challenge.unwrap();
-        paths.on_packet(at(1), path(9), 1200, true);
-        paths.on_packet(at(2), path(2), 1200, true);
+        paths.on_packet(&now(1), path(9), 1200, true);
+        paths.on_packet(&now(2), path(2), 1200, true);
         assert_eq!(paths.on_response(path(2), challenge), Some(path(1)));
+    }
+
+    // Spec: R-6.10-12.
+    #[test]
+    fn a_new_port_is_used_at_once_and_asked() {
+        let mut paths = paths();
+        assert_eq!(paths.on_packet(&now(0), port(5), 40, false), Moved::Nowhere);
+        assert_eq!(paths.on_packet(&now(0), port(5), 40, true), Moved::Port);
+        assert_eq!((paths.current(), paths.candidate()), (port(5), None));
+        assert_eq!(paths.wants_packet(at(0), MIN), Some((port(5), usize::MAX)));
+        let challenge = paths.take_frames(at(0), port(5), WAIT).challenge;
+        assert_eq!((paths.wants_packet(at(99), MIN), paths.deadline(MIN)), (None, Some(at(100))));
+        assert_eq!(paths.take_frames(at(100), port(5), WAIT).challenge, challenge);
+        assert_eq!(paths.on_response(port(6), challenge.unwrap()), None);
+        assert_eq!(paths.on_response(port(5), [0; 8]), None);
+        assert_eq!(paths.deadline(MIN), Some(at(200)));
+        assert_eq!(paths.on_response(port(5), challenge.unwrap()), None);
+        assert_eq!((paths.current(), paths.deadline(MIN)), (port(5), None));
+    }
+
+    // Spec: R-6.10-12, R-6.10-13.
+    #[test]
+    fn a_port_is_proved_by_an_acknowledgement_of_what_was_sent_there() {
+        let mut paths = paths();
+        paths.on_packet(&now(10), port(5), 40, true);
+        paths.on_acked(at(20), 9, WAIT);
+        assert!(paths.deadline(MIN).is_some(), "that was sent to the port before");
+        paths.on_packet(&now(60), port(6), 40, true);
+        paths.on_acked(at(70), 59, WAIT);
+        assert_eq!(paths.on_timeout(at(211)), Moved::Nowhere, "there is more time from then on");
+        assert_eq!(paths.on_timeout(at(270)), Moved::Port);
+        assert_eq!(paths.current(), port(5), "the last one that is proved");
+        let mut paths = self::paths();
+        paths.on_packet(&now(10), port(5), 40, true);
+        paths.on_packet(&now(20), port(6), 40, true);
+        paths.on_acked(at(30), 20, WAIT);
+        assert_eq!((paths.current(), paths.deadline(MIN)), (port(6), None));
+    }
+
+    // Spec: R-6.10-13.
+    #[test]
+    fn false_ports_are_left_and_none_is_believed_for_a_while() {
+        // Nothing comes of it; the proved one is heard; too many ports.
+        let silence = |paths: &mut Paths| {
+            assert_eq!(paths.on_timeout(at(199)), Moved::Nowhere);
+            assert_eq!(paths.on_timeout(at(200)), Moved::Port);
+        };
+        let return_of_the_proved = |paths: &mut Paths| {
+            assert_eq!(paths.on_packet(&now(200), path(1), 40, true), Moved::Port);
+        };
+        let crowd = |paths: &mut Paths| {
+            for other in 2..9 {
+                assert_eq!(paths.on_packet(&now(200), port(other), 40, true), Moved::Port);
+            }
+            assert_eq!(paths.on_packet(&now(200), port(9), 40, true), Moved::Port);
+            assert_eq!(paths.candidate(), Some(port(9)));
+        };
+        let ends: [&dyn Fn(&mut Paths); 3] = [&silence, &return_of_the_proved, &crowd];
+        for end in ends {
+            let mut paths = paths();
+            assert_eq!(paths.on_packet(&now(0), port(1), 40, true), Moved::Port);
+            end(&mut paths);
+            assert_eq!(paths.current(), path(1));
+            for millis in [201, 10_199] {
+                assert_eq!(paths.on_packet(&now(millis), port(5), 40, true), Moved::Nowhere);
+                assert_eq!((paths.current(), paths.candidate()), (path(1), Some(port(5))));
+            }
+            assert_eq!(paths.on_packet(&now(10_200), port(5), 40, true), Moved::Port);
+        }
+    }
+
+    // Spec: R-6.10-1, R-6.10-13.
+    #[test]
+    fn another_address_ends_the_trust_in_a_port() {
+        let mut paths = paths();
+        paths.on_packet(&now(0), port(5), 40, true);
+        assert_eq!(paths.on_packet(&now(1), path(2), 1200, false), Moved::Nowhere);
+        assert_eq!(paths.on_packet(&now(1), path(2), 1200, true), Moved::Port);
+        assert_eq!((paths.current(), paths.candidate()), (path(1), Some(path(2))));
+        assert_eq!(paths.on_packet(&now(2), port(5), 40, true), Moved::Nowhere);
+        assert_eq!((paths.current(), paths.candidate()), (path(1), Some(port(5))));
     }
 }

@@ -206,9 +206,9 @@ impl<C: Crypto> Channel<C> {
         };
         match kind {
             Kind::Path { is_elsewhere, .. } => {
-                self.add_path_frames(now, &mut builder);
-                if is_elsewhere {
-                    // The peer may be there by now, and hear nothing at the current address.
+                let asks = self.add_path_frames(now, &mut builder);
+                if is_elsewhere || asks {
+                    // The peer may be there by now, and have heard nothing at the address before.
                     self.add_ack(now, &mut builder);
                 }
             }
@@ -328,7 +328,8 @@ impl<C: Crypto> Channel<C> {
         }
     }
 
-    fn add_path_frames(&mut self, now: Instant, builder: &mut PacketBuilder<'_>) {
+    /// Adds what is to be said about the packet's path. True if it is a question.
+    fn add_path_frames(&mut self, now: Instant, builder: &mut PacketBuilder<'_>) -> bool {
         let frames = self.paths.take_frames(
             now,
             builder.path,
@@ -340,9 +341,11 @@ impl<C: Crypto> Channel<C> {
             // The permit left room for both.
             let _ = builder.add_frame(frame);
         }
-        if let Kind::Path { is_padded, .. } = &mut builder.kind {
-            *is_padded = challenge.is_some();
+        if let Kind::Path { is_padded, is_elsewhere } = &mut builder.kind {
+            // What the peer's route carries is known if only its port is new.
+            *is_padded = *is_elsewhere && challenge.is_some();
         }
+        challenge.is_some()
     }
 
     /// Adds what the kind of packet demands; a packet is never empty.

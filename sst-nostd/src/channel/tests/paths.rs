@@ -4,9 +4,9 @@ use super::super::*;
 use super::assert_all_arrived;
 use super::pair::{CLEAN, Faults, Pair, address};
 
-// Spec: R-6.10-1, R-6.10-6, R-6.10-7.
+// Spec: R-6.10-7, R-6.10-12.
 #[test]
-fn a_new_port_is_proved_and_then_used() {
+fn a_new_port_is_used_and_then_proved() {
     let mut pair = Pair::new(1, CLEAN);
     pair.enqueue(0, 0..2000);
     pair.enqueue(1, 0..2000);
@@ -19,6 +19,7 @@ fn a_new_port_is_proved_and_then_used() {
     pair.run_until(60, Pair::is_done);
     assert_all_arrived(&pair, [2000, 2000], 1);
     assert_eq!(pair.sides[1].channel.stats().totals.moves, 1);
+    assert_eq!(pair.sides[1].channel.paths.deadline(MIN_ASKING_LEN), None, "it is proved");
 }
 
 // Spec: R-6.10-7.
