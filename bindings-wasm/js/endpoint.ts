@@ -10,7 +10,10 @@ import { WorkerCore, canTransferChannels } from './worker_core.js';
 import { SstSession } from './session.js';
 import { pulled } from './web_streams.js';
 
-/** What an endpoint can be told before it starts. Every field has a sensible default. */
+/**
+ * What an endpoint can be told before it starts. Every field has a sensible default. Streams and
+ * bytes are whole numbers below 2^32.
+ */
 export interface EndpointOptions {
   /** Who this host is, or the text of its key. Default: a new identity. */
   identity?: SstIdentity | string;
@@ -88,7 +91,11 @@ export class SstEndpoint {
     this.id = core.id;
   }
 
-  /** Makes an endpoint. Loads the WebAssembly module if that has not happened yet. */
+  /**
+   * Makes an endpoint. Loads the WebAssembly module if that has not happened yet.
+   *
+   * @throws {@link SstError} `configuration`, `malformed`, `random`
+   */
   static async create(options: EndpointOptions = {}): Promise<SstEndpoint> {
     const { identity } = options;
     const known = typeof identity === 'string' ? await SstIdentity.import(identity) : identity;

@@ -7,6 +7,7 @@
 import { toCarrier, type Carrier, type CarrierLike } from './carrier.js';
 import type { CallName, Calls, CommandName, Commands, Core, Handle } from './core.js';
 import type { EndpointOptions } from './endpoint.js';
+import { SstError } from './errors.js';
 import { FACTS } from './facts.js';
 import { faultOf } from './fault.js';
 import { load } from './load.js';
@@ -41,6 +42,21 @@ const LONGEST_TIMER = 1 << 30;
 const STALLED_TIMER = 50;
 /** The longest that the end of the endpoint waits for room in a carrier, in milliseconds. */
 const CLOSE_TIMEOUT = 5_000;
+
+/** The largest number that fits into the module, whose memory is no larger. */
+const LARGEST = 2 ** 32 - 1;
+
+/** An option that is a whole number. Of another, the module would take 32 bits without a word. */
+function whole(
+  options: EndpointOptions,
+  name: 'maxStreams' | 'maxBufferBytes' | 'maxDatagramBytes' | 'datagramQueueBytes' | 'sessionBudget',
+  usual: number,
+): number {
+  const value = options[name] ?? usual;
+  if (Number.isInteger(value) && value >= 0 && value <= LARGEST) return value;
+  const message = `${name}: ${value} is not a whole number from 0 to ${LARGEST}`;
+  throw new SstError({ code: 'configuration', scope: 'endpoint', message });
+}
 
 /** What a turn came to: everything is sent, or others should have a turn, or there is no room. */
 type Sent = 'all' | 'some' | 'stalled';
@@ -98,11 +114,11 @@ export class LocalCore implements Core {
         options.idleTimeout ?? 30_000,
         options.keepAlive ?? 0,
         options.connectTimeout ?? 10_000,
-        options.maxStreams ?? 16_384,
-        options.maxBufferBytes ?? 64 << 20,
-        options.maxDatagramBytes ?? 65_536,
-        options.datagramQueueBytes ?? 1 << 20,
-        options.sessionBudget ?? 64 << 20,
+        whole(options, 'maxStreams', 16_384),
+        whole(options, 'maxBufferBytes', 64 << 20),
+        whole(options, 'maxDatagramBytes', 65_536),
+        whole(options, 'datagramQueueBytes', 1 << 20),
+        whole(options, 'sessionBudget', 64 << 20),
       );
       return new LocalCore(host, options.outliveCarriers ?? false);
     } catch (thrown) {

@@ -44,6 +44,21 @@ test('two hosts shake hands, know each other, and close', async () => {
   await assert.rejects(stream.read(), { name: 'SstError', code: 'session-closed', scope: 'session' });
 });
 
+test('numbers that the module has no room for are refused, by name', async () => {
+  for (const name of [
+    'maxStreams', 'maxBufferBytes', 'maxDatagramBytes', 'datagramQueueBytes', 'sessionBudget',
+  ]) {
+    for (const value of [2 ** 32, 2 ** 32 + (64 << 20), -1, 1.5, NaN, Infinity, '1']) {
+      const message = `${name}: ${value} is not a whole number from 0 to 4294967295`;
+      await assert.rejects(
+        sst.SstEndpoint.create({ [name]: value }),
+        { name: 'SstError', code: 'configuration', scope: 'endpoint', message },
+      );
+    }
+  }
+  await (await sst.SstEndpoint.create({ sessionBudget: 2 ** 32 - 1 })).close();
+});
+
 test('bytes pass through Web Streams, with backpressure', async () => {
   const { here, there } = await pair();
   await echo(here, there, 300_000);
