@@ -7,6 +7,8 @@ use crate::call::{self, Call};
 use crate::report::{Outcome, StepResult};
 use crate::{setup, steps};
 
+/// What a package of ours has beside its README.
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 const PIP: &str = "-m pip install -q --disable-pip-version-check";
 
 /// Builds the wheel into `target/wheels`.
@@ -89,8 +91,35 @@ pub(crate) fn sdist() -> StepResult {
             .env("CARGO_PROFILE_DIST_LTO", "off")
             .env("CARGO_PROFILE_DIST_CODEGEN_UNITS", "16")
             .run()?;
+        has_papers_installed(&fresh)?;
         Call::new(&fresh, "bindings-py/examples/echo.py").step()
     })
+}
+
+/// Whether what was installed into the environment of `python` has our licences and README.
+fn has_papers_installed(python: &PathBuf) -> Result<(), String> {
+    let ask = "import importlib.metadata as m; d = m.distribution('sst-transport'); \
+        print('\\n'.join(map(str, d.files)), d.read_text('METADATA'), sep='\\0')";
+    let (_, told) = Call::new(python, "-c").arg(ask).output()?;
+    let (files, metadata) = told.split_once('\0').ok_or("no metadata of sst-transport")?;
+    let readme = fs::read_to_string(call::root().join("bindings-py/README.md"))
+        .map_err(|error| error.to_string())?;
+    match lacking(files, metadata, &readme) {
+        Some(what) => Err(format!("what the source distribution installs has no {what}: {files}")),
+        None => Ok(()),
+    }
+}
+
+/// Which of the papers neither the files nor the metadata of an installed package have.
+fn lacking(files: &str, metadata: &str, readme: &str) -> Option<&'static str> {
+    let (head, body) = metadata.split_once("\n\n").unwrap_or((metadata, ""));
+    let is_there = |name: &str| {
+        let place = format!(".dist-info/licenses/{name}");
+        files.lines().any(|file| file.ends_with(&place))
+            && head.lines().any(|line| line.strip_prefix("License-File: ") == Some(name))
+    };
+    let licence = LICENCES.iter().find(|name| !is_there(name)).copied();
+    licence.or_else(|| (body.trim() != readme.trim()).then_some("README.md"))
 }
 
 /// Whether a crate's package would have its README, its licences and all that it includes.
@@ -98,7 +127,7 @@ fn has_papers(package: &str) -> Result<(), String> {
     let (ok, listed) =
         Call::cargo(&format!("package --offline --allow-dirty --list -p {package}")).output()?;
     let names: Vec<&str> = listed.lines().collect();
-    for name in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+    for name in ["README.md"].into_iter().chain(LICENCES) {
         if !ok || !names.contains(&name) {
             return Err(format!("the package of {package} has no {name}: {listed}"));
         }
@@ -151,4 +180,24 @@ fn built() -> Result<PathBuf, String> {
     let mut wheels = wheels.map(|wheel| wheel.path());
     let is_wheel = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "whl");
     wheels.find(is_wheel).ok_or_else(|| "no wheel: cargo xtask wheel".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn papers_are_missed_in_the_files_and_in_the_metadata() {
+        let files = "sst/__init__.py\nsst-1.dist-info/licenses/LICENSE-APACHE\n\
+            sst-1.dist-info/licenses/LICENSE-MIT\n";
+        let metadata = "Name: sst\nLicense-File: LICENSE-APACHE\nLicense-File: LICENSE-MIT\n\n\
+            # SST\n\nWords.\n";
+        let readme = "# SST\n\nWords.\n";
+        assert_eq!(lacking(files, metadata, readme), None);
+        let fewer = files.replace("licenses/LICENSE-MIT", "LICENSE-MIT");
+        assert_eq!(lacking(&fewer, metadata, readme), Some("LICENSE-MIT"));
+        let fewer = metadata.replace("License-File: LICENSE-APACHE\n", "");
+        assert_eq!(lacking(files, &fewer, readme), Some("LICENSE-APACHE"));
+        assert_eq!(lacking(files, metadata, "# SST\n\nOther words.\n"), Some("README.md"));
+    }
 }
