@@ -210,7 +210,7 @@ impl<C: Crypto> Channel<C> {
 
     /// FINISH may have been sent several times: which one is acknowledged cannot be told.
     fn is_sample(&self, packet: &SentPacket) -> bool {
-        self.flight.counts(packet) && (packet.number > 0 || self.finish_resends == 0)
+        self.flight.counts(packet) && (packet.number > 0 || !self.has_resent_finish)
     }
 
     fn note_late(&mut self, now: Instant, ack: &AckFrame<'_>) -> u32 {

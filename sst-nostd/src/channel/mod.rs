@@ -120,7 +120,10 @@ pub struct Channel<C: Crypto> {
 
     paths: Paths,
     finish: Finish,
-    finish_resends: u32,
+    has_resent_finish: bool,
+    /// How often a FINISH that came again was answered by a probe, and when the next one may be.
+    finish_answers: u8,
+    finish_answer_at: Instant,
     idle: Idle,
     totals: Totals,
     dropped: DropCounts,
@@ -145,6 +148,10 @@ enum Finish {
     /// It was sent.
     Waiting,
 }
+
+/// How often a FINISH that comes again is answered by more than an acknowledgement: about as often
+/// as a peer says it before it gives up.
+const MAX_FINISH_ANSWERS: u8 = 32;
 
 /// The longest pause between two FINISHes: the peer forgets the negotiation after ten seconds.
 const MAX_FINISH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -200,7 +207,9 @@ impl<C: Crypto> Channel<C> {
             paths: Paths::new(seed.path, seed.answers, seed.challenge_secret),
             local_secret: seed.local_secret,
             finish: Finish::Confirmed,
-            finish_resends: 0,
+            has_resent_finish: false,
+            finish_answers: 0,
+            finish_answer_at: now,
             idle: Idle::new(config.idle_timeout, config.keep_alive_timeout, now),
             totals: Totals::default(),
             dropped: DropCounts::default(),
@@ -222,6 +231,13 @@ impl<C: Crypto> Channel<C> {
     #[must_use]
     pub fn is_finish_held(&self) -> bool {
         self.finish == Finish::Held
+    }
+
+    /// Whether this host has begun the negotiation and has not ended it yet: the peer cannot have
+    /// a session by it.
+    #[must_use]
+    pub fn is_first_held(&self) -> bool {
+        matches!(self.finish, Finish::Held | Finish::FirstHeld)
     }
 
     /// Begins FINISH, which is packet 0, with room for its frames in `buffer` after the first
@@ -290,7 +306,7 @@ impl<C: Crypto> Channel<C> {
 
     /// FINISH was sent again, as [`Permit::Finish`] asked.
     pub fn on_finish_resent(&mut self, now: Instant, sent: &mut SentPackets<'_>) {
-        self.finish_resends = self.finish_resends.saturating_add(1);
+        self.has_resent_finish = true;
         if self.finish == Finish::Owed {
             self.finish = Finish::Waiting;
         }
@@ -435,6 +451,13 @@ impl<C: Crypto> Channel<C> {
             timeouts => timeouts & 1,
         };
         sent.receipts_of(&self.in_flight, nth)
+    }
+
+    /// Whether that packet is repeated as it was: it is the second of a first timeout. All others
+    /// say what the peer can take in any case.
+    #[must_use]
+    pub fn probe_repeats(&self) -> bool {
+        self.flight.pto.count() == 1 && self.probes_owed < MAX_PROBES && self.flight.packets() > 1
     }
 
     /// When to call [`Channel::on_timeout`] and then [`Channel::send_permit`].

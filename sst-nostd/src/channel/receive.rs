@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::dropped::Dropped;
 use super::keys::SealedParts;
-use super::{Channel, Finish};
+use super::{Channel, Finish, MAX_FINISH_ANSWERS};
 use crate::crypto::{Crypto, TAG_LEN};
 use crate::path::Path;
 use crate::recovery::ecn::Codepoint;
@@ -64,23 +64,32 @@ impl<C: Crypto> Channel<C> {
     pub fn on_finish_received(&mut self, now: Instant, codepoint: Codepoint) {
         self.received.on_packet(now, 0, true, codepoint);
         self.received.hurry(now);
+        self.finish_answer_at = now.after(self.config.ack.max_ack_delay);
         self.idle.on_received(now);
     }
 
     /// A FINISH came for this channel that exists already. It was not opened, and may be anybody's
     /// copy: nothing is believed but that the peer may not have heard an acknowledgement. If it has
     /// acknowledged nothing either, what was sent to it is probably lost, and is not kept waiting
-    /// for its timer; copies cannot ask for more than one packet in each max ack delay.
+    /// for its timer; copies cannot ask for more than one packet in each max ack delay, nor for
+    /// more than [`MAX_FINISH_ANSWERS`] ever.
     pub fn on_finish_repeated(&mut self, now: Instant) {
-        if self.largest_acked.is_some() || self.in_flight.is_empty() {
+        let is_answered = self.largest_acked.is_some() || self.in_flight.is_empty();
+        if is_answered || self.finish_answers >= MAX_FINISH_ANSWERS {
             self.received.on_repeat(now);
-        } else if now.since(self.flight.pto_from()) >= self.config.ack.max_ack_delay {
+        } else if now >= self.finish_answer_at {
+            self.finish_answer_at = now.after(self.config.ack.max_ack_delay);
+            self.finish_answers = self.finish_answers.saturating_add(1);
             self.probes_owed = self.probes_owed.max(1);
         }
     }
 
     fn try_open(&mut self, crypto: &C, now: Instant, packet: &mut [u8]) -> Result<Opened, Dropped> {
         let len = packet.len();
+        if matches!(self.finish, Finish::Held | Finish::FirstHeld) {
+            // A peer that guesses who calls could have the keys before it has FINISH.
+            return Err(Dropped::Unauthentic);
+        }
         let header = SealedHeader::parse(packet).map_err(|_| Dropped::Malformed)?;
         if header.channel != self.local_id {
             return Err(Dropped::WrongChannel);

@@ -32,6 +32,10 @@ struct Wish<'a> {
     early: &'a [u8],
 }
 
+/// The longest that the first packet waits, whatever the configuration says: the peer forgets the
+/// negotiation in the end.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
 impl<C: Crypto> Host<'_, C> {
     /// Dials a peer. The session may be used once [`SessionEvent::Ready`] comes. If there is a
     /// session with the peer that [`Dial::instance`] asks for, it is answered instead of a new one.
@@ -272,9 +276,11 @@ impl<C: Crypto> Host<'_, C> {
         let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
         let Some(row) = self.channels.at_mut(channel) else { return };
         let (id, path) = (row.channel.local_id(), row.channel.path());
-        row.channel.hold_first(has_finish, now.after(self.config.first_packet_wait));
+        row.channel.hold_first(has_finish, now.after(self.config.first_packet_wait.min(MAX_WAIT)));
         row.negotiation = Some(negotiation);
         row.settled = UNSETTLED | self.turn;
+        // An INIT that was due is not, now.
+        self.due.remove(&mut self.negotiations, negotiation);
         if let Some(row) = self.negotiations.at_mut(negotiation) {
             if !has_finish {
                 let finish = heapless::Vec::new();
@@ -349,7 +355,7 @@ impl<C: Crypto> Host<'_, C> {
         let no_room = failed(TransportCode::NO_CAPACITY, "no room for its packets");
         let mut builder =
             row.channel.begin_finish(out, FINISH_HEAD_LEN, &self.sent).map_err(|_| no_room)?;
-        session.fill(now, &mut builder, &mut self.sent, &mut self.streams);
+        session.fill_finish(now, &mut builder, &mut self.sent, &mut self.streams);
         let crypto = &self.crypto;
         let seal = |frames_len, out: &mut [u8]| {
             let (len, hash) = initiator.seal_finish(crypto, frames_len, out)?;
@@ -360,7 +366,8 @@ impl<C: Crypto> Host<'_, C> {
         sealed.map_err(|error| error.map_or(no_room, |_| no_keys))
     }
 
-    /// The channel's probe timeout passed without a word from the peer: FINISH goes again.
+    /// FINISH is to go: it waited long enough for frames, or the channel's probe timeout passed
+    /// without a word from the peer.
     pub(super) fn owe_finish(&mut self, channel: u32) {
         match self.channels.at(channel).and_then(|row| row.negotiation) {
             Some(negotiation) => {

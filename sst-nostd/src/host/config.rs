@@ -58,7 +58,8 @@ pub struct Config {
     pub ack: AckPolicy,
     /// How long the first packet of a call that was answered waits for what the application has to
     /// say, so that it goes along: a request that is lost with FINISH is sent again with it. An
-    /// application that writes as soon as its session is ready never waits.
+    /// application that writes as soon as its session is ready never waits. At most a second,
+    /// whatever is said here.
     pub first_packet_wait: Duration,
     /// The round trip assumed before one is measured.
     pub initial_rtt: Duration,

@@ -126,6 +126,17 @@ fn an_answer_that_was_lost_comes_again_with_each_finish_and_not_more_often() {
     }
     let times: Vec<_> = answers.iter().map(|(millis, _)| *millis).collect();
     assert_eq!(times, [25, 50, 75]);
+    // Nor after its own timeouts, nor for ever.
+    for millis in 81..6000 {
+        two.handle_timeout(at(millis));
+        while next(&mut two, at(millis)).is_some() {}
+        hand(&mut two, at(millis), 1, &finish).unwrap();
+        if let Some(answer) = next(&mut two, at(millis)) {
+            answers.push((millis, answer));
+        }
+    }
+    assert!(answers.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 25), "{answers:?}");
+    assert_eq!(answers.len(), 32);
     hand(&mut one, at(80), 1, &answers[2].1).unwrap();
     let root = one.root(session).unwrap();
     let stream = one.accept_substream(at(80), root).expect("the answer");
@@ -181,6 +192,34 @@ fn the_first_packet_of_an_ik_call_waits_too() {
     assert!(matches!(events(&mut two)[..], [Event::Session(_, SessionEvent::Incoming)]));
 }
 
+// Spec: R-5.7-16, R-8.3-1.
+#[test]
+fn a_datagram_that_fits_no_finish_goes_in_the_next_packet() {
+    let Answered { mut one, mut two, session } = answered(|one, two| dial(one, two, at(0)));
+    let root = one.root(session).unwrap();
+    let most = [7; 1170];
+    one.send_datagram(at(0), root, &most, Default::default()).unwrap();
+    let finish = pass(&mut one, &mut two, at(0));
+    assert_eq!(finish[0], 0xc3);
+    let other = incoming(&mut two);
+    pass(&mut one, &mut two, at(0));
+    let root = two.root(other).unwrap();
+    let got = two.recv_datagram(at(0), root, &mut [0; 1200]).unwrap().expect("the datagram");
+    assert_eq!(got.0, most.len());
+}
+
+// Spec: R-5.7-16.
+#[test]
+fn a_session_that_is_aborted_while_finish_waits_says_nothing_of_its_streams() {
+    let Answered { mut one, mut two, session } = answered(|one, two| dial(one, two, at(0)));
+    write(&mut one, session, b"for another's eyes");
+    one.abort(at(0), session, 7, "not whom I meant").unwrap();
+    let finish = pass(&mut one, &mut two, at(0));
+    assert_eq!((finish[0], finish.len()), (0xc3, 69));
+    pass(&mut one, &mut two, at(0));
+    assert!(matches!(events(&mut two).last(), Some(Event::Session(_, SessionEvent::Closed))));
+}
+
 // Spec: R-5.7-16.
 #[test]
 fn a_session_closed_while_finish_waits_is_closed_at_the_peer() {
@@ -202,4 +241,51 @@ fn a_call_whose_host_sleeps_while_finish_waits_ends_with_its_deadline() {
     let told = events(&mut one);
     assert_eq!(told, [Event::Session(session, SessionEvent::Closed)]);
     assert_eq!(one.stats().half_open, 0);
+}
+
+// Spec: R-5.11-2, R-5.11-7.
+#[test]
+fn a_call_whose_finish_still_waits_moves_to_the_peer_s_even_if_that_took_another_before() {
+    let (one, two) = (patient(1), patient(2));
+    let (mut small, mut large) = if one.id() < two.id() { (one, two) } else { (two, one) };
+    // S has taken a call of L's, so that its next INIT says so.
+    let before = dial(&mut large, &small, at(0));
+    exchange(&mut large, &mut small, 0);
+    let there = incoming(&mut small);
+    large.close(at(10), before, 0, "").unwrap();
+    exchange(&mut large, &mut small, 10);
+    large.release_session(at(2000), before);
+    small.release_session(at(2000), there);
+    events(&mut large);
+    events(&mut small);
+    // L has an answer, and has not said FINISH when S's comes.
+    let of_large = dial(&mut large, &small, at(3000));
+    pass(&mut large, &mut small, at(3000));
+    dial(&mut small, &large, at(3000));
+    let answers: Vec<_> = core::iter::from_fn(|| next(&mut small, at(3000))).collect();
+    for packet in &answers {
+        hand(&mut large, at(3000), 1, packet).unwrap();
+    }
+    pass(&mut large, &mut small, at(3000));
+    small.handle_timeout(at(3002));
+    let finish = pass(&mut small, &mut large, at(3001));
+    assert_eq!(finish[0], 0xc3);
+    let told = events(&mut large);
+    assert_eq!(told, [Event::Session(of_large, SessionEvent::Ready)], "and no end");
+}
+
+/// Both say all that they have to say from `millis` on, for five milliseconds.
+fn exchange(one: &mut TestHost, two: &mut TestHost, millis: u64) {
+    for now in (millis..millis + 5).map(at) {
+        one.handle_timeout(now);
+        two.handle_timeout(now);
+        for _ in 0..4 {
+            while let Some(packet) = next(one, now) {
+                let _ = hand(two, now, 1, &packet);
+            }
+            while let Some(packet) = next(two, now) {
+                let _ = hand(one, now, 1, &packet);
+            }
+        }
+    }
 }

@@ -145,7 +145,8 @@ impl<C: Crypto> Host<'_, C> {
         // A peer that dialled when our FINISH was on its way, and says that it took a call, may
         // have had a session by it: what its application read there must not come again.
         let finish_at = row.settled & !UNSETTLED;
-        if answered > finish_at && ready.parameters.took_call {
+        let may_know = !row.channel.is_first_held();
+        if may_know && answered > finish_at && ready.parameters.took_call {
             return Rival::IsOld;
         }
         Rival::GivesWay(channel)

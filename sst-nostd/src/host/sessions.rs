@@ -38,6 +38,8 @@ pub struct SessionInfo {
     /// Where the peer is, while there is a channel.
     pub path: Option<crate::channel::Path>,
     /// The handshake hash of the channel: the same on both sides, different for every channel.
+    /// `None` at the host that dialled until FINISH has gone out, up to
+    /// [`Config::first_packet_wait`](super::Config::first_packet_wait) after the session is ready.
     pub handshake_hash: Option<[u8; 32]>,
 }
 
@@ -229,6 +231,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         let index = self.sessions.get(session)?.channel?;
         let row = self.channels.at_mut(index)?;
+        row.hash?;
         row.keys_told.take(&row.channel)
     }
 

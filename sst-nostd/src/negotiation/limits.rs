@@ -36,7 +36,7 @@ pub const FIRST_RESEND_TIMEOUT: Duration = Duration::from_millis(250);
 pub const MAX_RESEND_TIMEOUT: Duration = Duration::from_millis(500);
 /// The least round trip guessed where several packets went out and one was answered: if it was an
 /// earlier one, the path is slower than that. On a path below a second, a guess too low then costs
-/// at most two FINISHes that were not needed.
+/// at most five FINISHes that were not needed.
 pub const MIN_GUESSED_RTT_MICROS: u64 = 50_000;
 /// How long a negotiation may take, at either end: the patience of the one who waits for it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -90,12 +90,10 @@ fn a_message_in_two_halves_is_the_one_written_at_once() {
             let early = writer.split().ok().map(|split| split.initiator_to_responder);
             let (text, rest) = message[head_len..].split_at_mut(6);
             text.copy_from_slice(b"frames");
-            assert!(
-                pattern.message_overhead(index) == head_len || {
-                    let short = writer.write_payload(&CRYPTO, &mut text.to_vec(), &mut rest[..15]);
-                    short == Err(NoiseError::BufferTooSmall)
-                }
-            );
+            if pattern.message_overhead(index) > head_len {
+                let short = writer.write_payload(&CRYPTO, text, &mut rest[..15]);
+                assert_eq!((short, &*text), (Err(NoiseError::BufferTooSmall), &b"frames"[..]));
+            }
             writer.write_payload(&CRYPTO, text, rest).unwrap();
             let len = pattern.message_overhead(index) + 6;
             assert_eq!(message[..len], expected[..]);

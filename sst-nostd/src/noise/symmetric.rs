@@ -112,6 +112,10 @@ impl SymmetricState {
         text: &mut [u8],
         rest: &'o mut [u8],
     ) -> Result<&'o mut [u8], NoiseError> {
+        if rest.len() < self.tag_len() {
+            // Sealed twice with one nonce, the text would be readable again.
+            return Err(NoiseError::BufferTooSmall);
+        }
         let Some(tag) = self.cipher.seal(crypto, &self.hash, text)? else {
             self.mix_hash(&[text]);
             return Ok(rest);

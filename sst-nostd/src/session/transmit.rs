@@ -17,7 +17,7 @@ use super::{Session, SessionState};
 pub enum Transmitted {
     /// A packet stands at the start of the buffer.
     Packet(SentInfo),
-    /// The negotiation's FINISH must be sent again.
+    /// The negotiation's FINISH must be sent, for the first time or again.
     Finish,
     /// Nothing may or need be sent now.
     Nothing,
@@ -64,7 +64,8 @@ impl Session {
             Err(_) => return Transmitted::Nothing,
         };
         if is_full {
-            self.fill(now, &mut builder, sent, streams);
+            let is_empty = builder.is_empty();
+            self.fill(now, &mut builder, is_empty, sent, streams);
             let is_idle = builder.is_empty() && permit != Permit::Probe;
             if is_idle {
                 builder.abandon(sent);
@@ -82,16 +83,30 @@ impl Session {
         self.tree.as_ref().is_some_and(|tree| streams.has_work(tree))
     }
 
-    /// Puts what streams have to say into a packet.
-    pub fn fill(
+    /// Puts what streams have to say into FINISH, if the session is open. What does not fit waits
+    /// for a packet, which has more room.
+    pub fn fill_finish(
         &mut self,
         now: Instant,
         builder: &mut PacketBuilder<'_>,
         sent: &mut SentPackets<'_>,
         streams: &mut Streams<'_>,
     ) {
+        if matches!(self.state, SessionState::Ready | SessionState::Draining) {
+            self.fill(now, builder, false, sent, streams);
+        }
+    }
+
+    /// `is_empty`: the packet has no other frame, and there is none with more room.
+    fn fill(
+        &mut self,
+        now: Instant,
+        builder: &mut PacketBuilder<'_>,
+        is_empty: bool,
+        sent: &mut SentPackets<'_>,
+        streams: &mut Streams<'_>,
+    ) {
         let Some(tree) = &mut self.tree else { return };
-        let is_empty = builder.is_empty();
         builder.fill(sent, |writer, note| {
             let note = |receipt: Receipt| note(receipts::pack(receipt), receipt.frames());
             streams.fill(tree, now, writer, is_empty, note).is_closed
@@ -107,9 +122,10 @@ impl Session {
         streams: &mut Streams<'_>,
     ) {
         let Some(tree) = &mut self.tree else { return };
+        let repeats = channel.probe_repeats();
         for receipt in channel.probe_receipts(sent).take(MAX_PROBE_RECEIPTS) {
             if let Some(receipt) = receipts::unpack(&receipt) {
-                streams.on_probe(tree, now, receipt);
+                streams.on_probe(tree, now, receipt, repeats);
             }
         }
     }

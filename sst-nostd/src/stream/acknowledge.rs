@@ -56,11 +56,14 @@ impl Streams<'_> {
     /// A stream's lowest positions are said in place of those of the frame. A peer without room
     /// for more acknowledges no packet that has others, so a probe that repeats the frame of a
     /// packet still in flight could be one that the peer never takes.
-    pub fn on_probe(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt) {
+    ///
+    /// `repeats`: the frame is said as it was all the same, since another probe of this timeout has
+    /// said the lowest positions.
+    pub fn on_probe(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt, repeats: bool) {
         let again = match receipt {
             // A datagram is not sent again.
             Receipt::TrackedDatagram(_) => return,
-            Receipt::Stream { stream, start, len, fin, open } => {
+            Receipt::Stream { stream, start, len, fin, open } if !repeats => {
                 let Some(row) = self.rows.get(stream) else { return };
                 let acked = row.sending.acked;
                 let end = start.saturating_add(u64::from(len)).min(row.sending.sent_end);
