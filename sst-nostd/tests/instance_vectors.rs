@@ -1,56 +1,17 @@
 //! Negotiations in an instance, which docs/examples/vectors.py computes in Python without this
 //! crate: what both compute must agree.
 
-use core::fmt;
+mod values;
 
-use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 use sst_nostd::crypto::{KeyPair, RustCrypto};
 use sst_nostd::id::{HostId, Instance, Side};
 use sst_nostd::noise::{Handshake, Pattern, Role};
 use sst_nostd::wire::parameters::{Carrier, Parameters};
 use sst_nostd::wire::{Frame, Frames};
+use values::{NoRandomness, hex, json, key, list};
 
 const INSTANCE: &str = include_str!("vectors/protocol/section_05_instance.json");
-
-/// Handshakes take no randomness from the environment.
-struct NoRandomness;
-
-impl TryRng for NoRandomness {
-    type Error = fmt::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, fmt::Error> {
-        Err(fmt::Error)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, fmt::Error> {
-        Err(fmt::Error)
-    }
-
-    fn try_fill_bytes(&mut self, _out: &mut [u8]) -> Result<(), fmt::Error> {
-        Err(fmt::Error)
-    }
-}
-
-impl TryCryptoRng for NoRandomness {}
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
-}
-
-fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap().as_bytes();
-    let digit = |byte: u8| (byte as char).to_digit(16).unwrap() as u8;
-    text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-fn key(value: &Value) -> [u8; 32] {
-    hex(value).try_into().unwrap()
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value[name].as_array().unwrap()
-}
 
 /// The whole negotiation again, by this crate's handshake.
 fn assert_negotiation(entry: &Value) {

@@ -1,9 +1,7 @@
 //! The worked negotiations of docs/PROTOCOL.md, computed in Python, answered by our responder.
 
-use core::convert::Infallible;
+mod values;
 
-use rand_core::{TryCryptoRng, TryRng};
-use serde_json::Value;
 use sst_nostd::crypto::{KeyPair, RustCrypto};
 use sst_nostd::id::{ChannelId, HostId};
 use sst_nostd::negotiation::{Dropped, Responder};
@@ -11,39 +9,9 @@ use sst_nostd::noise::{Handshake, NoiseError, Pattern, Role};
 use sst_nostd::time::Instant;
 use sst_nostd::wire::negotiation::{Init, PatternNumber};
 use sst_nostd::wire::{Parameters, SealedHeader};
+use values::{NoRandomness, hex, json, key, list};
 
 const HANDSHAKE: &str = include_str!("vectors/protocol/section_05_handshake.json");
-
-/// Negotiations take their randomness from the caller.
-struct NoRandomness;
-
-impl TryRng for NoRandomness {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(0)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(0)
-    }
-
-    fn try_fill_bytes(&mut self, _out: &mut [u8]) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for NoRandomness {}
-
-fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap().as_bytes();
-    let digit = |byte: u8| (byte as char).to_digit(16).unwrap() as u8;
-    text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-fn key(value: &Value) -> [u8; 32] {
-    hex(value).try_into().unwrap()
-}
 
 fn pattern(number: PatternNumber) -> Pattern {
     match number {
@@ -58,8 +26,8 @@ fn pattern(number: PatternNumber) -> Pattern {
 #[test]
 fn our_responder_answers_the_worked_inits() {
     let crypto = RustCrypto::new(NoRandomness);
-    let file: Value = serde_json::from_str(HANDSHAKE).unwrap();
-    let vectors = file["vectors"].as_array().unwrap();
+    let file = json(HANDSHAKE);
+    let vectors = list(&file, "vectors");
     assert_eq!(vectors.len(), 3);
     for entry in vectors {
         let packet = hex(&entry["init"]);
@@ -118,8 +86,8 @@ fn our_responder_answers_the_worked_inits() {
 #[test]
 fn another_host_does_not_answer_them() {
     let crypto = RustCrypto::new(NoRandomness);
-    let file: Value = serde_json::from_str(HANDSHAKE).unwrap();
-    for entry in file["vectors"].as_array().unwrap() {
+    let file = json(HANDSHAKE);
+    for entry in list(&file, "vectors") {
         let packet = hex(&entry["init"]);
         assert!(SealedHeader::parse(&packet).is_err());
         let init = Init::parse(&packet).unwrap();

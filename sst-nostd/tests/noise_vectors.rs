@@ -1,44 +1,18 @@
 //! Published vectors of the Noise patterns, byte for byte, in both roles, transport included.
 
-use core::fmt;
+mod values;
 
-use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 use sst_nostd::crypto::{Aead, Crypto, KeyPair, RustCrypto, Suite};
 use sst_nostd::noise::{Handshake, Pattern, Role, Split};
+use values::{NoRandomness, hex, json, list};
 
 const VECTORS: &str = include_str!("vectors/noise/noise-25519-chachapoly-blake2s.json");
 
-/// Handshakes take no randomness from the environment.
-struct NoRandomness;
-
-impl TryRng for NoRandomness {
-    type Error = fmt::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, fmt::Error> {
-        Err(fmt::Error)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, fmt::Error> {
-        Err(fmt::Error)
-    }
-
-    fn try_fill_bytes(&mut self, _out: &mut [u8]) -> Result<(), fmt::Error> {
-        Err(fmt::Error)
-    }
-}
-
-impl TryCryptoRng for NoRandomness {}
-
 const CRYPTO: RustCrypto<NoRandomness> = RustCrypto::new(NoRandomness);
 
-fn bytes(hex: &str) -> Vec<u8> {
-    assert!(hex.len().is_multiple_of(2));
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-}
-
 fn field(vector: &Value, name: &str) -> Option<Vec<u8>> {
-    vector.get(name).map(|value| bytes(value.as_str().unwrap()))
+    vector.get(name).map(hex)
 }
 
 fn key(vector: &Value, name: &str) -> Option<[u8; 32]> {
@@ -90,8 +64,7 @@ fn check_transport(split: &Split, first: usize, messages: &[(Vec<u8>, Vec<u8>)])
 }
 
 fn vectors() -> Vec<Value> {
-    let file: Value = serde_json::from_str(VECTORS).unwrap();
-    file["vectors"].as_array().unwrap().clone()
+    list(&json(VECTORS), "vectors").to_vec()
 }
 
 // Spec: R-5.2-1, R-5.7-11, R-13.1-1.

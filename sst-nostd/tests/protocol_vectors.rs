@@ -1,6 +1,8 @@
 //! The worked examples of docs/PROTOCOL.md, which docs/examples/vectors.py computes in Python
 //! without this crate: what both compute must agree.
 
+mod values;
+
 use serde_json::Value;
 use sst_nostd::bytes::{Reader, Writer};
 use sst_nostd::crypto::kdf::{hash, mac16};
@@ -9,6 +11,7 @@ use sst_nostd::wire::negotiation::Init;
 use sst_nostd::wire::packet::widen;
 use sst_nostd::wire::parameters::{Carrier, Parameters};
 use sst_nostd::wire::{Frame, Frames, SealedHeader};
+use values::{hex, json, key, list};
 
 const VARINT: &str = include_str!("vectors/protocol/section_02_varint.json");
 const IDENTITY: &str = include_str!("vectors/protocol/section_03_identity.json");
@@ -16,24 +19,6 @@ const HEADER: &str = include_str!("vectors/protocol/section_04_header.json");
 const COOKIE: &str = include_str!("vectors/protocol/section_05_cookie.json");
 const HANDSHAKE: &str = include_str!("vectors/protocol/section_05_handshake.json");
 const FRAMES: &str = include_str!("vectors/protocol/section_10_frames.json");
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
-}
-
-fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap().as_bytes();
-    let digit = |byte: u8| (byte as char).to_digit(16).unwrap() as u8;
-    text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-fn key(value: &Value) -> [u8; 32] {
-    hex(value).try_into().unwrap()
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value[name].as_array().unwrap()
-}
 
 // Spec: R-2.2-1, R-2.3-1, R-2.3-2, R-2.3-3.
 #[test]

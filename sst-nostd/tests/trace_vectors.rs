@@ -1,50 +1,20 @@
 //! Exchanges of packets that docs/examples/vectors.py computes in Python without this crate: a
 //! loss, key updates that cross, negotiations that come to nothing.
 
-use core::fmt;
+mod values;
+
 use std::collections::BTreeSet;
 
-use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 use sst_nostd::crypto::{Aead, Crypto, KeyPair, RustCrypto, Suite, kdf};
 use sst_nostd::noise::{Handshake, Pattern, Role};
 use sst_nostd::wire::negotiation::{Finish, Init, Reply};
 use sst_nostd::wire::parameters::{Carrier, Parameters};
 use sst_nostd::wire::{CloseCause, Frame, Frames, SealedHeader, TransportCode};
+use values::{NoRandomness, hex, json, key, list};
 
 const TRACES: &str = include_str!("vectors/protocol/section_06_traces.json");
 const ENDS: &str = include_str!("vectors/protocol/section_05_ends.json");
-
-/// Nothing here takes randomness from the environment.
-struct NoRandomness;
-
-impl TryRng for NoRandomness {
-    type Error = fmt::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, fmt::Error> {
-        Err(fmt::Error)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, fmt::Error> {
-        Err(fmt::Error)
-    }
-
-    fn try_fill_bytes(&mut self, _out: &mut [u8]) -> Result<(), fmt::Error> {
-        Err(fmt::Error)
-    }
-}
-
-impl TryCryptoRng for NoRandomness {}
-
-fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap().as_bytes();
-    let digit = |byte: u8| (byte as char).to_digit(16).unwrap() as u8;
-    text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-fn key(value: &Value) -> [u8; 32] {
-    hex(value).try_into().unwrap()
-}
 
 /// Opens a packet with the keys of its direction and epoch; its number, and its frames.
 fn open(split: &[u8; 32], epoch: u64, highest: u64, packet: &[u8]) -> (u64, Vec<u8>) {
@@ -80,7 +50,7 @@ struct Heard {
 /// Plays a trace: every packet opens, and every ACK tells what did arrive.
 fn play(file: &Value, name: &str) -> [Heard; 2] {
     let mut heard = [Heard::default(), Heard::default()];
-    for entry in file[name].as_array().unwrap() {
+    for entry in list(file, name) {
         let to = usize::from(entry["from"] == "initiator");
         let direction =
             ["key_responder_to_initiator", "key_initiator_to_responder"].map(|name| &file[name]);
@@ -115,7 +85,7 @@ fn play(file: &Value, name: &str) -> [Heard; 2] {
 // Spec: R-4.3-5, R-6.5-8, R-6.6-4.
 #[test]
 fn a_loss_is_told_by_gaps_and_mended_in_a_new_packet() {
-    let file: Value = serde_json::from_str(TRACES).unwrap();
+    let file = json(TRACES);
     let [initiator, responder] = play(&file, "loss");
     let mut text = initiator.text;
     text.sort_unstable();
@@ -127,7 +97,7 @@ fn a_loss_is_told_by_gaps_and_mended_in_a_new_packet() {
 // Spec: R-6.8-4, R-13.13-1.
 #[test]
 fn updates_that_cross_move_both_directions_by_one() {
-    let file: Value = serde_json::from_str(TRACES).unwrap();
+    let file = json(TRACES);
     let heard = play(&file, "crossing_updates");
     assert_eq!(heard.map(|heard| heard.epoch), [1, 1]);
 }
@@ -135,9 +105,9 @@ fn updates_that_cross_move_both_directions_by_one() {
 // Spec: R-5.7-12, R-5.9-2, R-5.9-4, R-5.9-5.
 #[test]
 fn negotiations_end_by_refusal_and_by_close_in_finish() {
-    let file: Value = serde_json::from_str(ENDS).unwrap();
+    let file = json(ENDS);
     let crypto = RustCrypto::new(NoRandomness);
-    for entry in file["vectors"].as_array().unwrap() {
+    for entry in list(&file, "vectors") {
         let keys = |name: &str| KeyPair::from_secret(&crypto, &key(&entry[name]));
         let (ours, theirs) = (keys("initiator_static_secret"), keys("responder_static_secret"));
         let packet = hex(&entry["init"]);

@@ -6,6 +6,8 @@
 mod frames;
 mod negotiations;
 mod peer;
+#[path = "../values/mod.rs"]
+mod values;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -15,6 +17,7 @@ use sst_nostd::crypto::{InsecureFixedRng, RustCrypto};
 use sst_nostd::host::{Config, Host, Limits, Storage};
 use sst_nostd::recovery::ecn::Codepoint;
 use sst_nostd::time::{Duration, Instant};
+pub(crate) use values::{hex, key};
 
 pub(crate) type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;
 
@@ -44,16 +47,6 @@ pub(crate) fn sent(host: &mut TestHost) -> Vec<Vec<u8>> {
         Some(buffer[..transmit.len].to_vec())
     };
     std::iter::from_fn(next).collect()
-}
-
-pub(crate) fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().expect("hex").as_bytes();
-    let digit = |byte: u8| (byte as char).to_digit(16).expect("a digit") as u8;
-    text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-pub(crate) fn key(value: &Value) -> [u8; 32] {
-    hex(value).try_into().expect("32 bytes")
 }
 
 /// A file of the table, and its rows.
