@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::tool::{User, noise};
+use crate::tool::{User, hashes, noise};
 
 /// Where a server listens, and what it said beside.
 struct Listening {
@@ -126,6 +126,23 @@ fn narrow_limits_carry_files_too_and_impossible_ones_are_named() {
         assert_eq!(done.status.code(), Some(2), "{done:?}");
         assert!(done.err.contains(flag) && done.err.contains(value), "{done:?}");
     }
+}
+
+/// Small files are sent before there are places for all of them: what waits leaves room in the
+/// session for what has a place.
+#[test]
+fn a_server_whose_sessions_may_hold_little_takes_many_small_files_at_a_time() {
+    let (server, client) = (User::new(), User::new());
+    fs::create_dir(server.path("in")).unwrap();
+    fs::create_dir(client.path("tree")).unwrap();
+    for number in 0..150 {
+        fs::write(client.path(&format!("tree/{number}")), noise(60_000)).unwrap();
+    }
+    let small = ["serve", "in", "--writable", "--session-budget", "64K"];
+    let (_running, url) = server.serve(&small);
+    let summary = client.json(&["put", "tree", &url]);
+    assert_eq!((&summary["files"], &summary["failed"]), (&150.into(), &0.into()));
+    assert_eq!(hashes(&server.path("in/tree")), hashes(&client.path("tree")));
 }
 
 /// What the help and docs/LIMITS.md say are the same limits.

@@ -16,6 +16,12 @@ const MOST_STREAMS: i64 = 1 << 21;
 /// Budgets are counted in 32 bits where there is one for each stream.
 const MOST_STREAM_BYTES: u64 = 1 << 31;
 const MOST_BYTES: u64 = 1 << 36;
+/// What a small host's session may hold (docs/LIMITS.md): with less, nothing much comes along.
+const LEAST_BUDGET: u64 = 64 << 10;
+/// How many streams that nobody reads yet leave a session's budget to those that are read. Files
+/// that are put wait for places with their contents begun: as many as a session has requests, and
+/// as many again in one directory that are not accepted.
+const UNREAD_STREAMS: u64 = 256;
 
 #[derive(Args)]
 #[command(next_help_heading = "Limits (docs/LIMITS.md; SIZE in bytes, or as 64K, 16M, 1G)")]
@@ -42,9 +48,10 @@ pub(crate) struct Limits {
     max_memory: Size,
     /// What a session may hold unread.
     #[arg(long, value_name = "SIZE", default_value_t = Size(DEFAULTS.session_budget))]
-    #[arg(value_parser = size::<4_096, MOST_BYTES>)]
+    #[arg(value_parser = size::<LEAST_BUDGET, MOST_BYTES>)]
     session_budget: Size,
-    /// What a peer may send on a stream before any of it is read.
+    /// What a peer may send on a stream before any of it is read; at most a 256th of what its
+    /// session may hold.
     #[arg(long, value_name = "SIZE", default_value_t = Size(DEFAULTS.stream_window.into()))]
     #[arg(value_parser = size::<1_024, MOST_STREAM_BYTES>)]
     stream_window: Size,
@@ -69,7 +76,7 @@ impl Limits {
         config.session_budget = self.session_budget.0;
         let most = self.max_stream_window.0.max(self.stream_window.0).min(self.session_budget.0);
         config.max_stream_window = u32::try_from(most).unwrap_or(u32::MAX);
-        let first = self.stream_window.0.min(most);
+        let first = self.stream_window.0.min(most).min(self.session_budget.0 / UNREAD_STREAMS);
         config.stream_window = u32::try_from(first).unwrap_or(u32::MAX);
         config.send_buffer = u32::try_from(self.send_buffer.0).unwrap_or(u32::MAX);
     }
