@@ -26,6 +26,7 @@ mod serve;
 mod stall;
 mod summary;
 mod target;
+mod tasks;
 mod tree;
 mod upload;
 mod waiting;

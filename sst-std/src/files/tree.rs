@@ -9,6 +9,7 @@ use super::message::{Attributes, Entry, Form, Kind, MAX_RECORD_LEN, Thing};
 use super::name::{is_unfinished, join, stays_inside};
 use super::summary::{Moved, Summary};
 use super::target::Target;
+use super::tasks::next_done;
 use super::waiting::Waiting;
 use super::{FileError, SMALL_FILE_BYTES, shown};
 use crate::branch::Branch;
@@ -88,19 +89,10 @@ impl<'a> Tree<'a> {
         self.steps.push(Step::GoOn(first));
         loop {
             self.start();
-            let done = tokio::select! {
-                Some(done) = self.listing.join_next() => done,
-                Some(done) = self.fetching.join_next() => done,
-                else => return,
-            };
-            match done {
-                Ok(Ok(outcome)) => self.on_outcome(outcome),
-                Ok(Err(error)) => self.summary.fail(error),
-                // A task of ours panicked: its file is missing from the count.
-                Err(error) => self.summary.fail(FileError::Transport {
-                    path: "?".into(),
-                    source: std::io::Error::other(error),
-                }),
+            match next_done([&mut self.listing, &mut self.fetching]).await {
+                Some(Ok(outcome)) => self.on_outcome(outcome),
+                Some(Err(error)) => self.summary.fail(error),
+                None => return,
             }
         }
     }

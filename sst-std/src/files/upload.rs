@@ -11,6 +11,7 @@ use super::message::{Attributes, Entry, Kind, Request, Thing};
 use super::name::{MAX_PATH_LEN, is_unfinished, join};
 use super::put::{PutOptions, Source, answer, in_thread, put_file};
 use super::summary::{Moved, Summary};
+use super::tasks::next_done;
 use super::waiting::Waiting;
 use super::{FileError, SMALL_FILE_BYTES, shown};
 use crate::branch::Branch;
@@ -101,20 +102,10 @@ impl<'a> Upload<'a> {
                 return Ok(());
             }
             self.start();
-            let done = tokio::select! {
-                Some(done) = self.reading.join_next() => done,
-                Some(done) = self.sending.join_next() => done,
-                Some(done) = self.ending.join_next() => done,
-                else => return Ok(()),
-            };
-            match done {
-                Ok(Ok(outcome)) => self.on_outcome(outcome),
-                Ok(Err(error)) => self.summary.fail(error),
-                // A task of ours panicked: its file is missing from the count.
-                Err(error) => self.summary.fail(FileError::Transport {
-                    path: "?".into(),
-                    source: std::io::Error::other(error),
-                }),
+            match next_done([&mut self.reading, &mut self.sending, &mut self.ending]).await {
+                Some(Ok(outcome)) => self.on_outcome(outcome),
+                Some(Err(error)) => self.summary.fail(error),
+                None => return Ok(()),
             }
         }
     }
