@@ -40,7 +40,7 @@ use crate::service::Offer;
 pub use contents::Contents;
 pub use fetch::{FetchOptions, Observer, Progress, fetch};
 pub use message::Refusal;
-pub use put::{PutOptions, put};
+pub use put::{PutOptions, put, put_all};
 pub use serve::FileServer;
 pub use summary::Summary;
 

@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::future::FutureExt;
+use futures_util::stream::{self, StreamExt};
 use rustix::fs::OFlags;
 use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
@@ -20,6 +22,9 @@ use super::upload::Upload;
 use super::{FileError, SMALL_FILE_BYTES, SMALL_FILE_PRIORITY, shown};
 use crate::session::Session;
 use crate::stream::Stream;
+
+/// How many of the things that were named are sent at a time. Each tree has streams of its own.
+const AT_A_TIME: usize = 8;
 
 /// How to [`put`].
 #[derive(Clone)]
@@ -53,7 +58,39 @@ pub async fn put(
     to: impl AsRef<[u8]>,
     options: PutOptions,
 ) -> Result<Summary, FileError> {
-    let (mut summary, to) = (Summary::default(), to.as_ref());
+    put_one(session, from, to.as_ref(), options).await
+}
+
+/// Sends each local path of `what` to its remote path, as [`put`] does, and goes on however some of
+/// it ends: [`Summary::errors`] tells.
+pub async fn put_all(
+    session: &Session,
+    what: &[(PathBuf, Vec<u8>)],
+    options: PutOptions,
+) -> Summary {
+    let mut putting = Vec::with_capacity(what.len());
+    for (from, to) in what {
+        // Boxed, so that a list of them can be sent to another thread.
+        putting.push(put_one(session, from, to, options.clone()).boxed());
+    }
+    let mut putting = stream::iter(putting).buffered(AT_A_TIME);
+    let mut done = Summary::default();
+    while let Some(put) = putting.next().await {
+        match put {
+            Ok(summary) => done.add(summary),
+            Err(error) => done.fail(error),
+        }
+    }
+    done
+}
+
+async fn put_one(
+    session: &Session,
+    from: &Path,
+    to: &[u8],
+    options: PutOptions,
+) -> Result<Summary, FileError> {
+    let mut summary = Summary::default();
     let metadata = tokio::fs::metadata(from).await.map_err(FileError::local(from))?;
     if !metadata.is_dir() && !metadata.is_file() {
         // Of some, the system has no words for why they cannot be opened.

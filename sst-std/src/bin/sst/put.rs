@@ -2,23 +2,18 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use futures_util::future::FutureExt;
-use futures_util::stream::{self, StreamExt};
-use sst_std::files::{Progress, PutOptions, Summary, put};
-use sst_std::{Session, Url};
+use sst_std::Url;
+use sst_std::files::{Progress, PutOptions, put_all};
 
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::outcome::Outcome;
 use crate::progress::Bar;
-
-/// How many of the things that were named are sent at a time. Each tree sends many files by itself.
-const AT_A_TIME: usize = 8;
 
 #[derive(Args, Clone)]
 pub(crate) struct Put {
@@ -49,7 +44,9 @@ impl Put {
             _ => {}
         });
         let begun = Instant::now();
-        let done = put_all(&session, files, url.path(), &putting).await;
+        let what: Vec<_> =
+            files.iter().map(|file| (PathBuf::from(file), remote(file, url.path()))).collect();
+        let done = put_all(&session, &what, putting).await;
         bar.end();
         let ended = session.close_reason().filter(|_| done.failed > 0);
         options.end(&endpoint).await?;
@@ -64,24 +61,6 @@ impl Put {
             (None, _) => Outcome::since(begun, done).tell(options),
         }
     }
-}
-
-/// Sends all that was named, however some of it ends, until the session does.
-async fn put_all(session: &Session, files: &[OsString], to: &str, options: &PutOptions) -> Summary {
-    let mut putting = Vec::with_capacity(files.len());
-    for file in files {
-        // Boxed, so that a list of them can be sent to another thread.
-        putting.push(put(session, Path::new(file), remote(file, to), options.clone()).boxed());
-    }
-    let mut putting = stream::iter(putting).buffered(AT_A_TIME);
-    let mut done = Summary::default();
-    while let Some(put) = putting.next().await {
-        match put {
-            Ok(summary) => done.add(summary),
-            Err(error) => done.fail(error),
-        }
-    }
-    done
 }
 
 /// Where something goes: into the directory `to` under its own name, or, if the contents of a
