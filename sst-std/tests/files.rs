@@ -2,15 +2,17 @@
 
 mod two_hosts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sst_std::files::{self, FetchOptions, FileError, FileServer, PutOptions, Refusal};
+use sst_std::files::{
+    self, FetchOptions, FileError, FileServer, Progress, PutOptions, Refusal, SMALL_FILE_BYTES,
+};
 use sst_std::{OpenOptions, Stream};
 use two_hosts::{Pair, pair, timed};
 
@@ -304,6 +306,46 @@ async fn files_can_be_put_where_that_is_allowed_but_never_over_others() {
         let error = error.unwrap_err();
         assert!(matches!(error, FileError::Refused { refusal: Refusal::ReadOnly, .. }), "{error}");
         assert_eq!(fs::read_dir(to.path()).unwrap().count(), 1);
+    })
+    .await;
+}
+
+/// Several trees and a file named at once are sent by as many streams as one tree would be.
+#[tokio::test]
+async fn jobs_are_counted_over_everything_that_is_put_at_once() {
+    const JOBS: usize = 2;
+    timed(async {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut what = Vec::new();
+        for tree in ["one", "two", "three"] {
+            fs::create_dir(from.path().join(tree)).unwrap();
+            for number in 0..8 {
+                // Among them large ones.
+                let len = if number % 3 == 0 { SMALL_FILE_BYTES as usize + 1 } else { 100 };
+                fs::write(from.path().join(tree).join(format!("{number}")), vec![7; len]).unwrap();
+            }
+            what.push((from.path().join(tree), tree.into()));
+        }
+        fs::write(from.path().join("single"), "single").unwrap();
+        what.push((from.path().join("single"), "single".into()));
+        let pair = serving(to.path(), true).await;
+        let sending = Arc::new(Mutex::new((BTreeSet::new(), 0)));
+        let seen = sending.clone();
+        let mut options = PutOptions::default();
+        options.jobs = JOBS;
+        options.observer = Arc::new(move |progress| {
+            let (now, most) = &mut *seen.lock().unwrap();
+            match progress {
+                Progress::Sent { path, .. } => drop(now.insert(path)),
+                Progress::Done { path } => drop(now.remove(&path)),
+                _ => {}
+            }
+            *most = now.len().max(*most);
+        });
+        let summary = files::put_all(&pair.here, &what, options).await;
+        assert_eq!((summary.files, summary.failed), (25, 0), "{:?}", summary.errors);
+        assert!(contents(from.path()) == contents(to.path()));
+        assert!((1..=JOBS).contains(&sending.lock().unwrap().1));
     })
     .await;
 }

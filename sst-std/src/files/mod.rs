@@ -18,6 +18,7 @@ mod make;
 mod message;
 mod name;
 mod partial;
+mod places;
 mod put;
 mod receive;
 mod root;

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use super::fetch::{Above, Observer, Progress, text};
 use super::local::Local;
 use super::message::{Attributes, MAX_RECORD_LEN, Refusal, Request, parse_get_answer, parse_ok};
+use super::places::Places;
 use super::root::{UNKNOWN_SIZE, attributes, has_known_size};
 use super::serve::piece_len;
 use super::summary::{Moved, Summary};
@@ -30,7 +31,8 @@ const AT_A_TIME: usize = 8;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PutOptions {
-    /// How many files at a time. Default: 64: each costs a stream, and waits for a round trip.
+    /// How many files at a time, over all that was named. Default: 64: each costs a stream, and
+    /// waits for a round trip.
     pub jobs: usize,
     /// Who is told what happens. Default: no one.
     pub observer: Observer,
@@ -58,7 +60,8 @@ pub async fn put(
     to: impl AsRef<[u8]>,
     options: PutOptions,
 ) -> Result<Summary, FileError> {
-    put_one(session, from, to.as_ref(), options).await
+    let places = Places::new(options.jobs);
+    put_one(session, from, to.as_ref(), options, places).await
 }
 
 /// Sends each local path of `what` to its remote path, as [`put`] does, and goes on however some of
@@ -68,10 +71,11 @@ pub async fn put_all(
     what: &[(PathBuf, Vec<u8>)],
     options: PutOptions,
 ) -> Summary {
+    let places = Places::new(options.jobs);
     let mut putting = Vec::with_capacity(what.len());
     for (from, to) in what {
         // Boxed, so that a list of them can be sent to another thread.
-        putting.push(put_one(session, from, to, options.clone()).boxed());
+        putting.push(put_one(session, from, to, options.clone(), places.clone()).boxed());
     }
     let mut putting = stream::iter(putting).buffered(AT_A_TIME);
     let mut done = Summary::default();
@@ -89,6 +93,7 @@ async fn put_one(
     from: &Path,
     to: &[u8],
     options: PutOptions,
+    places: Places,
 ) -> Result<Summary, FileError> {
     let mut summary = Summary::default();
     let metadata = tokio::fs::metadata(from).await.map_err(FileError::local(from))?;
@@ -97,9 +102,10 @@ async fn put_one(
         return Err(FileError::local(from)(io::Error::other("not a regular file")));
     }
     if metadata.is_dir() {
-        let upload = Upload::new(session, options, &mut summary);
+        let upload = Upload::new(session, options, places, &mut summary);
         upload.run(Local::directory(from)?, to).await?;
     } else {
+        let _place = places.take(metadata.len() > SMALL_FILE_BYTES).await;
         let from = Source::User(from.into());
         let moved = put_file(&Above::Session(session), from, to, &options.observer).await?;
         summary.on_moved(moved);

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use super::fetch::{Above, Asked, FetchOptions, Progress, ask, fetch_file, text};
 use super::message::{Attributes, Entry, Form, Kind, MAX_RECORD_LEN, Thing};
 use super::name::{is_unfinished, join, stays_inside};
+use super::places::most_large;
 use super::summary::{Moved, Summary};
 use super::target::Target;
 use super::tasks::next_done;
@@ -103,7 +104,7 @@ impl<'a> Tree<'a> {
             self.listing.spawn(list(step));
         }
         let jobs = self.options.jobs.max(1);
-        let most_large = (jobs - jobs / 4).max(1);
+        let most_large = most_large(jobs);
         while self.fetching.len() < jobs {
             let has_place = Arc::strong_count(&self.large) <= most_large;
             let Some((job, is_large)) = self.files.take(has_place) else { break };

@@ -9,6 +9,7 @@ use super::fetch::{Above, Progress, text};
 use super::local::{Local, Names};
 use super::message::{Attributes, Entry, Kind, Request, Thing};
 use super::name::{MAX_PATH_LEN, is_unfinished, join};
+use super::places::{Places, most_large};
 use super::put::{PutOptions, Source, answer, in_thread, put_file};
 use super::summary::{Moved, Summary};
 use super::tasks::next_done;
@@ -70,6 +71,8 @@ type Done = Result<Outcome, FileError>;
 pub(super) struct Upload<'a> {
     session: &'a Session,
     options: PutOptions,
+    /// Of all that was named with this tree.
+    places: Places,
     summary: &'a mut Summary,
     /// The last one goes first.
     steps: Vec<Step>,
@@ -82,10 +85,15 @@ pub(super) struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    pub(super) fn new(session: &'a Session, options: PutOptions, summary: &'a mut Summary) -> Self {
+    pub(super) fn new(
+        session: &'a Session,
+        options: PutOptions,
+        places: Places,
+        summary: &'a mut Summary,
+    ) -> Self {
         let (steps, jobs, large) = (Vec::new(), Waiting::default(), Arc::new(()));
         let (reading, sending, ending) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-        Self { session, options, summary, steps, jobs, large, reading, sending, ending }
+        Self { session, options, places, summary, steps, jobs, large, reading, sending, ending }
     }
 
     /// Puts what is in the local directory `from` into the remote directory `to`.
@@ -116,14 +124,16 @@ impl<'a> Upload<'a> {
             self.reading.spawn(take(step));
         }
         let jobs = self.options.jobs.max(1);
-        let most_large = (jobs - jobs / 4).max(1);
+        let most_large = most_large(jobs);
         while self.sending.len() < jobs {
             let has_place = Arc::strong_count(&self.large) <= most_large;
             let Some((job, is_large)) = self.jobs.take(has_place) else { break };
             let (options, large) = (self.options.clone(), is_large.then(|| self.large.clone()));
+            let places = self.places.clone();
             self.sending.spawn(async move {
+                let place = places.take(is_large).await;
                 let done = send(job, &options).await;
-                drop(large);
+                drop((place, large));
                 done
             });
         }

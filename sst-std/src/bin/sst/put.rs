@@ -21,7 +21,7 @@ pub(crate) struct Put {
     /// the contents are sent, without the directory itself.
     #[arg(required = true, num_args = 2.., value_names = ["FILE", "URL"])]
     files_and_url: Vec<OsString>,
-    /// How many files at a time.
+    /// How many files at a time, of all that is named.
     #[arg(long, default_value_t = 64)]
     jobs: usize,
 }
