@@ -4,7 +4,7 @@ mod two_hosts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -306,6 +306,45 @@ async fn files_can_be_put_where_that_is_allowed_but_never_over_others() {
         let error = error.unwrap_err();
         assert!(matches!(error, FileError::Refused { refusal: Refusal::ReadOnly, .. }), "{error}");
         assert_eq!(fs::read_dir(to.path()).unwrap().count(), 1);
+    })
+    .await;
+}
+
+/// The mode of what is at `path`.
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Of a stranger, no directory has a group; of the directory it is made in, it has.
+#[tokio::test]
+async fn set_group_id_is_the_receivers_to_give_whether_it_gets_or_was_put_to() {
+    timed(async {
+        let from = tempfile::tempdir().unwrap();
+        fs::create_dir_all(from.path().join("theirs")).unwrap();
+        fs::create_dir_all(from.path().join("plain")).unwrap();
+        fs::write(from.path().join("theirs/file"), "x").unwrap();
+        set_mode(&from.path().join("plain"), 0o755);
+        set_mode(&from.path().join("theirs/file"), 0o6755);
+        set_mode(&from.path().join("theirs"), 0o3755);
+        for (above, expected) in [(0o755, 0o755), (0o2755, 0o2755)] {
+            let (got, put) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            set_mode(got.path(), above);
+            set_mode(put.path(), above);
+            let away = serving(from.path(), false).await;
+            let fetched = files::fetch(&away.here, "", got.path(), FetchOptions::default()).await;
+            assert_eq!(fetched.unwrap().failed, 0);
+            let away = serving(put.path(), true).await;
+            let sent = files::put(&away.here, from.path(), "", PutOptions::default()).await;
+            assert_eq!(sent.unwrap().failed, 0);
+            for at in [got.path(), put.path()] {
+                let modes = ["plain", "theirs", "theirs/file"].map(|name| mode(&at.join(name)));
+                assert_eq!(modes, [expected, expected, 0o755], "{modes:?} in {above:o}");
+            }
+        }
     })
     .await;
 }
