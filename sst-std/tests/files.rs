@@ -295,6 +295,12 @@ async fn files_can_be_put_where_that_is_allowed_but_never_over_others() {
         assert_eq!(contents(from.path())["file"], contents(to.path())["new"]);
         let again = put("new").await.unwrap();
         assert_eq!((again.files, again.unchanged, again.bytes), (1, 1, 0));
+        // The contents of a small one go along with the request, and are no news.
+        let small = to.path().join("small");
+        fs::write(&small, "small").unwrap();
+        let again = files::put(&pair.here, &small, "small", PutOptions::default()).await.unwrap();
+        assert_eq!((again.files, again.unchanged, again.bytes), (1, 1, 0));
+        fs::remove_file(&small).unwrap();
         let error = put("../new").await.unwrap_err();
         assert!(matches!(error, FileError::Refused { .. }), "{error}");
         fs::write(&file, vec![6; 1_000_000]).unwrap();

@@ -19,7 +19,10 @@ pub struct Summary {
     pub directories: u64,
     /// Symbolic links made, or there already.
     pub links: u64,
-    /// Bytes of contents that went over the network.
+    /// Bytes of contents that are new where they are now: of a file that was resumed, what was
+    /// added; of an unchanged one, none. What went over the network in vain is not counted:
+    /// contents that arrived damaged, or were put along with the request for a small file that was
+    /// there.
     pub bytes: u64,
     /// What could not be had or sent; everything else was. The first thousand.
     pub errors: Vec<FileError>,
