@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sst_std::{Algorithm, Config, CookieMode, HostId, InstanceWish, Suite};
@@ -20,8 +21,13 @@ pub(crate) fn config(identity: &Identity, settings: &Bound<'_, PyDict>) -> PyRes
         let name: String = name.extract()?;
         set(&mut config, &name, &value).map_err(|error| {
             let py = settings.py();
-            let text = format!("{name}: {}", error.value(py));
-            let named = PyErr::from_type(error.get_type(py), text);
+            let named = if error.is_instance_of::<PyOverflowError>(py) {
+                // Negative, or with more bits than there are; its words are about neither.
+                PyValueError::new_err(format!("{name}: {value} is out of range"))
+            } else {
+                let text = format!("{name}: {}", error.value(py));
+                PyErr::from_type(error.get_type(py), text)
+            };
             named.set_cause(py, Some(error));
             named
         })?;

@@ -320,6 +320,11 @@ def test_settings_are_checked():
         ({"cookies": "often"}, "cookies"),
         ({"idle_timeout": -1.0}, "idle_timeout"),
         ({"allow": ["me"]}, "allow"),
+        ({"session_budget": -1}, "session_budget: -1 is out of range"),
+        ({"session_budget": 1 << 64}, "session_budget: 18446744073709551616 is out of range"),
+        ({"stream_window": 1 << 32}, "stream_window: 4294967296 is out of range"),
+        ({"max_buffer_bytes": 1 << 64}, "max_buffer_bytes: 18446744073709551616 is out of range"),
+        ({"max_streams": 1 << 32}, "max_streams: 4294967296 is out of range"),
     ]:
         with pytest.raises(ValueError, match=word):
             run(main(**settings))
