@@ -133,7 +133,8 @@ impl<C: Crypto> Channel<C> {
         let mut lost_packets = 0u32;
         while let Some(packet) = sent.first(&self.in_flight) {
             let (number, sent_at) = (packet.number, packet.sent_at);
-            if !self.flight.rule.is_lost(number, largest, sent_at, now, delay) {
+            let is_gone = self.flight.is_gone(number);
+            if !is_gone && !self.flight.rule.is_lost(number, largest, sent_at, now, delay) {
                 self.loss_at = self.flight.rule.lost_at(number, largest, sent_at, delay);
                 break;
             }

@@ -29,6 +29,8 @@ pub(super) struct Flight {
     run_place: u64,
     /// Packets below this number were sent when the peer was elsewhere.
     first_number: u64,
+    /// Those are lost unless they were acknowledged by now: a NAT threw them away.
+    are_earlier_gone: bool,
     bytes: u64,
     packets: u32,
     /// What the probe timeout counts from: the last packet sent that asks for an
@@ -115,6 +117,7 @@ impl Flight {
             run: LostRun::new(),
             run_place: 0,
             first_number,
+            are_earlier_gone: false,
             bytes: 0,
             packets: 0,
             pto_from: now,
@@ -126,6 +129,7 @@ impl Flight {
     /// what is in flight went to where nobody is.
     pub(super) fn on_port_change(&mut self, next_number: u64, now: Instant) {
         self.first_number = next_number;
+        self.are_earlier_gone = true;
         self.bytes = 0;
         self.packets = 0;
         self.pto = Pto::new();
@@ -336,6 +340,11 @@ impl Flight {
 
     pub(super) const fn packets(&self) -> u32 {
         self.packets
+    }
+
+    /// Whether packet `number` went to a port that the peer has no more.
+    pub(super) const fn is_gone(&self, number: u64) -> bool {
+        self.are_earlier_gone && number < self.first_number
     }
 
     /// Whether a packet says something about this path.

@@ -342,6 +342,8 @@ impl<C: Crypto> Channel<C> {
     fn on_moved(&mut self, now: Instant, is_same_route: bool) {
         if is_same_route {
             self.flight.on_port_change(self.next_number, now);
+            // What is gone is looked for once the packet that showed the change was applied.
+            self.loss_at = Some(now);
         } else {
             let rtt = self.config.initial_rtt;
             self.flight =

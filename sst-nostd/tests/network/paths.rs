@@ -117,7 +117,12 @@ fn times_behind_nat(is_download: bool, interval: Option<Duration>) -> Vec<u128> 
 // what stood in the queue.
 #[test]
 fn a_new_port_costs_a_round_trip() {
-    let bars = [(None, 4430, 4430), (Some(300), 4900, 5200), (Some(100), 6200, 7700)];
+    let bars = [
+        (None, 4430, 4430),
+        (Some(300), 4900, 5200),
+        (Some(100), 6200, 7900),
+        (Some(50), 5900, 16_000),
+    ];
     for (interval, most_up, most_down) in bars {
         for (is_download, most) in [(false, most_up), (true, most_down)] {
             let times = times_behind_nat(is_download, interval.map(|millis| millis * MS));
@@ -209,4 +214,38 @@ fn copies_raced_from_other_ports_starve_nobody() {
             assert!(took * 100 <= alone * 105, "{race:?}: {took}");
         }
     }
+}
+
+/// The longest time without a byte in a download of 2 MiB in the middle of which the NAT changes its
+/// port, and what shows the new one first is lost.
+fn longest_pause(at: Duration) -> Duration {
+    let mut pair = behind_nat(None);
+    let session = pair.incoming.expect("a session");
+    let begun = pair.net.now();
+    let mut transfer = Transfer::begin(&mut pair.net, 1, 0, session, 2 * MIB);
+    transfer.run(&mut pair.net, begun.after(at));
+    if let Some(nat) = &mut pair.net.node_mut(0).nat {
+        nat.forget();
+    }
+    let next = pair.net.link_mut(0, 1).stats.packets;
+    pair.net.link_mut(0, 1).config.drops.push(next);
+    let (mut longest, mut last, mut received) = (Duration::ZERO, pair.net.now(), 0);
+    while transfer.ended.is_none() {
+        let until = pair.net.now().after(MS);
+        transfer.run(&mut pair.net, until);
+        if transfer.received != received {
+            longest = longest.max(pair.net.now().since(last));
+            (last, received) = (pair.net.now(), transfer.received);
+        }
+    }
+    longest
+}
+
+// Spec: R-6.11-5.
+#[test]
+fn a_download_that_stops_is_asked_about() {
+    let pauses: Vec<_> = (0..30).map(|step| millis(longest_pause((900 + step * 7) * MS))).collect();
+    println!("the longest pause: {pauses:?} ms");
+    // Two probe timeouts: that of what asks every few packets, and that of its answer.
+    assert!(pauses.iter().all(|pause| *pause <= 330));
 }

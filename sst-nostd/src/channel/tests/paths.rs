@@ -122,3 +122,22 @@ fn a_challenge_is_answered_where_it_came_from() {
     let opened = pair.sides[1].channel.open(&pair.crypto, pair.now, &mut bytes).unwrap();
     assert!(bytes[opened.payload].starts_with(&[7, 9, 9, 9, 9, 9, 9, 9, 9]));
 }
+
+// Spec: R-6.10-7.
+#[test]
+fn what_went_to_a_port_before_is_said_again_at_once() {
+    let mut pair = Pair::new(6, CLEAN);
+    pair.enqueue(1, 0..3000);
+    pair.run_until(1, |pair| pair.sides[0].arrived.len() > 600);
+    let before = pair.sides[1].channel.stats();
+    assert!(before.in_flight_bytes > 0);
+    pair.sides[0].address = address(1, 9999);
+    pair.run_until(1, |pair| pair.sides[1].channel.path().peer.port() == 9999);
+    let moved_at = pair.now;
+    pair.run_until(1, |pair| pair.sides[1].channel.stats().totals.lost_packets > 0);
+    assert_eq!(pair.now, moved_at);
+    assert!(pair.sides[1].channel.stats().window_bytes >= before.window_bytes);
+    pair.run_until(60, Pair::is_done);
+    assert_all_arrived(&pair, [0, 3000], 6);
+    assert_eq!(pair.sides[1].channel.stats().totals.spurious_losses, 0);
+}
