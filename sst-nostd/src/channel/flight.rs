@@ -13,6 +13,9 @@ use crate::recovery::pacer::{Pace, Pacer};
 use crate::recovery::rtt::Rtt;
 use crate::time::{Duration, Instant};
 
+/// A change of port before so many windows were sent since the last one is one of many.
+const FREQUENT_MOVES_WINDOWS: u64 = 8;
+
 /// One path's state.
 pub(super) struct Flight {
     pub(super) rtt: Rtt,
@@ -128,12 +131,37 @@ impl Flight {
     /// The peer has another port but is reached the same way: all that was learnt still holds, but
     /// what is in flight went to where nobody is.
     pub(super) fn on_port_change(&mut self, next_number: u64, now: Instant) {
+        if self.is_move_frequent(next_number) && self.is_queued() {
+            self.congestion.on_congestion(&Congestion {
+                now,
+                sent_at: now,
+                lost_packets: 1,
+                persistent: false,
+                ecn: false,
+                in_flight: self.bytes,
+            });
+        }
         self.first_number = next_number;
         self.are_earlier_gone = true;
         self.bytes = 0;
         self.packets = 0;
         self.pto = Pto::new();
         self.pto_from = now;
+    }
+
+    /// Whether the port changes again and again. Changes within half a round trip are one.
+    fn is_move_frequent(&self, next_number: u64) -> bool {
+        let packets = next_number.saturating_sub(self.first_number);
+        let bytes = packets.saturating_mul(self.packet_len() as u64);
+        let window = self.congestion.window_bytes();
+        (window / 2..window.saturating_mul(FREQUENT_MOVES_WINDOWS)).contains(&bytes)
+    }
+
+    /// Whether a quarter of the round trip is a queue. What stands there is lost at each change of
+    /// port, so where those are many, a shorter one carries more.
+    fn is_queued(&self) -> bool {
+        let least = self.rtt.min();
+        self.rtt.latest() > least.saturating_add(least / 4)
     }
 
     pub(super) fn on_sent(&mut self, now: Instant, packet: &SentPacket) {
