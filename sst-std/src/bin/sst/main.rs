@@ -113,10 +113,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Arc<Options>, verb: Verb) -> Result<(), Failure> {
+    let stop = Stop::watch()?;
     // Has no endpoint, and takes leave in its own way.
     #[cfg(feature = "gateway")]
     let verb = match verb {
-        Verb::Gateway(gateway) => return gateway.run(&options, stopped()).await,
+        Verb::Gateway(gateway) => return gateway.run(&options, stop.heard()).await,
         verb => verb,
     };
     // A server is there until it is stopped; everything else is interrupted before it is done.
@@ -131,7 +132,7 @@ async fn run(options: Arc<Options>, verb: Verb) -> Result<(), Failure> {
         done = &mut task => {
             done.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()))
         }
-        stopped = stopped() => {
+        stopped = stop.heard() => {
             task.abort();
             match stopped {
                 Ok(()) if is_server => Ok(()),
@@ -166,17 +167,37 @@ async fn work(options: &Options, verb: Verb) -> Result<(), Failure> {
     }
 }
 
-/// Someone wants this process to end.
-async fn stopped() -> std::io::Result<()> {
+/// What tells this process to end.
+struct Stop {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminated.recv() => Ok(()),
-        }
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    /// From now on signals are heard, and do not kill: before the command says anything, since
+    /// whoever hears of it may want it to end.
+    fn watch() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            signals: {
+                use tokio::signal::unix::{SignalKind, signal};
+                [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]
+            },
+        })
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+
+    /// Someone wants this process to end.
+    async fn heard(self) -> std::io::Result<()> {
+        #[cfg(unix)]
+        {
+            let [mut interrupted, mut terminated] = self.signals;
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+            Ok(())
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await
+    }
 }
