@@ -17,6 +17,9 @@ const TOLERANCE_PERCENT: u64 = 3;
 /// Small figures move in jumps.
 const TOLERANCE_LEAST: u64 = 64;
 
+/// What the flash of a small board holds, in bytes: the application fits it.
+const MAX_FLASH_BYTES: u64 = 256 << 10;
+
 /// What was measured: a name, with its unit in it, and a number. Less is better in all of them.
 type Figures = Vec<(String, u64)>;
 
@@ -100,8 +103,12 @@ fn measure() -> Result<Figures, String> {
     let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let firmware = Firmware::parse(&bytes)?;
     let total = firmware.sizes();
+    let flash_bytes = total.text_bytes + total.data_bytes;
+    if flash_bytes > MAX_FLASH_BYTES {
+        return Err(format!("{flash_bytes} bytes are more than a small board's flash holds"));
+    }
     let mut figures = vec![
-        ("flash, bytes".to_owned(), total.text_bytes + total.data_bytes),
+        ("flash, bytes".to_owned(), flash_bytes),
         ("static RAM, bytes".to_owned(), total.data_bytes + total.bss_bytes),
     ];
     let (code, variables) = firmware.symbols();
