@@ -13,6 +13,8 @@ use crate::time::{Duration, Instant};
 /// Ports believed one after another of which none is proved. A NAT that changes its port each 50 ms
 /// names four or five of them while one lost proof is repeated.
 const MAX_PORTS: usize = 8;
+/// Counts of ports go round.
+const _: () = assert!(256 % MAX_PORTS == 0);
 
 /// An unproved port is believed for so many probe timeouts: the challenge is sent twice.
 const MAX_TIMEOUTS: u32 = 2;
@@ -31,7 +33,10 @@ pub(super) struct Situation {
 pub(super) struct Early {
     /// Where the peer is known to have received something.
     proved_port: u16,
-    len: u8,
+    /// How many were used, and how many of them were left when a later one was proved.
+    count: u8,
+    left_count: u8,
+    /// Each has its place in turn.
     ports: [u16; MAX_PORTS],
     /// The number of the first packet sent to each, its low bits.
     firsts: [u32; MAX_PORTS],
@@ -44,7 +49,8 @@ impl Early {
     pub(super) fn begin(at: &Situation, proved_port: u16, port: u16) -> Self {
         let mut early = Self {
             proved_port,
-            len: 0,
+            count: 0,
+            left_count: 0,
             ports: [0; MAX_PORTS],
             firsts: [0; MAX_PORTS],
             ends_at: at.now.after(at.timeout.saturating_mul(MAX_TIMEOUTS)),
@@ -56,16 +62,15 @@ impl Early {
 
     /// The peer is at yet another port. False if it is not to be believed.
     pub(super) fn go_on(&mut self, at: &Situation, port: u16) -> bool {
-        let place = usize::from(self.len);
-        let (Some(last), Some(first)) = (self.ports.get_mut(place), self.firsts.get_mut(place))
-        else {
-            return false;
-        };
-        if port == self.proved_port {
+        let unproved = self.count.wrapping_sub(self.left_count);
+        if port == self.proved_port || usize::from(unproved) >= MAX_PORTS {
             return false;
         }
-        (*last, *first) = (port, low_bits(at.next_number));
-        self.len = self.len.saturating_add(1);
+        let place = place(self.count);
+        if let (Some(last), Some(first)) = (self.ports.get_mut(place), self.firsts.get_mut(place)) {
+            (*last, *first) = (port, low_bits(at.next_number));
+        }
+        self.count = self.count.wrapping_add(1);
         self.challenge_at = at.now;
         true
     }
@@ -73,20 +78,17 @@ impl Early {
     /// The peer has packet `number`: the port that it went to is proved. True if that is the
     /// current one.
     pub(super) fn on_acked(&mut self, now: Instant, number: u64, timeout: Duration) -> bool {
-        let len = usize::from(self.len);
         let number = low_bits(number);
-        let is_later = |first: &u32| number.wrapping_sub(*first) > u32::MAX / 2;
-        let firsts = self.firsts.get(..len).unwrap_or_default();
-        let proved = firsts.iter().position(is_later).unwrap_or(len).min(MAX_PORTS);
-        let Some(port) = proved.checked_sub(1).and_then(|last| self.ports.get(last)) else {
-            return false;
-        };
-        self.proved_port = *port;
-        self.ports.rotate_left(proved);
-        self.firsts.rotate_left(proved);
-        self.len = u8::try_from(len.saturating_sub(proved)).unwrap_or(0);
-        self.ends_at = now.after(timeout.saturating_mul(MAX_TIMEOUTS));
-        self.len == 0
+        while self.left_count != self.count
+            && let Some(port) = self.ports.get(place(self.left_count))
+            && let Some(first) = self.firsts.get(place(self.left_count))
+            && number.wrapping_sub(*first) <= u32::MAX / 2
+        {
+            self.proved_port = *port;
+            self.left_count = self.left_count.wrapping_add(1);
+            self.ends_at = now.after(timeout.saturating_mul(MAX_TIMEOUTS));
+        }
+        self.left_count == self.count
     }
 
     pub(super) const fn proved_port(&self) -> u16 {
@@ -114,6 +116,10 @@ impl Early {
     pub(super) fn deadline(&self) -> Instant {
         self.ends_at.min(self.challenge_at)
     }
+}
+
+fn place(count: u8) -> usize {
+    usize::from(count) % MAX_PORTS
 }
 
 /// Enough to tell the order of numbers that are less than 2^31 apart, as those in flight are.

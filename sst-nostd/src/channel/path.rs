@@ -107,16 +107,14 @@ impl Paths {
             let is_route = is_highest && self.on_current(path, is_elsewhere);
             return if is_route { Moved::Route } else { Moved::Nowhere };
         }
-        let mut moved = Moved::Nowhere;
-        if is_highest && !is_elsewhere && self.differs_in_port(path) {
-            moved = self.on_port(at, path.peer.port());
-        } else if is_highest && may_be_sent_to(path.peer.ip(), self.current.peer.ip()) {
-            moved = self.end_trust(at.now);
+        let port = path.peer.port();
+        let is_port = is_highest && !is_elsewhere && self.differs_in_port(path);
+        if is_port && at.now >= self.distrusts_until && self.trusts(at, port) {
+            self.current.peer.set_port(port);
+            self.source = self.source.on_heard();
+            return Moved::Port;
         }
-        if path.peer != self.current.peer || is_elsewhere {
-            self.on_other(at.now, path, len, is_highest);
-        }
-        moved
+        self.on_other(at.now, path, len, is_highest)
     }
 
     fn differs_in_port(&self, path: Path) -> bool {
@@ -125,24 +123,13 @@ impl Paths {
         here == path.peer
     }
 
-    /// The newest packet came from another port of the peer's address.
-    fn on_port(&mut self, at: &Situation, port: u16) -> Moved {
-        if at.now < self.distrusts_until {
-            return Moved::Nowhere;
+    /// The newest packet came from another port of the peer's address. Whether to go there at once.
+    fn trusts(&mut self, at: &Situation, port: u16) -> bool {
+        if let Some(Test::Port(early)) = &mut self.test {
+            return early.go_on(at, port);
         }
-        let is_trusted = match &mut self.test {
-            Some(Test::Port(early)) => early.go_on(at, port),
-            test => {
-                *test = Some(Test::Port(Early::begin(at, self.current.peer.port(), port)));
-                true
-            }
-        };
-        if !is_trusted {
-            return self.end_trust(at.now);
-        }
-        self.current.peer.set_port(port);
-        self.source = self.source.on_heard();
-        Moved::Port
+        self.test = Some(Test::Port(Early::begin(at, self.current.peer.port(), port)));
+        true
     }
 
     /// Goes back to the last proved port, if the current one is not, and believes none for a while.
@@ -183,14 +170,19 @@ impl Paths {
         is_elsewhere && was_known
     }
 
-    fn on_other(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) {
+    /// A packet came from an address that is not used before it is proved.
+    fn on_other(&mut self, now: Instant, path: Path, len: usize, is_highest: bool) -> Moved {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         if let Some(candidate) = self.candidate_at(path) {
             candidate.received_bytes = candidate.received_bytes.saturating_add(len);
-            return;
+            return Moved::Nowhere;
         }
         if !is_highest || !may_be_sent_to(path.peer.ip(), self.current.peer.ip()) {
-            return;
+            return Moved::Nowhere;
+        }
+        let moved = self.end_trust(now);
+        if self.is_current(path) {
+            return moved;
         }
         self.test = Some(Test::Address(Candidate {
             path,
@@ -201,6 +193,7 @@ impl Paths {
             response: None,
             owes_ack: false,
         }));
+        moved
     }
 
     fn candidate_at(&mut self, path: Path) -> Option<&mut Candidate> {
