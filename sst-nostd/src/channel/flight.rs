@@ -130,8 +130,9 @@ impl Flight {
 
     /// The peer has another port but is reached the same way: all that was learnt still holds, but
     /// what is in flight went to where nobody is.
-    pub(super) fn on_port_change(&mut self, next_number: u64, now: Instant) {
-        if self.is_move_frequent(next_number) && self.is_queued() {
+    /// `is_back`: the port was one that nobody proved, and it never changed.
+    pub(super) fn on_port_change(&mut self, next_number: u64, now: Instant, is_back: bool) {
+        if !is_back && self.is_move_frequent(next_number) && self.is_queued() {
             self.congestion.on_congestion(&Congestion {
                 now,
                 sent_at: now,
@@ -147,10 +148,17 @@ impl Flight {
         self.packets = 0;
         self.pto = Pto::new();
         self.pto_from = now;
+        self.mtu.forget_probe();
+        // What was lost before and what is lost from now on is no run of losses.
+        self.run.reset();
     }
 
-    /// Whether the port changes again and again. Changes within half a round trip are one.
+    /// Whether the port changes again and again: not if it is the first change. Changes within half
+    /// a round trip are one.
     fn is_move_frequent(&self, next_number: u64) -> bool {
+        if !self.are_earlier_gone {
+            return false;
+        }
         let packets = next_number.saturating_sub(self.first_number);
         let bytes = packets.saturating_mul(self.packet_len() as u64);
         let window = self.congestion.window_bytes();

@@ -325,23 +325,17 @@ impl<C: Crypto> Channel<C> {
     /// An answer arrived on `path`. Returns whether it proves the path and the channel moved.
     pub fn on_path_response(&mut self, now: Instant, path: Path, data: [u8; 8]) -> bool {
         let Some(before) = self.paths.on_response(path, data) else { return false };
-        self.on_moved(now, path.is_same_route(&before));
+        self.note_move(now, if path.is_same_route(&before) { Moved::Port } else { Moved::Route });
         true
     }
 
+    /// The channel has moved to another path, or to another port of the peer's.
     fn note_move(&mut self, now: Instant, moved: Moved) {
-        match moved {
-            Moved::Nowhere => {}
-            Moved::Port => self.on_moved(now, true),
-            Moved::Route => self.on_moved(now, false),
+        if moved == Moved::Nowhere {
+            return;
         }
-    }
-
-    /// The channel has moved to another path, or, if `is_same_route`, to another port of the
-    /// peer's.
-    fn on_moved(&mut self, now: Instant, is_same_route: bool) {
-        if is_same_route {
-            self.flight.on_port_change(self.next_number, now);
+        if moved != Moved::Route {
+            self.flight.on_port_change(self.next_number, now, moved == Moved::Back);
             // What is gone is looked for once the packet that showed the change was applied.
             self.loss_at = Some(now);
         } else {

@@ -55,6 +55,8 @@ pub(super) enum Moved {
     Nowhere,
     /// At another port, by the same route.
     Port,
+    /// At the last port that it had proved: the ones that were used since are not its own.
+    Back,
     /// At the end of another route.
     Route,
 }
@@ -138,7 +140,7 @@ impl Paths {
         self.current.peer.set_port(early.proved_port());
         self.test = None;
         self.distrusts_until = now.after(DISTRUST);
-        Moved::Port
+        Moved::Back
     }
 
     /// The peer has packet `number`, the newest that it says so of, which went to the address that
@@ -215,7 +217,7 @@ impl Paths {
     /// The peer answered a challenge on `path`. If it was ours for that path, and that is the one
     /// under test, it is now the current one; the one before is returned.
     pub(super) fn on_response(&mut self, path: Path, data: [u8; 8]) -> Option<Path> {
-        if !equal(&self.challenge(&path), &data) {
+        if !equal(&self.challenge(self.known(&path)), &data) {
             return None;
         }
         match self.test.take() {
@@ -282,7 +284,7 @@ impl Paths {
         path: Path,
         timeout: Duration,
     ) -> PathFrames {
-        let challenge = self.challenge(&path);
+        let challenge = self.challenge(self.known(&path));
         if self.is_current(path) {
             let response = self.response.take();
             let wants = match &mut self.test {
@@ -344,6 +346,12 @@ impl Paths {
             }
             Test::Port(early) => Some(early.deadline()),
         }
+    }
+
+    /// The path in use goes by all that is known of it, whether packets name their local address or
+    /// not: an answer names it that came to a host which leaves it to its system.
+    fn known<'p>(&'p self, path: &'p Path) -> &'p Path {
+        if self.is_current(*path) { &self.current } else { path }
     }
 
     fn challenge(&self, path: &Path) -> [u8; 8] {
@@ -642,6 +650,18 @@ mod tests {
         assert_eq!((paths.current(), paths.deadline(MIN)), (port(5), None));
     }
 
+    // Spec: R-6.10-10, R-6.10-12.
+    #[test]
+    fn a_host_that_names_no_address_of_its_own_has_ports_proved_too() {
+        let from = |number| Path { peer: port(number).peer, ..on(1) };
+        let mut paths = Paths::new(from(1), false, [7; 16]);
+        assert_eq!(paths.on_packet(&now(0), from(5), 40, true), Moved::Port);
+        assert_eq!(paths.current(), port(5), "which has no local address");
+        let challenge = paths.take_frames(at(0), port(5), WAIT).challenge.unwrap();
+        paths.on_response(from(5), challenge);
+        assert_eq!((paths.current(), paths.deadline(MIN)), (port(5), None), "it is proved");
+    }
+
     // Spec: R-6.10-12, R-6.10-13.
     #[test]
     fn a_port_is_proved_by_an_acknowledgement_of_what_was_sent_there() {
@@ -652,7 +672,7 @@ mod tests {
         paths.on_packet(&now(60), port(6), 40, true);
         paths.on_acked(at(70), 59, WAIT);
         assert_eq!(paths.on_timeout(at(211)), Moved::Nowhere, "there is more time from then on");
-        assert_eq!(paths.on_timeout(at(270)), Moved::Port);
+        assert_eq!(paths.on_timeout(at(270)), Moved::Back);
         assert_eq!(paths.current(), port(5), "the last one that is proved");
         let mut paths = self::paths();
         paths.on_packet(&now(10), port(5), 40, true);
@@ -667,16 +687,16 @@ mod tests {
         // Nothing comes of it; the proved one is heard; too many ports.
         let silence = |paths: &mut Paths| {
             assert_eq!(paths.on_timeout(at(199)), Moved::Nowhere);
-            assert_eq!(paths.on_timeout(at(200)), Moved::Port);
+            assert_eq!(paths.on_timeout(at(200)), Moved::Back);
         };
         let return_of_the_proved = |paths: &mut Paths| {
-            assert_eq!(paths.on_packet(&now(200), path(1), 40, true), Moved::Port);
+            assert_eq!(paths.on_packet(&now(200), path(1), 40, true), Moved::Back);
         };
         let crowd = |paths: &mut Paths| {
             for other in 2..9 {
                 assert_eq!(paths.on_packet(&now(200), port(other), 40, true), Moved::Port);
             }
-            assert_eq!(paths.on_packet(&now(200), port(9), 40, true), Moved::Port);
+            assert_eq!(paths.on_packet(&now(200), port(9), 40, true), Moved::Back);
             assert_eq!(paths.candidate(), Some(port(9)));
         };
         let ends: [&dyn Fn(&mut Paths); 3] = [&silence, &return_of_the_proved, &crowd];
@@ -699,7 +719,7 @@ mod tests {
         let mut paths = paths();
         paths.on_packet(&now(0), port(5), 40, true);
         assert_eq!(paths.on_packet(&now(1), path(2), 1200, false), Moved::Nowhere);
-        assert_eq!(paths.on_packet(&now(1), path(2), 1200, true), Moved::Port);
+        assert_eq!(paths.on_packet(&now(1), path(2), 1200, true), Moved::Back);
         assert_eq!((paths.current(), paths.candidate()), (path(1), Some(path(2))));
         assert_eq!(paths.on_packet(&now(2), port(5), 40, true), Moved::Nowhere);
         assert_eq!((paths.current(), paths.candidate()), (path(1), Some(port(5))));

@@ -189,6 +189,12 @@ impl Mtu {
         self.state
     }
 
+    /// What was in flight went to where nobody is: of the probe in it nothing will be heard, and
+    /// its size is still to be tried.
+    pub fn forget_probe(&mut self) {
+        self.probe_in_flight = None;
+    }
+
     fn search(&mut self) {
         self.state = MtuState::Searching;
         self.too_large = self.ceiling.saturating_add(1);
