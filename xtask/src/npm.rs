@@ -13,7 +13,7 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// What a page has to download at most: the module and its glue, compressed. They are 165,141
 /// bytes: shares of every table, several sessions with one peer and several paths of a dial cost
 /// some 12,000 (docs/DECISIONS.md).
-const MAX_GZIP_BYTES: u64 = 164 * 1024;
+const MAX_GZIP_BYTES: u64 = 168 * 1024;
 /// What comes along from the repository's root.
 const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 

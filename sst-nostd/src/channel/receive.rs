@@ -72,7 +72,7 @@ impl<C: Crypto> Channel<C> {
     /// copy: nothing is believed but that the peer may not have heard an acknowledgement. If it has
     /// acknowledged nothing either, what was sent to it is probably lost, and is not kept waiting
     /// for its timer; copies cannot ask for more than one packet in each max ack delay, nor for
-    /// more than [`MAX_FINISH_ANSWERS`] ever.
+    /// more than `MAX_FINISH_ANSWERS` ever.
     pub fn on_finish_repeated(&mut self, now: Instant) {
         let is_answered = self.largest_acked.is_some() || self.in_flight.is_empty();
         if is_answered || self.finish_answers >= MAX_FINISH_ANSWERS {
