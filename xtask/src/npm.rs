@@ -10,9 +10,8 @@ use crate::{setup, steps, walk, wasm};
 /// Where the TypeScript, the tests and the demos are.
 const FOLDER: &str = "bindings-wasm";
 const WASM: &str = "wasm32-unknown-unknown";
-/// What a page has to download at most: the module and its glue, compressed. They are 165,141
-/// bytes: shares of every table, several sessions with one peer and several paths of a dial cost
-/// some 12,000 (docs/DECISIONS.md).
+/// What a page has to download at most: the module and its glue, compressed. What they are made of
+/// is told in docs/DECISIONS.md.
 const MAX_GZIP_BYTES: u64 = 168 * 1024;
 /// What comes along from the repository's root.
 const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
