@@ -86,7 +86,7 @@ impl<C: Crypto> Channel<C> {
 
     fn try_open(&mut self, crypto: &C, now: Instant, packet: &mut [u8]) -> Result<Opened, Dropped> {
         let len = packet.len();
-        if matches!(self.finish, Finish::Held | Finish::FirstHeld) {
+        if self.is_first_held() {
             // A peer that guesses who calls could have the keys before it has FINISH.
             return Err(Dropped::Unauthentic);
         }

@@ -121,7 +121,7 @@ impl<C: Crypto> Channel<C> {
     /// would have to remember.
     /// `has_data`: whether data wait to be sent, or to be sent again.
     pub fn send_permit(&mut self, now: Instant, sent: &SentPackets<'_>, has_data: bool) -> Permit {
-        if matches!(self.finish, Finish::Held | Finish::FirstHeld) {
+        if self.is_first_held() {
             if !has_data && self.paced_until.is_some_and(|until| now < until) {
                 return Permit::Nothing;
             }
