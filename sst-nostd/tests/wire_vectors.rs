@@ -7,10 +7,10 @@ use sst_nostd::id::{ChannelId, HostId, Instance, StreamId};
 use sst_nostd::time::{Duration, micros};
 use sst_nostd::wire::negotiation::{Cookie, Finish, Init, Lost, Reply, Version, split_check};
 use sst_nostd::wire::packet::{PacketError, widen};
-use sst_nostd::wire::parameters::{Carrier, Parsed, Suites};
+use sst_nostd::wire::parameters::{Carrier, Parsed};
 use sst_nostd::wire::{
     Attributes, CloseCause, CloseFrame, DatagramFrame, EcnCounts, Frame, Open, Parameters, Refusal,
-    ResetFrame, SealedHeader, StreamCode, StreamFrame, TransportCode,
+    ResetFrame, SealedHeader, StreamCode, StreamFrame, Suites, TransportCode,
 };
 
 /// The cases of a file, one after the other, each with what it is called.

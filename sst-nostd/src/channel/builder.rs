@@ -4,7 +4,18 @@ use super::sent::{Chain, Receipt, SentPackets};
 use crate::bytes::{Full, Writer};
 use crate::crypto::TAG_LEN;
 use crate::path::Path;
-use crate::wire::Frame;
+use crate::wire::{Frame, MAX_FRAMES, SealedHeader};
+
+/// Packets that ask for an acknowledgement are padded to this length, in bytes.
+///
+/// It is that of a packet with a challenge and an answer at their longest. If our address has
+/// changed unnoticed, the packet pays for the challenge that it causes; and it is long enough for
+/// LOST to answer it (docs/PROTOCOL.md, PING).
+pub const MIN_ASKING_LEN: usize = SealedHeader::MAX_LEN + 18 + TAG_LEN;
+
+// Who pads leaves room for it: no frame but PING, of which there is one, is shorter than two bytes.
+const _: () = assert!((MIN_ASKING_LEN - SHORTEST_HEADER - TAG_LEN) / 2 + 2 < MAX_FRAMES);
+const SHORTEST_HEADER: usize = SealedHeader::MAX_LEN - 3;
 
 /// A packet under construction. It holds its header, and what the channel itself had to say.
 ///
@@ -30,6 +41,19 @@ pub struct PacketBuilder<'b> {
     pub(super) is_ack_eliciting: bool,
     /// The largest packet number acknowledged in it.
     pub(super) told: Option<u64>,
+}
+
+/// Why no packet can be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeginError {
+    /// The key has sealed all that it may: close the channel.
+    KeyLimit,
+    /// The channel's share of the table of sent packets is used up.
+    NoRoom,
+    /// The permit was for something else, or no packet number can be told to the peer.
+    NotPermitted,
+    /// The buffer is too small for a packet.
+    TooSmall,
 }
 
 /// What a packet is for.

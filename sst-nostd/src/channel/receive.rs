@@ -2,9 +2,10 @@
 
 use core::ops::Range;
 
+use super::Channel;
 use super::dropped::Dropped;
+use super::finish::Finish;
 use super::keys::SealedParts;
-use super::{Channel, Finish, MAX_FINISH_ANSWERS};
 use crate::crypto::{Crypto, TAG_LEN};
 use crate::path::Path;
 use crate::recovery::ecn::Codepoint;
@@ -57,30 +58,6 @@ impl<C: Crypto> Channel<C> {
         self.received.on_packet(now, arrival.number, arrival.is_ack_eliciting, arrival.codepoint);
         if arrival.has_data {
             self.idle.on_data();
-        }
-    }
-
-    /// The initiator's FINISH, packet 0, opened. It is acknowledged at once, even if it is empty.
-    pub fn on_finish_received(&mut self, now: Instant, codepoint: Codepoint) {
-        self.received.on_packet(now, 0, true, codepoint);
-        self.received.hurry(now);
-        self.finish_answer_at = now.after(self.config.ack.max_ack_delay);
-        self.idle.on_received(now);
-    }
-
-    /// A FINISH came for this channel that exists already. It was not opened, and may be anybody's
-    /// copy: nothing is believed but that the peer may not have heard an acknowledgement. If it has
-    /// acknowledged nothing either, what was sent to it is probably lost, and is not kept waiting
-    /// for its timer; copies cannot ask for more than one packet in each max ack delay, nor for
-    /// more than `MAX_FINISH_ANSWERS` ever.
-    pub fn on_finish_repeated(&mut self, now: Instant) {
-        let is_answered = self.largest_acked.is_some() || self.in_flight.is_empty();
-        if is_answered || self.finish_answers >= MAX_FINISH_ANSWERS {
-            self.received.on_repeat(now);
-        } else if now >= self.finish_answer_at {
-            self.finish_answer_at = now.after(self.config.ack.max_ack_delay);
-            self.finish_answers = self.finish_answers.saturating_add(1);
-            self.probes_owed = self.probes_owed.max(1);
         }
     }
 

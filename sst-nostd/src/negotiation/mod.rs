@@ -27,8 +27,7 @@ use crate::id::{ChannelId, HostId};
 use crate::noise::{NoiseError, Pattern, Role, Split};
 use crate::time::{Duration, Instant};
 use crate::wire::negotiation::PatternNumber;
-use crate::wire::parameters::MAX_REFUSAL_LEN;
-use crate::wire::{PacketError, Parameters, Refusal, TransportCode};
+use crate::wire::{MAX_REFUSAL_LEN, PacketError, Parameters, Refusal, TransportCode};
 
 pub use call::{Answer, Call, CallError, FinishError, ReplyError, TimerVerdict};
 pub use check::CheckKey;

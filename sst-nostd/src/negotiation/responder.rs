@@ -12,8 +12,8 @@ use crate::negotiation::{Dropped, Ready, first_rtt, is_same, pattern};
 use crate::noise::{Handshake, NoiseError, Role};
 use crate::time::Instant;
 use crate::wire::negotiation::{CHECK_LEN, Finish, Init, MAX_INIT_BYTES, REPLY_OVERHEAD};
-use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, Suites, early_in};
-use crate::wire::{Frame, Frames, PacketKind, Parameters, Refusal, TransportCode};
+use crate::wire::parameters::{Carrier, MAX_PARAMETERS_LEN, early_in};
+use crate::wire::{Frame, Frames, PacketKind, Parameters, Refusal, Suites, TransportCode};
 
 /// What an INIT asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Which cipher seals a channel: offered by the initiator, chosen by the responder.
 
 use crate::crypto::{Crypto, Suite};
+use crate::wire::Suites;
 use crate::wire::TransportCode;
-use crate::wire::parameters::Suites;
 
 const CHACHA: u8 = Suite::ChaCha20Poly1305 as u8;
 const AES: u8 = Suite::Aes256Gcm as u8;

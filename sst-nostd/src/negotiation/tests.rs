@@ -11,8 +11,8 @@ use std::vec::Vec;
 
 use super::limits::{MAX_FINISH_PAYLOAD_LEN, MAX_REPLY_LEN};
 use super::*;
+use crate::wire::Suites;
 use crate::wire::negotiation::MIN_INIT_BYTES;
-use crate::wire::parameters::Suites;
 use pair::{Pair, at, parameters};
 
 /// The two results belong together.

@@ -13,8 +13,11 @@ mod kind;
 pub mod negotiation;
 pub mod packet;
 pub mod parameters;
+mod parameters_error;
+mod refusal;
 pub mod reset;
 pub mod stream_frame;
+mod suites;
 
 pub use ack::{AckEncoder, AckFrame, AckRanges, EcnCounts};
 pub use close::{CloseCause, CloseFrame};
@@ -23,9 +26,12 @@ pub use datagram::{DatagramFrame, DatagramHeader};
 pub use frame::{Frame, Frames, MAX_FRAMES};
 pub use frame_error::FrameError;
 pub use packet::{PacketError, PacketKind, SealedHeader};
-pub use parameters::{Parameters, ParametersError, Refusal};
+pub use parameters::Parameters;
+pub use parameters_error::ParametersError;
+pub use refusal::{MAX_REFUSAL_LEN, Refusal};
 pub use reset::ResetFrame;
 pub use stream_frame::{Attributes, Open, StreamFrame, StreamHeader};
+pub use suites::{MAX_SUITES, Suites};
 
 #[cfg(test)]
 mod tests;

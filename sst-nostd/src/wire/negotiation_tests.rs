@@ -3,6 +3,7 @@
 use std::vec::Vec;
 
 use super::*;
+use crate::bytes::{Full, Writer};
 
 fn some_channel() -> ChannelId {
     ChannelId::new(0x0a0b_0c0d).unwrap()

@@ -4,20 +4,16 @@
 //! Type 0 ends the list. Source: `docs/PROTOCOL.md`, "Parameters".
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use core::{fmt, str};
-
-use crate::bytes::{Full, MAX_VARINT, Reader, Truncated, VarintError, Writer, varint_len};
+use crate::bytes::{Full, MAX_VARINT, Reader, Writer, varint_len};
 use crate::id::{ChannelId, Instance};
 use crate::time::{Duration, micros};
-use crate::wire::codes::TransportCode;
 use crate::wire::packet::BASE_PACKET_BYTES;
+use crate::wire::parameters_error::ParametersError;
+use crate::wire::refusal::{REFUSAL, Refusal};
+use crate::wire::suites::Suites;
 
 /// The most entries in a list: twice what version 1 defines, to leave room for extensions.
 pub const MAX_ENTRIES: usize = 32;
-/// The most cipher suites in an offer: four times what version 1 defines.
-pub const MAX_SUITES: usize = 8;
-/// The longest reason of a refusal, in bytes, so that a REPLY stays below its INIT.
-pub const MAX_REFUSAL_LEN: usize = 64;
 /// The longest encoded list: every known entry at its longest, without a refusal; and what is left
 /// of an INIT of the smallest size that carries early data.
 pub const MAX_PARAMETERS_LEN: usize = 160;
@@ -38,7 +34,6 @@ const SUITES: u64 = 0x12;
 const SUITE: u64 = 0x13;
 const ID_WINDOW: u64 = 0x14;
 const RESET_TOKEN: u64 = 0x16;
-const REFUSAL: u64 = 0x17;
 const TOOK_CALL: u64 = 0x1c;
 const INSTANCE: u64 = 0x1e;
 
@@ -313,131 +308,10 @@ pub fn put_end(writer: &mut Writer<'_>) -> Result<(), Full> {
     writer.put_varint(END)
 }
 
-/// Cipher suites, the one liked best first. Never empty; numbers that we do not know are kept.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Suites {
-    numbers: [u8; MAX_SUITES],
-    count: usize,
-}
-
-impl Suites {
-    /// These suites; `None` if there are none, or more than [`MAX_SUITES`].
-    #[must_use]
-    pub fn new(list: &[u8]) -> Option<Self> {
-        let mut numbers = [0; MAX_SUITES];
-        numbers.get_mut(..list.len())?.copy_from_slice(list);
-        if list.is_empty() { None } else { Some(Self { numbers, count: list.len() }) }
-    }
-
-    /// The suites.
-    #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
-        self.numbers.get(..self.count).unwrap_or_default()
-    }
-}
-
-/// ChaCha20-Poly1305 alone, which every host has.
-impl Default for Suites {
-    fn default() -> Self {
-        Self { numbers: [1, 0, 0, 0, 0, 0, 0, 0], count: 1 }
-    }
-}
-
-impl fmt::Debug for Suites {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_list().entries(self.as_slice()).finish()
-    }
-}
-
 /// Whole milliseconds, at most what a list can hold.
 fn millis(duration: Duration) -> u64 {
     let millis = duration.as_secs().saturating_mul(1000);
     millis.saturating_add(u64::from(duration.subsec_millis())).min(MAX_VARINT)
-}
-
-/// The responder's answer that it does not want the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal<'a> {
-    /// Why.
-    pub code: TransportCode,
-    /// Why, for a human to read. At most [`MAX_REFUSAL_LEN`] bytes.
-    pub reason: &'a str,
-}
-
-impl<'a> Refusal<'a> {
-    /// Puts a list that says this and nothing else.
-    ///
-    /// # Errors
-    /// [`Full`] if there is no space, or the reason is too long; nothing was put.
-    pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        let start = writer.position();
-        self.put(writer).inspect_err(|_| writer.truncate(start))
-    }
-
-    fn put(&self, writer: &mut Writer<'_>) -> Result<(), Full> {
-        if self.reason.len() > MAX_REFUSAL_LEN {
-            return Err(Full);
-        }
-        let code = self.code.as_u64();
-        let len = varint_len(code).saturating_add(self.reason.len());
-        writer.put_varint(REFUSAL)?;
-        writer.put_varint(len as u64)?;
-        writer.put_varint(code)?;
-        writer.put_bytes(self.reason.as_bytes())
-    }
-
-    fn parse(value: &'a [u8]) -> Result<Self, ParametersError> {
-        let mut reader = Reader::new(value);
-        let code = TransportCode::new(reader.varint()?);
-        let reason = reader.rest();
-        if reason.len() > MAX_REFUSAL_LEN {
-            return Err(ParametersError::Illegal);
-        }
-        let reason = str::from_utf8(reason).map_err(|_| ParametersError::Illegal)?;
-        Ok(Self { code, reason })
-    }
-}
-
-/// Why a list of parameters is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParametersError {
-    /// Two entries of one type.
-    Duplicate,
-    /// The list does not parse, or a value has not the length or the form of its type.
-    Encoding,
-    /// A value outside its limits.
-    Illegal,
-    /// An unknown entry that must be understood.
-    Mandatory,
-    /// An entry that belongs to the other message.
-    Misplaced,
-    /// An entry that must be there is not.
-    Missing,
-    /// More than [`MAX_ENTRIES`].
-    TooMany,
-}
-
-impl ParametersError {
-    /// What to tell the peer.
-    #[must_use]
-    pub const fn code(self) -> TransportCode {
-        match self {
-            Self::Mandatory => TransportCode::MANDATORY_EXTENSION,
-            _ => TransportCode::PARAMETERS,
-        }
-    }
-}
-
-impl From<Truncated> for ParametersError {
-    fn from(_: Truncated) -> Self {
-        Self::Encoding
-    }
-}
-
-impl From<VarintError> for ParametersError {
-    fn from(_: VarintError) -> Self {
-        Self::Encoding
-    }
 }
 
 fn put_entry(writer: &mut Writer<'_>, kind: u64, value: &[u8]) -> Result<(), Full> {

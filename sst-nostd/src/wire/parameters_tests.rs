@@ -4,6 +4,8 @@ use std::vec::Vec;
 
 use super::*;
 use crate::bytes::MAX_VARINT;
+use crate::wire::TransportCode;
+use crate::wire::refusal::MAX_REFUSAL_LEN;
 
 fn largest() -> Parameters {
     Parameters {
