@@ -47,14 +47,6 @@ impl<'a> Writer<'a> {
         self.put_bytes(&value.to_be_bytes())
     }
 
-    /// Puts a number of 8 bytes.
-    ///
-    /// # Errors
-    /// [`Full`] if there is no space.
-    pub fn put_u64(&mut self, value: u64) -> Result<(), Full> {
-        self.put_bytes(&value.to_be_bytes())
-    }
-
     /// Puts `bytes`.
     ///
     /// # Errors

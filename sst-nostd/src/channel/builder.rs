@@ -100,21 +100,6 @@ impl PacketBuilder<'_> {
         Ok(())
     }
 
-    /// Adds a frame that runs to the end of the packet, as [`PacketBuilder::add`] does: no more
-    /// frames fit, and no padding is put. For packets so short that they should be padded
-    /// ([`MIN_ASKING_LEN`](super::MIN_ASKING_LEN)), use a form of the frame that has a length.
-    ///
-    /// # Errors
-    /// [`Full`] if there is no room in the packet or for the receipt; nothing has changed.
-    pub fn add_last<W>(&mut self, sent: &mut SentPackets<'_>, write: W) -> Result<(), Full>
-    where
-        W: FnOnce(&mut Writer<'_>) -> Result<Receipt, Full>,
-    {
-        self.add(sent, write)?;
-        self.end = self.position;
-        Ok(())
-    }
-
     /// Lets `write` put many frames, and call what it is given with what to remember of some, and
     /// how many those are: `false` means that no more can be remembered or that the packet has as
     /// many as it may have, so that they must not be put. `write` answers true if its last frame

@@ -195,11 +195,6 @@ impl Tree {
         self.dropped_datagrams
     }
 
-    /// The session is ending: neither side opens streams any more; those there are go on.
-    pub fn set_closing(&mut self) {
-        self.is_closing = true;
-    }
-
     /// Whether the peer's window of ids lets this host open another stream.
     pub(super) fn has_id(&self) -> bool {
         let window = self.allowance.id_window.min(MAX_ID_WINDOW);
