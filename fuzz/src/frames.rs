@@ -87,7 +87,7 @@ impl Scene {
                     continue;
                 }
                 let first = input.piece();
-                let Ok((ready, len)) = initiator.finish(&crypto, first, &mut buffer) else {
+                let Ok((ready, len)) = initiator.agree_and_seal(&crypto, first, &mut buffer) else {
                     return;
                 };
                 self.channel = Some(ready.peer_channel);

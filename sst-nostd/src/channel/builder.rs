@@ -19,7 +19,7 @@ const SHORTEST_HEADER: usize = SealedHeader::MAX_LEN - 3;
 
 /// A packet under construction. It holds its header, and what the channel itself had to say.
 ///
-/// Hand it to [`Channel::finish_packet`](super::Channel::finish_packet), or to
+/// Hand it to [`Channel::seal_packet`](super::Channel::seal_packet), or to
 /// [`abandon`](Self::abandon): dropping it strands its receipts in the table.
 #[derive(Debug)]
 #[must_use = "finish it or abandon it"]
@@ -142,7 +142,7 @@ impl PacketBuilder<'_> {
 
     /// Gives the packet up, as if it had never begun.
     pub fn abandon(self, sent: &mut SentPackets<'_>) {
-        sent.drop_chain(self.chain);
+        sent.free_chain(self.chain);
     }
 
     /// Bytes left for frames.

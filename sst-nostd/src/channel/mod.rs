@@ -48,7 +48,7 @@ pub use receive::{Arrival, Opened};
 pub use seed::ChannelSeed;
 pub use sent::{Fate, Receipt, Receipts, SentPacket, SentPackets, SentReceipt};
 pub use stats::{ChannelStats, Totals};
-pub use transmit::{FinishError, SentInfo};
+pub use transmit::{SealError, SentInfo};
 
 use crate::bytes::MAX_VARINT;
 use crate::crypto::{Crypto, Suite, TAG_LEN};

@@ -35,7 +35,7 @@ pub struct Arrival {
     pub is_ack_eliciting: bool,
     /// Whether it brought data of streams, or datagrams.
     pub has_data: bool,
-    /// The mark on it.
+    /// The codepoint of its IP header.
     pub codepoint: Codepoint,
     /// Where it came from and to.
     pub path: Path,

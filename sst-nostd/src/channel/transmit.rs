@@ -25,7 +25,7 @@ const MAX_DISTANCE: u64 = (1 << 31) - 1;
 
 /// Why a packet cannot be sealed. Its receipts are freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FinishError {
+pub enum SealError {
     /// The key has sealed all that it may: close the channel.
     KeyLimit,
     /// The channel's share of the table of sent packets was used up since the packet was begun.
@@ -41,7 +41,7 @@ pub struct SentInfo {
     pub len: usize,
     /// Where to.
     pub path: Path,
-    /// How to mark it.
+    /// The codepoint of its IP header.
     pub codepoint: Codepoint,
 }
 
@@ -59,7 +59,7 @@ impl<C: Crypto> Channel<C> {
         buffer: &'b mut [u8],
         sent: &SentPackets<'_>,
     ) -> Result<PacketBuilder<'b>, BeginError> {
-        let (kind, path, max_len) = self.plan(permit).ok_or(BeginError::NotPermitted)?;
+        let (kind, path, max_len) = self.packet_for(permit).ok_or(BeginError::NotPermitted)?;
         if kind.must_be_recorded() && !sent.has_room(&self.on_record) {
             return Err(BeginError::NoRoom);
         }
@@ -119,22 +119,22 @@ impl<C: Crypto> Channel<C> {
     /// Completes a packet, seals it in place and records it.
     ///
     /// # Errors
-    /// [`FinishError`]; nothing is to be sent then.
-    pub fn finish_packet(
+    /// [`SealError`]; nothing is to be sent then.
+    pub fn seal_packet(
         &mut self,
         now: Instant,
         mut builder: PacketBuilder<'_>,
         sent: &mut SentPackets<'_>,
-    ) -> Result<SentInfo, FinishError> {
+    ) -> Result<SentInfo, SealError> {
         self.complete(&mut builder, sent.has_room(&self.on_record));
         let must_be_recorded = builder.kind.must_be_recorded() || !builder.chain.is_empty();
         if builder.is_ack_eliciting && must_be_recorded && !sent.has_room(&self.on_record) {
             builder.abandon(sent);
-            return Err(FinishError::NoRoom);
+            return Err(SealError::NoRoom);
         }
         let Some(len) = self.seal(&mut builder) else {
             builder.abandon(sent);
-            return Err(FinishError::KeyLimit);
+            return Err(SealError::KeyLimit);
         };
         let is_elsewhere = matches!(builder.kind, Kind::Path { is_elsewhere: true, .. });
         if builder.told.is_some() && !is_elsewhere {
@@ -143,14 +143,14 @@ impl<C: Crypto> Channel<C> {
         self.paths.on_sent(builder.path, len, builder.told.is_some());
         self.totals.sent_packets = self.totals.sent_packets.saturating_add(1);
         self.totals.sent_bytes = self.totals.sent_bytes.saturating_add(len as u64);
-        let is_marked = self.record(now, &builder, len, sent);
+        let is_ect0 = self.record(now, &builder, len, sent);
         self.advance_number();
-        let codepoint = if is_marked { Codepoint::Ect0 } else { Codepoint::NotEct };
+        let codepoint = if is_ect0 { Codepoint::Ect0 } else { Codepoint::NotEct };
         Ok(SentInfo { number: builder.number, len, path: builder.path, codepoint })
     }
 
     /// What a permit allows: what kind of packet, where to, how long at most.
-    fn plan(&self, permit: Permit) -> Option<(Kind, Path, usize)> {
+    fn packet_for(&self, permit: Permit) -> Option<(Kind, Path, usize)> {
         let (current, len) = (self.paths.current(), self.flight.packet_len());
         Some(match permit {
             Permit::AckOnly => (Kind::AckOnly, current, len),
@@ -189,7 +189,7 @@ impl<C: Crypto> Channel<C> {
         Some(builder.position.saturating_add(TAG_LEN))
     }
 
-    /// Records a packet that asks for an acknowledgement. Returns whether to mark it.
+    /// Records a packet that asks for an acknowledgement. Returns whether it goes as ECT(0).
     fn record(
         &mut self,
         now: Instant,
@@ -205,15 +205,16 @@ impl<C: Crypto> Channel<C> {
         }
         let is_path = matches!(builder.kind, Kind::Path { .. });
         let are_enough = is_path && self.in_flight.len() >= MAX_PATH_RECORDS;
-        // Packets that are not recorded are not marked: their marks could not be accounted for.
+        // Packets that are not recorded go as Not-ECT: what became of their codepoint could not be
+        // told.
         if !builder.is_ack_eliciting || are_enough || !sent.has_room(&self.on_record) {
             return false;
         }
         let is_elsewhere = matches!(builder.kind, Kind::Path { is_elsewhere: true, .. });
-        let is_marked = self.flight.ecn.mark() && !is_elsewhere;
+        let is_ect0 = self.flight.ecn.sends_ect0() && !is_elsewhere;
         let mut flags = 0;
         for (is_set, flag) in [
-            (is_marked, SentPacket::ECT0),
+            (is_ect0, SentPacket::ECT0),
             (is_elsewhere, SentPacket::ELSEWHERE),
             (builder.kind == Kind::MtuProbe, SentPacket::MTU_PROBE),
         ] {
@@ -231,7 +232,7 @@ impl<C: Crypto> Channel<C> {
             }
             self.idle.on_sent(now);
         }
-        is_marked
+        is_ect0
     }
 
     /// Moves on to the next number, leaving one out now and then (see

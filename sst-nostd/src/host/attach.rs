@@ -182,7 +182,7 @@ impl<C: Crypto> Host<'_, C> {
             builder.abandon(&mut self.sent);
             return None;
         }
-        let info = channel.finish_packet(now, builder, &mut self.sent).ok()?;
+        let info = channel.seal_packet(now, builder, &mut self.sent).ok()?;
         let close = heapless::Vec::from_slice(buffer.get(..info.len)?).ok()?;
         let linger = linger(channel);
         Some(TurnedAway { close, channel: ready.channel, linger, until: now })

@@ -22,7 +22,7 @@ pub struct Transmit {
     /// Where the buffer holds several packets, the length of each but the last, which may be
     /// shorter.
     pub segment_len: Option<usize>,
-    /// How to mark them.
+    /// The codepoint of their IP headers.
     pub ecn: Codepoint,
 }
 

@@ -95,7 +95,7 @@ impl RawPeer {
     pub(super) fn finish(&mut self, reply: &[u8], payload: &[u8]) -> Vec<u8> {
         self.initiator.handle_reply(&self.crypto, Instant::ZERO, NOWHERE, reply).unwrap();
         let mut out = vec![0; 1200];
-        let (ready, len) = self.initiator.finish(&self.crypto, payload, &mut out).unwrap();
+        let (ready, len) = self.initiator.agree_and_seal(&self.crypto, payload, &mut out).unwrap();
         self.ready = Some(ready);
         out.truncate(len);
         out

@@ -61,7 +61,7 @@ fn the_curve_is_used_as_often_as_the_patterns_say_and_not_before_the_front() {
         let spent = pair.crypto.operations.get() - before;
         pair.initiator.handle_reply(&pair.crypto, at(0), pair::TO, &reply).unwrap();
         let mut finish = [0; 1200];
-        let finished = pair.initiator.finish(&pair.crypto, &[], &mut finish);
+        let finished = pair.initiator.agree_and_seal(&pair.crypto, &[], &mut finish);
         let finish_len = finished.unwrap().1;
         let before = pair.crypto.operations.get();
         if finish_len > 0 {
@@ -127,7 +127,7 @@ fn a_refusal_reaches_the_initiator_with_its_reason() {
         let ReplyError::Refused(refused) = error else { panic!("{error:?}") };
         assert_eq!((refused.code, refused.reason()), (refusal.code, "not you"));
         assert!(pair.initiator.is_over() && pair.initiator.deadline().is_none());
-        let finished = pair.initiator.finish(&pair.crypto, &[], &mut [0; 1200]);
+        let finished = pair.initiator.agree_and_seal(&pair.crypto, &[], &mut [0; 1200]);
         assert_eq!(finished.unwrap_err(), FinishError::NotAnswered);
     }
 }
@@ -219,7 +219,7 @@ fn the_round_trip_is_measured_from_the_packet_sent_last() {
     let answer = pair.initiator.handle_reply(&pair.crypto, at(2), pair::TO, &reply).unwrap();
     assert_eq!(answer.rtt, Duration::from_secs(2));
     let mut finish = [0; 1200];
-    let (ours, len) = pair.initiator.finish(&pair.crypto, &[], &mut finish).unwrap();
+    let (ours, len) = pair.initiator.agree_and_seal(&pair.crypto, &[], &mut finish).unwrap();
     let finish = &finish[..len];
     let finished = responder.handle_finish(&pair.crypto, at(4), finish, &mut [0; 1200]);
     let (theirs, _) = finished.unwrap();
@@ -240,7 +240,7 @@ fn guesses_after(pause: Duration) -> (Duration, Option<Duration>) {
     let answered_at = at(1).after(pause);
     let answer = pair.initiator.handle_reply(&pair.crypto, answered_at, pair::TO, &reply).unwrap();
     let mut finish = [0; 1200];
-    let (ours, len) = pair.initiator.finish(&pair.crypto, &[], &mut finish).unwrap();
+    let (ours, len) = pair.initiator.agree_and_seal(&pair.crypto, &[], &mut finish).unwrap();
     assert_eq!(ours.rtt, Some(answer.rtt));
     let finish = &finish[..len];
     let finished = responder.handle_finish(&pair.crypto, answered_at, finish, &mut [0; 1200]);
@@ -279,9 +279,9 @@ fn ik_keys_are_unconfirmed_and_nothing_came_with_them() {
     assert_ne!(replayed.split.initiator_to_responder, theirs.split.initiator_to_responder);
 
     pair.initiator.handle_reply(&pair.crypto, at(0), pair::TO, &reply).unwrap();
-    let full = pair.initiator.finish(&pair.crypto, b"frames", &mut [0; 1200]);
+    let full = pair.initiator.agree_and_seal(&pair.crypto, b"frames", &mut [0; 1200]);
     assert_eq!(full.unwrap_err(), FinishError::Payload);
-    let (ours, len) = pair.initiator.finish(&pair.crypto, &[], &mut []).unwrap();
+    let (ours, len) = pair.initiator.agree_and_seal(&pair.crypto, &[], &mut []).unwrap();
     assert_eq!(len, 0);
     assert_same_view(&ours, &theirs);
 }
@@ -307,13 +307,13 @@ fn a_finish_that_does_not_fit_can_be_tried_again() {
     let payload = vec![7; MAX_FINISH_PAYLOAD_LEN];
     let mut out = [0; 1200];
     for len in [0, 4, 5, 68, 1199] {
-        let finished = pair.initiator.finish(&pair.crypto, &payload, &mut out[..len]);
+        let finished = pair.initiator.agree_and_seal(&pair.crypto, &payload, &mut out[..len]);
         assert_eq!(finished.unwrap_err(), FinishError::Full, "{len}");
     }
     let long = [0; MAX_FINISH_PAYLOAD_LEN + 1];
-    let finished = pair.initiator.finish(&pair.crypto, &long, &mut [0; 1300]);
+    let finished = pair.initiator.agree_and_seal(&pair.crypto, &long, &mut [0; 1300]);
     assert_eq!(finished.unwrap_err(), FinishError::Payload);
-    let (ours, len) = pair.initiator.finish(&pair.crypto, &payload, &mut out).unwrap();
+    let (ours, len) = pair.initiator.agree_and_seal(&pair.crypto, &payload, &mut out).unwrap();
     assert_eq!(len, 1200);
     let mut received = [0; 1200];
     let short = responder.handle_finish(&pair.crypto, at(0), &out, &mut received[..100]);

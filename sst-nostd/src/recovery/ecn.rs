@@ -1,4 +1,4 @@
-//! Whether a path carries congestion marks truthfully. Source: RFC 9000 section 13.4.2 and
+//! Whether a path carries ECN codepoints truthfully. Source: RFC 9000 section 13.4.2 and
 //! appendix A.4.
 
 /// Packets marked while the path is being tested. If marking makes the path drop packets, this is
@@ -163,13 +163,13 @@ impl Ecn {
         Ok(ce_increase)
     }
 
-    /// Whether to mark the next packet ECT(0).
+    /// Whether the next packet goes as ECT(0).
     #[must_use]
-    pub fn mark(&self) -> bool {
+    pub fn sends_ect0(&self) -> bool {
         matches!(self.state, State::Testing | State::Capable)
     }
 
-    /// Whether the path is known to carry marks.
+    /// Whether the path is known to carry codepoints.
     #[must_use]
     pub fn is_capable(&self) -> bool {
         self.state == State::Capable
@@ -217,7 +217,7 @@ mod tests {
     fn after_sending(packets: u64) -> Ecn {
         let mut ecn = Ecn::new(true);
         for _ in 0..packets {
-            let marked = ecn.mark();
+            let marked = ecn.sends_ect0();
             ecn.on_sent(marked);
         }
         ecn
@@ -228,7 +228,7 @@ mod tests {
     fn a_truthful_path_becomes_capable_and_reports_new_marks_once() {
         let mut ecn = after_sending(5);
         assert_eq!(ecn.on_ack(3, counts(3, 0, 0)), Ok(0));
-        assert!(ecn.is_capable() && ecn.mark());
+        assert!(ecn.is_capable() && ecn.sends_ect0());
         assert_eq!(ecn.on_ack(2, counts(4, 0, 1)), Ok(1));
         assert_eq!(ecn.on_ack(0, counts(4, 0, 1)), Ok(0));
     }
@@ -237,9 +237,9 @@ mod tests {
     #[test]
     fn testing_marks_ten_packets_then_waits() {
         let mut ecn = after_sending(TEST_PACKETS);
-        assert!(!ecn.mark());
+        assert!(!ecn.sends_ect0());
         assert_eq!(ecn.on_ack(1, counts(1, 0, 0)), Ok(0));
-        assert!(ecn.mark());
+        assert!(ecn.sends_ect0());
     }
 
     // Spec: R-6.7-7.
@@ -247,7 +247,7 @@ mod tests {
     fn missing_counts_or_counts_that_lag_are_bleaching() {
         let mut ecn = after_sending(5);
         assert_eq!(ecn.on_ack(1, None), Err(EcnFailure::Bleached));
-        assert!(!ecn.mark());
+        assert!(!ecn.sends_ect0());
         assert_eq!(ecn.on_ack(1, counts(0, 9, 9)), Ok(0), "failed is quiet");
         let mut ecn = after_sending(5);
         assert_eq!(ecn.on_ack(3, counts(2, 0, 0)), Err(EcnFailure::Bleached));
@@ -281,19 +281,19 @@ mod tests {
         }
         assert_eq!(ecn.on_lost(false), Ok(()));
         assert_eq!(ecn.on_lost(true), Err(EcnFailure::AllLost));
-        assert!(!ecn.mark());
+        assert!(!ecn.sends_ect0());
     }
 
     #[test]
     fn a_probe_timeout_ends_the_marking_early_but_not_the_hope() {
         let mut ecn = after_sending(2);
         ecn.on_timeout();
-        assert!(!ecn.mark());
+        assert!(!ecn.sends_ect0());
         let mut dropping = ecn;
         assert_eq!(dropping.on_lost(true), Ok(()));
         assert_eq!(dropping.on_lost(true), Err(EcnFailure::AllLost));
         assert_eq!(ecn.on_ack(2, counts(2, 0, 0)), Ok(0));
-        assert!(ecn.mark());
+        assert!(ecn.sends_ect0());
     }
 
     #[test]
@@ -315,6 +315,6 @@ mod tests {
 
     #[test]
     fn a_socket_that_cannot_mark_never_marks() {
-        assert!(!Ecn::new(false).mark());
+        assert!(!Ecn::new(false).sends_ect0());
     }
 }

@@ -1,7 +1,7 @@
 //! One packet at a time goes out: what the channel permits, filled with what the session has.
 
 use crate::channel::{
-    BeginError, Channel, FinishError, PacketBuilder, Permit, SentInfo, SentPackets,
+    BeginError, Channel, PacketBuilder, Permit, SealError, SentInfo, SentPackets,
 };
 use crate::crypto::Crypto;
 use crate::stream::{Receipt, Streams};
@@ -75,7 +75,7 @@ impl Session {
                 self.data_at = now;
             }
         }
-        finish(channel.finish_packet(now, builder, sent))
+        transmitted(channel.seal_packet(now, builder, sent))
     }
 
     /// Whether any stream has something to send.
@@ -151,14 +151,14 @@ impl Session {
             return Transmitted::Nothing;
         }
         self.closes_sent = self.closes_sent.saturating_add(1);
-        finish(channel.finish_packet(now, builder, sent))
+        transmitted(channel.seal_packet(now, builder, sent))
     }
 }
 
-fn finish(result: Result<SentInfo, FinishError>) -> Transmitted {
+fn transmitted(result: Result<SentInfo, SealError>) -> Transmitted {
     match result {
         Ok(info) => Transmitted::Packet(info),
-        Err(FinishError::KeyLimit) => Transmitted::KeysSpent,
-        Err(FinishError::NoRoom) => Transmitted::Nothing,
+        Err(SealError::KeyLimit) => Transmitted::KeysSpent,
+        Err(SealError::NoRoom) => Transmitted::Nothing,
     }
 }

@@ -112,7 +112,7 @@ impl Dial {
         let mut finish = [0; PACKET_LEN];
         let (ready, len) = self
             .initiator
-            .finish(&self.crypto, &[], &mut finish)
+            .agree_and_seal(&self.crypto, &[], &mut finish)
             .map_err(|error| format!("no FINISH: {error:?}"))?;
         socket.send_to(&finish[..len], to)?;
         let side = Side::of(&self.id, &self.server, true);

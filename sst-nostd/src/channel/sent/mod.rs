@@ -115,7 +115,7 @@ impl<'s> SentPackets<'s> {
     }
 
     /// Frees the receipts of `chain`.
-    pub(super) fn drop_chain(&mut self, chain: Chain) {
+    pub(super) fn free_chain(&mut self, chain: Chain) {
         let mut next = chain.head;
         while let Some(row) = self.receipts.remove_at(next) {
             next = row.next;
@@ -138,7 +138,7 @@ impl<'s> SentPackets<'s> {
         }
         let has_room = self.has_room(channel) && self.receipt_room(channel) >= chain.len;
         let Some(handle) = has_room.then(|| self.packets.insert(packet).ok()).flatten() else {
-            self.drop_chain(chain);
+            self.free_chain(chain);
             return false;
         };
         // There is room for both, as was just seen.

@@ -44,7 +44,7 @@ pub struct SentPacket {
 }
 
 impl SentPacket {
-    /// Marked ECT(0).
+    /// Sent as ECT(0).
     pub(in crate::channel) const ECT0: u8 = 1;
     /// The packet recorded before it was acknowledged: losses on both sides are not one run.
     pub(in crate::channel) const AFTER_ACKED: u8 = 2;

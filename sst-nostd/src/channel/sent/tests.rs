@@ -19,7 +19,7 @@ fn push(
     let mut chain = Chain::EMPTY;
     for i in 0..receipts {
         if !sent.push_receipt(&mut chain, receipt(number * 10 + i)) {
-            sent.drop_chain(chain);
+            sent.free_chain(chain);
             return false;
         }
     }

@@ -130,7 +130,7 @@ fn acknowledging_costs_the_same_however_many_packets_are_in_flight() {
                 side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);
             let mut builder = begun.unwrap();
             add_item(&mut builder, &mut side.sent, item, 8).unwrap();
-            side.channel.finish_packet(now, builder, &mut side.sent).unwrap();
+            side.channel.seal_packet(now, builder, &mut side.sent).unwrap();
         }
         let mut numbers = Vec::new();
         let mut place = side.channel.in_flight.start();

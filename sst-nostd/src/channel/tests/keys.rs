@@ -132,7 +132,7 @@ fn sealing_stops_at_twice_the_limit() {
     for sealed in 0..20 {
         assert_eq!(side.channel.is_exhausted(), sealed >= 19, "one is left to say so");
         let begun = side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);
-        side.channel.finish_packet(now, begun.unwrap(), &mut side.sent).unwrap();
+        side.channel.seal_packet(now, begun.unwrap(), &mut side.sent).unwrap();
     }
     assert!(side.channel.is_exhausted());
     let begun = side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);

@@ -397,7 +397,7 @@ impl Side {
             builder.abandon(&mut self.sent);
             return None;
         }
-        let info = self.channel.finish_packet(now, builder, &mut self.sent).unwrap();
+        let info = self.channel.seal_packet(now, builder, &mut self.sent).unwrap();
         buffer.truncate(info.len);
         Some((info, buffer))
     }

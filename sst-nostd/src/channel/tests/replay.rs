@@ -108,7 +108,7 @@ fn packets_below_the_window_are_too_old() {
         let side = &mut pair.sides[0];
         let permit = Permit::AckOnly;
         let begun = side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent);
-        let info = side.channel.finish_packet(now, begun.unwrap(), &mut side.sent).unwrap();
+        let info = side.channel.seal_packet(now, begun.unwrap(), &mut side.sent).unwrap();
         made.push((info.number, buffer[..info.len].to_vec()));
     }
     let receiver = &mut pair.sides[1].channel;
@@ -149,7 +149,7 @@ fn next_packet(pair: &mut Pair) -> Result<(u64, Vec<u8>), BeginError> {
     let side = &mut pair.sides[0];
     let permit = Permit::AckOnly;
     let builder = side.channel.begin_packet(&pair.crypto, now, permit, &mut buffer, &side.sent)?;
-    let info = side.channel.finish_packet(now, builder, &mut side.sent).unwrap();
+    let info = side.channel.seal_packet(now, builder, &mut side.sent).unwrap();
     Ok((info.number, buffer[..info.len].to_vec()))
 }
 

@@ -91,7 +91,7 @@ impl Initiator {
     ///
     /// # Errors
     /// [`FinishError`].
-    pub fn finish(
+    pub fn agree_and_seal(
         &mut self,
         crypto: &impl Crypto,
         payload: &[u8],

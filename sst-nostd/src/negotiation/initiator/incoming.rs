@@ -68,7 +68,7 @@ impl Initiator {
     }
 
     /// Takes a REPLY that came from `path`. After it, the caller decides about the peer and calls
-    /// [`Initiator::finish`].
+    /// [`Initiator::agree`].
     ///
     /// # Errors
     /// [`ReplyError`]: the call goes on, or is over.

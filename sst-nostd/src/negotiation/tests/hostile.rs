@@ -109,7 +109,8 @@ fn a_finish_with_any_bit_changed_is_dropped_cheaply_and_the_true_one_still_count
         let mut pair = Pair::new(pattern);
         let mut responder = pair.answered();
         let mut finish = [0; 1200];
-        let (ours, len) = pair.initiator.finish(&pair.crypto, b"frames", &mut finish).unwrap();
+        let (ours, len) =
+            pair.initiator.agree_and_seal(&pair.crypto, b"frames", &mut finish).unwrap();
         let finish = &finish[..len];
         let key_end = 5 + 32 + 16;
         for (bit, wrong) in flipped(finish).enumerate() {

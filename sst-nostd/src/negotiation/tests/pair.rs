@@ -249,7 +249,8 @@ impl Pair {
         let mut responder = self.answered();
         let payload = if self.pattern == Pattern::Ik { &[] } else { payload };
         let mut finish = [0; 1200];
-        let (ours, len) = self.initiator.finish(&self.crypto, payload, &mut finish).unwrap();
+        let (ours, len) =
+            self.initiator.agree_and_seal(&self.crypto, payload, &mut finish).unwrap();
         if self.pattern == Pattern::Ik {
             return (ours, responder.take_unconfirmed().unwrap(), Vec::new());
         }

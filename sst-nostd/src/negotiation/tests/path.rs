@@ -140,7 +140,7 @@ fn a_late_second_reply_changes_nothing() {
     let responder = pair.answered();
     let late = pair.initiator.handle_reply(&pair.crypto, at(0), TO, responder.reply());
     assert_eq!(late, Err(ReplyError::Dropped(Dropped::State)));
-    assert!(pair.initiator.finish(&pair.crypto, &[], &mut [0; 1200]).is_ok());
+    assert!(pair.initiator.agree_and_seal(&pair.crypto, &[], &mut [0; 1200]).is_ok());
     assert!(pair.initiator.is_over());
 }
 

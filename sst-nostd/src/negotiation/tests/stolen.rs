@@ -46,7 +46,7 @@ fn a_recording_and_both_static_secrets_open_nothing_but_the_first_message() {
         pair.initiator.handle_reply(&pair.crypto, at(0), TO, &reply).unwrap();
         let mut finish = [0; 1200];
         let payload: &[u8] = if pattern == Pattern::Ik { b"" } else { b"frames" };
-        let (_, len) = pair.initiator.finish(&pair.crypto, payload, &mut finish).unwrap();
+        let (_, len) = pair.initiator.agree_and_seal(&pair.crypto, payload, &mut finish).unwrap();
 
         // As the responder: message 1 opens, and the keys of message 3 need an ephemeral secret.
         let parsed = Init::parse(&init).unwrap();
