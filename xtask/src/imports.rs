@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::source::{self, Token};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{ImplItemFn, Item, ItemMod, ItemUse, UseTree};
 
-/// A path from the crate's root: `["wire", "frame", "Ack"]`.
-pub(crate) type ModulePath = Vec<String>;
+use crate::source::{self, ModulePath, Source};
 
 /// One reference of a module to something of its own crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,111 +19,88 @@ pub(crate) struct Reference {
     pub(crate) line: usize,
 }
 
-/// The references in `text`, the source of module `here`; test code is not looked at.
+/// The references in a file; test code is not looked at.
 ///
 /// Sees `use` trees and written-out paths that begin with `crate`, `self` or `super`, and `use` of
 /// a child by its bare name. A glob names nothing, so nothing can be learnt through one.
-pub(crate) fn references(
-    text: &str,
-    here: &ModulePath,
-    modules: &BTreeSet<ModulePath>,
-) -> Vec<Reference> {
-    let tokens = source::tokens(&source::split(text).code);
-    let mut is_test = vec![false; tokens.len()];
-    for range in source::test_items(&tokens) {
-        is_test[range].fill(true);
-    }
-    let kept = tokens.into_iter().zip(is_test).filter(|(_, test)| !test);
-    let tokens: Vec<Token> = kept.map(|(token, _)| token).collect();
-    let mut reader = Reader { tokens: &tokens, modules, here: here.clone(), found: Vec::new() };
-    reader.read();
+pub(crate) fn references(source: &Source, modules: &BTreeSet<ModulePath>) -> Vec<Reference> {
+    let mut reader = Reader { modules, here: source.module.clone(), found: Vec::new() };
+    reader.visit_file(&source.file);
     reader.found
 }
 
 struct Reader<'a> {
-    tokens: &'a [Token],
     modules: &'a BTreeSet<ModulePath>,
     /// The module being read, the blocks `mod x { … }` entered so far included.
     here: ModulePath,
     found: Vec<Reference>,
 }
 
+impl<'ast> Visit<'ast> for Reader<'_> {
+    fn visit_item(&mut self, item: &'ast Item) {
+        if !source::is_test(source::attrs(item)) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast ImplItemFn) {
+        if !source::is_test(&function.attrs) {
+            visit::visit_impl_item_fn(self, function);
+        }
+    }
+
+    fn visit_item_mod(&mut self, module: &'ast ItemMod) {
+        self.here.push(module.ident.to_string());
+        visit::visit_item_mod(self, module);
+        self.here.pop();
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        if item.leading_colon.is_none() {
+            self.add_tree(&item.tree, Vec::new());
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let written: Vec<String> =
+            path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let is_inside =
+            matches!(written.first().map(String::as_str), Some("crate" | "self" | "super"));
+        if is_inside && written.len() > 1 && path.leading_colon.is_none() {
+            self.add(&written, None, path.span().start().line);
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        source::visit_inside(mac, self);
+    }
+}
+
 impl Reader<'_> {
-    fn word(&self, at: usize) -> &str {
-        self.tokens.get(at).map_or("", |token| token.text.as_str())
-    }
-
-    fn read(&mut self) {
-        let mut block_ends: Vec<usize> = Vec::new();
-        let mut at = 0;
-        while at < self.tokens.len() {
-            while block_ends.pop_if(|end| *end <= at).is_some() {
-                self.here.pop();
+    fn add_tree(&mut self, tree: &UseTree, mut prefix: ModulePath) {
+        let line = tree.span().start().line;
+        let (last, name) = match tree {
+            UseTree::Path(path) => {
+                prefix.push(path.ident.to_string());
+                return self.add_tree(&path.tree, prefix);
             }
-            match self.word(at) {
-                "mod" if self.word(at + 2) == "{" => {
-                    self.here.push(self.word(at + 1).to_owned());
-                    block_ends.push(source::item_end(self.tokens, at));
-                    at += 3;
-                }
-                "use" => at = self.read_tree(at + 1, Vec::new(), true),
-                "crate" | "self" | "super" if self.word(at + 1) == "::" => {
-                    at = self.read_tree(at, Vec::new(), false);
-                }
-                _ => at += 1,
+            UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.add_tree(tree, prefix.clone()));
             }
+            UseTree::Glob(_) => return self.add(&prefix, None, line),
+            UseTree::Name(name) => (name.ident.to_string(), None),
+            UseTree::Rename(rename) => (rename.ident.to_string(), Some(rename.rename.to_string())),
+        };
+        if last != "self" {
+            prefix.push(last);
         }
+        let name = name.or_else(|| prefix.last().cloned());
+        self.add(&prefix, name, line);
     }
 
-    /// Reads one path, or one branch of a `use` tree, after `prefix`; returns where it ends.
-    fn read_tree(&mut self, start: usize, mut prefix: Vec<String>, is_use: bool) -> usize {
-        let line = self.tokens.get(start).map_or(0, |token| token.line);
-        let mut at = start;
-        loop {
-            let word = self.word(at).to_owned();
-            if word == "{" && is_use {
-                at += 1;
-                while !["}", ""].contains(&self.word(at)) {
-                    at = self.read_tree(at, prefix.clone(), true);
-                    at += usize::from(self.word(at) == ",");
-                }
-                return at + 1;
-            }
-            let is_name = word.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            if !is_name {
-                // `use ::other_crate`, a glob, or the turbofish of an expression.
-                let is_foreign = word == "::" && at == start;
-                self.add(prefix, None, line);
-                return if is_foreign { self.skip_path(at) } else { at + 1 };
-            }
-            if word != "self" || prefix.is_empty() {
-                prefix.push(word);
-            }
-            if self.word(at + 1) != "::" {
-                break;
-            }
-            at += 2;
-        }
-        let is_renamed = is_use && self.word(at + 1) == "as";
-        at += if is_renamed { 2 } else { 0 };
-        let name = is_use.then(|| match self.word(at) {
-            "self" => prefix.last().cloned().unwrap_or_default(),
-            name => name.to_owned(),
-        });
-        self.add(prefix, name, line);
-        at + 1
-    }
-
-    fn skip_path(&self, start: usize) -> usize {
-        let mut at = start;
-        while ![";", ",", "}", ""].contains(&self.word(at)) {
-            at += 1;
-        }
-        at
-    }
-
-    fn add(&mut self, written: Vec<String>, name: Option<String>, line: usize) {
-        if let Some(path) = self.absolute(&written) {
+    fn add(&mut self, written: &[String], name: Option<String>, line: usize) {
+        if let Some(path) = self.absolute(written) {
             self.found.push(Reference { path, name, line });
         }
     }
@@ -195,10 +173,17 @@ mod tests {
         text.split("::").map(str::to_owned).collect()
     }
 
+    fn source(module: &str, text: &str) -> Source {
+        let file = syn::parse_file(text).unwrap();
+        Source { module: path(module), shown: String::new(), file }
+    }
+
     fn found(here: &str, text: &str) -> Vec<String> {
         let modules = BTreeSet::from([path("a"), path("a::b"), path("c")]);
-        let references = references(text, &path(here), &modules);
-        references.iter().map(|reference| reference.path.join("::")).collect()
+        references(&source(here, text), &modules)
+            .iter()
+            .map(|reference| reference.path.join("::"))
+            .collect()
     }
 
     #[test]
@@ -233,7 +218,7 @@ mod tests {
     fn re_exports_are_followed() {
         let modules = BTreeSet::from([path("a"), path("a::b")]);
         let mut renames = Renames::default();
-        renames.add(&path("a"), &references("pub use b::X as Y;", &path("a"), &modules));
+        renames.add(&path("a"), &references(&source("a", "pub use b::X as Y;"), &modules));
         assert_eq!(renames.resolve(&path("a::Y::new")), path("a::b::X::new"));
         assert_eq!(renames.resolve(&path("a::Z")), path("a::Z"));
     }

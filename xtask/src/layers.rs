@@ -1,12 +1,11 @@
 //! The core's modules import downward only, and nowhere in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::call;
-use crate::imports::{self, ModulePath, Reference, Renames};
+use crate::imports::{self, Reference, Renames};
 use crate::report::{Outcome, StepResult};
-use crate::walk;
+use crate::source::{self, ModulePath, Source};
 
 /// The core's top-level modules, lowest first. A module imports only from lines above its own;
 /// modules of one line do not import each other. A new module takes its place here.
@@ -27,15 +26,7 @@ type Edges = BTreeMap<(String, String), String>;
 
 /// Checks the core, and prints what is wrong.
 pub(crate) fn run() -> StepResult {
-    let folder = call::root().join("sst-nostd/src");
-    let mut sources = Vec::new();
-    for file in walk::files(&folder, &["rs"])? {
-        let inside = file.strip_prefix(&folder).unwrap_or(&file);
-        if !walk::is_test_file(inside) {
-            let shown = format!("sst-nostd/src/{}", inside.display());
-            sources.push((module_of(inside), shown, walk::read(&file)?));
-        }
-    }
+    let sources = source::of_crate(&call::root().join("sst-nostd/src"), "sst-nostd/src")?;
     let mut faults = faults(&sources, HEIGHTS);
     faults.sort();
     for fault in &faults {
@@ -50,19 +41,8 @@ pub(crate) fn run() -> StepResult {
     }
 }
 
-/// The module a file holds: `wire/frame.rs` is `wire::frame`, `wire/mod.rs` is `wire`.
-fn module_of(inside: &Path) -> ModulePath {
-    let path = inside.with_extension("");
-    let mut path: ModulePath =
-        path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    if path.last().is_some_and(|name| ["lib", "mod"].contains(&name.as_str())) {
-        path.pop();
-    }
-    path
-}
-
-/// Everything wrong in `sources`: the module, the file's name as shown, the text.
-fn faults(sources: &[(ModulePath, String, String)], heights: &[&[&str]]) -> Vec<String> {
+/// Everything wrong in the imports of `sources`.
+fn faults(sources: &[Source], heights: &[&[&str]]) -> Vec<String> {
     let mut faults = Vec::new();
     for (folder, edges) in folders(sources) {
         if folder.is_empty() {
@@ -73,7 +53,7 @@ fn faults(sources: &[(ModulePath, String, String)], heights: &[&[&str]]) -> Vec<
             format!("{folder}: a circle of imports: {circle}")
         }));
     }
-    for (module, shown, _) in sources {
+    for Source { module, shown, .. } in sources {
         let is_listed = |name: &String| heights.iter().any(|line| line.contains(&name.as_str()));
         if let [name] = module.as_slice()
             && !is_listed(name)
@@ -86,17 +66,17 @@ fn faults(sources: &[(ModulePath, String, String)], heights: &[&[&str]]) -> Vec<
 }
 
 /// The imports between siblings, folder by folder. The root folder has the top-level modules.
-fn folders(sources: &[(ModulePath, String, String)]) -> BTreeMap<ModulePath, Edges> {
+fn folders(sources: &[Source]) -> BTreeMap<ModulePath, Edges> {
     let mut modules: BTreeSet<ModulePath> = BTreeSet::new();
-    for (module, ..) in sources {
+    for Source { module, .. } in sources {
         modules.extend((1..=module.len()).map(|len| module[..len].to_vec()));
     }
     let mut renames = Renames::default();
     let mut read: Vec<(&ModulePath, &str, Vec<Reference>)> = Vec::new();
-    for (module, shown, text) in sources {
-        let references = imports::references(text, module, &modules);
-        renames.add(module, &references);
-        read.push((module, shown, references));
+    for source in sources {
+        let references = imports::references(source, &modules);
+        renames.add(&source.module, &references);
+        read.push((&source.module, &source.shown, references));
     }
     let mut folders: BTreeMap<ModulePath, Edges> = BTreeMap::new();
     for (from, shown, references) in read {
@@ -179,6 +159,8 @@ fn describe(edges: &Edges, walked: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const THREE: &[&[&str]] = &[&["low", "base"], &["middle"], &["top"]];
@@ -186,7 +168,7 @@ mod tests {
     fn check(files: &[(&str, &str)]) -> Vec<String> {
         let sources: Vec<_> = files
             .iter()
-            .map(|(file, text)| (module_of(Path::new(file)), file.to_string(), text.to_string()))
+            .map(|(file, text)| Source::parse(Path::new(file), (*file).to_owned(), text).unwrap())
             .collect();
         faults(&sources, THREE)
     }

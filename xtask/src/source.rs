@@ -1,227 +1,173 @@
-//! Rust source seen just closely enough: code apart from comments and literals, tokens, items.
+//! Rust source as `syn` reads it: which items are for tests only, and what is inside of macros.
 
-use std::ops::Range;
+use std::path::Path;
 
-/// A source text in two halves of the same shape: each keeps its characters where they were, with
-/// blanks in place of the other's (and of the insides of literals).
-pub(crate) struct Split {
-    /// What the compiler sees, literals blanked.
-    pub(crate) code: String,
-    /// Comments only.
-    pub(crate) comments: String,
+use syn::parse::{ParseStream, Parser};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Expr, Item, Token};
+
+use crate::walk;
+
+/// A module's path from the root of its crate: `["wire", "frame"]`.
+pub(crate) type ModulePath = Vec<String>;
+
+/// One file of a crate.
+pub(crate) struct Source {
+    pub(crate) module: ModulePath,
+    /// Its name, as shown.
+    pub(crate) shown: String,
+    pub(crate) file: syn::File,
 }
 
-/// Separates code from comments and literals.
-pub(crate) fn split(text: &str) -> Split {
-    let chars: Vec<char> = text.chars().collect();
-    let mut halves = Split { code: String::new(), comments: String::new() };
-    let mut at = 0;
-    while let Some(rest) = chars.get(at..).filter(|rest| !rest.is_empty()) {
-        let comment = comment_len(rest);
-        let literal = if comment > 0 { 0 } else { literal_len(chars.get(..at), rest) };
-        let len = comment.max(literal).max(1);
-        for &c in rest.iter().take(len) {
-            let blank = if c == '\n' { '\n' } else { ' ' };
-            halves.comments.push(if comment > 0 { c } else { blank });
-            halves.code.push(if comment > 0 || literal > 0 { blank } else { c });
+impl Source {
+    /// The file at `inside` a crate's `src`.
+    ///
+    /// # Errors
+    /// Text that is not Rust.
+    pub(crate) fn parse(inside: &Path, shown: String, text: &str) -> Result<Self, String> {
+        let file = syn::parse_file(text).map_err(|error| format!("{shown}: {error}"))?;
+        Ok(Self { module: module_of(inside), shown, file })
+    }
+}
+
+/// Every file of the crate in `folder`, shown as `shown/…`, but for those that are test code.
+///
+/// # Errors
+/// A file that cannot be read, or is not Rust.
+pub(crate) fn of_crate(folder: &Path, shown: &str) -> Result<Vec<Source>, String> {
+    let mut sources = Vec::new();
+    for file in walk::files(folder, &["rs"])? {
+        let inside = file.strip_prefix(folder).unwrap_or(&file);
+        if !walk::is_test_file(inside) {
+            let shown = format!("{shown}/{}", inside.display());
+            sources.push(Source::parse(inside, shown, &walk::read(&file)?)?);
         }
-        at += len;
     }
-    halves
+    sources.retain(|source| !is_test(&source.file.attrs));
+    Ok(sources)
 }
 
-/// Length of the comment at the front, or 0.
-fn comment_len(rest: &[char]) -> usize {
-    if rest.starts_with(&['/', '/']) {
-        return rest.iter().position(|&c| c == '\n').unwrap_or(rest.len());
+/// The module a file holds: `wire/frame.rs` is `wire::frame`, `wire/mod.rs` is `wire`.
+fn module_of(inside: &Path) -> ModulePath {
+    let path = inside.with_extension("");
+    let mut path: ModulePath =
+        path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    path.pop_if(|name| ["lib", "mod"].contains(&name.as_str()));
+    path
+}
+
+/// Whether what has these attributes is compiled for tests only.
+pub(crate) fn is_test(attrs: &[Attribute]) -> bool {
+    let mut cfgs = attrs.iter().filter_map(cfg);
+    cfgs.any(|cfg| cfg == "test" || cfg.starts_with("all(test,"))
+}
+
+/// What a `#[cfg(…)]` says, without spaces.
+pub(crate) fn cfg(attr: &Attribute) -> Option<String> {
+    let list = attr.meta.require_list().ok().filter(|list| list.path.is_ident("cfg"))?;
+    Some(list.tokens.to_string().replace(' ', ""))
+}
+
+/// An item's attributes.
+pub(crate) fn attrs(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::ExternCrate(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Union(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
     }
-    if !rest.starts_with(&['/', '*']) {
-        return 0;
+}
+
+/// The last name of a type, references taken off: `Tree` of `&mut super::Tree<'_>`.
+pub(crate) fn type_name(ty: &syn::Type) -> Option<String> {
+    match ty {
+        syn::Type::Path(path) => Some(path.path.segments.last()?.ident.to_string()),
+        syn::Type::Reference(reference) => type_name(&reference.elem),
+        syn::Type::Paren(paren) => type_name(&paren.elem),
+        _ => None,
     }
-    let (mut at, mut depth) = (0, 0usize);
-    while at < rest.len() {
-        let tail = &rest[at..];
-        if tail.starts_with(&['/', '*']) {
-            depth += 1;
-            at += 2;
-        } else if tail.starts_with(&['*', '/']) {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
+}
+
+/// Visits the expressions that a macro is called with, as far as they are expressions.
+pub(crate) fn visit_inside(mac: &syn::Macro, visitor: &mut impl for<'ast> Visit<'ast>) {
+    let read = |input: ParseStream<'_>| {
+        while let Ok(expr) = input.parse::<Expr>() {
+            visitor.visit_expr(&expr);
+            if input.parse::<Option<Token![,]>>()?.is_none() {
+                break;
             }
-        } else {
-            at += 1;
         }
-    }
-    rest.len()
-}
-
-/// Length of the string or character literal at the front, or 0.
-fn literal_len(before: Option<&[char]>, rest: &[char]) -> usize {
-    match rest {
-        ['"', ..] => quoted_len(rest, '"'),
-        ['\'', '\\', ..] | ['\'', _, '\'', ..] => quoted_len(rest, '\''),
-        ['r', tail @ ..] if is_prefix_start(before.unwrap_or_default()) => {
-            let hashes = tail.iter().take_while(|&&c| c == '#').count();
-            if tail.get(hashes) != Some(&'"') {
-                return 0;
+        input.step(|cursor| {
+            let mut rest = *cursor;
+            while let Some((_, next)) = rest.token_tree() {
+                rest = next;
             }
-            let end: Vec<char> = std::iter::once('"').chain(vec!['#'; hashes]).collect();
-            let body = &tail[hashes + 1..];
-            let body_len = body.windows(end.len()).position(|window| window == end);
-            body_len.map_or(rest.len(), |len| 2 + hashes + len + end.len())
-        }
-        _ => 0,
-    }
+            Ok(((), rest))
+        })
+    };
+    // What is left over is no expression, and holds no call that could be seen.
+    let _ = Parser::parse2(read, mac.tokens.clone());
 }
 
-/// Whether an `r` here may begin a raw string: nothing, or a lone `b` or `c`, stands before it.
-fn is_prefix_start(before: &[char]) -> bool {
-    let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
-    match before {
-        [.., a, 'b' | 'c'] => !is_word(a),
-        ['b' | 'c'] => true,
-        [.., last] => !is_word(last),
-        [] => true,
-    }
-}
-
-/// Length of a literal in `quote`s, its escapes stepped over.
-fn quoted_len(rest: &[char], quote: char) -> usize {
-    let mut at = 1;
-    while let Some(&c) = rest.get(at) {
-        at += if c == '\\' { 2 } else { 1 };
-        if c == quote {
-            break;
-        }
-    }
-    at.min(rest.len())
-}
-
-/// A word, `::`, or one other character.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Token {
-    pub(crate) text: String,
-    /// Counted from 1.
-    pub(crate) line: usize,
-}
-
-/// The tokens of `code` (see [`split`]).
-pub(crate) fn tokens(code: &str) -> Vec<Token> {
-    let mut tokens: Vec<Token> = Vec::new();
-    let mut is_joined = false;
-    for (index, line) in code.lines().enumerate() {
-        for c in line.chars() {
-            let is_word = c.is_alphanumeric() || c == '_';
-            match tokens.last_mut() {
-                Some(last) if is_joined && is_word && last.text != ":" => last.text.push(c),
-                Some(last) if is_joined && c == ':' && last.text == ":" => {
-                    last.text.push(c);
-                    is_joined = false;
-                    continue;
-                }
-                _ if !c.is_whitespace() => {
-                    tokens.push(Token { text: c.to_string(), line: index + 1 });
-                }
-                _ => {}
+/// Every item for tests only: its first and its last line.
+pub(crate) fn test_lines(file: &syn::File) -> Vec<(usize, usize)> {
+    struct Finder(Vec<(usize, usize)>);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_item(&mut self, item: &'ast Item) {
+            if is_test(attrs(item)) {
+                self.0.push(lines(item));
+            } else {
+                visit::visit_item(self, item);
             }
-            is_joined = is_word || c == ':';
         }
-        is_joined = false;
     }
-    tokens
+    if is_test(&file.attrs) {
+        return vec![(0, usize::MAX)];
+    }
+    let mut finder = Finder(Vec::new());
+    finder.visit_file(file);
+    finder.0
 }
 
-/// The token after the item that begins at `start`: past its `;`, or its closing brace.
-pub(crate) fn item_end(tokens: &[Token], start: usize) -> usize {
-    let (mut nested, mut braces) = (0i32, 0i32);
-    for (index, token) in tokens.iter().enumerate().skip(start) {
-        match token.text.as_str() {
-            "(" | "[" => nested += 1,
-            ")" | "]" => nested -= 1,
-            "{" => braces += 1,
-            "}" => {
-                braces -= 1;
-                if braces <= 0 && nested <= 0 {
-                    return index + 1;
-                }
-            }
-            ";" if nested == 0 && braces == 0 => return index + 1,
-            _ => {}
-        }
-    }
-    tokens.len()
-}
-
-/// The items that exist only for tests, as ranges of tokens, their attribute included.
-pub(crate) fn test_items(tokens: &[Token]) -> Vec<Range<usize>> {
-    let word = |index: usize| tokens.get(index).map_or("", |token| token.text.as_str());
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < tokens.len() {
-        let is_inner = word(at) == "#" && word(at + 1) == "!";
-        let open = at + 1 + usize::from(is_inner);
-        let is_cfg = word(at) == "#" && word(open) == "[" && word(open + 1) == "cfg";
-        let is_test = word(open + 3) == "test"
-            || word(open + 3) == "all" && word(open + 4) == "(" && word(open + 5) == "test";
-        if !(is_cfg && is_test) {
-            at += 1;
-            continue;
-        }
-        let mut item = at;
-        while word(item) == "#" {
-            // Steps over this attribute and any that follow it.
-            item += tokens.iter().skip(item).take_while(|token| token.text != "]").count() + 1;
-        }
-        let end = if is_inner { tokens.len() } else { item_end(tokens, item) };
-        found.push(at..end);
-        at = end;
-    }
-    found
+/// The first and the last line of a piece of source, counted from 1.
+pub(crate) fn lines(piece: &impl syn::spanned::Spanned) -> (usize, usize) {
+    let span = piece.span();
+    (span.start().line, span.end().line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(code: &str) -> Vec<String> {
-        tokens(&split(code).code).into_iter().map(|token| token.text).collect()
-    }
-
-    #[test]
-    fn comments_and_literals_are_not_code() {
-        let text = "a /* b /* c */ d */ e // f\n\"g \\\" h\" i r#\"j \" k\"# 'l' '\\'' 'm: n";
-        assert_eq!(words(text), ["a", "e", "i", "'", "m", ":", "n"]);
-        assert_eq!(split(text).comments.trim(), "/* b /* c */ d */   // f");
-    }
-
-    #[test]
-    fn raw_strings_need_a_prefix_of_their_own() {
-        assert_eq!(words("br\"x\" r#type bar\"y\" z"), ["b", "r", "#", "type", "bar", "z"]);
-    }
-
-    #[test]
-    fn paths_are_split_at_double_colons() {
-        assert_eq!(words("a::b: c ::d"), ["a", "::", "b", ":", "c", "::", "d"]);
-    }
-
     #[test]
     fn test_items_are_found_whole() {
-        let code =
-            "fn a() {}\n#[cfg(test)]\n#[path = \"x\"]\nmod tests { fn b() { [1; 2]; } }\nfn c() {}";
-        let tokens = tokens(&split(code).code);
-        let kept: Vec<&str> = match test_items(&tokens).as_slice() {
-            [range] => tokens[range.end..].iter().map(|token| token.text.as_str()).collect(),
-            other => panic!("one test item expected: {other:?}"),
-        };
-        assert_eq!(kept, ["fn", "c", "(", ")", "{", "}"]);
+        let text = "fn a() {}\n#[cfg(test)]\n#[path = \"x\"]\nmod tests { fn b() { [1; 2]; }\n}\n\
+                    #[cfg(all(test, feature = \"x\"))]\nconst C: u8 = 1;";
+        let file = syn::parse_file(text).unwrap();
+        assert_eq!(test_lines(&file), [(2, 5), (6, 7)]);
     }
 
     #[test]
     fn code_that_tests_share_with_a_feature_is_not_test_code() {
-        let tokens =
-            tokens("#[cfg(any(test, feature))] extern crate std; #[cfg(not(test))] fn a() {}");
-        assert!(test_items(&tokens).is_empty());
+        let text =
+            "#[cfg(any(test, feature = \"x\"))] extern crate std; #[cfg(not(test))] fn a() {}";
+        assert!(test_lines(&syn::parse_file(text).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn modules_are_named_after_their_files() {
+        assert_eq!(module_of(Path::new("wire/frame.rs")), ["wire", "frame"]);
+        assert_eq!(module_of(Path::new("wire/mod.rs")), ["wire"]);
+        assert!(module_of(Path::new("lib.rs")).is_empty());
     }
 }

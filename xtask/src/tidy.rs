@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use syn::visit::{self, Visit};
+use syn::{Block, ImplItemFn, ItemFn, Signature, TraitItemFn};
+
 use crate::call;
 use crate::report::{Outcome, StepResult};
 use crate::source;
@@ -87,23 +90,38 @@ fn rust_faults(file: &Path, text: &str) -> Vec<String> {
 
 /// Every function with a body: its length in lines, and where it is.
 fn functions(file: &Path, text: &str) -> Vec<(usize, String)> {
-    let tokens = source::tokens(&source::split(text).code);
-    let mut found = Vec::new();
-    for (at, pair) in tokens.windows(2).enumerate() {
-        let [keyword, name] = pair else { continue };
-        let is_name = name.text.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        if keyword.text != "fn" || !is_name {
-            continue;
-        }
-        let end = source::item_end(&tokens, at);
-        if let Some(last) = tokens.get(end - 1)
-            && last.text == "}"
-        {
-            let place = format!("{}:{} {}", file.display(), keyword.line, name.text);
-            found.push((last.line - keyword.line + 1, place));
+    struct Finder<'a>(&'a Path, Vec<(usize, String)>);
+    impl Finder<'_> {
+        fn note(&mut self, signature: &Signature, block: &Block) {
+            let (first, last) = (signature.fn_token.span.start().line, source::lines(block).1);
+            let place = format!("{}:{first} {}", self.0.display(), signature.ident);
+            self.1.push((last - first + 1, place));
         }
     }
-    found
+    impl<'ast> Visit<'ast> for Finder<'_> {
+        fn visit_item_fn(&mut self, function: &'ast ItemFn) {
+            self.note(&function.sig, &function.block);
+            visit::visit_item_fn(self, function);
+        }
+
+        fn visit_impl_item_fn(&mut self, function: &'ast ImplItemFn) {
+            self.note(&function.sig, &function.block);
+            visit::visit_impl_item_fn(self, function);
+        }
+
+        fn visit_trait_item_fn(&mut self, function: &'ast TraitItemFn) {
+            if let Some(block) = &function.default {
+                self.note(&function.sig, block);
+            }
+            visit::visit_trait_item_fn(self, function);
+        }
+    }
+    let mut finder = Finder(file, Vec::new());
+    // What is no Rust yet is the compiler's to say.
+    if let Ok(parsed) = syn::parse_file(text) {
+        finder.visit_file(&parsed);
+    }
+    finder.1
 }
 
 fn show(what: &str, mut lengths: Vec<(usize, String)>) {
