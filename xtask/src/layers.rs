@@ -1,11 +1,14 @@
 //! The core's modules import downward only, and nowhere in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use crate::call;
 use crate::imports::{self, Reference, Renames};
 use crate::report::{Outcome, StepResult};
 use crate::source::{self, ModulePath, Source};
+use crate::structure;
+use crate::walk;
 
 /// The core's top-level modules, lowest first. A module imports only from lines above its own;
 /// modules of one line do not import each other. A new module takes its place here.
@@ -24,13 +27,20 @@ const HEIGHTS: &[&[&str]] = &[
 /// Who imports whom among the modules of one folder, and where the first such line is.
 type Edges = BTreeMap<(String, String), String>;
 
-/// Checks the core, and prints what is wrong.
-pub(crate) fn run() -> StepResult {
+/// Checks the core, and prints what is wrong. `--write` allows what there is from now on.
+pub(crate) fn run(options: &[&str]) -> StepResult {
     let sources = source::of_crate(&call::root().join("sst-nostd/src"), "sst-nostd/src")?;
     let mut faults = faults(&sources, HEIGHTS);
     faults.sort();
     for fault in &faults {
         println!("{fault}");
+    }
+    let ratchet = call::root().join(structure::RATCHET);
+    if options == ["--write"] {
+        let text = structure::check(&sources, None)?;
+        fs::write(&ratchet, text).map_err(|error| format!("{}: {error}", ratchet.display()))?;
+    } else {
+        structure::check(&sources, Some(&walk::read(&ratchet)?))?;
     }
     match faults.len() {
         0 => {

@@ -4,6 +4,7 @@ mod bare;
 mod bench;
 mod board;
 mod call;
+mod calls;
 mod elf;
 mod experiment;
 mod gateway;
@@ -12,6 +13,7 @@ mod lab;
 mod lane;
 mod layers;
 mod npm;
+mod public;
 mod python;
 mod readme;
 mod report;
@@ -19,6 +21,7 @@ mod setup;
 mod source;
 mod spec;
 mod steps;
+mod structure;
 mod tidy;
 mod walk;
 mod wasm;
@@ -39,7 +42,10 @@ usage: cargo xtask COMMAND
   test --quick
            of these what finds most faults soonest: source, debug tests, other targets
   tidy     house rules that a program can check, and the longest files and functions
-  layers   the core's modules import downward only, and nowhere in a circle
+  layers [--write]
+           the core's modules import downward only, and nowhere in a circle; which files of a folder
+           call each other in a circle. How many, and other numbers of structure, must not exceed
+           docs/structure.txt; --write: the numbers of today into it
   spec     which requirements of docs/PROTOCOL.md no test cites; wrong citations
   readme   follows every README, word for word, in a copy with nothing but the repository's files
   size     flash and memory of the bare firmware proof
@@ -114,7 +120,7 @@ fn main() -> ExitCode {
             report.finish()
         }
         ["tidy"] => exit_code(tidy::run()),
-        ["layers"] => exit_code(layers::run()),
+        ["layers", options @ ..] => exit_code(layers::run(options)),
         ["spec"] => exit_code(spec::run()),
         ["readme"] => exit_code(readme::follow()),
         ["size"] => exit_code(bare::size()),

@@ -154,7 +154,7 @@ fn look(report: &mut Report) {
     report.step("format", format);
     report.step("clippy", clippy);
     report.step("tidy", tidy::run);
-    report.step("layers", layers::run);
+    report.step("layers", || layers::run(&[]));
     report.step("spec", spec::run);
 }
 
