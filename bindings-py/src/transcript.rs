@@ -1,8 +1,8 @@
 //! The conversation that every build of the core must hold byte for byte, in this one.
 
 use pyo3::prelude::*;
-use sst_nostd::host::{Limits, Storage};
 use sst_nostd::transcript::{DIGEST, digest};
+use sst_nostd::{Limits, Storage};
 use sst_std::AwsLc;
 
 use crate::failure::Failure;

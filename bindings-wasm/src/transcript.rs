@@ -3,9 +3,8 @@
 use std::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
-use sst_nostd::crypto::RustCrypto;
-use sst_nostd::host::{Limits, Storage};
 use sst_nostd::transcript::{DIGEST, digest};
+use sst_nostd::{Limits, RustCrypto, Storage};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Never asked: the script has random bytes of its own.

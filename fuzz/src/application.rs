@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use sst_nostd::host::{Dial, Event, InstanceWish, SessionHandle};
-use sst_nostd::session::SessionEvent;
-use sst_nostd::stream::{DatagramOptions, Open, ReadError, StreamHandle};
-use sst_nostd::time::{Duration, Instant};
-use sst_nostd::wire::StreamCode;
+use sst_nostd::{
+    DatagramOptions, Dial, Duration, Event, InstanceWish, Instant, Open, ReadError, SessionEvent,
+    SessionHandle, StreamCode, StreamHandle,
+};
 
 use super::input::{Input, ignore};
 use super::world::{NullHost, path};
@@ -93,7 +92,7 @@ impl Application {
         let session = pick(&self.sessions, input);
         let what = input.below(12);
         if what < 3 {
-            let id = sst_nostd::id::HostId::new([peer as u8; 32]);
+            let id = sst_nostd::HostId::new([peer as u8; 32]);
             let dial = Dial::new(path(peer), (what > 0).then_some(id));
             let instance = if what == 2 { InstanceWish::Fresh } else { dial.instance };
             let dial = Dial { instance, ..dial };

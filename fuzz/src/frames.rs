@@ -1,14 +1,11 @@
 //! Frames of any kind past the cryptography, from a peer that is no host at all.
 
-use sst_nostd::bytes::Writer;
 use sst_nostd::crypto::{InsecureNullCrypto, KeyPair, insecure_checksum};
-use sst_nostd::host::Dial;
-use sst_nostd::id::ChannelId;
 use sst_nostd::negotiation::{Call, Initiator};
 use sst_nostd::noise::Pattern;
-use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::negotiation::Reply;
 use sst_nostd::wire::{Parameters, SealedHeader};
+use sst_nostd::{ChannelId, Dial, Duration, Instant, Writer};
 
 use super::application::Application;
 use super::input::Input;

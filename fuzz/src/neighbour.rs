@@ -1,11 +1,11 @@
 //! An honest pair beside the hostile peer: two hosts that only exchange messages, one of them the
 //! host under test. Whatever the hostile peer has done, the next message must still come through.
 
+use sst_nostd::StreamLimits;
 use sst_nostd::crypto::InsecureNullCrypto;
-use sst_nostd::host::{Config, Dial, Event, Host, Limits, Storage};
-use sst_nostd::session::SessionEvent;
-use sst_nostd::stream::{Open, StreamHandle, StreamLimits};
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{
+    Config, Dial, Duration, Event, Host, Instant, Limits, Open, SessionEvent, Storage, StreamHandle,
+};
 
 use super::world::{NullHost, hand, path, take_packets, wake};
 

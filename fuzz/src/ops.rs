@@ -1,6 +1,6 @@
 //! Two hosts with tiny tables, two applications, and a network that does what it likes.
 
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{Duration, Instant};
 
 use super::application::Application;
 use super::input::{Input, ignore};

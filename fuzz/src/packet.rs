@@ -1,10 +1,9 @@
 //! Packets of any kind, and true ones that were changed, at a host in several states.
 
 use sst_nostd::crypto::insecure_checksum;
-use sst_nostd::host::Dial;
 use sst_nostd::negotiation::CheckKey;
-use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::{PacketKind, SealedHeader};
+use sst_nostd::{Dial, Duration, Instant};
 
 use super::application::Application;
 use super::input::Input;

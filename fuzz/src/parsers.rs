@@ -2,12 +2,11 @@
 
 use core::fmt::Debug;
 
-use sst_nostd::bytes::{Full, Reader, Writer};
-use sst_nostd::id::HostId;
-use sst_nostd::stream::ServiceRequest;
+use sst_nostd::bytes::{Full, Reader};
 use sst_nostd::wire::negotiation::{Cookie, Finish, Init, InitOutline, Lost, Reply, Version};
 use sst_nostd::wire::parameters::{Carrier, channel_in};
 use sst_nostd::wire::{Frame, Parameters, SealedHeader};
+use sst_nostd::{HostId, ServiceRequest, Writer};
 
 /// The most bytes looked at: more than any packet of the protocol has.
 const MAX_BYTES: usize = 2000;

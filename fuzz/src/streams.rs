@@ -1,14 +1,14 @@
 //! The streams of two hosts, joined by a carrier that loses and reorders packets.
 
-use sst_nostd::bytes::{Reader, Writer};
-use sst_nostd::id::Side;
+use sst_nostd::bytes::Reader;
+use sst_nostd::rows::StreamStorage;
 use sst_nostd::storage::KeyedHash;
-use sst_nostd::stream::{
-    Allowance, DatagramOptions, Fate, Fault, Open, PathQuality, Receipt, StreamConfig,
-    StreamHandle, StreamStorage, Streams, Tree, WriteOptions,
+use sst_nostd::stream::{Allowance, Fate, Fault, PathQuality, Receipt, Streams, Tree};
+use sst_nostd::wire::{Frame, MAX_FRAMES};
+use sst_nostd::{
+    DatagramOptions, Duration, Instant, Open, Side, StreamCode, StreamConfig, StreamHandle,
+    WriteOptions, Writer,
 };
-use sst_nostd::time::{Duration, Instant};
-use sst_nostd::wire::{Frame, MAX_FRAMES, StreamCode};
 
 use super::input::{Input, ignore};
 use super::world::TINY;

@@ -2,14 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sst_nostd::channel::Path;
+use sst_nostd::StreamLimits;
 use sst_nostd::crypto::InsecureNullCrypto;
-use sst_nostd::host::{Config, Host, Limits, Storage};
-use sst_nostd::negotiation::CookieMode;
-use sst_nostd::recovery::congestion::Algorithm;
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::stream::StreamLimits;
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{
+    Algorithm, Codepoint, Config, CookieMode, Duration, Host, Instant, Limits, Path, Storage,
+};
 
 use super::input::Input;
 

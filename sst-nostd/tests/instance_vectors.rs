@@ -4,11 +4,11 @@
 mod values;
 
 use serde_json::Value;
-use sst_nostd::crypto::{KeyPair, RustCrypto};
-use sst_nostd::id::{HostId, Instance, Side};
+use sst_nostd::crypto::KeyPair;
 use sst_nostd::noise::{Handshake, Pattern, Role};
 use sst_nostd::wire::parameters::{Carrier, Parameters};
 use sst_nostd::wire::{Frame, Frames};
+use sst_nostd::{HostId, Instance, RustCrypto, Side};
 use values::{NoRandomness, hex, json, key, list};
 
 const INSTANCE: &str = include_str!("vectors/protocol/section_05_instance.json");

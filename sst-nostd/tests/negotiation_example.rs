@@ -2,13 +2,14 @@
 
 mod values;
 
-use sst_nostd::crypto::{KeyPair, RustCrypto};
-use sst_nostd::id::{ChannelId, HostId};
-use sst_nostd::negotiation::{Dropped, Responder};
-use sst_nostd::noise::{Handshake, NoiseError, Pattern, Role};
-use sst_nostd::time::Instant;
+use sst_nostd::crypto::KeyPair;
+use sst_nostd::negotiation::Responder;
+use sst_nostd::noise::{Handshake, Pattern, Role};
 use sst_nostd::wire::negotiation::{Init, PatternNumber};
 use sst_nostd::wire::{Parameters, SealedHeader};
+use sst_nostd::{
+    ChannelId, HostId, Instant, NegotiationDropped as Dropped, NoiseError, RustCrypto,
+};
 use values::{NoRandomness, hex, json, key, list};
 
 const HANDSHAKE: &str = include_str!("vectors/protocol/section_05_handshake.json");

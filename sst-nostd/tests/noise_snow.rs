@@ -5,8 +5,9 @@ use core::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
 use snow::{Builder, HandshakeState};
-use sst_nostd::crypto::{Aead, Crypto, KeyPair, RustCrypto, Suite};
+use sst_nostd::crypto::{Aead, KeyPair};
 use sst_nostd::noise::{Handshake, Pattern, Role};
+use sst_nostd::{Crypto, RustCrypto, Suite};
 
 const PROLOGUE: &[u8] = b"both ends say this";
 const ROUNDS: u64 = 8;

@@ -3,8 +3,9 @@
 mod values;
 
 use serde_json::Value;
-use sst_nostd::crypto::{Aead, Crypto, KeyPair, RustCrypto, Suite};
+use sst_nostd::crypto::{Aead, KeyPair};
 use sst_nostd::noise::{Handshake, Pattern, Role, Split};
+use sst_nostd::{Crypto, RustCrypto, Suite};
 use values::{NoRandomness, hex, json, list};
 
 const VECTORS: &str = include_str!("vectors/noise/noise-25519-chachapoly-blake2s.json");

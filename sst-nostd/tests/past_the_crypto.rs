@@ -3,15 +3,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sst_nostd::bytes::Writer;
-use sst_nostd::channel::{Dropped, Path};
 use sst_nostd::crypto::{InsecureNullCrypto, insecure_checksum};
-use sst_nostd::host::{Config, Dial, Event, Host, Ignored, Limits, SessionHandle, Storage};
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::session::SessionEvent;
-use sst_nostd::time::{Duration, Instant};
 use sst_nostd::wire::negotiation::Finish;
-use sst_nostd::wire::{CloseCause, CloseFrame, Frame, SealedHeader, TransportCode};
+use sst_nostd::wire::{CloseFrame, Frame, SealedHeader};
+use sst_nostd::{
+    ChannelDropped as Dropped, CloseCause, Codepoint, Config, Dial, Duration, Event, Host, Ignored,
+    Instant, Limits, Path, SessionEvent, SessionHandle, Storage, TransportCode, Writer,
+};
 
 type NullHost = Host<'static, InsecureNullCrypto>;
 

@@ -4,13 +4,13 @@
 mod values;
 
 use serde_json::Value;
-use sst_nostd::bytes::{Reader, Writer};
+use sst_nostd::bytes::Reader;
 use sst_nostd::crypto::kdf::{hash, mac16};
-use sst_nostd::id::{ChannelId, HostId};
 use sst_nostd::wire::negotiation::Init;
 use sst_nostd::wire::packet::widen;
 use sst_nostd::wire::parameters::{Carrier, Parameters};
 use sst_nostd::wire::{Frame, Frames, SealedHeader};
+use sst_nostd::{ChannelId, HostId, Writer};
 use values::{hex, json, key, list};
 
 const VARINT: &str = include_str!("vectors/protocol/section_02_varint.json");

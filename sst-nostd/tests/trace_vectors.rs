@@ -6,11 +6,12 @@ mod values;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sst_nostd::crypto::{Aead, Crypto, KeyPair, RustCrypto, Suite, kdf};
+use sst_nostd::crypto::{Aead, KeyPair, kdf};
 use sst_nostd::noise::{Handshake, Pattern, Role};
 use sst_nostd::wire::negotiation::{Finish, Init, Reply};
 use sst_nostd::wire::parameters::{Carrier, Parameters};
-use sst_nostd::wire::{CloseCause, Frame, Frames, SealedHeader, TransportCode};
+use sst_nostd::wire::{Frame, Frames, SealedHeader};
+use sst_nostd::{CloseCause, Crypto, RustCrypto, Suite, TransportCode};
 use values::{NoRandomness, hex, json, key, list};
 
 const TRACES: &str = include_str!("vectors/protocol/section_06_traces.json");

@@ -7,9 +7,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use rand_core::{TryCryptoRng, TryRng};
-use sst_nostd::crypto::RustCrypto;
-use sst_nostd::host::{Limits, Storage};
 use sst_nostd::transcript::{DIGEST, Scripted, Side, Stuck, digest, play};
+use sst_nostd::{Limits, RustCrypto, Storage};
 
 /// Never asked: the script has random bytes of its own.
 struct NoRandom;

@@ -1,16 +1,18 @@
 //! The vectors of the wire format, parsed and encoded again.
 
 use serde_json::Value;
-use sst_nostd::bytes::{Reader, Writer};
+use sst_nostd::bytes::Reader;
 use sst_nostd::crypto::kdf;
-use sst_nostd::id::{ChannelId, HostId, Instance, StreamId};
-use sst_nostd::time::{Duration, micros};
 use sst_nostd::wire::negotiation::{Cookie, Finish, Init, Lost, Reply, Version, split_check};
 use sst_nostd::wire::packet::{PacketError, widen};
 use sst_nostd::wire::parameters::{Carrier, Parsed};
 use sst_nostd::wire::{
-    Attributes, CloseCause, CloseFrame, DatagramFrame, EcnCounts, Frame, Open, Parameters, Refusal,
-    ResetFrame, SealedHeader, StreamCode, StreamFrame, Suites, TransportCode,
+    Attributes, CloseFrame, DatagramFrame, EcnCounts, Frame, Open, Parameters, Refusal, ResetFrame,
+    SealedHeader, StreamFrame, Suites,
+};
+use sst_nostd::{
+    ChannelId, CloseCause, Duration, HostId, Instance, StreamCode, StreamId, TransportCode, Writer,
+    micros,
 };
 
 /// The cases of a file, one after the other, each with what it is called.

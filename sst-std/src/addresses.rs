@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use sst_nostd::negotiation::limits::MAX_ROUTES;
+use sst_nostd::MAX_ROUTES;
 
 /// Where packets could not be sent to is remembered for so many addresses: those of some dials.
 #[cfg(feature = "net")]

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{Duration, Instant};
 
 use crate::shared::Shared;
 

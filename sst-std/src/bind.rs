@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use sst_nostd::host::Host;
+use sst_nostd::Host;
 use tokio::runtime::Handle;
 use tracing::info;
 

@@ -4,10 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use sst_nostd::id::StreamId;
-use sst_nostd::stream::{self as core, StreamHandle};
-use sst_nostd::time::Duration;
-use sst_nostd::wire::StreamCode;
+use sst_nostd::{self as core, Duration, StreamCode, StreamHandle, StreamId};
 
 use crate::delivery::{DatagramOptions, Delivery};
 use crate::error::{DatagramError, OpenError};
@@ -17,7 +14,7 @@ use crate::stream::Stream;
 use crate::waiter::Waiter;
 use crate::waiters::Interest;
 
-pub use sst_nostd::stream::{DatagramForm, StreamInfo};
+pub use sst_nostd::{DatagramForm, StreamInfo};
 
 /// A place in a session's tree of streams, and the remote control of its stream.
 ///

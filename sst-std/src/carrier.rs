@@ -5,10 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sst_nostd::channel::Path;
-use sst_nostd::host::Host;
-use sst_nostd::recovery::ecn::Codepoint as Ecn;
-use sst_nostd::time::Duration;
+use sst_nostd::{Codepoint as Ecn, Duration, Host, Path};
 use tracing::trace;
 
 use crate::clock::{Clock, Since};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(feature = "net")]
 use std::time::Instant as StdInstant;
 
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{Duration, Instant};
 
 /// The time since any moment, never going back.
 pub(crate) type Since = Arc<dyn Fn() -> Duration + Send + Sync>;

@@ -3,16 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use sst_nostd::crypto::Suite;
-use sst_nostd::id::HostId;
-use sst_nostd::negotiation::limits::HANDSHAKE_TIMEOUT;
-use sst_nostd::time::Duration;
+use sst_nostd::{Duration, HANDSHAKE_TIMEOUT, HostId, Suite};
 
 use crate::identity::Identity;
 
-pub use sst_nostd::host::{Accepting, InstanceWish};
-pub use sst_nostd::negotiation::CookieMode;
-pub use sst_nostd::recovery::congestion::Algorithm;
+pub use sst_nostd::{Accepting, Algorithm, CookieMode, InstanceWish};
 
 /// Settings of an [`Endpoint`](crate::Endpoint). Every field has a sensible default but the
 /// identity.

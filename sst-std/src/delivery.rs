@@ -8,10 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use slab::Slab;
-use sst_nostd::stream::{
-    self as core, DatagramForm, DatagramOutcome, DatagramTicket, StreamHandle,
+use sst_nostd::{
+    self as core, DatagramForm, DatagramOutcome, DatagramTicket, Instant, StreamHandle,
 };
-use sst_nostd::time::Instant;
 
 use crate::session::SessionRef;
 use crate::shared::Inner;

@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sst_nostd::channel::Path;
-use sst_nostd::recovery::ecn::Codepoint as Ecn;
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{Codepoint as Ecn, Duration, Instant, Path};
 use tokio::time::Sleep;
 use tracing::trace;
 use zeroize::zeroize_stack;

@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use sst_nostd::channel::Path;
-use sst_nostd::host::{self, Dial, Limits, SessionHandle, Storage};
-use sst_nostd::id::HostId;
-use sst_nostd::negotiation::limits::NEXT_ADDRESS_DELAY;
-use sst_nostd::session::SessionState;
-use sst_nostd::time::Duration;
+use sst_nostd::{
+    self as core, Dial, Duration, HostId, Limits, NEXT_ADDRESS_DELAY, Path, SessionHandle,
+    SessionState, Storage,
+};
 use tracing::{debug, warn};
 
 use crate::addresses::in_turn;
@@ -25,7 +23,7 @@ use crate::url::Url;
 use crate::waiter::Waiter;
 use crate::waiters::Place;
 
-pub use sst_nostd::host::Stats;
+pub use sst_nostd::Stats;
 
 /// How long [`Endpoint::close`] waits for peers before it closes anyway.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -140,8 +138,8 @@ impl Endpoint {
             }
             let dial = Dial { instance, ..Dial::new(path(first), id) };
             let handle = inner.host.connect(now, dial).map_err(|error| match error {
-                host::ConnectError::NoCapacity => ConnectError::NoCapacity,
-                host::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
+                core::ConnectError::NoCapacity => ConnectError::NoCapacity,
+                core::ConnectError::OwnIdentity => ConnectError::Myself(shared.id),
                 _ => ConnectError::Random,
             })?;
             inner.slots.add_session(handle);
@@ -296,8 +294,8 @@ async fn all_over(shared: &Arc<Shared>, mut sessions: Vec<SessionHandle>) {
     .await;
 }
 
-pub(crate) fn host_config(config: &Config) -> host::Config {
-    let mut to = host::Config::large(*config.identity.secret());
+pub(crate) fn host_config(config: &Config) -> core::Config {
+    let mut to = core::Config::large(*config.identity.secret());
     to.accepting = config.accept.into();
     to.lost_scope = config.lost_scope;
     to.answers_unknown = config.answers_unknown;

@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sst_nostd::host;
-use sst_nostd::id::HostId;
+use sst_nostd::{self as core, HostId};
 
 /// Codes of streams from here up belong to the protocol; smaller ones to applications.
 pub const TRANSPORT_STREAM_CODE: u64 = 1 << 32;
@@ -58,7 +57,7 @@ pub struct SessionClosed {
 pub enum BindError {
     /// A setting is outside its legal range.
     #[error("the configuration is not possible: {0:?}")]
-    Config(host::ConfigError),
+    Config(core::ConfigError),
     /// Another program has the port.
     #[error("{address}: the port is in use")]
     InUse {

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sst_nostd::crypto::{Crypto, KEY_LEN};
-use sst_nostd::id::HostId;
+use sst_nostd::crypto::KEY_LEN;
+use sst_nostd::{Crypto, HostId};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::crypto::primitives;

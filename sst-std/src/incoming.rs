@@ -2,10 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sst_nostd::host::SessionHandle;
-use sst_nostd::negotiation::Source;
-use sst_nostd::session::SessionState;
-use sst_nostd::storage::may_join;
+use sst_nostd::{SessionHandle, SessionState, Source, may_join};
 
 use crate::config::Config;
 use crate::shared::StdHost;

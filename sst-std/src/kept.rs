@@ -6,7 +6,7 @@
 //! Beyond that a reader waits, and its peer with it; but one reader of each session may go on up to
 //! its caller's limit, so that records which are too many at a time come one after the other.
 
-use sst_nostd::stream::StreamHandle;
+use sst_nostd::StreamHandle;
 
 /// What is kept by all readers of an endpoint.
 #[derive(Debug)]

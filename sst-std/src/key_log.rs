@@ -4,8 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use sst_nostd::channel::{KeyDirection, KeyEpoch};
-use sst_nostd::crypto::Suite;
+use sst_nostd::{KeyDirection, KeyEpoch, Suite};
 use tracing::warn;
 
 /// An open key log. One line for each epoch of each direction:

@@ -103,9 +103,7 @@ pub use service::{Offer, ServiceListener, ServiceRequest};
 pub use session::{Session, SessionStats, Unread};
 #[cfg(feature = "net")]
 pub use shares::{Share, Shares};
-pub use sst_nostd::crypto::Suite;
-pub use sst_nostd::id::{HostId, Instance, StreamId};
-pub use sst_nostd::stream::DatagramOutcome;
+pub use sst_nostd::{DatagramOutcome, HostId, Instance, StreamId, Suite};
 pub use stream::Stream;
 pub use url::{DEFAULT_PORT, Url, UrlError};
 pub use waiter::Waiter;

@@ -5,9 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use sst_nostd::host::SessionHandle;
-use sst_nostd::stream as core;
-use sst_nostd::wire::StreamCode;
+use sst_nostd::{self as core, Instant, SessionHandle, StreamCode, StreamHandle};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::branch::Branch;
@@ -255,11 +253,7 @@ fn poll<T>(
     branch: &Branch,
     cx: &mut Context<'_>,
     waiter: &mut Waiter,
-    read: impl FnOnce(
-        &mut Inner,
-        sst_nostd::time::Instant,
-        core::StreamHandle,
-    ) -> Result<T, core::ReadError>,
+    read: impl FnOnce(&mut Inner, Instant, StreamHandle) -> Result<T, core::ReadError>,
 ) -> Poll<Result<T, ReadError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
     session.poll_stream(cx, waiter, handle, Interest::Read, |inner, now| {

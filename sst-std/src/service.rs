@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use sst_nostd::wire::StreamCode;
+use sst_nostd::StreamCode;
 use tracing::debug;
 
 use crate::alarm::within;

@@ -6,10 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sst_nostd::host::SessionHandle;
-use sst_nostd::id::{HostId, Instance, StreamId};
-use sst_nostd::stream::{self as core, StreamHandle};
-use sst_nostd::time::Instant;
+use sst_nostd::{self as core, HostId, Instance, Instant, SessionHandle, StreamHandle, StreamId};
 
 use crate::branch::Branch;
 use crate::error::{DatagramError, OpenError, SessionClosed};
@@ -17,7 +14,7 @@ use crate::shared::{Inner, Lifeline, Shared};
 use crate::waiter::Waiter;
 use crate::waiters::{Interest, Place};
 
-pub use sst_nostd::channel::ChannelStats as SessionStats;
+pub use sst_nostd::ChannelStats as SessionStats;
 
 /// A session with a peer whose identity is proved. Clones are cheap and name the same session.
 ///

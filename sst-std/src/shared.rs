@@ -4,12 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use sst_nostd::host::{Event, Host, InstanceWish, SessionHandle};
-use sst_nostd::id::{HostId, Instance};
-use sst_nostd::session::{CloseReason, ClosedBy, SessionEvent, SessionState};
-use sst_nostd::stream::StreamEvent;
-use sst_nostd::time::{Duration, Instant};
-use sst_nostd::wire::CloseCause;
+use sst_nostd::{
+    CloseCause, CloseReason, ClosedBy, Duration, Event, Host, HostId, Instance, InstanceWish,
+    Instant, SessionEvent, SessionHandle, SessionState, StreamEvent,
+};
 use tracing::{debug, info};
 
 use crate::addresses::Refusals;

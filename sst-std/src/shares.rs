@@ -6,8 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use sst_nostd::host::SessionHandle;
-use sst_nostd::id::HostId;
+use sst_nostd::{HostId, SessionHandle};
 use tokio::sync::oneshot;
 
 use crate::branch::Branch;

@@ -9,9 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use quinn_udp::{EcnCodepoint, RecvMeta, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
-use sst_nostd::channel::Path;
-use sst_nostd::recovery::ecn::Codepoint as Ecn;
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{Codepoint as Ecn, Duration, Instant, Path};
 use tracing::{debug, trace};
 
 use crate::addresses::plain;

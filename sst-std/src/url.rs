@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use sst_nostd::id::{HostId, HostIdError};
+use sst_nostd::{HostId, HostIdError};
 
 /// The UDP port of a URL that names none.
 pub const DEFAULT_PORT: u16 = 8661;

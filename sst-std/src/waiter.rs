@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use sst_nostd::time::Instant;
+use sst_nostd::Instant;
 
 use crate::shared::{Inner, Shared};
 use crate::waiters::Place;

@@ -3,8 +3,7 @@
 
 use std::task::Waker;
 
-use sst_nostd::host::SessionHandle;
-use sst_nostd::stream::{StreamEvent, StreamHandle};
+use sst_nostd::{SessionHandle, StreamEvent, StreamHandle};
 
 use crate::kept::{Budget, Kept, Refusal};
 use crate::lists::{List, Lists};

@@ -5,8 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use sst_nostd::stream::{self as core, SendState};
-use sst_nostd::wire::StreamCode;
+use sst_nostd::{self as core, Instant, SendState, StreamCode, StreamHandle};
 use tokio::io::AsyncWrite;
 
 use crate::branch::Branch;
@@ -197,11 +196,7 @@ fn poll<T>(
     branch: &Branch,
     cx: &mut Context<'_>,
     waiter: &mut Waiter,
-    write: impl FnOnce(
-        &mut Inner,
-        sst_nostd::time::Instant,
-        core::StreamHandle,
-    ) -> Result<T, core::WriteError>,
+    write: impl FnOnce(&mut Inner, Instant, StreamHandle) -> Result<T, core::WriteError>,
 ) -> Poll<Result<T, WriteError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
     session.poll_stream(cx, waiter, handle, Interest::Write, |inner, now| {

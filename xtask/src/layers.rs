@@ -21,7 +21,7 @@ const HEIGHTS: &[&[&str]] = &[
     &["channel"],
     &["session"],
     &["host"],
-    &["sim", "transcript"],
+    &["rows", "sim", "transcript"],
 ];
 
 /// Who imports whom among the modules of one folder, and where the first such line is.

@@ -3,9 +3,9 @@
 //! they are sealed by on the wire, but with a key that everyone knows.
 
 use sst_nostd::crypto::{
-    Aead, AgreeError, Crypto, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, Suite,
-    TAG_LEN,
+    Aead, AgreeError, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, TAG_LEN,
 };
+use sst_nostd::{Crypto, Suite};
 use sst_std::AwsLc;
 
 #[derive(Default)]

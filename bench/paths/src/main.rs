@@ -11,8 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use pair::Pair;
-use sst_nostd::crypto::Crypto;
-use sst_nostd::crypto::Suite;
+use sst_nostd::{Crypto, Suite};
 use sst_std::AwsLc;
 
 /// What one unit of work is.

@@ -3,12 +3,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sst_nostd::channel::Path;
-use sst_nostd::crypto::{Crypto, Rehearsed, Suite};
-use sst_nostd::host::{Config, Dial, Event, Host, Limits, SessionHandle, Storage};
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::stream::{DatagramOptions, Open, ReadError, StreamHandle};
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::crypto::Rehearsed;
+use sst_nostd::{
+    Codepoint, Config, Crypto, DatagramOptions, Dial, Duration, Event, Host, Instant, Limits, Open,
+    Path, ReadError, SessionHandle, Storage, StreamHandle, Suite,
+};
 
 /// What a UDP send carries at most.
 const BATCH_LEN: usize = 65_487;
@@ -33,7 +32,7 @@ impl<C: Crypto + 'static> Pair<C> {
         let hosts = crypto.map(|crypto| {
             number += 1;
             let mut config = Config::large([number; 32]);
-            config.cookies = sst_nostd::negotiation::CookieMode::Never;
+            config.cookies = sst_nostd::CookieMode::Never;
             config.first_packet_wait = Duration::ZERO;
             let storage = Storage::owned(&Limits::of(64, 4_096, 64 << 20));
             let crypto = Rehearsed::new(crypto).preferring(suite);

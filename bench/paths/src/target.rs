@@ -4,17 +4,12 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sst_nostd::bytes::Writer;
-use sst_nostd::channel::Path;
-use sst_nostd::crypto::{Aead, Crypto, KEY_LEN, NONCE_LEN, Rehearsed, Suite, TAG_LEN};
-use sst_nostd::host::{Config, Dial, Host, Limits, SessionHandle, Storage, Transmit};
-use sst_nostd::id::{ChannelId, Side, StreamId};
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::stream::StreamHandle;
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::crypto::{Aead, KEY_LEN, NONCE_LEN, Rehearsed, TAG_LEN};
 use sst_nostd::wire::negotiation::Reply;
-use sst_nostd::wire::{
-    Attributes, Frame, MAX_FRAMES, Open, ResetFrame, SealedHeader, StreamCode, StreamFrame,
+use sst_nostd::wire::{Attributes, Frame, MAX_FRAMES, Open, ResetFrame, SealedHeader, StreamFrame};
+use sst_nostd::{
+    ChannelId, Codepoint, Config, Crypto, Dial, Duration, Host, Instant, Limits, Path,
+    SessionHandle, Side, Storage, StreamCode, StreamHandle, StreamId, Suite, Transmit, Writer,
 };
 
 use crate::free::{Free, FreeAead};
@@ -88,7 +83,7 @@ impl Target {
     pub fn new(buffer_bytes: u64, has_cipher: bool) -> Option<Self> {
         let mut hosts = [1, 2].map(|number| {
             let mut config = Config::large([number; 32]);
-            config.cookies = sst_nostd::negotiation::CookieMode::Never;
+            config.cookies = sst_nostd::CookieMode::Never;
             config.max_packet_bytes = PACKET_LEN;
             config.idle_timeout = None;
             config.streams.root_children = 30_000;

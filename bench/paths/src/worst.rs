@@ -2,12 +2,10 @@
 //! host, and hands it one counted packet. The first rows are full packets of data, for comparison;
 //! the last count all packets of something that is built up and torn down.
 
-use sst_nostd::id::StreamId;
-use sst_nostd::stream::{Open, StreamHandle};
 use sst_nostd::wire::{
-    Attributes, DatagramFrame, Frame, Frames, MAX_FRAMES, Open as WireOpen, ResetFrame, StreamCode,
-    StreamFrame,
+    Attributes, DatagramFrame, Frame, Frames, MAX_FRAMES, Open as WireOpen, ResetFrame, StreamFrame,
 };
+use sst_nostd::{Open, StreamCode, StreamHandle, StreamId};
 
 use crate::target::{PAYLOAD_LEN, Target, ack_of, bytes, row_begins, row_ends};
 

@@ -3,12 +3,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sst_nostd::channel::Path;
-use sst_nostd::host::{Config, Dial, Host, Limits, SessionHandle, Storage};
-use sst_nostd::negotiation::CookieMode;
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::stream::{Open, StreamHandle};
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{
+    Codepoint, Config, CookieMode, Dial, Duration, Host, Instant, Limits, Open, Path,
+    SessionHandle, Storage, StreamHandle,
+};
 
 use crate::free::Free;
 

@@ -10,8 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use hub::Hub;
-use sst_nostd::stream::StreamHandle;
-use sst_nostd::time::Duration;
+use sst_nostd::{Duration, StreamHandle};
 
 /// What there are many of, and what is counted beside them.
 #[derive(Clone, Copy, ValueEnum)]

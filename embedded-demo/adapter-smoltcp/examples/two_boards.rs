@@ -18,12 +18,10 @@ use smoltcp::iface::{Config as InterfaceConfig, Interface, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::wire::{EthernetAddress, IpCidr};
-use sst_nostd::channel::Path;
-use sst_nostd::crypto::RustCrypto;
-use sst_nostd::host::{Config, Dial, Event, Host, Limits, Storage};
-use sst_nostd::session::SessionEvent;
-use sst_nostd::stream::{Open, StreamEvent};
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::{
+    Config, Dial, Duration, Event, Host, Instant, Limits, Open, Path, RustCrypto, SessionEvent,
+    Storage, StreamEvent,
+};
 
 const PORT: u16 = 8661;
 const PACKET_BYTES: usize = 1200;

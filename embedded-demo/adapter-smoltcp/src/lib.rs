@@ -11,11 +11,7 @@ use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::socket::udp;
 use smoltcp::wire::IpAddress;
-use sst_nostd::channel::Path;
-use sst_nostd::crypto::Crypto;
-use sst_nostd::host::Host;
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::time::Instant;
+use sst_nostd::{Codepoint, Crypto, Host, Instant, Path};
 
 /// Turns made in one call: a flood must not keep the application from its work.
 const MAX_TURNS: usize = 16;

@@ -3,12 +3,10 @@
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 
-use sst_nostd::host::SessionHandle;
-use sst_nostd::stream::{
-    DatagramError, DatagramForm, DatagramOptions, Open, OpenError, ReadError, StreamHandle,
+use sst_nostd::{
+    DatagramError, DatagramForm, DatagramOptions, Duration, Instant, Open, OpenError, ReadError,
+    SessionHandle, StreamCode, StreamHandle,
 };
-use sst_nostd::time::{Duration, Instant};
-use sst_nostd::wire::StreamCode;
 
 use crate::endpoint::Endpoint;
 use crate::entropy::BoardHost;
@@ -250,7 +248,7 @@ impl Branch {
         Stream::new(Self::new(self.endpoint, self.session, Some(stream)))
     }
 
-    pub(crate) fn info(&self) -> Option<sst_nostd::stream::StreamInfo> {
+    pub(crate) fn info(&self) -> Option<sst_nostd::StreamInfo> {
         self.endpoint.lock().host.stream_info(self.stream?)
     }
 
@@ -292,6 +290,6 @@ impl Ended for ReadError {
     const SESSION_CLOSED: Self = Self::SessionClosed;
 }
 
-impl Ended for sst_nostd::stream::WriteError {
+impl Ended for sst_nostd::WriteError {
     const SESSION_CLOSED: Self = Self::SessionClosed;
 }

@@ -4,12 +4,11 @@ use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
-use sst_nostd::channel::Path;
-use sst_nostd::recovery::ecn::Codepoint;
+use sst_nostd::{Codepoint, Path};
 
 use crate::endpoint::Endpoint;
 use crate::inner::Inner;
-use sst_nostd::time::Instant;
+use sst_nostd::Instant;
 
 /// Packets taken in before the host sends and other tasks have their turn.
 const MAX_PACKETS_IN: usize = 8;

@@ -7,11 +7,10 @@ use core::task::{Context, Poll, ready};
 
 use embassy_sync::waitqueue::WakerRegistration;
 use provider::Provider;
-use sst_nostd::channel::Path;
-use sst_nostd::host::{Config, ConfigError, ConnectError, Dial, Host, SessionHandle, Stats};
-use sst_nostd::id::HostId;
-use sst_nostd::session::SessionState;
-use sst_nostd::time::Instant;
+use sst_nostd::{
+    Config, ConfigError, ConnectError, Dial, Host, HostId, Instant, Path, SessionHandle,
+    SessionState, Stats,
+};
 use static_cell::StaticCell;
 
 use crate::entropy::Entropy;

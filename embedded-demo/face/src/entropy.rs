@@ -2,7 +2,7 @@
 
 use provider::Provider;
 use rand_core::{TryCryptoRng, TryRng};
-use sst_nostd::host::Host;
+use sst_nostd::Host;
 
 /// The host as boards run it.
 pub(crate) type BoardHost = Host<'static, Provider<Entropy>>;

@@ -3,10 +3,7 @@
 use core::task::Waker;
 
 use embassy_sync::waitqueue::WakerRegistration;
-use sst_nostd::host::{Event, SessionHandle};
-use sst_nostd::session::{SessionEvent, SessionState};
-use sst_nostd::stream::StreamHandle;
-use sst_nostd::time::Instant;
+use sst_nostd::{Event, Instant, SessionEvent, SessionHandle, SessionState, StreamHandle};
 
 use crate::entropy::BoardHost;
 use crate::waiters::{Interest, SessionWaiters, StreamWaiters};

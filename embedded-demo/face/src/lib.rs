@@ -35,11 +35,7 @@ pub use stream::{Record, RecordEnd, Stream};
 
 /// The core's own words, for those who use this crate.
 pub use sst_nostd::{
-    host::{Config, ConfigError, ConnectError, Stats},
-    id::HostId,
-    session::CloseReason,
-    storage::{Account, Full, Shares},
-    stream::{DatagramError, DatagramForm, OpenError, ReadError, ServiceRequest, WriteError},
-    time::{Duration, Instant},
-    wire::StreamCode,
+    Account, CloseReason, Config, ConfigError, ConnectError, DatagramError, DatagramForm, Duration,
+    Full, HostId, Instant, OpenError, ReadError, ServiceRequest, Shares, Stats, StreamCode,
+    WriteError,
 };

@@ -1,12 +1,11 @@
 //! [`Memory`]: every row of an endpoint, in a static whose size the linker tells.
 
 use provider::Provider;
-use sst_nostd::channel::{SentPacket, SentReceipt};
-use sst_nostd::crypto::Crypto;
-use sst_nostd::host::{ChannelRow, LentHost, NegotiationRow, Storage};
-use sst_nostd::session::Session;
-use sst_nostd::storage::{Row, TimerSlot};
-use sst_nostd::stream::{Gaps, LentStreams, Nursery, Party, Ranges, Row as StreamRow};
+use sst_nostd::rows::{
+    ChannelRow, Gaps, LentHost, LentStreams, NegotiationRow, Nursery, Party, Ranges, Row,
+    SentPacket, SentReceipt, Session, StreamRow, TimerSlot,
+};
+use sst_nostd::{Crypto, Storage};
 use static_cell::StaticCell;
 
 use crate::entropy::Entropy;

@@ -4,11 +4,10 @@ use core::future::poll_fn;
 use core::ops::Deref;
 use core::task::{Context, Poll};
 
-use sst_nostd::bytes::Writer;
-use sst_nostd::host::SessionHandle;
-use sst_nostd::id::HostId;
-use sst_nostd::session::CloseReason;
-use sst_nostd::stream::{MAX_SERVICE_REQUEST_BYTES, OpenError, ServiceRequest, WriteError};
+use sst_nostd::{
+    CloseReason, HostId, MAX_SERVICE_REQUEST_BYTES, OpenError, ServiceRequest, SessionHandle,
+    WriteError, Writer,
+};
 
 use crate::branch::{Branch, OpenOptions};
 use crate::endpoint::Endpoint;

@@ -8,7 +8,7 @@ use core::future::poll_fn;
 use core::ops::Deref;
 use core::task::{Context, Poll, ready};
 
-use sst_nostd::stream::{ReadError, SendState, WriteError, WriteOptions};
+use sst_nostd::{ReadError, SendState, WriteError, WriteOptions};
 
 use crate::branch::Branch;
 use crate::waiters::Interest;

@@ -1,8 +1,7 @@
 //! Who waits for what: three wakers for each stream, one for each session.
 
 use embassy_sync::waitqueue::WakerRegistration;
-use sst_nostd::host::SessionHandle;
-use sst_nostd::stream::StreamEvent;
+use sst_nostd::{SessionHandle, StreamEvent};
 
 /// What a task can wait for on a stream. Two tasks that wait for the same wake each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use rand_core::TryCryptoRng;
 use sst_nostd::crypto::{
-    Aead, AgreeError, Crypto, KEY_LEN, NONCE_LEN, OpenError, RandomError, RustCrypto, SharedSecret,
-    Suite, TAG_LEN,
+    Aead, AgreeError, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, TAG_LEN,
 };
+use sst_nostd::{Crypto, RustCrypto, Suite};
 
 /// Portable cryptography with the board's random bytes.
 pub struct Provider<R>(RustCrypto<R>);

@@ -3,14 +3,10 @@
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use sst_nostd::channel::Path;
-use sst_nostd::host::{Config, Dial, Event, Host, SessionHandle};
-use sst_nostd::id::HostId;
-use sst_nostd::negotiation::CookieMode;
-use sst_nostd::recovery::congestion::Algorithm;
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::stream::{DatagramTicket, StreamHandle};
-use sst_nostd::time::{self, Duration, Instant};
+use sst_nostd::{
+    Algorithm, Codepoint, Config, CookieMode, DatagramTicket, Dial, Duration, Event, Host, HostId,
+    Instant, Path, SessionHandle, StreamHandle,
+};
 
 use crate::streams;
 use crate::stub::StubCrypto;
@@ -180,7 +176,7 @@ fn drive_time(known: &mut Known, input: &mut Input<'_>) {
     let now = Instant::from_micros(input.word());
     let later = black_box(now.after(duration));
     let earlier = black_box(now.before(duration));
-    known.note(time::micros(later.since(earlier)).wrapping_add(later.as_micros()));
+    known.note(sst_nostd::micros(later.since(earlier)).wrapping_add(later.as_micros()));
 }
 
 /// Indexes with a byte that may be anything.

@@ -14,8 +14,7 @@ mod stub;
 use core::hint::black_box;
 use core::panic::PanicInfo;
 
-use sst_nostd::host::Host;
-use sst_nostd::time::Instant;
+use sst_nostd::{Host, Instant};
 
 use drive::{Input, Known};
 use stub::StubCrypto;

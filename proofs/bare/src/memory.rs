@@ -2,13 +2,11 @@
 
 use core::mem::MaybeUninit;
 
-use sst_nostd::channel::{SentPacket, SentReceipt};
-use sst_nostd::host::{ChannelRow, Host, LentHost, NegotiationRow, Storage};
-use sst_nostd::session::Session;
-use sst_nostd::storage::{Row, TimerSlot};
-use sst_nostd::stream::{
-    Gaps, LentStreams, Nursery, Party, Ranges, Row as StreamRow, TrackedDatagram,
+use sst_nostd::rows::{
+    ChannelRow, Gaps, LentHost, LentStreams, NegotiationRow, Nursery, Party, Ranges, Row,
+    SentPacket, SentReceipt, Session, StreamRow, TimerSlot, TrackedDatagram,
 };
+use sst_nostd::{Host, Storage};
 
 use crate::stub::StubCrypto;
 

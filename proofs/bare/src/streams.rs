@@ -1,10 +1,8 @@
 //! What an application does with streams, names of hosts and service requests.
 
-use sst_nostd::bytes::Writer;
-use sst_nostd::id::HostId;
-use sst_nostd::stream::{DatagramOptions, Open, ServiceRequest, StreamHandle};
-use sst_nostd::time::Instant;
-use sst_nostd::wire::StreamCode;
+use sst_nostd::{
+    DatagramOptions, HostId, Instant, Open, ServiceRequest, StreamCode, StreamHandle, Writer,
+};
 
 use crate::drive::{BareHost, Input, Known};
 

@@ -3,9 +3,9 @@
 //! Every answer depends on every input, so that nothing is optimised away.
 
 use sst_nostd::crypto::{
-    Aead, AgreeError, Crypto, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, Suite,
-    TAG_LEN,
+    Aead, AgreeError, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, TAG_LEN,
 };
+use sst_nostd::{Crypto, Suite};
 
 /// The provider.
 pub struct StubCrypto {

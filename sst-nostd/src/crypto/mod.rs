@@ -7,6 +7,9 @@
 #[cfg(all(test, feature = "rustcrypto"))]
 pub(crate) mod fixtures;
 mod foretold;
+#[cfg(not(feature = "internals"))]
+pub(crate) mod kdf;
+#[cfg(feature = "internals")]
 pub mod kdf;
 #[cfg(feature = "insecure-test-hooks")]
 mod null;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sst_nostd::bytes::Writer;
-use sst_nostd::host::{Config, Event, SessionHandle};
-use sst_nostd::session::SessionEvent;
-use sst_nostd::stream::{DatagramForm, DatagramOptions, Open, StreamHandle};
-use sst_nostd::wire::{CloseCause, Frame, Frames};
+use sst_nostd::wire::{Frame, Frames};
+use sst_nostd::{
+    CloseCause, Config, DatagramForm, DatagramOptions, Event, Open, SessionEvent, SessionHandle,
+    StreamHandle, Writer,
+};
 
 use crate::peer::Peer;
 use crate::{NOW, TestHost, hand, hex, host, sent, table, verdict};

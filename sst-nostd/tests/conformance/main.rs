@@ -12,11 +12,8 @@ mod values;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
-use sst_nostd::channel::Path;
-use sst_nostd::crypto::{InsecureFixedRng, RustCrypto};
-use sst_nostd::host::{Config, Host, Limits, Storage};
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::crypto::InsecureFixedRng;
+use sst_nostd::{Codepoint, Config, Duration, Host, Instant, Limits, Path, RustCrypto, Storage};
 pub(crate) use values::{hex, key};
 
 pub(crate) type TestHost = Host<'static, RustCrypto<InsecureFixedRng>>;

@@ -1,10 +1,9 @@
 //! Lists of parameters and packets before a session: `parameters.json`, `packets.json`.
 
 use serde_json::Value;
-use sst_nostd::host::{Config, Dial, InstanceWish};
-use sst_nostd::id::Instance;
 use sst_nostd::wire::parameters::{Carrier, Parameters};
-use sst_nostd::wire::{CloseCause, Frame, Frames};
+use sst_nostd::wire::{Frame, Frames};
+use sst_nostd::{CloseCause, Config, Dial, Instance, InstanceWish};
 
 use crate::peer::Peer;
 use crate::{NOW, hand, hex, host, key, path, sent, table, verdict};

@@ -1,12 +1,11 @@
 //! A peer that says whatever a row of the table has it say, in either role of XK, with suite 1.
 
-use sst_nostd::bytes::Writer;
-use sst_nostd::crypto::{Aead, Crypto, InsecureFixedRng, KeyPair, RustCrypto, Suite, kdf};
-use sst_nostd::id::{ChannelId, HostId};
+use sst_nostd::crypto::{Aead, InsecureFixedRng, KeyPair, kdf};
 use sst_nostd::noise::{Handshake, Pattern, Role};
 use sst_nostd::wire::SealedHeader;
 use sst_nostd::wire::negotiation::{Finish, Init};
 use sst_nostd::wire::parameters::channel_in;
+use sst_nostd::{ChannelId, Crypto, HostId, RustCrypto, Suite, Writer};
 
 /// How the peer names its channel.
 const CHANNEL: [u8; 4] = [0x11, 0x22, 0x33, 0x44];

@@ -1,8 +1,7 @@
 //! What streams cost: bytes on the wire, and what is left when they are gone.
 
-use sst_nostd::host::{Config, Event, Limits};
 use sst_nostd::sim::{LinkConfig, Network};
-use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
+use sst_nostd::{Config, Event, Limits, Open, StreamEvent, StreamHandle};
 
 use crate::pair::{MS, Pair, SECOND, Transfer, secret};
 

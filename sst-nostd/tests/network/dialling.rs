@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Dial, Event, SessionHandle};
-use sst_nostd::negotiation::CookieMode;
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::LinkConfig;
-use sst_nostd::stream::{Open, StreamEvent};
+use sst_nostd::{CookieMode, Dial, Event, Open, SessionEvent, SessionHandle, StreamEvent};
 
 use crate::pair::{MS, Pair, SECOND, Transfer, millis, usual_link};
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::Event;
-use sst_nostd::session::{ClosedBy, SessionEvent};
 use sst_nostd::sim::LinkConfig;
+use sst_nostd::{ClosedBy, Event, SessionEvent};
 
 use crate::pair::{MS, Pair, SECOND, Transfer, millis, usual_link};
 

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sst_nostd::host::{Event, Ignored};
-use sst_nostd::negotiation::{CheckKey, CookieMode, Dropped};
-use sst_nostd::session::SessionEvent;
+use sst_nostd::negotiation::CheckKey;
 use sst_nostd::sim::{LinkConfig, Logged};
+use sst_nostd::{CookieMode, Event, Ignored, NegotiationDropped as Dropped, SessionEvent};
 
 use crate::pair::{MS, Pair, SECOND};
 

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Config, Dial, Event, Limits, SessionHandle};
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::{LinkConfig, Network, Random};
-use sst_nostd::stream::{DatagramOptions, Open, StreamHandle};
-use sst_nostd::time::Instant;
+use sst_nostd::{
+    Config, DatagramOptions, Dial, Event, Instant, Limits, Open, SessionEvent, SessionHandle,
+    StreamHandle,
+};
 
 use crate::pair::{MS, SECOND, secret};
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::Event;
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::LinkConfig;
-use sst_nostd::stream::{DatagramOptions, DatagramOutcome, DatagramTicket};
+use sst_nostd::{DatagramOptions, DatagramOutcome, DatagramTicket, Event, SessionEvent};
 
 use crate::pair::{MS, Pair, SECOND};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Config, Dial, Event, Limits, SessionHandle};
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::{LinkConfig, Network};
-use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
-use sst_nostd::time::Instant;
+use sst_nostd::{
+    Config, Dial, Event, Instant, Limits, Open, SessionEvent, SessionHandle, StreamEvent,
+    StreamHandle,
+};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);

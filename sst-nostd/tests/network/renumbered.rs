@@ -3,9 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use sst_nostd::channel::Path;
-use sst_nostd::host::Dial;
 use sst_nostd::sim::Network;
+use sst_nostd::{Dial, Path};
 
 use crate::pair::{MS, Pair, SECOND, Transfer, usual_link};
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Config, Dial, Event, Limits, SessionHandle};
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::{LinkConfig, Network};
+use sst_nostd::{Config, Dial, Event, Limits, SessionEvent, SessionHandle};
 
 use crate::pair::{MS, SECOND, Transfer, secret};
 

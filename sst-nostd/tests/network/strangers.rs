@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sst_nostd::negotiation::CookieMode;
+use sst_nostd::CookieMode;
 use sst_nostd::sim::{LinkConfig, Network, Random};
 
 use crate::pair::{MS, Pair, SECOND, Transfer};
@@ -68,7 +68,7 @@ fn every_single_packet_is_answered_by_less_when_replayed_or_changed() {
     for cookies in [CookieMode::Auto, CookieMode::Always] {
         for packet in &log {
             for change in 0..200 {
-                let set = |_, config: &mut sst_nostd::host::Config| config.cookies = cookies;
+                let set = |_, config: &mut sst_nostd::Config| config.cookies = cookies;
                 let mut net = if change < 2 {
                     Pair::with(1, &LinkConfig::clean(MS), set).net
                 } else {

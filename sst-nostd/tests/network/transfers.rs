@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Config, Dial, Event, Limits};
-use sst_nostd::recovery::congestion::Algorithm;
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::{LinkConfig, Network};
-use sst_nostd::stream::StreamEvent;
+use sst_nostd::{Algorithm, Config, Dial, Event, Limits, SessionEvent, StreamEvent};
 
 use crate::pair::{MS, Pair, SECOND, Transfer, millis, transfer_time, usual_link};
 

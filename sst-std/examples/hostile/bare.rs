@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use sst_nostd::id::{Side, StreamId};
-use sst_nostd::wire::{Attributes, Frame, Open, Parameters, ResetFrame, StreamCode, StreamFrame};
+use sst_nostd::wire::{Attributes, Frame, Open, Parameters, ResetFrame, StreamFrame};
+use sst_nostd::{Side, StreamCode, StreamId};
 
 use super::attack::{Arguments, Attack, Outcome, say_holding};
 use super::peer::{Dial, Failure, Peer};

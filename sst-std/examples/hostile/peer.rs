@@ -4,14 +4,11 @@ use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
 
-use sst_nostd::bytes::Writer;
-use sst_nostd::crypto::{Aead, Crypto, KEY_LEN, KeyPair, kdf};
-use sst_nostd::id::{ChannelId, HostId, Side};
+use sst_nostd::crypto::{Aead, KEY_LEN, KeyPair, kdf};
 use sst_nostd::negotiation::{Call, Initiator, Ready};
 use sst_nostd::noise::Pattern;
-use sst_nostd::path::Path;
-use sst_nostd::time::Instant;
 use sst_nostd::wire::{Frame, MAX_FRAMES, Parameters, SealedHeader};
+use sst_nostd::{ChannelId, Crypto, HostId, Instant, Path, Side, Writer};
 use sst_std::{AwsLc, AwsLcAead};
 
 /// How long an answer may take before the INIT goes again.

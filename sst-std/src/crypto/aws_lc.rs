@@ -7,9 +7,9 @@ use aws_lc_rs::aead::{AES_256_GCM, CHACHA20_POLY1305, LessSafeKey, Nonce, Unboun
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{aead, agreement};
 use sst_nostd::crypto::{
-    Aead, AgreeError, Crypto, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, Suite,
-    TAG_LEN,
+    Aead, AgreeError, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, TAG_LEN,
 };
+use sst_nostd::{Crypto, Suite};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Randomness from the operating system; X25519, ChaCha20-Poly1305 and AES-256-GCM from aws-lc.
@@ -188,7 +188,7 @@ fn has_hardware_aes() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sst_nostd::crypto::RustCrypto;
+    use sst_nostd::RustCrypto;
 
     use super::*;
 

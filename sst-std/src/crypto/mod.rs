@@ -6,12 +6,13 @@ mod aws_lc;
 
 #[cfg(feature = "net")]
 pub use aws_lc::{AwsLc, AwsLcAead};
-use sst_nostd::crypto::{Rehearsed, Suite};
+use sst_nostd::Suite;
+use sst_nostd::crypto::Rehearsed;
 
 #[cfg(feature = "net")]
 type Provider = AwsLc;
 #[cfg(not(feature = "net"))]
-type Provider = sst_nostd::crypto::RustCrypto<getrandom::SysRng>;
+type Provider = sst_nostd::RustCrypto<getrandom::SysRng>;
 
 /// The cryptography of this crate's hosts: the provider, and its random bytes or a test's.
 pub(crate) type Primitives = Rehearsed<Provider>;
@@ -31,7 +32,7 @@ pub(crate) fn primitives_of(secret: &[u8; sst_nostd::crypto::KEY_LEN]) -> Primit
 /// With the system's randomness.
 #[cfg(not(feature = "net"))]
 pub(crate) const fn primitives() -> Primitives {
-    Primitives::new(sst_nostd::crypto::RustCrypto::new(getrandom::SysRng))
+    Primitives::new(sst_nostd::RustCrypto::new(getrandom::SysRng))
 }
 
 /// Liking best the suite that the configuration names, if it does.
@@ -44,7 +45,7 @@ pub(crate) fn liking(primitives: Primitives, suite: Option<Suite>) -> Primitives
 
 #[cfg(test)]
 mod tests {
-    use sst_nostd::crypto::Crypto;
+    use sst_nostd::Crypto;
 
     use super::*;
 
@@ -76,8 +77,8 @@ mod tests {
 
     #[test]
     fn this_build_holds_the_conversation_of_every_build() {
-        use sst_nostd::host::{Limits, Storage};
         use sst_nostd::transcript::{DIGEST, digest};
+        use sst_nostd::{Limits, Storage};
 
         let storage = || Storage::owned(&Limits::of(1, 8, 1 << 16));
         let providers = [primitives(), primitives()];

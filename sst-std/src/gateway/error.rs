@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use sst_nostd::id::HostId;
+use sst_nostd::HostId;
 
 use crate::url::Url;
 

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sst_nostd::negotiation::Source;
-use sst_nostd::storage::may_join;
+use sst_nostd::{Source, may_join};
 
 /// Places for connections or peers. A source (an IPv4 address, an IPv6 network of 56 bits) takes
 /// one more while it holds no more than are free: alone it gets half and one, and one that holds

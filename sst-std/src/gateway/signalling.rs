@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sst_nostd::crypto::Crypto;
-use sst_nostd::id::HostId;
+use sst_nostd::{Crypto, HostId};
 use tokio::net::UdpSocket;
 
 use super::answer::Answerer;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sst_nostd::crypto::Suite;
+use sst_nostd::Suite;
 use sst_std::{Config, Endpoint, Identity, OpenOptions, Session, Stream};
 
 use crate::child::talk;

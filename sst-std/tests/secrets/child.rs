@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sst_nostd::crypto::Suite;
+use sst_nostd::Suite;
 use sst_std::{Carrier, Config, Endpoint, Identity, OpenOptions, Session, Stream, Surroundings};
 
 use crate::expected::{CLIENT, SERVER};

@@ -1,8 +1,9 @@
 //! The secrets of a session, from the randomness of its hosts: docs/PROTOCOL.md sections 5.3
 //! and 6.2, written out a second time.
 
+use sst_nostd::crypto::Foretold;
 use sst_nostd::crypto::kdf::{expand_label, hash, hkdf2, hmac};
-use sst_nostd::crypto::{Crypto, Foretold, Suite};
+use sst_nostd::{Crypto, Suite};
 use sst_std::AwsLc;
 
 /// The static secrets and the seeds of the client and the server.

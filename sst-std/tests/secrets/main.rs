@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use sst_nostd::crypto::Suite;
+use sst_nostd::Suite;
 
 use expected::{Secret, keys_in, secrets_of};
 use relay::Relay;

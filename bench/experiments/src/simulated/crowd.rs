@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Config, Dial, Event, Limits};
-use sst_nostd::recovery::congestion::Algorithm;
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::{LinkConfig, Network};
-use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
+use sst_nostd::{
+    Algorithm, Config, Dial, Event, Limits, Open, SessionEvent, StreamEvent, StreamHandle,
+};
 
 use super::world::secret;
 

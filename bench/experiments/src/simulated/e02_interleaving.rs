@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plot::{Chart, Shape};
 use serde_json::json;
-use sst_nostd::time::Instant;
+use sst_nostd::Instant;
 
 use super::e01_head_of_line::{OBJECT_BYTES, OBJECTS, modem};
 use super::world::World;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plot::{Chart, Shape};
 use serde_json::json;
-use sst_nostd::time::Instant;
+use sst_nostd::Instant;
 
 use super::e03_transactions::dsl;
 use super::world::World;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plot::{Chart, Shape};
 use serde_json::json;
-use sst_nostd::recovery::congestion::Algorithm;
+use sst_nostd::Algorithm;
 use sst_nostd::sim::LinkConfig;
 
 use super::crowd::Crowd;

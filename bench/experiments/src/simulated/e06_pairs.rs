@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sst_nostd::recovery::congestion::Algorithm;
+use sst_nostd::Algorithm;
 use sst_nostd::sim::LinkConfig;
 
 use super::crowd::Crowd;

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use plot::{Chart, Scale, Shape};
 use serde_json::json;
-use sst_nostd::host::Event;
 use sst_nostd::sim::LinkConfig;
-use sst_nostd::stream::{DatagramError, DatagramForm, DatagramOptions, StreamEvent};
-use sst_nostd::time::Instant;
+use sst_nostd::{DatagramError, DatagramForm, DatagramOptions, Event, Instant, StreamEvent};
 
 use super::world::{CLIENT, SERVER, World};
 use crate::report::{Report, number, quantile};

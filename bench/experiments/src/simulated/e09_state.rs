@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use plot::{Chart, Scale, Shape};
 use serde_json::json;
-use sst_nostd::crypto::RustCrypto;
-use sst_nostd::host::{Config, Event, Limits, Storage};
 use sst_nostd::sim::{LinkConfig, Random};
-use sst_nostd::stream::{Open, ROOT_BYTES, STREAM_BYTES, StreamEvent};
+use sst_nostd::{
+    Config, Event, Limits, Open, ROOT_BYTES, RustCrypto, STREAM_BYTES, Storage, StreamEvent,
+};
 
 use super::world::{CLIENT, SERVER, World};
 use crate::report::{Report, number};

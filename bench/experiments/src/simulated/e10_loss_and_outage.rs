@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plot::{Chart, Shape};
 use serde_json::json;
-use sst_nostd::host::Limits;
+use sst_nostd::Limits;
 use sst_nostd::sim::LinkConfig;
 
 use super::world::{World, hosts};

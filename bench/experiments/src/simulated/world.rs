@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use sst_nostd::host::{Config, Dial, Event, Limits};
-use sst_nostd::session::SessionEvent;
 use sst_nostd::sim::{LinkConfig, Network, SimHost};
-use sst_nostd::stream::{Open, StreamEvent, StreamHandle};
-use sst_nostd::time::Instant;
+use sst_nostd::{
+    Config, Dial, Event, Instant, Limits, Open, SessionEvent, StreamEvent, StreamHandle,
+};
 
 pub(crate) const CLIENT: usize = 0;
 pub(crate) const SERVER: usize = 1;

@@ -10,13 +10,12 @@ use core::net::{Ipv4Addr, SocketAddr};
 use board_qemu::counter::Counter;
 use board_qemu::{semihosting, uart};
 use face::{Entropy, Memory, NoEntropy, Provider};
-use sst_nostd::channel::Path;
-use sst_nostd::crypto::{Aead, Crypto, Suite};
-use sst_nostd::host::{Config, Dial, Host, SessionHandle};
-use sst_nostd::recovery::ecn::Codepoint;
-use sst_nostd::stream::{Open, StreamHandle};
-use sst_nostd::time::{Duration, Instant};
+use sst_nostd::crypto::Aead;
 use sst_nostd::transcript::{self, Scripted};
+use sst_nostd::{
+    Codepoint, Config, Crypto, Dial, Duration, Host, Instant, Open, Path, SessionHandle,
+    StreamHandle, Suite,
+};
 use static_cell::StaticCell;
 
 type FigureHost = Host<'static, Provider<Entropy>>;

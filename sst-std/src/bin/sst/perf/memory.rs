@@ -2,8 +2,7 @@
 //! program's own tasks.
 
 use serde_json::{Value, json};
-use sst_nostd::host::Storage;
-use sst_nostd::stream::STREAM_BYTES;
+use sst_nostd::{STREAM_BYTES, Storage};
 use sst_std::{Endpoint, Identity, Session, Url};
 
 use super::client::{begin, connect, print};
