@@ -39,6 +39,8 @@ pub(crate) fn session<'py>(
         "received_bytes": stats.totals.received_bytes,
         "acked_packets": stats.totals.acked_packets,
         "lost_packets": stats.totals.lost_packets,
+        "window_full": stats.totals.window_full,
+        "paced": stats.totals.paced,
         "dropped_datagrams": dropped_datagrams,
         "window_bytes": stats.window_bytes,
         "in_flight_bytes": stats.in_flight_bytes,

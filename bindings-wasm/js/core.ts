@@ -90,6 +90,10 @@ export interface SstSessionStats {
   receivedPackets: number;
   receivedBytes: number;
   lostPackets: number;
+  /** How often data waited because the congestion window was full. */
+  windowFull: number;
+  /** How often data waited because the pacer spread them over time. */
+  paced: number;
   /** Datagrams that came and were dropped, because nobody received them in time. */
   droppedDatagrams: number;
   /** What arrived and was not read yet, over all streams, in bytes and marks. */

@@ -41,12 +41,12 @@ function sessionStats(row: number[]): SstSessionStats {
   const [
     smoothedRtt = 0, minRtt = 0, lossRate = 0, windowBytes = 0, inFlightBytes = 0, packetBytes = 0,
     sentPackets = 0, sentBytes = 0, receivedPackets = 0, receivedBytes = 0, lostPackets = 0,
-    droppedDatagrams = 0, unread = 0,
+    windowFull = 0, paced = 0, droppedDatagrams = 0, unread = 0,
   ] = row;
   return {
     smoothedRtt, minRtt, lossRate, windowBytes, inFlightBytes, packetBytes,
-    sentPackets, sentBytes, receivedPackets, receivedBytes, lostPackets, droppedDatagrams,
-    unread,
+    sentPackets, sentBytes, receivedPackets, receivedBytes, lostPackets, windowFull, paced,
+    droppedDatagrams, unread,
   };
 }
 

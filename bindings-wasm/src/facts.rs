@@ -88,7 +88,8 @@ pub(crate) fn stream_stats(branch: &Branch) -> JsValue {
 }
 
 /// Round trips in milliseconds, loss from 0 to 1, window, in flight, packet size, packets and bytes
-/// out and in, lost, dropped, unread; `null` while there is no channel.
+/// out and in, lost, how often data waited for the window and for the pacer, datagrams dropped,
+/// unread; `null` while there is no channel.
 pub(crate) fn session_stats(session: &Session) -> JsValue {
     let Some(stats) = session.stats() else { return JsValue::NULL };
     array([
@@ -103,6 +104,8 @@ pub(crate) fn session_stats(session: &Session) -> JsValue {
         count(stats.totals.received_packets),
         count(stats.totals.received_bytes),
         count(stats.totals.lost_packets),
+        count(stats.totals.window_full),
+        count(stats.totals.paced),
         count(session.dropped_datagrams()),
         count(session.unread()),
     ])

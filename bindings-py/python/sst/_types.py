@@ -57,6 +57,10 @@ class SessionStats:
     received_bytes: int
     acked_packets: int
     lost_packets: int
+    #: How often data waited because the congestion window was full.
+    window_full: int
+    #: How often data waited because the pacer spread them over time.
+    paced: int
     #: Came and were dropped, the oldest first, because nobody received them in time.
     dropped_datagrams: int
     window_bytes: int

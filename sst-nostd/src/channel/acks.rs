@@ -222,8 +222,7 @@ impl<C: Crypto> Channel<C> {
                 late_packets = late_packets.saturating_add(1);
             }
         }
-        self.totals.spurious_losses =
-            self.totals.spurious_losses.saturating_add(u64::from(late_packets));
+        self.totals.spurious_losses = self.totals.spurious_losses.saturating_add(late_packets);
         late_packets
     }
 }

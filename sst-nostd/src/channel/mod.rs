@@ -47,6 +47,7 @@ pub use permit::Permit;
 pub use receive::{Arrival, Opened};
 pub use seed::ChannelSeed;
 pub use sent::{Fate, Receipt, Receipts, SentPacket, SentPackets, SentReceipt};
+use stats::Counts;
 pub use stats::{ChannelStats, Totals};
 pub use transmit::{SealError, SentInfo};
 
@@ -126,7 +127,7 @@ pub struct Channel<C: Crypto> {
     finish_answers: u8,
     finish_answer_at: Instant,
     idle: Idle,
-    totals: Totals,
+    totals: Counts,
     dropped: DropCounts,
     /// Rows looked at for acknowledgements, ever.
     #[cfg(test)]
@@ -188,7 +189,7 @@ impl<C: Crypto> Channel<C> {
             finish_answers: 0,
             finish_answer_at: now,
             idle: Idle::new(config.idle_timeout, config.keep_alive_timeout, now),
-            totals: Totals::default(),
+            totals: Counts::default(),
             dropped: DropCounts::default(),
             #[cfg(test)]
             rows_seen: 0,
@@ -317,7 +318,7 @@ impl<C: Crypto> Channel<C> {
     #[must_use]
     pub fn stats(&self) -> ChannelStats {
         ChannelStats {
-            totals: self.totals,
+            totals: self.totals.totals(),
             dropped: self.dropped,
             window_bytes: self.flight.congestion.window_bytes(),
             in_flight_bytes: self.flight.bytes(),

@@ -75,8 +75,15 @@ impl<C: Crypto> Channel<C> {
                 Some(len) => return Permit::MtuProbe { len },
                 None => return Permit::Data { bytes },
             },
-            Room::Full => self.flight.set_app_limited(false),
-            Room::Paced(at) => self.paced_until = Some(at),
+            Room::Full => {
+                self.flight.set_app_limited(false);
+                let times = &mut self.totals.window_full;
+                *times = times.saturating_add(has_data.into());
+            }
+            Room::Paced(at) => {
+                self.paced_until = Some(at);
+                self.totals.paced = self.totals.paced.saturating_add(has_data.into());
+            }
         }
         if self.received.is_due(now) { Permit::AckOnly } else { Permit::Nothing }
     }

@@ -47,6 +47,48 @@ pub struct Totals {
     pub key_updates: u64,
     /// Times the peer's address changed.
     pub moves: u64,
+    /// Times data waited because the congestion window was full.
+    pub window_full: u64,
+    /// Times data waited because the pacer spread them over time.
+    pub paced: u64,
+}
+
+/// [`Totals`] as a channel keeps them: every idle session has them, so that what is rare takes half
+/// the bytes and stops at its largest number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) sent_packets: u64,
+    pub(super) sent_bytes: u64,
+    pub(super) received_packets: u64,
+    pub(super) received_bytes: u64,
+    pub(super) acked_packets: u64,
+    pub(super) lost_packets: u64,
+    pub(super) window_full: u64,
+    pub(super) paced: u64,
+    pub(super) spurious_losses: u32,
+    pub(super) probe_timeouts: u32,
+    pub(super) key_updates: u32,
+    pub(super) moves: u32,
+}
+
+impl Counts {
+    /// The same for people to read.
+    pub(super) fn totals(&self) -> Totals {
+        Totals {
+            sent_packets: self.sent_packets,
+            sent_bytes: self.sent_bytes,
+            received_packets: self.received_packets,
+            received_bytes: self.received_bytes,
+            acked_packets: self.acked_packets,
+            lost_packets: self.lost_packets,
+            spurious_losses: self.spurious_losses.into(),
+            probe_timeouts: self.probe_timeouts.into(),
+            key_updates: self.key_updates.into(),
+            moves: self.moves.into(),
+            window_full: self.window_full,
+            paced: self.paced,
+        }
+    }
 }
 
 /// A share of packets lost, smoothed over about the last 128.

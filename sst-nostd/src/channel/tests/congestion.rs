@@ -18,6 +18,9 @@ fn the_window_bounds_what_is_in_flight() {
         assert!(stats.in_flight_bytes <= stats.window_bytes + 2 * 1472, "{stats:?}");
         pair.now = pair.now.after(Duration::from_micros(500));
     }
+    let [sender, receiver] = &pair.sides;
+    assert!(sender.channel.stats().totals.window_full > 0);
+    assert_eq!(receiver.channel.stats().totals.window_full, 0, "it had no data");
 }
 
 // Spec: R-6.7-6.
@@ -31,9 +34,11 @@ fn packets_are_spread_over_the_round_trip() {
     assert!(side.channel.stats().window_bytes > 100_000);
     let now = pair.now.after(Duration::from_secs(1));
     let before = side.channel.stats().totals.sent_bytes;
+    let paced = side.channel.stats().totals.paced;
     while side.transmit(&pair.crypto, now).is_some() {}
     let burst = side.channel.stats().totals.sent_bytes - before;
     assert!(burst <= 16 * 1472, "{burst} bytes at once");
+    assert!(side.channel.stats().totals.paced > paced);
     let until = side.channel.paced_until.expect("the pacer says when");
     assert!(until > now && until < now.after(Duration::from_millis(50)));
 }
