@@ -63,6 +63,8 @@ usage: cargo xtask COMMAND
            --root DIR, --loopback SUBTREE, --lossy SUBTREE, --rounds N, --lossy-rounds N
   bench paths [--check | --write]
            instructions of the core's hot paths (valgrind); compared with docs/BENCHMARKS.md
+  bench paths --beside-quinn [--cipher aes|chacha|free | --write]
+           the same by quinn-proto in the same harness, and the ratios
   bench worst [--check | --write]
            the worst that one packet of a peer costs, in instructions (valgrind; a minute);
            compared with docs/BENCHMARKS.md

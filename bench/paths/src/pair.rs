@@ -1,6 +1,7 @@
 //! [`Pair`]: two hosts in one thread; packets go from one to the other in batches, as sockets with
 //! segmentation offload carry them, and time passes a little with each.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use sst_nostd::crypto::Rehearsed;
@@ -9,8 +10,11 @@ use sst_nostd::{
     Path, ReadError, SessionHandle, Storage, StreamHandle, Suite,
 };
 
-/// What a UDP send carries at most.
-const BATCH_LEN: usize = 65_487;
+use crate::work::{
+    AT_ONCE, BATCH_LEN, CHUNK_LEN, Carried, DATAGRAM_LEN, Hosts, MAX_TURNS, PING_LEN, REPLY_LEN,
+    REQUEST_LEN,
+};
+
 /// Packets of a batch.
 const MAX_SEGMENTS: usize = 44;
 /// From one batch to the next: 100 µs and full batches are 5 Gbit/s.
@@ -23,8 +27,11 @@ pub struct Pair<C: Crypto + 'static> {
     buffer: Vec<u8>,
     session: Option<[SessionHandle; 2]>,
     stream: Option<[StreamHandle; 2]>,
-    pub packets: u64,
+    carried: Carried,
 }
+
+/// A message of which so many bytes were read.
+type Incoming = (StreamHandle, usize);
 
 impl<C: Crypto + 'static> Pair<C> {
     pub fn new(crypto: [C; 2], suite: Suite) -> Self {
@@ -39,24 +46,8 @@ impl<C: Crypto + 'static> Pair<C> {
             Host::new(config, storage, crypto, Instant::ZERO).expect("a legal configuration")
         });
         let (batch, buffer) = (vec![0; BATCH_LEN], vec![0; 256 * 1024]);
-        Self { hosts, now: Instant::ZERO, batch, buffer, session: None, stream: None, packets: 0 }
-    }
-
-    /// A session, and a stream in it.
-    pub fn meet(&mut self) -> Option<()> {
-        let dial = Dial::new(path(1), Some(self.hosts[1].id()));
-        let ours = self.hosts[0].connect(self.now, dial).ok()?;
-        self.settle();
-        let theirs = self.hosts[1].session_with(&self.hosts[0].id())?;
-        self.session = Some([ours, theirs]);
-        let roots = [self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?];
-        self.hosts[1].listen(self.now, roots[1], 256).ok()?;
-        self.settle();
-        let stream = self.hosts[0].open_substream(self.now, roots[0], Open::default()).ok()?;
-        self.settle();
-        let child = self.hosts[1].accept_substream(self.now, roots[1])?;
-        self.stream = Some([stream, child]);
-        Some(())
+        let (now, carried) = (Instant::ZERO, Carried::default());
+        Self { hosts, now, batch, buffer, session: None, stream: None, carried }
     }
 
     /// The end of it.
@@ -73,95 +64,6 @@ impl<C: Crypto + 'static> Pair<C> {
         self.now = self.now.after(Duration::from_secs(5));
         self.settle();
         Some(())
-    }
-
-    /// Sends until `packets` more have gone over.
-    pub fn bulk(&mut self, packets: u64) -> Option<()> {
-        let [stream, child] = self.stream?;
-        let chunk = vec![7; 128 * 1024];
-        let until = self.packets + packets;
-        while self.packets < until {
-            let _ = self.hosts[0].write(self.now, stream, &chunk);
-            self.turn();
-            loop {
-                match self.hosts[1].read(self.now, child, &mut self.buffer) {
-                    Ok(0) => return None,
-                    Ok(_) => {}
-                    Err(ReadError::Blocked) => break,
-                    Err(_) => return None,
-                }
-            }
-        }
-        Some(())
-    }
-
-    pub fn request(&mut self) -> Option<()> {
-        let [ours, theirs] = self.session?;
-        let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
-        let stream = self.hosts[0].open_substream(self.now, here, Open::default()).ok()?;
-        self.hosts[0].write(self.now, stream, &[1; 100]).ok()?;
-        self.hosts[0].finish(self.now, stream).ok()?;
-        self.turn();
-        let child = self.hosts[1].accept_substream(self.now, there)?;
-        let len = self.hosts[1].read(self.now, child, &mut self.buffer).ok()?;
-        self.hosts[1].write(self.now, child, &[2; 1_024]).ok()?;
-        self.hosts[1].finish(self.now, child).ok()?;
-        self.turn();
-        let reply = self.hosts[0].read(self.now, stream, &mut self.buffer).ok()?;
-        self.hosts[0].release(self.now, stream);
-        self.hosts[1].release(self.now, child);
-        (len == 100 && reply == 1_024).then_some(())
-    }
-
-    /// A hundred small requests at once, and their replies.
-    pub fn burst(&mut self) -> Option<()> {
-        const AT_ONCE: usize = 100;
-        let [ours, theirs] = self.session?;
-        let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
-        let mut streams = Vec::with_capacity(AT_ONCE);
-        for _ in 0..AT_ONCE {
-            let stream = self.hosts[0].open_substream(self.now, here, Open::default()).ok()?;
-            self.hosts[0].write(self.now, stream, &[1; 32]).ok()?;
-            self.hosts[0].finish(self.now, stream).ok()?;
-            streams.push(stream);
-        }
-        self.turn();
-        let mut count = 0;
-        while let Some(child) = self.hosts[1].accept_substream(self.now, there) {
-            let len = self.hosts[1].read(self.now, child, &mut self.buffer).ok()?;
-            self.hosts[1].write(self.now, child, &[2; 32]).ok()?;
-            self.hosts[1].finish(self.now, child).ok()?;
-            self.hosts[1].release(self.now, child);
-            count += usize::from(len == 32);
-        }
-        self.turn();
-        for stream in streams {
-            let reply = self.hosts[0].read(self.now, stream, &mut self.buffer).ok()?;
-            count += usize::from(reply == 32);
-            self.hosts[0].release(self.now, stream);
-        }
-        (count == 2 * AT_ONCE).then_some(())
-    }
-
-    pub fn datagram(&mut self) -> Option<()> {
-        let [ours, theirs] = self.session?;
-        let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
-        let options = DatagramOptions::default();
-        self.hosts[0].send_datagram(self.now, here, &[3; 1_000], options).ok()?;
-        self.turn();
-        let (len, _) = self.hosts[1].recv_datagram(self.now, there, &mut self.buffer).ok()??;
-        (len == 1_000).then_some(())
-    }
-
-    pub fn ping_pong(&mut self) -> Option<()> {
-        let [stream, child] = self.stream?;
-        self.hosts[0].write(self.now, stream, &[4; 64]).ok()?;
-        self.turn();
-        let there = self.hosts[1].read(self.now, child, &mut self.buffer).ok()?;
-        self.hosts[1].write(self.now, child, &[5; 64]).ok()?;
-        self.turn();
-        let back = self.hosts[0].read(self.now, stream, &mut self.buffer).ok()?;
-        (there == 64 && back == 64).then_some(())
     }
 
     /// What both have to say now goes over; due timers ring.
@@ -197,11 +99,146 @@ impl<C: Crypto + 'static> Pair<C> {
         };
         let segment_len = sent.segment_len.unwrap_or(sent.len).max(1);
         for packet in self.batch[..sent.len].chunks_mut(segment_len) {
-            self.packets += 1;
-
+            self.carried.packets += 1;
             let _ = receiver.handle_packet(self.now, path(from), Codepoint::NotEct, packet);
         }
         true
+    }
+
+    /// Reads the first of `streams` that are at their ends, and takes them off.
+    fn read_ended(&mut self, host: usize, streams: &mut VecDeque<Incoming>) -> Vec<Incoming> {
+        let mut ended = Vec::new();
+        while let Some((stream, len)) = streams.front_mut() {
+            match self.hosts[host].read(self.now, *stream, &mut self.buffer) {
+                Ok(0) => ended.extend(streams.pop_front()),
+                Ok(more) => *len += more,
+                Err(_) => break,
+            }
+        }
+        ended
+    }
+
+    /// Replies to what came whole.
+    fn reply(&mut self, requests: Vec<Incoming>) -> Option<()> {
+        for (child, len) in requests {
+            self.hosts[1].write(self.now, child, &[2; REPLY_LEN]).ok()?;
+            self.hosts[1].finish(self.now, child).ok()?;
+            self.hosts[1].release(self.now, child);
+            if len != REQUEST_LEN {
+                return None;
+            }
+        }
+        Some(())
+    }
+}
+
+impl<C: Crypto + 'static> Hosts for Pair<C> {
+    fn meet(&mut self) -> Option<()> {
+        let dial = Dial::new(path(1), Some(self.hosts[1].id()));
+        let ours = self.hosts[0].connect(self.now, dial).ok()?;
+        self.settle();
+        let theirs = self.hosts[1].session_with(&self.hosts[0].id())?;
+        self.session = Some([ours, theirs]);
+        let roots = [self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?];
+        self.hosts[1].listen(self.now, roots[1], 256).ok()?;
+        self.settle();
+        let stream = self.hosts[0].open_substream(self.now, roots[0], Open::default()).ok()?;
+        self.settle();
+        let child = self.hosts[1].accept_substream(self.now, roots[1])?;
+        self.stream = Some([stream, child]);
+        Some(())
+    }
+
+    fn bulk(&mut self, packets: u64) -> Option<()> {
+        let [stream, child] = self.stream?;
+        let chunk = vec![7; CHUNK_LEN];
+        let until = self.carried.packets + packets;
+        while self.carried.packets < until {
+            let _ = self.hosts[0].write(self.now, stream, &chunk);
+            self.turn();
+            loop {
+                match self.hosts[1].read(self.now, child, &mut self.buffer) {
+                    Ok(0) => return None,
+                    Ok(len) => self.carried.bytes += len as u64,
+                    Err(ReadError::Blocked) => break,
+                    Err(_) => return None,
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn request(&mut self) -> Option<()> {
+        let [ours, theirs] = self.session?;
+        let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
+        let stream = self.hosts[0].open_substream(self.now, here, Open::default()).ok()?;
+        self.hosts[0].write(self.now, stream, &[1; REQUEST_LEN]).ok()?;
+        self.hosts[0].finish(self.now, stream).ok()?;
+        self.turn();
+        let child = self.hosts[1].accept_substream(self.now, there)?;
+        let len = self.hosts[1].read(self.now, child, &mut self.buffer).ok()?;
+        self.hosts[1].write(self.now, child, &[2; REPLY_LEN]).ok()?;
+        self.hosts[1].finish(self.now, child).ok()?;
+        self.turn();
+        let reply = self.hosts[0].read(self.now, stream, &mut self.buffer).ok()?;
+        self.hosts[0].release(self.now, stream);
+        self.hosts[1].release(self.now, child);
+        (len == REQUEST_LEN && reply == REPLY_LEN).then_some(())
+    }
+
+    fn requests(&mut self) -> Option<()> {
+        let [ours, theirs] = self.session?;
+        let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
+        let (mut waiting, mut serving) = (VecDeque::with_capacity(AT_ONCE), VecDeque::new());
+        for _ in 0..AT_ONCE {
+            let stream = self.hosts[0].open_substream(self.now, here, Open::default()).ok()?;
+            self.hosts[0].write(self.now, stream, &[1; REQUEST_LEN]).ok()?;
+            self.hosts[0].finish(self.now, stream).ok()?;
+            waiting.push_back((stream, 0));
+        }
+        for _ in 0..MAX_TURNS {
+            self.turn();
+            while let Some(child) = self.hosts[1].accept_substream(self.now, there) {
+                serving.push_back((child, 0));
+            }
+            let requests = self.read_ended(1, &mut serving);
+            self.reply(requests)?;
+            for (stream, len) in self.read_ended(0, &mut waiting) {
+                self.hosts[0].release(self.now, stream);
+                if len != REPLY_LEN {
+                    return None;
+                }
+            }
+            if waiting.is_empty() {
+                return Some(());
+            }
+        }
+        None
+    }
+
+    fn datagram(&mut self) -> Option<()> {
+        let [ours, theirs] = self.session?;
+        let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
+        let options = DatagramOptions::default();
+        self.hosts[0].send_datagram(self.now, here, &[3; DATAGRAM_LEN], options).ok()?;
+        self.turn();
+        let (len, _) = self.hosts[1].recv_datagram(self.now, there, &mut self.buffer).ok()??;
+        (len == DATAGRAM_LEN).then_some(())
+    }
+
+    fn ping_pong(&mut self) -> Option<()> {
+        let [stream, child] = self.stream?;
+        self.hosts[0].write(self.now, stream, &[4; PING_LEN]).ok()?;
+        self.turn();
+        let there = self.hosts[1].read(self.now, child, &mut self.buffer).ok()?;
+        self.hosts[1].write(self.now, child, &[5; PING_LEN]).ok()?;
+        self.turn();
+        let back = self.hosts[0].read(self.now, stream, &mut self.buffer).ok()?;
+        (there == PING_LEN && back == PING_LEN).then_some(())
+    }
+
+    fn carried(&self) -> Carried {
+        self.carried
     }
 }
 

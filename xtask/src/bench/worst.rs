@@ -51,7 +51,7 @@ pub(crate) fn run(words: &[&str]) -> StepResult {
     if !call::has_program("valgrind") {
         return Ok(Outcome::Skipped("no valgrind".into()));
     }
-    let rows = count(&paths::program()?)?;
+    let rows = count(&paths::program("")?)?;
     let (plain, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.name == PLAIN);
     let mean = |at: usize| {
         let sum: u64 = plain.iter().filter_map(|row| row.counts.get(at)).sum();
@@ -77,12 +77,8 @@ fn count(program: &Path) -> Result<Vec<Row>, String> {
          --dump-after={ENDS} --callgrind-out-file={}",
         out.display()
     );
-    // Callgrind counts a repeated string instruction once for each byte; without those, the C
-    // library clears memory by 32 bytes an instruction.
-    let tunables = "glibc.cpu.x86_rep_stosb_threshold=1000000000:\
-                    glibc.cpu.x86_rep_movsb_threshold=1000000000";
     let call = Call::new("valgrind", &tool).arg(program).arg("worst");
-    let (is_done, text) = call.env("GLIBC_TUNABLES", tunables).output()?;
+    let (is_done, text) = call.env("GLIBC_TUNABLES", paths::TUNABLES).output()?;
     if !is_done {
         return Err(format!("valgrind: {text}"));
     }
