@@ -8,9 +8,12 @@ use std::vec::Vec;
 use crate::host::{Event, SessionHandle, SessionInfo};
 use crate::session::SessionEvent;
 use crate::sim::model::{self, Half, NUMBER_BYTES, Shape};
-use crate::stream::{ReadError, RecordRead, StreamEvent, StreamHandle, WriteError};
+use crate::stream::{
+    Open, OpenError, ReadError, RecordRead, StreamEvent, StreamHandle, WriteError,
+};
 use crate::wire::{CloseCause, TransportCode};
 
+use super::plan::millis;
 use super::{Held, Incoming, Known, Outgoing, Scenario, Way, key};
 
 impl Scenario {
@@ -161,6 +164,26 @@ impl Scenario {
             let Some(stream) = host.accept_substream(now, parent) else { break };
             self.hold(node, session, stream, true);
             self.read_stream(node, stream);
+        }
+    }
+
+    pub(super) fn open_under(&mut self, node: usize, session: SessionHandle, parent: StreamHandle) {
+        let priority = self.random.one_in(3).then(|| self.random.next() as i8);
+        let lifetime = self.random.one_in(8).then(|| millis(&mut self.random, 1, 3000));
+        let (host, now) = self.network.host(node);
+        match host.open_substream(now, parent, Open { priority, service: false, lifetime }) {
+            Ok(stream) => {
+                self.hold(node, session, stream, false);
+                if let Some(held) = self.held(node, stream) {
+                    held.is_mortal |= lifetime.is_some();
+                }
+            }
+            Err(OpenError::Blocked) => {
+                if let Some(held) = self.held(node, parent) {
+                    held.wants_child = true;
+                }
+            }
+            Err(_) => {}
         }
     }
 

@@ -2,10 +2,14 @@
 //! links heal, and everything must have arrived or ended in a typed error; then all is let go
 //! of, and nothing may remain.
 
+mod advance;
 mod application;
 mod end;
 mod operations;
 mod plan;
+mod run;
+
+pub use run::play;
 
 use std::collections::BTreeMap;
 use std::format;
@@ -15,7 +19,6 @@ use std::vec::Vec;
 use crate::host::SessionHandle;
 use crate::id::{HostId, Instance};
 use crate::stream::StreamHandle;
-use crate::time::Instant;
 
 use super::model::Model;
 use super::network::Network;
@@ -36,14 +39,6 @@ pub struct Outcome {
     pub packets: u64,
     /// How the scenario ended: nothing, or what was wrong.
     pub fault: Option<String>,
-}
-
-/// Plays the scenario of a seed.
-#[must_use]
-pub fn play(seed: u64) -> Outcome {
-    let mut scenario = Scenario::new(seed);
-    scenario.run();
-    scenario.outcome()
 }
 
 /// A session as an application knows it.
@@ -147,55 +142,6 @@ impl Scenario {
             sessions: self.sessions,
             packets: self.packets,
             fault: self.fault,
-        }
-    }
-
-    fn run(&mut self) {
-        let length = self.random.within(1, 12) * 1_000_000;
-        let operations = self.random.within(20, 600);
-        for _ in 0..operations {
-            let pause = self.random.below(2 * length / operations);
-            self.advance(self.network.now().after(core::time::Duration::from_micros(pause)));
-            if self.fault.is_some() {
-                return;
-            }
-            self.operate();
-        }
-        self.heal();
-        if self.fault.is_none() {
-            self.let_go();
-        }
-    }
-
-    /// Lets time pass; applications react to what their hosts tell.
-    fn advance(&mut self, until: Instant) {
-        while self.fault.is_none() {
-            let Some((node, event)) = self.network.next_event(until) else { break };
-            self.on_event(node, &event);
-        }
-        if let Some(node) = self.network.spinning() {
-            self.fail(format!("host {node} spins"));
-        }
-        self.check_limits();
-    }
-
-    /// Nothing may be held beyond what was agreed.
-    fn check_limits(&mut self) {
-        for node in 0..self.network.node_count() {
-            let node_ref = self.network.node(node);
-            let (stats, limits) = (node_ref.host.stats(), node_ref.limits());
-            let is_within = stats.sessions <= limits.sessions
-                && stats.channels <= limits.channels
-                && stats.half_open <= limits.negotiations
-                && stats.streams <= limits.streams.streams
-                && stats.packets_in_flight <= limits.sent_packets
-                && stats.bytes_held
-                    <= u64::from(limits.streams.blocks) * limits.streams.block_bytes as u64;
-            if !is_within {
-                self.fail(format!("host {node} passes a limit: {stats:?}"));
-            } else if stats.breaches > 0 {
-                self.fail(format!("host {node} accuses a peer"));
-            }
         }
     }
 

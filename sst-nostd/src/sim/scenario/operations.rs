@@ -3,7 +3,7 @@
 use crate::host::{Dial, InstanceWish, SessionHandle};
 use crate::id::{HostId, Instance};
 use crate::sim::model::{self, Datagram};
-use crate::stream::{DatagramOptions, DatagramSent, DatagramTicket, Open, OpenError, StreamHandle};
+use crate::stream::{DatagramOptions, DatagramSent, DatagramTicket};
 use crate::time::Duration;
 use crate::wire::StreamCode;
 
@@ -101,26 +101,6 @@ impl Scenario {
             }
             (_, Some(root)) => self.open_under(node, session, root),
             _ => {}
-        }
-    }
-
-    pub(super) fn open_under(&mut self, node: usize, session: SessionHandle, parent: StreamHandle) {
-        let priority = self.random.one_in(3).then(|| self.random.next() as i8);
-        let lifetime = self.random.one_in(8).then(|| millis(&mut self.random, 1, 3000));
-        let (host, now) = self.network.host(node);
-        match host.open_substream(now, parent, Open { priority, service: false, lifetime }) {
-            Ok(stream) => {
-                self.hold(node, session, stream, false);
-                if let Some(held) = self.held(node, stream) {
-                    held.is_mortal |= lifetime.is_some();
-                }
-            }
-            Err(OpenError::Blocked) => {
-                if let Some(held) = self.held(node, parent) {
-                    held.wants_child = true;
-                }
-            }
-            Err(_) => {}
         }
     }
 
