@@ -24,6 +24,7 @@ mod steps;
 mod structure;
 mod tidy;
 mod walk;
+mod walks;
 mod wasm;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ usage: cargo xtask COMMAND
            call each other in a circle. How many, and other numbers of structure, must not exceed
            docs/structure.txt; --write: the numbers of today into it
   spec     which requirements of docs/PROTOCOL.md no test cites; wrong citations
+  walks    the files and functions that docs/ARCHITECTURE.md walks past exist
   readme   follows every README, word for word, in a copy with nothing but the repository's files
   size     flash and memory of the bare firmware proof
   python   the steps of `test` that are about the Python package
@@ -124,6 +126,7 @@ fn main() -> ExitCode {
         ["tidy"] => exit_code(tidy::run()),
         ["layers", options @ ..] => exit_code(layers::run(options)),
         ["spec"] => exit_code(spec::run()),
+        ["walks"] => exit_code(walks::run()),
         ["readme"] => exit_code(readme::follow()),
         ["size"] => exit_code(bare::size()),
         ["wasm"] => exit_code(npm::build()),

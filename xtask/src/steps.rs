@@ -16,6 +16,7 @@ use crate::report::{Outcome, Report, StepResult};
 use crate::setup;
 use crate::spec;
 use crate::tidy;
+use crate::walks;
 
 /// Crates with a workspace of their own.
 const APART: &[&str] = &["bench", "bindings-wasm/glue", "embedded-demo", "fuzz", "proofs/bare"];
@@ -156,6 +157,7 @@ fn look(report: &mut Report) {
     report.step("tidy", tidy::run);
     report.step("layers", || layers::run(&[]));
     report.step("spec", spec::run);
+    report.step("walks", walks::run);
 }
 
 fn format() -> StepResult {
