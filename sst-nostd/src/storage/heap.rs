@@ -85,10 +85,14 @@ impl<const HEAP: usize> Heap<HEAP> {
     /// Of rows below another heap of the same `HEAP` it cannot tell that they are not in this
     /// one; so give each heap its own number.
     pub fn remove<R: Heaped<HEAP> + ?Sized>(&mut self, rows: &mut R, index: u32) -> bool {
-        let Some(node) = rows.node(index).filter(Node::is_member) else { return false };
+        let Some(place) = rows.node_mut(index).filter(|node| node.is_member()) else {
+            return false;
+        };
+        let node = *place;
         if (node.prev == NONE) != (self.root == index) {
             return false;
         }
+        *place = Node::new();
         if let Some(prev) = rows.node_mut(node.prev) {
             if prev.child == index {
                 prev.child = node.next;
@@ -97,7 +101,6 @@ impl<const HEAP: usize> Heap<HEAP> {
             }
         }
         change(rows, node.next, |next| next.prev = node.prev);
-        change(rows, index, |node| *node = Node::new());
         let below = Self::meld_all(rows, node.child);
         self.root = if self.root == index { below } else { Self::meld(rows, self.root, below) };
         true

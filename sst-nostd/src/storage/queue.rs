@@ -89,11 +89,15 @@ impl<const LIST: usize> Queue<LIST> {
     /// not in this one, and takes them out of that.
     #[inline]
     pub fn remove<R: Linked<LIST> + ?Sized>(&mut self, rows: &mut R, index: u32) -> bool {
-        let Some(link) = rows.link(index).filter(Link::is_linked) else { return false };
+        let Some(place) = rows.link_mut(index).filter(|link| link.is_linked()) else {
+            return false;
+        };
+        let link = *place;
         let (is_first, is_last) = (link.prev == NONE, link.next == NONE);
         if is_first != (self.head == index) || is_last != (self.tail == index) {
             return false;
         }
+        *place = Link::new();
         match rows.link_mut(link.prev) {
             Some(prev) => prev.next = link.next,
             None => self.head = link.next,
@@ -101,9 +105,6 @@ impl<const LIST: usize> Queue<LIST> {
         match rows.link_mut(link.next) {
             Some(next) => next.prev = link.prev,
             None => self.tail = link.prev,
-        }
-        if let Some(place) = rows.link_mut(index) {
-            *place = Link::new();
         }
         true
     }
