@@ -71,6 +71,12 @@ impl<'s, T> SharedTable<'s, T> {
         self.table.at_mut(index)
     }
 
+    /// The value now in row `index`, and its handle.
+    #[inline]
+    pub fn entry_at_mut(&mut self, index: u32) -> Option<(Handle<T>, &mut T)> {
+        self.table.entry_at_mut(index)
+    }
+
     /// Who may have how many rows.
     #[inline]
     #[must_use]

@@ -13,6 +13,9 @@ pub struct Table<'s, T> {
     rows: Backing<'s, Row<T>>,
     first_free: u32,
     len: u32,
+    /// How often a row was looked up, for tests that bound it.
+    #[cfg(test)]
+    look_ups: core::cell::Cell<u32>,
 }
 
 /// The place of one value in a [`Table`]: at most eight bytes more than the value.
@@ -47,15 +50,24 @@ impl<'s, T> Table<'s, T> {
     /// A table in rows lent by the caller; what they held is dropped as they come into use.
     #[must_use]
     pub const fn lent(rows: &'s mut [Row<T>]) -> Self {
-        Self { rows: Backing::lent(rows), first_free: NONE, len: 0 }
+        Self::new(Backing::lent(rows))
     }
 
     /// A table with room for `limit` rows, reserved now and resident when first used.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn owned(limit: u32) -> Self {
-        let rows = Backing::owned(limit.min(MAX_ROWS) as usize);
-        Self { rows, first_free: NONE, len: 0 }
+        Self::new(Backing::owned(limit.min(MAX_ROWS) as usize))
+    }
+
+    const fn new(rows: Backing<'s, Row<T>>) -> Self {
+        Self {
+            rows,
+            first_free: NONE,
+            len: 0,
+            #[cfg(test)]
+            look_ups: core::cell::Cell::new(0),
+        }
     }
 
     /// Puts `value` in the row freed last, or in one never used.
@@ -118,7 +130,7 @@ impl<'s, T> Table<'s, T> {
     #[inline]
     #[must_use]
     pub fn get(&self, handle: Handle<T>) -> Option<&T> {
-        match &self.rows.get(handle.index)?.0 {
+        match &self.row(handle.index)?.0 {
             State::Present { generation, value } if *generation == handle.generation => Some(value),
             _ => None,
         }
@@ -128,7 +140,7 @@ impl<'s, T> Table<'s, T> {
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
-        match &mut self.rows.get_mut(handle.index)?.0 {
+        match &mut self.row_mut(handle.index)?.0 {
             State::Present { generation, value } if *generation == handle.generation => Some(value),
             _ => None,
         }
@@ -138,7 +150,7 @@ impl<'s, T> Table<'s, T> {
     #[inline]
     #[must_use]
     pub fn at(&self, index: u32) -> Option<&T> {
-        match &self.rows.get(index)?.0 {
+        match &self.row(index)?.0 {
             State::Present { value, .. } => Some(value),
             State::Vacant { .. } => None,
         }
@@ -148,7 +160,7 @@ impl<'s, T> Table<'s, T> {
     #[inline]
     #[must_use]
     pub fn at_mut(&mut self, index: u32) -> Option<&mut T> {
-        match &mut self.rows.get_mut(index)?.0 {
+        match &mut self.row_mut(index)?.0 {
             State::Present { value, .. } => Some(value),
             State::Vacant { .. } => None,
         }
@@ -158,10 +170,57 @@ impl<'s, T> Table<'s, T> {
     #[inline]
     #[must_use]
     pub fn handle_at(&self, index: u32) -> Option<Handle<T>> {
-        match self.rows.get(index)?.0 {
+        match self.row(index)?.0 {
             State::Present { generation, .. } => Some(Handle::from_parts(index, generation)),
             State::Vacant { .. } => None,
         }
+    }
+
+    /// The value now in row `index`, and its handle.
+    #[inline]
+    #[must_use]
+    pub fn entry_at(&self, index: u32) -> Option<(Handle<T>, &T)> {
+        match &self.row(index)?.0 {
+            State::Present { generation, value } => {
+                Some((Handle::from_parts(index, *generation), value))
+            }
+            State::Vacant { .. } => None,
+        }
+    }
+
+    /// The value now in row `index`, and its handle.
+    #[inline]
+    #[must_use]
+    pub fn entry_at_mut(&mut self, index: u32) -> Option<(Handle<T>, &mut T)> {
+        match &mut self.row_mut(index)?.0 {
+            State::Present { generation, value } => {
+                Some((Handle::from_parts(index, *generation), value))
+            }
+            State::Vacant { .. } => None,
+        }
+    }
+
+    #[inline]
+    fn row(&self, index: u32) -> Option<&Row<T>> {
+        let row = self.rows.get(index);
+        #[cfg(test)]
+        self.look_ups.set(self.look_ups.get() + u32::from(row.is_some()));
+        row
+    }
+
+    #[inline]
+    fn row_mut(&mut self, index: u32) -> Option<&mut Row<T>> {
+        let row = self.rows.get_mut(index);
+        #[cfg(test)]
+        self.look_ups.set(self.look_ups.get() + u32::from(row.is_some()));
+        row
+    }
+
+    /// How often a row was looked up since this was asked last: by its handle or its index, or for
+    /// its place in a queue or a heap.
+    #[cfg(test)]
+    pub(crate) fn take_look_ups(&self) -> u32 {
+        self.look_ups.replace(0)
     }
 
     /// How many values it holds.

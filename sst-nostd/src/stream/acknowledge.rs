@@ -3,10 +3,10 @@
 use crate::time::Instant;
 
 use super::Streams;
-use super::flags::{Events, Pending, State};
+use super::flags::{After, Events, Pending, State};
 use super::gaps::Kind;
 use super::receipt::{Fate, Receipt};
-use super::row::StreamHandle;
+use super::stream_mut::StreamMut;
 use super::tracked::DatagramOutcome;
 use super::tree::Tree;
 
@@ -18,26 +18,25 @@ impl Streams<'_> {
     pub fn on_receipt(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt, fate: Fate) {
         match (receipt, fate) {
             (Receipt::Stream { stream, start, len, fin, open }, Fate::Acked) => {
-                self.on_opened(tree, stream, open);
-                self.on_delivered(tree, stream, start, u64::from(len), fin);
-                self.after_delivery(tree, stream);
+                self.with(tree, stream, |one| one.on_acked(start, u64::from(len), fin, open));
             }
             (Receipt::Stream { stream, start, len, fin, open }, Fate::Lost) => {
-                self.on_lost(tree, stream, start, u64::from(len), fin, open);
+                self.with(tree, stream, |one| one.on_lost(start, u64::from(len), fin, open));
             }
             (Receipt::Reset { stream, open }, Fate::Acked) => {
-                self.on_opened(tree, stream, open);
-                if let Some(row) = self.rows.get_mut(stream) {
-                    row.state.set(State::SEND_DONE);
-                }
-                self.settle(tree, stream);
+                self.with(tree, stream, |one| {
+                    one.on_opened(open);
+                    one.row.state.set(State::SEND_DONE);
+                });
             }
-            (Receipt::Refusal(id), fate) => self.on_refusal(tree, id, fate),
+            (Receipt::Refusal(id), fate) => tree.on_refusal(id, fate),
             (Receipt::SessionLimit, Fate::Lost) => tree.owes_session_limit = true,
             (Receipt::SessionBlocked, Fate::Lost) => {
                 tree.owes_session_blocked = tree.send_credit() == 0;
             }
-            (Receipt::Priority(stream), fate) => self.on_priority_settled(tree, stream, fate),
+            (Receipt::Priority(stream), fate) => {
+                self.with(tree, stream, |one| one.on_priority_settled(fate));
+            }
             (Receipt::TrackedDatagram(ticket), fate) => {
                 let outcome = match fate {
                     Fate::Acked => DatagramOutcome::Acknowledged,
@@ -77,135 +76,6 @@ impl Streams<'_> {
         self.on_receipt(tree, now, again, Fate::Lost);
     }
 
-    /// The peer has seen the OPEN: frames that waited for that may go.
-    fn on_opened(&mut self, tree: &mut Tree, stream: StreamHandle, open: bool) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if !open || row.state.has(State::OPENED) {
-            return;
-        }
-        row.state.set(State::OPENED);
-        row.pending.clear(Pending::OPEN);
-        tree.ids_out.set(row.id.counter());
-        self.schedule(tree, stream);
-        // The window of ids moves with the lowest one not acknowledged, whoever's it was.
-        self.wake_openers(tree);
-    }
-
-    /// Positions, and perhaps the end, are acknowledged.
-    fn on_delivered(
-        &mut self,
-        tree: &mut Tree,
-        stream: StreamHandle,
-        start: u64,
-        len: u64,
-        fin: bool,
-    ) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if row.state.has(State::SEND_RESET) {
-            return;
-        }
-        if fin {
-            row.state.set(State::FIN_ACKED);
-            row.pending.clear(Pending::FIN);
-        }
-        let end = start.saturating_add(len).min(row.sending.sent_end);
-        if len == 0 || end <= row.sending.acked {
-            return;
-        }
-        self.forget_lost(stream, start..end);
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if start > row.sending.acked {
-            if !self.add_range(stream, Kind::Acked, start..end) {
-                // No room to remember it: send it again, which is only waste.
-                let owed = self.owe_positions(stream, start..end);
-                self.forget_acked_of_lost(stream, owed);
-                self.schedule(tree, stream);
-            }
-            return;
-        }
-        row.sending.acked = end;
-        row.sending.next = row.sending.next.max(end);
-        self.absorb_acked(stream);
-    }
-
-    /// Moves `acked` over ranges acknowledged before, and frees what lies below it.
-    fn absorb_acked(&mut self, stream: StreamHandle) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let Some(party) = self.parties.at_mut(row.party) else { return };
-        let mut gaps = self.gaps.at_mut(row.gaps);
-        if let Some(gaps) = &mut gaps {
-            let acked = gaps.set_mut(Kind::Acked);
-            while let Some(first) =
-                self.ranges.first(*acked).filter(|first| first.start <= row.sending.acked)
-            {
-                row.sending.acked = row.sending.acked.max(first.end);
-                self.ranges.pop_first(&mut party.ranges, acked);
-            }
-            // What was owed for want of room may be acknowledged by now, and is let go below. From
-            // the beginning on, nothing is split.
-            let lost = gaps.set_mut(Kind::Lost);
-            let _ = self.ranges.remove(&mut party.ranges, lost, 0..row.sending.acked);
-        }
-        let acked = row.sending.acked;
-        row.sending.next = row.sending.next.max(acked);
-        if acked == row.sending.written {
-            row.sending_rope.clear_to(&mut self.pool, &mut party.outgoing, acked);
-        } else {
-            row.sending_rope.release_before(&mut self.pool, &mut party.outgoing, acked);
-        }
-        if let Some(gaps) = gaps {
-            if acked == row.sending.written {
-                gaps.sent_marks.clear_to(&mut self.pool, &mut party.outgoing, acked / 8);
-            } else {
-                gaps.sent_marks.release_before(&mut self.pool, &mut party.outgoing, acked / 8);
-            }
-        }
-        let party = row.party;
-        self.feed_starved(party);
-    }
-
-    /// Tells the application what a delivery means to it.
-    fn after_delivery(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let is_whole = row.sending.acked == row.sending.written;
-        let over = State::SEND_RESET.with(State::SEND_DONE);
-        if is_whole && row.state.has(State::FIN_ACKED) && !row.state.has_any(over) {
-            row.state.set(State::SEND_DONE);
-            self.tell(stream, Events::FINISHED);
-            self.settle_substream(tree, stream, DatagramOutcome::Acknowledged);
-        }
-        self.wake_writer(stream);
-        self.settle(tree, stream);
-    }
-
-    /// Positions, the end or the OPEN of a stream must be sent again.
-    fn on_lost(
-        &mut self,
-        tree: &mut Tree,
-        stream: StreamHandle,
-        start: u64,
-        len: u64,
-        fin: bool,
-        open: bool,
-    ) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if row.state.has_any(State::SEND_RESET.with(State::SEND_DONE)) {
-            return;
-        }
-        if fin && !row.state.has(State::FIN_ACKED) {
-            row.pending.set(Pending::FIN);
-        }
-        if open && !row.state.has(State::OPENED) {
-            row.pending.set(Pending::OPEN);
-        }
-        let lost = start.max(row.sending.acked)..start.saturating_add(len);
-        if lost.start < lost.end {
-            let owed = self.owe_positions(stream, lost);
-            self.forget_acked_of_lost(stream, owed);
-        }
-        self.schedule(tree, stream);
-    }
-
     /// A small frame was lost: it is owed again if it still says something.
     fn owe_again(&mut self, tree: &mut Tree, receipt: Receipt) {
         let (stream, frame) = match receipt {
@@ -217,7 +87,125 @@ impl Streams<'_> {
             Receipt::ChildBlocked(stream) => (stream, Pending::CHILD_BLOCKED),
             _ => return,
         };
-        let Some(row) = self.rows.get(stream) else { return };
+        self.with(tree, stream, |one| one.owe_unless_moot(frame));
+    }
+}
+
+impl StreamMut<'_, '_> {
+    /// Positions, and perhaps the end and the OPEN, are acknowledged.
+    fn on_acked(&mut self, start: u64, len: u64, fin: bool, open: bool) {
+        self.on_opened(open);
+        self.on_delivered(start, len, fin);
+        self.after_delivery();
+    }
+
+    /// The peer has seen the OPEN, if that is what was `open`: frames that waited for that may go.
+    fn on_opened(&mut self, open: bool) {
+        if !open || self.row.state.has(State::OPENED) {
+            return;
+        }
+        self.row.state.set(State::OPENED);
+        self.row.pending.clear(Pending::OPEN);
+        self.tree.ids_out.set(self.row.id.counter());
+        // The window of ids moves with the lowest one not acknowledged, whoever's it was.
+        self.after.set(After::WAKE_OPENERS);
+    }
+
+    /// Positions, and perhaps the end, are acknowledged.
+    fn on_delivered(&mut self, start: u64, len: u64, fin: bool) {
+        if self.row.state.has(State::SEND_RESET) {
+            return;
+        }
+        if fin {
+            self.row.state.set(State::FIN_ACKED);
+            self.row.pending.clear(Pending::FIN);
+        }
+        let end = start.saturating_add(len).min(self.row.sending.sent_end);
+        if len == 0 || end <= self.row.sending.acked {
+            return;
+        }
+        self.forget_lost(start..end);
+        if start > self.row.sending.acked {
+            if !self.add_range(Kind::Acked, start..end) {
+                // No room to remember it: send it again, which is only waste.
+                let owed = self.owe_positions(start..end);
+                self.forget_acked_of_lost(owed);
+            }
+            return;
+        }
+        self.row.sending.acked = end;
+        self.absorb_acked();
+    }
+
+    /// Moves `acked` over ranges acknowledged before, and frees what lies below it.
+    fn absorb_acked(&mut self) {
+        let Self { row, party, stores, .. } = self;
+        let mut gaps = stores.gaps.at_mut(row.gaps);
+        if let Some(gaps) = &mut gaps {
+            let acked = gaps.set_mut(Kind::Acked);
+            while let Some(first) =
+                stores.ranges.first(*acked).filter(|first| first.start <= row.sending.acked)
+            {
+                row.sending.acked = row.sending.acked.max(first.end);
+                stores.ranges.pop_first(&mut party.ranges, acked);
+            }
+            // What was owed for want of room may be acknowledged by now, and is let go below. From
+            // the beginning on, nothing is split.
+            let lost = gaps.set_mut(Kind::Lost);
+            let _ = stores.ranges.remove(&mut party.ranges, lost, 0..row.sending.acked);
+        }
+        let acked = row.sending.acked;
+        row.sending.next = row.sending.next.max(acked);
+        let (pool, account) = (&mut stores.pool, &mut party.outgoing);
+        if acked == row.sending.written {
+            row.sending_rope.clear_to(pool, account, acked);
+        } else {
+            row.sending_rope.release_before(pool, account, acked);
+        }
+        if let Some(gaps) = gaps {
+            if acked == row.sending.written {
+                gaps.sent_marks.clear_to(pool, account, acked / 8);
+            } else {
+                gaps.sent_marks.release_before(pool, account, acked / 8);
+            }
+        }
+        self.after.set(After::FEED);
+    }
+
+    /// Tells the application what a delivery means to it.
+    fn after_delivery(&mut self) {
+        let is_whole = self.row.sending.acked == self.row.sending.written;
+        let over = State::SEND_RESET.with(State::SEND_DONE);
+        if is_whole && self.row.state.has(State::FIN_ACKED) && !self.row.state.has_any(over) {
+            self.row.state.set(State::SEND_DONE);
+            self.tell(Events::FINISHED);
+            self.settle_ticket(DatagramOutcome::Acknowledged);
+        }
+        self.wake_writer();
+    }
+
+    /// Positions, the end or the OPEN must be sent again.
+    fn on_lost(&mut self, start: u64, len: u64, fin: bool, open: bool) {
+        let row = &mut *self.row;
+        if row.state.has_any(State::SEND_RESET.with(State::SEND_DONE)) {
+            return;
+        }
+        if fin && !row.state.has(State::FIN_ACKED) {
+            row.pending.set(Pending::FIN);
+        }
+        if open && !row.state.has(State::OPENED) {
+            row.pending.set(Pending::OPEN);
+        }
+        let lost = start.max(row.sending.acked)..start.saturating_add(len);
+        if lost.start < lost.end {
+            let owed = self.owe_positions(lost);
+            self.forget_acked_of_lost(owed);
+        }
+    }
+
+    /// Owes a small frame again if it still says something.
+    fn owe_unless_moot(&mut self, frame: Pending) {
+        let row = &*self.row;
         let is_moot = match frame {
             Pending::RESET => row.state.has(State::SEND_DONE),
             Pending::STOP => row.state.has(State::FINAL_KNOWN),
@@ -231,7 +219,7 @@ impl Streams<'_> {
             _ => false,
         };
         if !is_moot {
-            self.owe(tree, stream, frame);
+            self.owe(frame);
         }
     }
 }

@@ -1,16 +1,17 @@
 //! Children from the peer: taking in an OPEN, listening, accepting.
 
 use crate::id::StreamId;
+use crate::storage::NONE;
 use crate::time::Instant;
 use crate::wire::{Open as WireOpen, StreamCode};
 
 use super::Streams;
-use super::bound::Bound;
-use super::flags::{Events, Pending, State};
+use super::flags::{Events, State};
+use super::nursery::Nursery;
 use super::open::Birth;
 use super::receive::Fault;
-use super::row::{NOBODY, Row, StreamHandle};
-use super::tree::{MAX_ID_WINDOW, Tree};
+use super::row::{NOBODY, StreamHandle};
+use super::tree::{MAX_AWAITING, MAX_ID_WINDOW, Tree};
 
 /// What an OPEN led to.
 pub(super) enum Opened {
@@ -26,10 +27,13 @@ impl Streams<'_> {
     ///
     /// `false` if there is no such stream, or no room to be a parent.
     pub fn listen(&mut self, tree: &mut Tree, parent: StreamHandle, backlog: u32) -> bool {
-        let Some(nursery) = self.fetch_nursery(tree, parent) else { return false };
-        nursery.backlog = backlog;
-        self.renew_child_credit(tree, parent);
-        true
+        let listens = self.with(tree, parent, |one| {
+            let Some(nursery) = one.fetch_nursery() else { return false };
+            nursery.backlog = backlog;
+            one.renew_child_credit();
+            true
+        });
+        listens.unwrap_or(false)
     }
 
     /// The next child of `parent` that the peer opened.
@@ -39,39 +43,12 @@ impl Streams<'_> {
         parent: StreamHandle,
     ) -> Option<StreamHandle> {
         let nursery = self.rows.get(parent)?.nursery;
-        let nursery = self.nurseries.at_mut(nursery)?;
+        let nursery = self.stores.nurseries.at_mut(nursery)?;
         let index = nursery.unaccepted.pop_front(&mut self.rows)?;
         let child = self.rows.handle_at(index)?;
         self.on_child_settled(tree, parent);
-        let row = self.rows.get_mut(child)?;
-        row.state.set(State::ACCEPTED);
-        row.state.clear(State::RELEASED);
-        let is_ended = row.state.has_any(State::PEER_RESET.with(State::FINAL_KNOWN));
-        let was_reset = row.state.has(State::PEER_RESET);
-        if is_ended || row.receiving.highest > 0 {
-            self.tell(child, Events::READABLE);
-        }
-        if was_reset {
-            self.tell(child, Events::RESET);
-        }
-        if self.rows.get(child).is_some_and(|row| row.state.has(State::PEER_STOPPED)) {
-            self.tell(child, Events::STOPPED);
-        }
-        self.tell_of_children(child);
+        self.with(tree, child, |one| one.accept())?;
         Some(child)
-    }
-
-    /// What came under a stream before the application had it is news now.
-    fn tell_of_children(&mut self, stream: StreamHandle) {
-        let Some(nursery) = self.nursery_mut(stream) else { return };
-        let has_child = !nursery.unaccepted.is_empty();
-        let has_datagram = !nursery.datagram_streams.is_empty() || !nursery.incoming.is_empty();
-        if has_child {
-            self.tell(stream, Events::CHILD);
-        }
-        if has_datagram {
-            self.tell(stream, Events::DATAGRAM);
-        }
     }
 
     /// Takes in the OPEN of a stream not seen before.
@@ -85,7 +62,7 @@ impl Streams<'_> {
         if id.is_root() || id.side() == tree.side {
             return Err(Fault::StreamId);
         }
-        let window = self.config.id_window.min(MAX_ID_WINDOW);
+        let window = self.stores.config.id_window.min(MAX_ID_WINDOW);
         if id.counter() >= tree.ids_in.lowest_unset().saturating_add(window) {
             return Err(Fault::StreamId);
         }
@@ -125,59 +102,41 @@ impl Streams<'_> {
         open: &WireOpen,
         parent: StreamHandle,
     ) -> Result<Opened, Fault> {
-        if self.rows.get(parent).is_some_and(|row| row.state.has(State::DATAGRAM)) {
+        let above = self.look_up(tree, parent).ok_or(Fault::StreamState)?;
+        if above.row.state.has(State::DATAGRAM) {
             return Err(Fault::StreamState);
         }
-        let Some(nursery) = self.fetch_nursery(tree, parent) else {
+        let (is_dropped, priority) = (above.row.is_dropped(), above.row.priority);
+        let Some(ledger) = above.fetch_nursery_index() else {
             let refused = self.refuse(tree, now, id, open, StreamCode::NO_CAPACITY)?;
-            self.count_refused(tree, parent);
+            self.with(tree, parent, |one| one.count_refused());
             return Ok(refused);
         };
-        if nursery.peer_opened >= nursery.granted {
+        if self.stores.nurseries.at(ledger).is_none_or(Nursery::is_at_limit) {
             return Err(Fault::ChildLimit);
         }
-        let is_dropped = self.rows.get(parent).is_none_or(Row::is_dropped);
         let opened = if tree.is_closing {
             self.refuse(tree, now, id, open, StreamCode::SESSION_CLOSED)?
         } else if is_dropped {
             self.refuse(tree, now, id, open, StreamCode::PARENT_GONE)?
         } else {
-            match self.bear(tree, &birth(id, open, Some(parent)), now) {
+            match self.bear(tree, &birth(id, open, parent, ledger, priority), now) {
                 Some(child) => Opened::Stream(child),
                 None => self.refuse(tree, now, id, open, StreamCode::NO_CAPACITY)?,
             }
         };
         tree.ids_in.set(id.counter());
-        if let Some(nursery) = self.nursery_mut(parent) {
+        if let Some(nursery) = self.stores.nurseries.at_mut(ledger) {
             nursery.peer_opened = nursery.peer_opened.saturating_add(1);
         }
         match opened {
             Opened::Stream(child) => {
                 self.offer(tree, now, parent, child);
-                self.allow_datagram(tree, child);
                 self.adopt_waiting(tree, now, child)?;
             }
             Opened::Refused => self.on_child_settled(tree, parent),
         }
         Ok(opened)
-    }
-
-    /// A datagram is delivered whole, so the peer may send all of it before any is read.
-    fn allow_datagram(&mut self, tree: &mut Tree, child: StreamHandle) {
-        let most = u64::from(self.config.datagram_bytes);
-        let Some(row) = self.rows.get_mut(child) else { return };
-        if row.state.has(State::DATAGRAM) && row.receiving.bound.reach() < most {
-            row.receiving.bound = Bound::limit(most);
-            self.owe(tree, child, Pending::STREAM_LIMIT);
-        }
-    }
-
-    /// Counts a child that was refused for want of a ledger of `parent`'s children.
-    fn count_refused(&mut self, tree: &mut Tree, parent: StreamHandle) {
-        if let Some(row) = self.rows.get_mut(parent) {
-            row.count_refused();
-            self.owe(tree, parent, Pending::CHILD_LIMIT);
-        }
     }
 
     /// A child whose parent's OPEN was lost or overtaken. A few are kept until it comes.
@@ -191,14 +150,17 @@ impl Streams<'_> {
         let Some(slot) = tree.awaiting.iter().position(|child| *child == NOBODY) else {
             return Err(Fault::NoCapacity);
         };
-        let mut birth = birth(id, open, None);
+        // A stream without a living parent is kept by the root, so that the session finds it.
+        let ledger = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
+        let mut birth = birth(id, open, NOBODY, ledger, 0);
         birth.state.set(State::AWAITS_PARENT.with(State::RELEASED));
         let child = self.bear(tree, &birth, now).ok_or(Fault::NoCapacity)?;
         tree.ids_in.set(id.counter());
         if let Some(slot) = tree.awaiting.get_mut(slot) {
             *slot = child;
         }
-        self.allow_datagram(tree, child);
+        // What it owes is said whatever comes of the rest.
+        self.with(tree, child, |_| ());
         self.adopt_waiting(tree, now, child)?;
         Ok(Opened::Stream(child))
     }
@@ -210,15 +172,14 @@ impl Streams<'_> {
         now: Instant,
         parent: StreamHandle,
     ) -> Result<(), Fault> {
+        if tree.awaiting == [NOBODY; MAX_AWAITING] {
+            return Ok(());
+        }
         let Some(row) = self.rows.get(parent) else { return Ok(()) };
         let (parent_id, may_not) = (row.id, row.state.has(State::DATAGRAM));
         for slot in 0..tree.awaiting.len() {
             let child = tree.awaiting.get(slot).copied().unwrap_or(NOBODY);
-            if child == NOBODY {
-                continue;
-            }
-            let is_ours = self.rows.get(child).is_some_and(|row| row.parent_id == parent_id);
-            if !is_ours {
+            if self.rows.get(child).is_none_or(|row| row.parent_id != parent_id) {
                 continue;
             }
             if may_not {
@@ -227,69 +188,81 @@ impl Streams<'_> {
             if let Some(slot) = tree.awaiting.get_mut(slot) {
                 *slot = NOBODY;
             }
-            let Some(nursery) = self.fetch_nursery(tree, parent) else {
-                self.count_refused(tree, parent);
-                if let Some(row) = self.rows.get_mut(child) {
-                    row.state.clear(State::AWAITS_PARENT);
-                }
-                self.turn_away(tree, now, child, StreamCode::NO_CAPACITY);
-                continue;
-            };
-            if nursery.peer_opened >= nursery.granted {
-                return Err(Fault::ChildLimit);
-            }
-            nursery.peer_opened = nursery.peer_opened.saturating_add(1);
-            self.leave_siblings(tree, child);
+            self.adopt(tree, now, parent, child)?;
+        }
+        Ok(())
+    }
+
+    /// `child`, which waited for it, joins `parent`.
+    fn adopt(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        parent: StreamHandle,
+        child: StreamHandle,
+    ) -> Result<(), Fault> {
+        let above = self.look_up(tree, parent).ok_or(Fault::StreamState)?;
+        let Some(ledger) = above.fetch_nursery_index() else {
+            self.with(tree, parent, |one| one.count_refused());
             if let Some(row) = self.rows.get_mut(child) {
-                row.parent = parent;
                 row.state.clear(State::AWAITS_PARENT);
             }
-            self.join_siblings(tree, parent, child);
-            self.inherit(tree, child);
-            self.offer(tree, now, parent, child);
-            self.settle(tree, child);
+            self.turn_away(tree, now, child, StreamCode::NO_CAPACITY);
+            return Ok(());
+        };
+        let Some(nursery) = self.stores.nurseries.at_mut(ledger) else { return Ok(()) };
+        if nursery.is_at_limit() {
+            return Err(Fault::ChildLimit);
         }
+        nursery.peer_opened = nursery.peer_opened.saturating_add(1);
+        self.leave_siblings(tree, child);
+        if let Some(row) = self.rows.get_mut(child) {
+            row.parent = parent;
+            row.state.clear(State::AWAITS_PARENT);
+        }
+        if let Some(nursery) = self.stores.nurseries.at_mut(ledger) {
+            nursery.children.push_back(&mut self.rows, child.index());
+        }
+        self.inherit(tree, child);
+        self.offer(tree, now, parent, child);
         Ok(())
     }
 
     /// Puts a new child before the application; a datagram only once it is whole.
     fn offer(&mut self, tree: &mut Tree, now: Instant, parent: StreamHandle, child: StreamHandle) {
-        let Some(row) = self.rows.get_mut(child) else { return };
-        // Until the application has it, nobody would hear its events or let go of it.
-        row.state.set(State::RELEASED);
-        if row.state.has(State::DATAGRAM) {
-            if self.is_whole(child) {
-                self.on_datagram_whole(tree, now, child);
-            }
-            return;
+        let offered = self.with(tree, child, |one| {
+            // Until the application has it, nobody would hear its events or let go of it.
+            one.row.state.set(State::RELEASED);
+            let is_datagram = one.row.state.has(State::DATAGRAM);
+            (is_datagram, is_datagram && one.stores.is_whole(one.row))
+        });
+        match offered {
+            Some((true, true)) => self.on_datagram_whole(tree, now, child),
+            Some((false, _)) => self.put_before(parent, child),
+            _ => {}
         }
-        let Some(nursery) = self.rows.get(parent).map(|row| row.nursery) else { return };
-        let Some(nursery) = self.nurseries.at_mut(nursery) else { return };
+    }
+
+    /// Puts a child among those of `parent` that wait for the application.
+    fn put_before(&mut self, parent: StreamHandle, child: StreamHandle) {
+        let Some(row) = self.rows.get_mut(parent) else { return };
+        let Some(nursery) = self.stores.nurseries.at_mut(row.nursery) else { return };
+        row.tell(Events::CHILD);
+        let has_news = row.has_untold();
         nursery.unaccepted.push_back(&mut self.rows, child.index());
-        self.tell(parent, Events::CHILD);
+        if has_news {
+            self.eventful.push_back(&mut self.rows, parent.index());
+        }
     }
 
     /// A child of `parent` waits for the application no longer: the peer may open another.
     pub(super) fn on_child_settled(&mut self, tree: &mut Tree, parent: StreamHandle) {
-        if let Some(nursery) = self.nursery_mut(parent) {
-            nursery.settled = nursery.settled.saturating_add(1);
-            self.renew_child_credit(tree, parent);
-        }
-    }
-
-    /// Tells the peer of a higher limit, once it is higher by enough to be worth a frame.
-    fn renew_child_credit(&mut self, tree: &mut Tree, parent: StreamHandle) {
-        if self.rows.get(parent).is_none_or(Row::is_dropped) {
-            return;
-        }
-        let Some(nursery) = self.nursery_mut(parent) else { return };
-        let grantable = nursery.grantable();
-        let left = nursery.granted.saturating_sub(nursery.peer_opened);
-        let is_worth_it = left <= nursery.backlog / 2;
-        if grantable > nursery.granted && is_worth_it {
-            nursery.granted = grantable;
-            self.owe(tree, parent, Pending::CHILD_LIMIT);
-        }
+        self.with(tree, parent, |one| {
+            if let Some(nursery) = one.stores.nurseries.at_mut(one.row.nursery) {
+                nursery.settled = nursery.settled.saturating_add(1);
+                one.renew_child_credit();
+            }
+        });
     }
 
     /// Children that waited for a stream that was refused are refused too.
@@ -309,33 +282,10 @@ impl Streams<'_> {
             }
         }
     }
-
-    /// The peer wants to open more children of `stream`: it may have missed the limit.
-    pub(super) fn on_child_blocked(&mut self, tree: &mut Tree, stream: StreamHandle, at: u64) {
-        let granted = self.nursery_mut(stream).map_or(0, |nursery| nursery.granted);
-        if u64::from(granted) > at {
-            self.owe(tree, stream, Pending::CHILD_LIMIT);
-        }
-    }
-
-    /// The peer grants more children of `stream`.
-    pub(super) fn on_child_limit(&mut self, tree: &mut Tree, stream: StreamHandle, limit: u64) {
-        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        // Without room to remember it, it is asked for again when a child is to be opened.
-        let Some(nursery) = self.fetch_nursery(tree, stream) else { return };
-        if limit <= nursery.allowed {
-            return;
-        }
-        nursery.allowed = limit;
-        if let Some(row) = self.rows.get_mut(stream) {
-            row.pending.clear(Pending::CHILD_BLOCKED);
-        }
-        self.wake_opener(stream);
-    }
 }
 
-/// The row of a stream that the peer opens.
-fn birth(id: StreamId, open: &WireOpen, parent: Option<StreamHandle>) -> Birth {
+/// The row of a stream that the peer opens, among the children in `ledger`.
+fn birth(id: StreamId, open: &WireOpen, parent: StreamHandle, ledger: u32, inherited: i8) -> Birth {
     let mut state = State::OPENED;
     if open.attributes.datagram {
         state.set(State::DATAGRAM);
@@ -343,5 +293,6 @@ fn birth(id: StreamId, open: &WireOpen, parent: Option<StreamHandle>) -> Birth {
     if open.attributes.service {
         state.set(State::SERVICE);
     }
-    Birth { id, parent, parent_id: open.parent, state, own_priority: open.priority }
+    let (parent_id, own_priority) = (open.parent, open.priority);
+    Birth { id, parent, parent_id, ledger, state, own_priority, inherited }
 }

@@ -13,7 +13,10 @@ use crate::time::{Duration, Instant, micros};
 use super::Streams;
 use super::bound::Bound;
 use super::flags::{Events, Pending, State};
+use super::party::Party;
 use super::row::{Receiving, StreamHandle};
+use super::stores::Stores;
+use super::stream_mut::StreamMut;
 use super::tree::Tree;
 
 impl Tree {
@@ -73,21 +76,21 @@ impl Tree {
     }
 }
 
-impl Streams<'_> {
+impl Stores<'_> {
     /// What the session may hold unread and let its peer send, together: its configured budget, or
     /// what it holds and has a share in of the pool, if that is less. Never less than the first
     /// window, so that a session whose memory others have goes on as soon as it gets some.
-    pub(super) fn budget(&self, tree: &Tree) -> u64 {
-        let free = u64::from(self.free_blocks(tree.party));
+    pub(super) fn budget(&self, tree: &Tree, party: &Party) -> u64 {
+        let free = u64::from(self.free_blocks(party));
         let room = free.saturating_mul(self.pool.block_len() as u64);
         let most = tree.unread().saturating_add(room).min(self.config.session_budget);
         most.max(self.config.session_window)
     }
 
     /// Counts positions that were taken, or thrown away, which makes room for as many.
-    pub(super) fn on_consumed(&mut self, tree: &mut Tree, now: Instant, positions: u64) {
+    pub(super) fn on_consumed(&self, tree: &mut Tree, party: &Party, now: Instant, positions: u64) {
         // Most find enough credit left, and do not ask what there is memory for.
-        let budget = tree.is_short().then(|| self.budget(tree));
+        let budget = tree.is_short().then(|| self.budget(tree, party));
         tree.consumed = tree.consumed.saturating_add(positions);
         if let Some(budget) = budget {
             tree.renew_credit(now, budget);
@@ -96,63 +99,58 @@ impl Streams<'_> {
 
     /// Counts positions never seen before: the peer may send as many more, as long as there is
     /// memory for them.
-    pub(super) fn on_received(&mut self, tree: &mut Tree, now: Instant, positions: u64) {
+    pub(super) fn on_received(&self, tree: &mut Tree, party: &Party, now: Instant, positions: u64) {
         tree.received = tree.received.saturating_add(positions);
         if tree.is_short() {
-            tree.renew_credit(now, self.budget(tree));
+            tree.renew_credit(now, self.budget(tree, party));
         }
     }
+}
 
+impl StreamMut<'_, '_> {
     /// The peer has something to send and no credit. It gets what there is by now; where there is
-    /// none because the budget is used up, the application hears that its streams hold all of it:
-    /// not because the peer says so, which could name any position.
-    pub(super) fn on_session_blocked(&mut self, tree: &mut Tree, now: Instant, at: u64) {
-        let budget = self.budget(tree);
-        tree.renew_credit(now, budget);
-        if tree.receive_limit > at {
-            tree.owes_session_limit = true;
-        } else if at == tree.receive_limit
-            && tree.consumed.saturating_add(budget) <= tree.receive_limit
+    /// none because the budget is used up, the application hears from the root, whose row this is,
+    /// that its streams hold all of it: not because the peer says so, which could name any
+    /// position.
+    pub(super) fn on_session_blocked(&mut self, now: Instant, at: u64) {
+        let budget = self.stores.budget(self.tree, self.party);
+        self.tree.renew_credit(now, budget);
+        if self.tree.receive_limit > at {
+            self.tree.owes_session_limit = true;
+        } else if at == self.tree.receive_limit
+            && self.tree.consumed.saturating_add(budget) <= self.tree.receive_limit
         {
-            self.tell(tree.root, Events::CROWDED);
+            self.tell(Events::CROWDED);
         }
     }
 
     /// The application took `positions`: renew the credit of the stream and of the session.
-    pub(super) fn on_taken(
-        &mut self,
-        tree: &mut Tree,
-        now: Instant,
-        stream: StreamHandle,
-        positions: u64,
-    ) {
-        let Some(row) = self.rows.get(stream) else { return };
-        if !row.is_datagram_in() {
-            self.on_consumed(tree, now, positions);
+    pub(super) fn on_taken(&mut self, now: Instant, positions: u64) {
+        if !self.row.is_datagram_in() {
+            self.stores.on_consumed(self.tree, self.party, now, positions);
         }
-        let (first, max) = (self.config.stream_window, self.config.max_stream_window);
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let half = &mut row.receiving;
+        let half = &mut self.row.receiving;
         let ahead = half.bound.reach().saturating_sub(half.read);
-        let is_open = !row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));
+        let is_open = !self.row.state.has_any(State::FINAL_KNOWN.with(State::STOPPED));
         if !is_open || ahead.saturating_mul(2) > u64::from(half.window) {
             return;
         }
         let now_units = (now.as_micros() >> 10) as u32;
         let since = u64::from(now_units.wrapping_sub(half.raised_at)) << 10;
-        if tree.is_soon(Duration::from_micros(since)) {
-            let budget = self.budget(tree);
-            let Some(row) = self.rows.get_mut(stream) else { return };
-            tree.widen(&mut row.receiving, first, max, budget);
+        if self.tree.is_soon(Duration::from_micros(since)) {
+            let budget = self.stores.budget(self.tree, self.party);
+            let (first, max) =
+                (self.stores.config.stream_window, self.stores.config.max_stream_window);
+            self.tree.widen(half, first, max, budget);
         }
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let half = &mut row.receiving;
         half.raised_at = now_units;
         let limit = half.read.saturating_add(u64::from(half.window));
         half.bound = Bound::limit(half.bound.reach().max(limit));
-        self.owe(tree, stream, Pending::STREAM_LIMIT);
+        self.owe(Pending::STREAM_LIMIT);
     }
+}
 
+impl Streams<'_> {
     /// Fills `largest` with the session's streams that hold most of what is unread, most first, and
     /// tells how many there are. Looks at each stream of the host: a question for when
     /// [`StreamEvent::Crowded`](super::StreamEvent::Crowded) was told, not for every packet.

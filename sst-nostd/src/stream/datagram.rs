@@ -92,7 +92,8 @@ impl Streams<'_> {
         path: PathQuality,
         is_tracked: bool,
     ) -> Result<DatagramSent, DatagramError> {
-        let ticket = if is_tracked { self.track_datagram(tree) } else { None };
+        let party = self.parties.at_mut(tree.party).filter(|_| is_tracked);
+        let ticket = party.and_then(|party| self.stores.outcomes.track(tree, party));
         let sent = self.send_with_ticket(tree, now, parent, bytes, options, path, ticket);
         if let (Err(_), Some(ticket)) = (sent, ticket) {
             self.forget_datagram(Some(tree), ticket);
@@ -159,8 +160,10 @@ impl Streams<'_> {
         let fits = fits && row.is_known();
         if fits && !options.reliable && path.loss_rate <= MAX_STATELESS_LOSS {
             let expires_at = options.lifetime.map(|lifetime| now.after(lifetime));
-            self.queue_datagram(tree, parent, bytes, expires_at, ticket)?;
-            return Ok(DatagramForm::Stateless);
+            let queued =
+                self.with(tree, parent, |one| one.queue_datagram(bytes, expires_at, ticket));
+            let queued = queued.unwrap_or(Err(DatagramError::UnknownStream));
+            return queued.map(|()| DatagramForm::Stateless);
         }
         let child = self.send_as_substream(tree, now, parent, bytes, options.lifetime, ticket);
         child.map(|()| DatagramForm::Substream)
@@ -175,21 +178,22 @@ impl Streams<'_> {
         lifetime: Option<Duration>,
         ticket: Option<DatagramTicket>,
     ) -> Result<(), DatagramError> {
-        let most = self.most_written();
+        let most = self.stores.most_written();
         if bytes.len() as u64 > most {
             return Err(DatagramError::TooLarge(most));
         }
-        if self.pool_room(tree.party) < bytes.len() as u64 {
+        let room = self.parties.at(tree.party).map_or(0, |party| self.stores.pool_room(party));
+        if room < bytes.len() as u64 {
             return Err(DatagramError::NoCapacity);
         }
         let open = Open { priority: None, service: false, lifetime };
         let child = self.open_as(tree, now, parent, open, State::DATAGRAM).map_err(open_error)?;
-        self.set_ticket(child, ticket);
-        let is_taken = self.write(tree, child, bytes, WriteOptions::default());
-        let is_whole = is_taken.is_ok_and(|taken| taken == bytes.len());
-        if is_whole {
-            let _ = self.finish(tree, child);
-        }
+        let is_whole = self.with(tree, child, |one| {
+            one.row.set_ticket(ticket);
+            let taken = one.write(bytes, WriteOptions::default());
+            taken == Ok(bytes.len()) && one.end().is_ok()
+        });
+        let is_whole = is_whole == Some(true);
         // The stream now belongs to itself: nobody hears its events.
         self.release(tree, now, child);
         if is_whole { Ok(()) } else { Err(DatagramError::NoCapacity) }

@@ -6,11 +6,12 @@ use crate::time::Instant;
 use crate::wire::{DatagramFrame, StreamCode};
 
 use super::datagram::DatagramForm;
-use super::flags::{Events, State};
-use super::nursery::{ByteQueue, Nursery};
+use super::flags::{After, Events, State};
+use super::nursery::ByteQueue;
 use super::read::ReadError;
 use super::receive::Fault;
 use super::row::StreamHandle;
+use super::stream_mut::StreamMut;
 use super::tree::Tree;
 use super::{Streams, copy_out};
 
@@ -33,17 +34,12 @@ impl Streams<'_> {
         buf: &mut [u8],
     ) -> Result<Option<(usize, DatagramForm)>, ReadError> {
         let row = self.rows.get(parent).ok_or(ReadError::UnknownStream)?;
-        let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return Ok(None) };
+        let Some(nursery) = self.stores.nurseries.at(row.nursery) else { return Ok(None) };
         if let Some(index) = nursery.datagram_streams.front() {
             return self.recv_substream(tree, now, parent, index, buf);
         }
-        let Some(len) = peek_len(&mut nursery.incoming, &self.pool) else { return Ok(None) };
-        let Some(to) = buf.get_mut(..len) else { return Err(ReadError::BufferTooSmall(len)) };
-        let start = nursery.incoming.head.saturating_add(LEN_BYTES);
-        copy_out(&mut nursery.incoming.rope, &self.pool, start, to);
-        self.drop_first(tree.party, parent);
-        self.feed_starved(tree.party);
-        Ok(Some((len, DatagramForm::Stateless)))
+        let taken = self.with(tree, parent, |one| one.take_datagram(buf));
+        taken.unwrap_or(Err(ReadError::UnknownStream))
     }
 
     /// Takes the next datagram of `parent` that came as a substream as what it is: a stream.
@@ -53,13 +49,15 @@ impl Streams<'_> {
         parent: StreamHandle,
     ) -> Option<StreamHandle> {
         let nursery = self.rows.get(parent)?.nursery;
-        let index = self.nurseries.at_mut(nursery)?.datagram_streams.pop_front(&mut self.rows)?;
+        let nursery = self.stores.nurseries.at_mut(nursery)?;
+        let index = nursery.datagram_streams.pop_front(&mut self.rows)?;
         let child = self.rows.handle_at(index)?;
         self.on_child_settled(tree, parent);
-        let row = self.rows.get_mut(child)?;
-        row.state.set(State::ACCEPTED);
-        row.state.clear(State::RELEASED);
-        self.tell(child, Events::READABLE);
+        self.with(tree, child, |one| {
+            one.row.state.set(State::ACCEPTED);
+            one.row.state.clear(State::RELEASED);
+            one.tell(Events::READABLE);
+        })?;
         Some(child)
     }
 
@@ -70,86 +68,12 @@ impl Streams<'_> {
         tree: &mut Tree,
         frame: &DatagramFrame<'_>,
     ) -> Result<(), Fault> {
-        if frame.data.len() as u64 > u64::from(self.config.datagram_bytes) {
+        if frame.data.len() as u64 > u64::from(self.stores.config.datagram_bytes) {
             return Err(Fault::Protocol);
         }
         let Some(parent) = self.find_parent(tree, frame) else { return Ok(()) };
-        if self.fetch_nursery(tree, parent).is_none() {
-            tree.on_dropped_datagram();
-            return Ok(());
-        }
-        let entry = LEN_BYTES.saturating_add(frame.data.len() as u64);
-        let has_room = self.make_room(tree, parent, entry);
-        if has_room && self.append_datagram(tree.party, parent, frame.data) {
-            self.tell(parent, Events::DATAGRAM);
-        } else {
-            tree.on_dropped_datagram();
-        }
-        self.feed_starved(tree.party);
+        self.with(tree, parent, |one| one.on_datagram(frame.data));
         Ok(())
-    }
-
-    /// Lets the oldest datagrams of `parent` go until it may queue `bytes`. False if they hold too
-    /// little, as others of the session have the room, or if so many are too small.
-    fn make_room(&mut self, tree: &mut Tree, parent: StreamHandle, bytes: u64) -> bool {
-        let mut left = STEP;
-        while self.is_at_limit(tree.party, parent, bytes) {
-            if left == 0 || !self.drop_first(tree.party, parent) {
-                return false;
-            }
-            left = left.saturating_sub(1);
-            tree.on_dropped_datagram();
-        }
-        true
-    }
-
-    /// Whether `parent` may queue no more `bytes`: a session queues so many, and one parent only
-    /// while it has less than three times what is left, so that one whose datagrams nobody takes
-    /// leaves room for the others.
-    fn is_at_limit(&mut self, party: u32, parent: StreamHandle, bytes: u64) -> bool {
-        let held = self.nursery_mut(parent).map_or(0, |nursery| nursery.incoming.len());
-        let all = self.parties.at(party).map_or(0, |party| party.datagram_bytes);
-        let free = u64::from(self.config.datagram_queue_bytes).saturating_sub(all.into());
-        bytes > free || held > free.saturating_mul(3)
-    }
-
-    /// Queues a datagram at its parent. `false` if the session may take no blocks for it.
-    fn append_datagram(&mut self, party: u32, parent: StreamHandle, data: &[u8]) -> bool {
-        let kept = self.kept_for_order(party);
-        let Some(row) = self.rows.get(parent) else { return false };
-        let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return false };
-        let Some(party) = self.parties.at_mut(party) else { return false };
-        let queue = &mut nursery.incoming;
-        let before = queue.len();
-        let len = (data.len() as u32).to_be_bytes();
-        if !queue.append(&mut self.pool, &mut party.incoming, kept, &[&len, data]) {
-            return false;
-        }
-        let more = queue.len().saturating_sub(before);
-        party.datagram_bytes = party.datagram_bytes.saturating_add(more as u32);
-        true
-    }
-
-    /// Lets the first datagram of `parent` go. `false` if there is none.
-    fn drop_first(&mut self, party: u32, parent: StreamHandle) -> bool {
-        let Some(row) = self.rows.get(parent) else { return false };
-        let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return false };
-        let Some(party) = self.parties.at_mut(party) else { return false };
-        let queue = &mut nursery.incoming;
-        let Some(len) = peek_len(queue, &self.pool) else { return false };
-        let before = queue.len();
-        queue.skip(&mut self.pool, &mut party.incoming, LEN_BYTES.saturating_add(len as u64));
-        let less = before.saturating_sub(queue.len());
-        party.datagram_bytes = party.datagram_bytes.saturating_sub(less as u32);
-        true
-    }
-
-    /// Nobody will take the datagrams that wait in `nursery`.
-    pub(super) fn discard_incoming(&mut self, party: u32, nursery: &mut Nursery) {
-        let Some(party) = self.parties.at_mut(party) else { return };
-        let less = nursery.incoming.len() as u32;
-        nursery.incoming.clear(&mut self.pool, &mut party.incoming);
-        party.datagram_bytes = party.datagram_bytes.saturating_sub(less);
     }
 
     fn find_parent(&mut self, tree: &Tree, frame: &DatagramFrame<'_>) -> Option<StreamHandle> {
@@ -177,7 +101,7 @@ impl Streams<'_> {
             return self.turn_away(tree, now, stream, StreamCode::PARENT_GONE);
         };
         let Some(nursery) = self.rows.get(parent).map(|row| row.nursery) else { return };
-        let Some(nursery) = self.nurseries.at_mut(nursery) else { return };
+        let Some(nursery) = self.stores.nurseries.at_mut(nursery) else { return };
         if nursery.datagram_streams.push_back(&mut self.rows, stream.index()) {
             self.tell(parent, Events::DATAGRAM);
         }
@@ -200,6 +124,90 @@ impl Streams<'_> {
         let read = if len == 0 { Ok(0) } else { self.read(tree, now, child, to) };
         self.release(tree, now, child);
         read.map(|read| Some((read, DatagramForm::Substream)))
+    }
+}
+
+impl StreamMut<'_, '_> {
+    /// Takes the first stateless datagram that waits here. `Ok(None)`: none does.
+    fn take_datagram(
+        &mut self,
+        buf: &mut [u8],
+    ) -> Result<Option<(usize, DatagramForm)>, ReadError> {
+        let stores = &mut *self.stores;
+        let Some(nursery) = stores.nurseries.at_mut(self.row.nursery) else { return Ok(None) };
+        let queue = &mut nursery.incoming;
+        let Some(len) = peek_len(queue, &stores.pool) else { return Ok(None) };
+        let Some(to) = buf.get_mut(..len) else { return Err(ReadError::BufferTooSmall(len)) };
+        let start = queue.head.saturating_add(LEN_BYTES);
+        copy_out(&mut queue.rope, &stores.pool, start, to);
+        self.drop_first();
+        Ok(Some((len, DatagramForm::Stateless)))
+    }
+
+    /// A stateless datagram came.
+    fn on_datagram(&mut self, data: &[u8]) {
+        let has_room = self.fetch_nursery().is_some()
+            && self.make_room(LEN_BYTES.saturating_add(data.len() as u64));
+        if has_room && self.append_datagram(data) {
+            self.tell(Events::DATAGRAM);
+        } else {
+            self.tree.on_dropped_datagram();
+        }
+    }
+
+    /// Lets the oldest datagrams go until `bytes` may be queued. False if they hold too little, as
+    /// others of the session have the room, or if so many are too small.
+    fn make_room(&mut self, bytes: u64) -> bool {
+        let mut left = STEP;
+        while self.is_at_limit(bytes) {
+            if left == 0 || !self.drop_first() {
+                return false;
+            }
+            left = left.saturating_sub(1);
+            self.tree.on_dropped_datagram();
+        }
+        true
+    }
+
+    /// Whether no more `bytes` may be queued here: a session queues so many, and one parent only
+    /// while it has less than three times what is left, so that one whose datagrams nobody takes
+    /// leaves room for the others.
+    fn is_at_limit(&self, bytes: u64) -> bool {
+        let nursery = self.stores.nurseries.at(self.row.nursery);
+        let held = nursery.map_or(0, |nursery| nursery.incoming.len());
+        let most = u64::from(self.stores.config.datagram_queue_bytes);
+        let free = most.saturating_sub(self.party.datagram_bytes.into());
+        bytes > free || held > free.saturating_mul(3)
+    }
+
+    /// Queues a datagram. `false` if the session may take no blocks for it.
+    fn append_datagram(&mut self, data: &[u8]) -> bool {
+        let Self { row, party, stores, .. } = self;
+        let kept = stores.kept_for_order(party);
+        let Some(nursery) = stores.nurseries.at_mut(row.nursery) else { return false };
+        let queue = &mut nursery.incoming;
+        let before = queue.len();
+        let len = (data.len() as u32).to_be_bytes();
+        if !queue.append(&mut stores.pool, &mut party.incoming, kept, &[&len, data]) {
+            return false;
+        }
+        let more = queue.len().saturating_sub(before);
+        party.datagram_bytes = party.datagram_bytes.saturating_add(more as u32);
+        true
+    }
+
+    /// Lets the first datagram go. `false` if there is none.
+    fn drop_first(&mut self) -> bool {
+        let Self { row, party, stores, .. } = self;
+        let Some(nursery) = stores.nurseries.at_mut(row.nursery) else { return false };
+        let queue = &mut nursery.incoming;
+        let Some(len) = peek_len(queue, &stores.pool) else { return false };
+        let before = queue.len();
+        queue.skip(&mut stores.pool, &mut party.incoming, LEN_BYTES.saturating_add(len as u64));
+        let less = before.saturating_sub(queue.len());
+        party.datagram_bytes = party.datagram_bytes.saturating_sub(less as u32);
+        self.after.set(After::FEED);
+        true
     }
 }
 

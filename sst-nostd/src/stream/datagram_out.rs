@@ -1,19 +1,22 @@
 //! Stateless datagrams on their way out: queued at their parent until packets have room for them.
 
 use crate::id::StreamId;
-use crate::storage::{BlockPool, NONE};
+use crate::storage::BlockPool;
 use crate::time::Instant;
 use crate::wire::DatagramHeader;
 
+use super::copy_out;
 use super::datagram::DatagramError;
 use super::fill::{Progress, Sink};
-use super::flags::{Events, State};
+use super::flags::{After, Events, State};
 use super::nursery::Nursery;
+use super::party::Party;
 use super::receipt::Receipt;
 use super::row::StreamHandle;
+use super::stores::Stores;
+use super::stream_mut::StreamMut;
 use super::tracked::{self, DatagramOutcome, DatagramTicket};
 use super::tree::Tree;
-use super::{Streams, copy_out};
 
 /// An entry begins with the length (4 bytes) and the expiry (8 bytes, 0 none).
 const HEAD_BYTES: u64 = 12;
@@ -29,22 +32,21 @@ struct Entry {
     head_bytes: u64,
 }
 
-impl Streams<'_> {
+impl StreamMut<'_, '_> {
     /// Writes queued stateless datagrams; those too old, or too large for the path by now, go.
     pub(super) fn write_datagrams<F: FnMut(Receipt) -> bool>(
         &mut self,
-        tree: &mut Tree,
         now: Instant,
-        parent: StreamHandle,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<(), Progress> {
+        if !self.row.is_known() {
+            return Ok(());
+        }
+        let (stream, id) = (self.stream, self.row.id);
         loop {
-            let Some(row) = self.rows.get(parent).filter(|row| row.is_known()) else {
-                return Ok(());
-            };
-            let id = row.id;
-            let Some(nursery) = self.nurseries.at_mut(row.nursery) else { return Ok(()) };
-            let Some(entry) = first_entry(nursery, &self.pool) else { return Ok(()) };
+            let stores = &mut *self.stores;
+            let Some(nursery) = stores.nurseries.at_mut(self.row.nursery) else { return Ok(()) };
+            let Some(entry) = first_entry(nursery, &stores.pool) else { return Ok(()) };
             let header_len = DatagramHeader { parent: id, len: None }.encoded_len();
             let fits = header_len.saturating_add(entry.len) <= sink.out.remaining_len();
             let is_first = sink.is_empty && sink.out.position() == 0;
@@ -53,7 +55,7 @@ impl Streams<'_> {
             if entry.expires_at.is_some_and(|at| at <= now) {
                 outcome = Some(DatagramOutcome::Expired);
             } else if fits {
-                sent = put_datagram(nursery, &self.pool, (parent, id), &entry, sink);
+                sent = put_datagram(nursery, &stores.pool, (stream, id), &entry, sink);
             } else if is_first {
                 outcome = Some(DatagramOutcome::Discarded);
             } else {
@@ -62,74 +64,71 @@ impl Streams<'_> {
             if sent == Err(Progress::NoRoom) {
                 return sent;
             }
-            let Some(party) = self.parties.at_mut(tree.party) else { return Ok(()) };
-            nursery.outgoing.skip(&mut self.pool, &mut party.outgoing, entry.bytes());
+            nursery.outgoing.skip(&mut stores.pool, &mut self.party.outgoing, entry.bytes());
             if let (Some(ticket), Some(outcome)) = (entry.ticket, outcome) {
-                self.settle_datagram(tree, ticket, outcome);
+                stores.outcomes.settle(self.tree, self.party, ticket, outcome);
             }
-            self.feed_starved(tree.party);
-            self.wake_datagram_sender(parent);
+            self.after.set(After::FEED);
+            if self.row.state.take(State::WANTS_DATAGRAM_ROOM) {
+                self.tell(Events::DATAGRAM_SPACE);
+            }
             sent?;
         }
     }
 
+    /// Queues a stateless datagram.
     pub(super) fn queue_datagram(
         &mut self,
-        tree: &mut Tree,
-        parent: StreamHandle,
         bytes: &[u8],
         expires_at: Option<Instant>,
         ticket: Option<DatagramTicket>,
     ) -> Result<(), DatagramError> {
-        let limit = u64::from(self.config.datagram_queue_bytes);
-        let room = self.pool_room(tree.party);
-        let nursery = self.fetch_nursery(tree, parent).ok_or(DatagramError::NoCapacity)?;
+        let limit = u64::from(self.stores.config.datagram_queue_bytes);
+        let room = self.stores.pool_room(self.party);
+        let Self { row, party, tree, stores, .. } = self;
+        stores.fetch_nursery(row, party, &tree.allowance).ok_or(DatagramError::NoCapacity)?;
         let head = HEAD_BYTES.saturating_add(if ticket.is_some() { TICKET_BYTES } else { 0 });
         let entry = head.saturating_add(bytes.len() as u64);
         if entry > limit {
             return Err(DatagramError::TooLarge(limit.saturating_sub(head)));
         }
+        let nursery = stores.nurseries.at_mut(row.nursery).ok_or(DatagramError::NoCapacity)?;
         let fits_queue = nursery.outgoing.len().saturating_add(entry) <= limit;
         let fits = fits_queue && entry <= room;
-        let index = self.rows.get(parent).map_or(NONE, |row| row.nursery);
-        let nursery = self.nurseries.at_mut(index).ok_or(DatagramError::NoCapacity)?;
         let flag = if ticket.is_some() { HAS_TICKET } else { 0 };
         let len = (bytes.len() as u32 | flag).to_be_bytes();
         let expiry = expires_at.map_or(0, |at| at.as_micros().max(1)).to_be_bytes();
         let packed = ticket.map_or(0, tracked::pack).to_be_bytes();
         let packed: &[u8] = if ticket.is_some() { &packed } else { &[] };
         let parts: [&[u8]; 4] = [&len, &expiry, packed, bytes];
-        let party = self.parties.at_mut(tree.party).ok_or(DatagramError::SessionClosed)?;
-        if !fits || !nursery.outgoing.append(&mut self.pool, &mut party.outgoing, 0, &parts) {
-            if let Some(row) = self.rows.get_mut(parent) {
-                row.state.set(State::WANTS_DATAGRAM_ROOM);
-            }
+        if !fits || !nursery.outgoing.append(&mut stores.pool, &mut party.outgoing, 0, &parts) {
+            row.state.set(State::WANTS_DATAGRAM_ROOM);
             if fits_queue {
                 // An empty queue sends nothing that would wake the sender: blocks must.
-                self.starve(parent);
+                self.after.set(After::STARVE);
             }
             return Err(DatagramError::Blocked);
         }
-        self.schedule(tree, parent);
         Ok(())
     }
+}
 
-    /// The stream they belong to is gone, and they with it.
-    pub(super) fn discard_datagrams(&mut self, tree: &mut Tree, nursery: &mut Nursery) {
+impl Stores<'_> {
+    /// The stream that `nursery` belongs to is gone, and the datagrams that wait there with it.
+    pub(super) fn discard_datagrams(
+        &mut self,
+        tree: &mut Tree,
+        party: &mut Party,
+        nursery: &mut Nursery,
+    ) {
+        let less = nursery.incoming.len() as u32;
+        nursery.incoming.clear(&mut self.pool, &mut party.incoming);
+        party.datagram_bytes = party.datagram_bytes.saturating_sub(less);
         while let Some(entry) = first_entry(nursery, &self.pool) {
-            let Some(party) = self.parties.at_mut(tree.party) else { return };
             nursery.outgoing.skip(&mut self.pool, &mut party.outgoing, entry.bytes());
             if let Some(ticket) = entry.ticket {
-                self.settle_datagram(tree, ticket, DatagramOutcome::Discarded);
+                self.outcomes.settle(tree, party, ticket, DatagramOutcome::Discarded);
             }
-        }
-    }
-
-    /// Tells the application that a datagram may be sent under `parent`, if it wanted to.
-    pub(super) fn wake_datagram_sender(&mut self, parent: StreamHandle) {
-        let Some(row) = self.rows.get_mut(parent) else { return };
-        if row.state.take(State::WANTS_DATAGRAM_ROOM) {
-            self.tell(parent, Events::DATAGRAM_SPACE);
         }
     }
 }

@@ -50,9 +50,7 @@ impl Streams<'_> {
                 }
                 return None;
             };
-            let stream = self.rows.handle_at(index);
-            let row = self.rows.at_mut(index);
-            if let (Some(stream), Some(row)) = (stream, row)
+            if let Some((stream, row)) = self.rows.entry_at_mut(index)
                 && let Some(event) = take_event(row)
             {
                 let party = row.party;

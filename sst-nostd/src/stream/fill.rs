@@ -5,8 +5,10 @@ use crate::time::Instant;
 use crate::wire::Frame;
 
 use super::Streams;
+use super::flags::After;
 use super::receipt::Receipt;
-use super::row::{Row, StreamHandle};
+use super::row::StreamHandle;
+use super::schedule::Work;
 use super::tree::Tree;
 
 /// What [`Streams::fill`] did.
@@ -90,35 +92,31 @@ impl Streams<'_> {
     ) -> Filled {
         let is_empty = is_empty && out.position() == 0;
         let mut sink = Sink { out, note, filled: Filled::default(), is_empty };
-        if self.write_session_frames(tree, &mut sink).is_err() {
+        if write_session_frames(tree, &mut sink).is_err() {
             return sink.filled;
         }
         self.settle_priorities(tree);
-        while let Some(index) = tree.ready.peek() {
-            let Some(stream) = self.rows.handle_at(index) else { break };
-            if self.rows.get(stream).is_some_and(Row::is_urgent) {
-                let owed = self.announce_parents(tree, stream, &mut sink);
-                match owed.and_then(|()| self.write_owed(stream, &mut sink)) {
-                    Ok(()) => self.calm(tree, stream),
-                    Err(progress) => {
-                        sink.filled.is_closed = progress == Progress::Closed;
-                        break;
-                    }
-                }
-                continue;
-            }
-            let before = sink.filled.any;
-            sink.filled.any = false;
-            let progress = self.write_stream(tree, now, stream, &mut sink);
+        while let Some((stream, row)) =
+            tree.ready.peek().and_then(|index| self.rows.entry_at(index))
+        {
+            let is_urgent = row.is_urgent();
+            // The peer knows the root.
+            let has_parent = !row.parent_id.is_root();
+            let before = core::mem::take(&mut sink.filled.any);
+            let first = (stream, is_urgent, has_parent);
+            let (progress, is_idle) = self.write_first(tree, now, first, &mut sink);
             let has_written = sink.filled.any;
             sink.filled.any |= before;
             match progress {
+                Progress::Done if is_urgent => self.calm(tree, stream),
                 Progress::Done | Progress::NeedsCredit => {
                     tree.ready.pop(&mut self.rows);
-                    self.schedule(tree, stream);
+                    if !is_idle {
+                        self.move_to_place(tree, stream);
+                    }
                 }
                 Progress::NoRoom | Progress::Closed => {
-                    if has_written && self.config.takes_turns {
+                    if has_written && !is_urgent && self.stores.config.takes_turns {
                         self.pass_turn(tree, stream);
                     }
                     sink.filled.is_closed = progress == Progress::Closed;
@@ -129,44 +127,44 @@ impl Streams<'_> {
         sink.filled
     }
 
-    /// Moves a stream that had its packet behind the others of its level.
-    fn pass_turn(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        self.unschedule(tree, stream);
-        self.schedule(tree, stream);
-    }
-
-    /// Frames that belong to no stream.
-    fn write_session_frames<F: FnMut(Receipt) -> bool>(
-        &mut self,
-        tree: &mut Tree,
-        sink: &mut Sink<'_, '_, F>,
-    ) -> Result<(), Progress> {
-        if tree.owes_session_limit {
-            sink.frame(&Frame::SessionLimit { limit: tree.receive_limit }, Receipt::SessionLimit)?;
-            tree.owes_session_limit = false;
-        }
-        if tree.owes_session_blocked {
-            sink.frame(&Frame::SessionBlocked { at: tree.send_limit }, Receipt::SessionBlocked)?;
-            tree.owes_session_blocked = false;
-        }
-        self.write_refusals(tree, sink)
-    }
-
-    /// Everything one stream has to send, in order: what it owes, datagrams, what was lost,
-    /// what is new.
-    fn write_stream<F: FnMut(Receipt) -> bool>(
+    /// Writes what the first of those ready has to send: only its small frames, if they are urgent.
+    /// Tells also whether it is known to have nothing left.
+    fn write_first<F: FnMut(Receipt) -> bool>(
         &mut self,
         tree: &mut Tree,
         now: Instant,
-        stream: StreamHandle,
+        (stream, is_urgent, has_parent): (StreamHandle, bool, bool),
         sink: &mut Sink<'_, '_, F>,
-    ) -> Progress {
-        let result = self
-            .announce_parents(tree, stream, sink)
-            .and_then(|()| self.write_owed(stream, sink))
-            .and_then(|()| self.write_datagrams(tree, now, stream, sink))
-            .and_then(|()| self.write_lost(tree, stream, sink))
-            .and_then(|()| self.write_new(tree, stream, sink));
-        result.err().unwrap_or(Progress::Done)
+    ) -> (Progress, bool) {
+        if has_parent && let Err(progress) = self.announce_parents(tree, stream, sink) {
+            return (progress, false);
+        }
+        let Some(mut one) = self.look_up(tree, stream) else { return (Progress::Done, false) };
+        if is_urgent {
+            return (one.write_owed(sink).err().unwrap_or(Progress::Done), false);
+        }
+        let progress = one.write_all(now, sink);
+        let is_idle = one.stores.work(one.row, one.tree) == Work::Idle;
+        let mut after = one.finish();
+        // It is first of those ready, and its next place is given to it by the caller.
+        after.clear(After::SCHEDULE);
+        self.see_to(tree, stream, after);
+        (progress, is_idle)
     }
+}
+
+/// Frames that belong to no stream.
+fn write_session_frames<F: FnMut(Receipt) -> bool>(
+    tree: &mut Tree,
+    sink: &mut Sink<'_, '_, F>,
+) -> Result<(), Progress> {
+    if tree.owes_session_limit {
+        sink.frame(&Frame::SessionLimit { limit: tree.receive_limit }, Receipt::SessionLimit)?;
+        tree.owes_session_limit = false;
+    }
+    if tree.owes_session_blocked {
+        sink.frame(&Frame::SessionBlocked { at: tree.send_limit }, Receipt::SessionBlocked)?;
+        tree.owes_session_blocked = false;
+    }
+    tree.write_refusals(sink)
 }

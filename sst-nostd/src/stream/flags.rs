@@ -161,3 +161,25 @@ bits! {
         CROWDED = 1 << 10;
     }
 }
+
+bits! {
+    /// What is left to see to after an event.
+    After: u16 {
+        /// The window of ids may have moved: whoever waits for it may open.
+        WAKE_OPENERS = 1;
+        /// Blocks or rows came back: writers that wait may go on.
+        FEED = 1 << 1;
+        /// The application is to hear of the stream.
+        TELL = 1 << 2;
+        /// The stream's writer waits for blocks no longer.
+        FORGET_STARVED = 1 << 3;
+        /// The stream's writer waits for blocks.
+        STARVE = 1 << 4;
+        /// The stream's priority is to be worked out again.
+        INHERIT = 1 << 5;
+        /// The stream's place among those that send is another by now.
+        SCHEDULE = 1 << 6;
+        /// Nobody needs the stream any more.
+        FREE = 1 << 7;
+    }
+}

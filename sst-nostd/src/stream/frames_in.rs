@@ -5,13 +5,12 @@ use crate::time::Instant;
 use crate::wire::{Frame, Open as WireOpen, ResetFrame, StreamCode, StreamFrame};
 
 use super::Streams;
-use super::bound::Bound;
 use super::children::Opened;
-use super::flags::{Events, Pending, State};
-use super::receive::Fault;
+use super::flags::{Pending, State};
+use super::receive::{Arrival, Fault};
 use super::refuse::is_seen;
 use super::row::StreamHandle;
-use super::tracked::DatagramOutcome;
+use super::stream_mut::StreamMut;
 use super::tree::Tree;
 
 /// A half of a stream, as this host sees it.
@@ -31,7 +30,7 @@ enum Place {
     ToCome,
 }
 
-impl Streams<'_> {
+impl<'s> Streams<'s> {
     /// Takes in one frame. The packet that carried it may be acknowledged only if this answers
     /// `Ok`; any fault but [`Fault::NoCapacity`] ends the session. Frames that are not about
     /// streams are not this layer's and are ignored.
@@ -44,34 +43,34 @@ impl Streams<'_> {
         now: Instant,
         frame: &Frame<'_>,
     ) -> Result<(), Fault> {
+        let sending = Some(Half::Sending);
         match frame {
             Frame::Stream(frame) => self.on_stream(tree, now, frame),
-            Frame::Reset(frame) => self.on_reset_frame(tree, now, frame),
-            Frame::Stop { id, code } => self.on_stop(tree, *id, *code),
-            Frame::StreamLimit { id, limit } => self.on_stream_limit(tree, *id, *limit),
+            Frame::Reset(frame) => self.on_reset(tree, now, frame),
+            Frame::Stop { id, code } => self.lead(tree, *id, sending, |one| one.on_stop(*code)),
+            Frame::StreamLimit { id, limit } => {
+                self.lead(tree, *id, sending, |one| one.on_limit(*limit))
+            }
             Frame::ChildLimit { id, limit } => {
-                self.with_stream(tree, *id, |streams, tree, stream| {
-                    streams.on_child_limit(tree, stream, *limit);
-                })
+                self.lead(tree, *id, None, |one| one.on_child_limit(*limit))
             }
             Frame::SessionLimit { limit } => {
                 self.on_session_limit(tree, *limit);
                 Ok(())
             }
             Frame::Priority { id, priority } => {
-                self.with_half(tree, *id, Half::Sending, |streams, tree, stream| {
-                    streams.on_priority(tree, stream, *priority);
-                })
+                self.lead(tree, *id, sending, |one| one.on_priority(*priority))
             }
             Frame::Datagram(frame) => self.on_datagram(tree, frame),
-            Frame::StreamBlocked { id, at } => self.on_stream_blocked(tree, *id, *at),
+            Frame::StreamBlocked { id, at } => {
+                self.lead(tree, *id, Some(Half::Receiving), |one| one.on_blocked(*at))
+            }
             Frame::ChildBlocked { id, at } => {
-                self.with_stream(tree, *id, |streams, tree, stream| {
-                    streams.on_child_blocked(tree, stream, *at);
-                })
+                self.lead(tree, *id, None, |one| one.on_child_blocked(*at))
             }
             Frame::SessionBlocked { at } => {
-                self.on_session_blocked(tree, now, *at);
+                let root = tree.root;
+                self.with(tree, root, |root| root.on_session_blocked(now, *at));
                 Ok(())
             }
             _ => Ok(()),
@@ -84,50 +83,77 @@ impl Streams<'_> {
         now: Instant,
         frame: &StreamFrame<'_>,
     ) -> Result<(), Fault> {
-        let end = frame.end();
         check_opener(tree, frame.id, frame.open.as_ref())?;
         match self.place(tree, frame.id)? {
             Place::Here(stream) => {
-                self.check_half(tree, stream, Half::Receiving)?;
-                self.check_same_open(tree, stream, frame.open.as_ref())?;
-                self.on_data(tree, now, stream, frame)
+                let arrival = self.with(tree, stream, |one| {
+                    one.check_half(Half::Receiving)?;
+                    one.check_same_open(frame.open.as_ref())?;
+                    one.on_data(now, frame)
+                });
+                self.on_arrival(tree, now, stream, arrival)
             }
-            Place::Gone if frame.fin => self.on_late_end(tree, now, frame.id, end),
+            Place::Gone if frame.fin => self.on_late_end(tree, now, frame.id, frame.end()),
             Place::Gone => Ok(()),
             Place::ToCome => {
                 let open = frame.open.as_ref().ok_or(Fault::StreamState)?;
                 match self.on_open(tree, now, frame.id, open)? {
-                    Opened::Stream(stream) => self.on_data(tree, now, stream, frame),
-                    Opened::Refused if frame.fin => self.on_late_end(tree, now, frame.id, end),
+                    Opened::Stream(stream) => {
+                        let arrival = self.with(tree, stream, |one| one.on_data(now, frame));
+                        self.on_arrival(tree, now, stream, arrival)
+                    }
+                    Opened::Refused if frame.fin => {
+                        self.on_late_end(tree, now, frame.id, frame.end())
+                    }
                     Opened::Refused => Ok(()),
                 }
             }
         }
     }
 
-    fn on_reset_frame(
+    /// Sees to what data led to that concerns more than its stream.
+    fn on_arrival(
         &mut self,
         tree: &mut Tree,
         now: Instant,
-        frame: &ResetFrame,
+        stream: StreamHandle,
+        arrival: Option<Result<Arrival, Fault>>,
     ) -> Result<(), Fault> {
-        check_opener(tree, frame.id, frame.open.as_ref())?;
-        match self.place(tree, frame.id)? {
-            Place::Here(stream) => {
-                self.check_half(tree, stream, Half::Receiving)?;
-                self.check_same_open(tree, stream, frame.open.as_ref())?;
-                self.on_reset(tree, now, stream, frame)
+        debug_assert!(arrival.is_some(), "a stream that was found is here");
+        match arrival.ok_or(Fault::StreamState)?? {
+            Arrival::Taken => {}
+            Arrival::Whole => self.on_datagram_whole(tree, now, stream),
+            Arrival::TooLarge => self.turn_away(tree, now, stream, StreamCode::NO_CAPACITY),
+            Arrival::NoRoom { end, is_final } => {
+                self.turn_away(tree, now, stream, StreamCode::NO_CAPACITY);
+                self.with(tree, stream, |one| one.take_unwanted(now, end, is_final));
             }
-            Place::Gone => self.on_late_end(tree, now, frame.id, frame.final_position),
+        }
+        Ok(())
+    }
+
+    fn on_reset(&mut self, tree: &mut Tree, now: Instant, frame: &ResetFrame) -> Result<(), Fault> {
+        check_opener(tree, frame.id, frame.open.as_ref())?;
+        let stream = match self.place(tree, frame.id)? {
+            Place::Here(stream) => stream,
+            Place::Gone => return self.on_late_end(tree, now, frame.id, frame.final_position),
             Place::ToCome => {
                 // Opened and given up before anything of it arrived.
                 let open = frame.open.as_ref().ok_or(Fault::StreamState)?;
                 match self.on_open(tree, now, frame.id, open)? {
-                    Opened::Stream(stream) => self.on_reset(tree, now, stream, frame),
-                    Opened::Refused => self.on_late_end(tree, now, frame.id, frame.final_position),
+                    Opened::Stream(stream) => stream,
+                    Opened::Refused => {
+                        return self.on_late_end(tree, now, frame.id, frame.final_position);
+                    }
                 }
             }
-        }
+        };
+        let taken = self.with(tree, stream, |one| {
+            one.check_half(Half::Receiving)?;
+            one.check_same_open(frame.open.as_ref())?;
+            one.on_reset(now, frame)
+        });
+        taken.unwrap_or(Ok(()))
     }
 
     /// The end of a stream that is not here any more; a refused one's still has to be counted.
@@ -139,100 +165,32 @@ impl Streams<'_> {
         end: u64,
     ) -> Result<(), Fault> {
         let counted = tree.on_refused_end(id, end)?;
-        self.on_consumed(tree, now, counted);
+        if let Some(party) = self.parties.at(tree.party) {
+            self.stores.on_consumed(tree, party, now, counted);
+        }
         Ok(())
     }
 
-    fn on_stop(&mut self, tree: &mut Tree, id: StreamId, code: StreamCode) -> Result<(), Fault> {
-        self.with_half(tree, id, Half::Sending, |streams, tree, stream| {
-            let Some(row) = streams.rows.get(stream) else { return };
-            let over = State::PEER_STOPPED.with(State::SEND_DONE).with(State::SEND_RESET);
-            if row.state.has_any(over) {
-                return;
-            }
-            streams.settle_substream(tree, stream, DatagramOutcome::Refused);
-            streams.reset(tree, stream, code);
-            if let Some(row) = streams.rows.get_mut(stream) {
-                row.state.set(State::PEER_STOPPED);
-            }
-            streams.tell(stream, Events::STOPPED);
-        })
-    }
-
-    fn on_stream_limit(&mut self, tree: &mut Tree, id: StreamId, limit: u64) -> Result<(), Fault> {
-        self.with_half(tree, id, Half::Sending, |streams, tree, stream| {
-            let Some(row) = streams.rows.get_mut(stream) else { return };
-            if row.sending.bound.as_limit().is_none_or(|known| limit <= known) {
-                return;
-            }
-            row.sending.bound = Bound::limit(limit);
-            row.pending.clear(Pending::STREAM_BLOCKED);
-            streams.schedule(tree, stream);
-            streams.wake_writer(stream);
-        })
-    }
-
-    /// The peer has more to send: it may have missed the limit.
-    fn on_stream_blocked(&mut self, tree: &mut Tree, id: StreamId, at: u64) -> Result<(), Fault> {
-        self.with_half(tree, id, Half::Receiving, |streams, tree, stream| {
-            let Some(row) = streams.rows.get(stream) else { return };
-            let over = State::FINAL_KNOWN.with(State::STOPPED);
-            if !row.state.has_any(over) && row.receiving.bound.reach() > at {
-                streams.owe(tree, stream, Pending::STREAM_LIMIT);
-            }
-        })
-    }
-
-    fn on_session_limit(&mut self, tree: &mut Tree, limit: u64) {
-        if limit > tree.send_limit {
-            tree.send_limit = limit;
-            tree.owes_session_blocked = false;
-            tree.has_told_blocked = false;
-            self.on_session_credit(tree);
-        }
-    }
-
-    /// Applies a frame to one half of the stream it names, if that is here.
-    fn with_half(
+    /// Leads a frame to the stream it names, if that is here, and has the half that the frame is
+    /// about. The peer sends it only when it knows that the stream is known here.
+    fn lead(
         &mut self,
         tree: &mut Tree,
         id: StreamId,
-        half: Half,
-        apply: impl FnOnce(&mut Self, &mut Tree, StreamHandle),
+        half: Option<Half>,
+        apply: impl FnOnce(&mut StreamMut<'_, 's>),
     ) -> Result<(), Fault> {
-        if let Place::Here(stream) = self.place(tree, id)? {
-            self.check_half(tree, stream, half)?;
-        }
-        self.with_stream(tree, id, apply)
-    }
-
-    /// Whether the stream has that half: the root has none, a datagram its opener's only.
-    fn check_half(&self, tree: &Tree, stream: StreamHandle, half: Half) -> Result<(), Fault> {
-        if stream == tree.root {
-            return Err(Fault::StreamId);
-        }
-        let Some(row) = self.rows.get(stream) else { return Ok(()) };
-        let is_local = row.state.has(State::LOCAL);
-        let is_missing = row.state.has(State::DATAGRAM) && is_local != (half == Half::Sending);
-        if is_missing { Err(Fault::StreamState) } else { Ok(()) }
-    }
-
-    /// Applies a frame to the stream it names, if that is here. The peer sends it only when it
-    /// knows that the stream is known here.
-    fn with_stream(
-        &mut self,
-        tree: &mut Tree,
-        id: StreamId,
-        apply: impl FnOnce(&mut Self, &mut Tree, StreamHandle),
-    ) -> Result<(), Fault> {
-        match self.place(tree, id)? {
-            Place::Here(stream) => {
-                apply(self, tree, stream);
-                Ok(())
-            }
-            Place::Gone => Ok(()),
-            Place::ToCome => Err(Fault::StreamState),
-        }
+        let stream = match self.place(tree, id)? {
+            Place::Here(stream) => stream,
+            Place::Gone => return Ok(()),
+            Place::ToCome => return Err(Fault::StreamState),
+        };
+        let applied = self.with(tree, stream, |one| {
+            half.map_or(Ok(()), |half| one.check_half(half))?;
+            apply(one);
+            Ok(())
+        });
+        applied.unwrap_or(Ok(()))
     }
 
     /// Where the stream `id` stands; a fault if it cannot be any stream of this session.
@@ -252,20 +210,37 @@ impl Streams<'_> {
         }
         Ok(Place::ToCome)
     }
+}
+
+impl StreamMut<'_, '_> {
+    /// Whether the stream has that half: the root has none, a datagram its opener's only.
+    fn check_half(&self, half: Half) -> Result<(), Fault> {
+        let state = self.row.state;
+        if state.has(State::ROOT) {
+            return Err(Fault::StreamId);
+        }
+        let is_missing =
+            state.has(State::DATAGRAM) && state.has(State::LOCAL) != (half == Half::Sending);
+        if is_missing { Err(Fault::StreamState) } else { Ok(()) }
+    }
 
     /// A repeated OPEN must say what the first one said.
-    fn check_same_open(
-        &self,
-        tree: &Tree,
-        stream: StreamHandle,
-        open: Option<&WireOpen>,
-    ) -> Result<(), Fault> {
-        let (Some(open), Some(row)) = (open, self.rows.get(stream)) else { return Ok(()) };
-        let is_same = row.id.side() != tree.side
+    fn check_same_open(&self, open: Option<&WireOpen>) -> Result<(), Fault> {
+        let Some(open) = open else { return Ok(()) };
+        let row = &*self.row;
+        let is_same = row.id.side() != self.tree.side
             && open.parent == row.parent_id
             && open.attributes.datagram == row.state.has(State::DATAGRAM)
             && open.attributes.service == row.state.has(State::SERVICE);
         if is_same { Ok(()) } else { Err(Fault::StreamState) }
+    }
+
+    /// The peer has more to send: it may have missed the limit.
+    fn on_blocked(&mut self, at: u64) {
+        let over = State::FINAL_KNOWN.with(State::STOPPED);
+        if !self.row.state.has_any(over) && self.row.receiving.bound.reach() > at {
+            self.owe(Pending::STREAM_LIMIT);
+        }
     }
 }
 

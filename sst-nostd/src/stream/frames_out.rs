@@ -2,6 +2,7 @@
 
 use crate::bytes::varint_len;
 use crate::id::StreamId;
+use crate::time::Instant;
 use crate::wire::{Attributes, Frame, Open as WireOpen, ResetFrame, StreamCode, StreamHeader};
 
 use super::fill::{Progress, Sink};
@@ -9,6 +10,7 @@ use super::flags::{Pending, State};
 use super::receipt::Receipt;
 use super::row::{Row, StreamHandle};
 use super::schedule::SMALL_FRAMES;
+use super::stream_mut::StreamMut;
 use super::tree::Tree;
 use super::{Streams, copy_out};
 
@@ -38,10 +40,58 @@ impl Row {
 }
 
 impl Streams<'_> {
-    /// The small frames a stream owes, but for OPEN and FIN, which ride on its data.
+    /// Announces what `stream` was opened under, as far up as the peer may not know of it.
+    ///
+    /// Else a child of high priority could fill the peer's credit and memory, which it gives back
+    /// only once it has the parent, while the parent waits for its turn for ever.
+    pub(super) fn announce_parents<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        tree: &mut Tree,
+        mut stream: StreamHandle,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<(), Progress> {
+        // Each step announces a stream that was not: what it costs was paid by its opening.
+        while let Some(parent) = self.rows.get(stream).map(|row| row.parent) {
+            let Some(mut above) = self.look_up(tree, parent) else { break };
+            if above.row.is_known() {
+                break;
+            }
+            let next = above.row.sending.next;
+            if above.row.pending.has(Pending::RESET) {
+                above.write_owed(sink)?;
+            } else if above.row.pending.has(Pending::OPEN) {
+                let sent = above.write_segment(next, next, sink)?;
+                if sent.is_closed {
+                    return Err(Progress::Closed);
+                }
+            } else {
+                break;
+            }
+            stream = parent;
+        }
+        Ok(())
+    }
+}
+
+impl StreamMut<'_, '_> {
+    /// Everything the stream has to send, in order: what it owes, datagrams, what was lost, what is
+    /// new.
+    pub(super) fn write_all<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        now: Instant,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Progress {
+        let result = self
+            .write_owed(sink)
+            .and_then(|()| self.write_datagrams(now, sink))
+            .and_then(|()| self.write_lost(sink))
+            .and_then(|()| self.write_new(sink));
+        result.err().unwrap_or(Progress::Done)
+    }
+
+    /// The small frames the stream owes, but for OPEN and FIN, which ride on its data.
     pub(super) fn write_owed<F: FnMut(Receipt) -> bool>(
         &mut self,
-        stream: StreamHandle,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<(), Progress> {
         const OWED: [Pending; 7] = [
@@ -53,7 +103,7 @@ impl Streams<'_> {
             Pending::STREAM_BLOCKED,
             Pending::CHILD_BLOCKED,
         ];
-        let Some(sendable) = self.rows.get(stream).map(Row::sendable) else { return Ok(()) };
+        let sendable = self.row.sendable();
         if !sendable.has_any(SMALL_FRAMES) {
             return Ok(());
         }
@@ -61,58 +111,22 @@ impl Streams<'_> {
             if !sendable.has(owed) {
                 continue;
             }
-            let Some(row) = self.rows.get(stream) else { return Ok(()) };
-            let (frame, receipt) = self.owed_frame(row, stream, owed);
+            let (frame, receipt) = self.owed_frame(owed);
             sink.frame(&frame, receipt)?;
-            if let Some(row) = self.rows.get_mut(stream) {
-                row.pending.clear(owed);
-                if owed == Pending::PRIORITY {
-                    row.state.set(State::PRIORITY_SENT);
-                }
+            self.row.pending.clear(owed);
+            if owed == Pending::PRIORITY {
+                self.row.state.set(State::PRIORITY_SENT);
             }
-        }
-        Ok(())
-    }
-
-    /// Announces what `stream` was opened under, as far up as the peer may not know of it.
-    ///
-    /// Else a child of high priority could fill the peer's credit and memory, which it gives back
-    /// only once it has the parent, while the parent waits for its turn for ever.
-    pub(super) fn announce_parents<F: FnMut(Receipt) -> bool>(
-        &mut self,
-        tree: &Tree,
-        mut stream: StreamHandle,
-        sink: &mut Sink<'_, '_, F>,
-    ) -> Result<(), Progress> {
-        // Each step announces a stream that was not: what it costs was paid by its opening.
-        while let Some(parent) = self.rows.get(stream).map(|row| row.parent) {
-            let Some(row) = self.rows.get(parent).filter(|row| !row.is_known()) else { break };
-            let next = row.sending.next;
-            if row.pending.has(Pending::RESET) {
-                self.write_owed(parent, sink)?;
-            } else if row.pending.has(Pending::OPEN) {
-                let sent = self.write_segment(tree, parent, next, next, sink)?;
-                if sent.is_closed {
-                    return Err(Progress::Closed);
-                }
-            } else {
-                break;
-            }
-            stream = parent;
         }
         Ok(())
     }
 
     /// One owed frame, with its receipt.
-    fn owed_frame(
-        &self,
-        row: &Row,
-        stream: StreamHandle,
-        owed: Pending,
-    ) -> (Frame<'static>, Receipt) {
+    fn owed_frame(&self, owed: Pending) -> (Frame<'static>, Receipt) {
+        let (row, stream) = (&*self.row, self.stream);
         let id = row.id;
-        let nursery = self.nurseries.at(row.nursery);
-        let granted = self.config.children.saturating_add(row.refused_children());
+        let nursery = self.stores.nurseries.at(row.nursery);
+        let granted = self.stores.config.children.saturating_add(row.refused_children());
         let (granted, allowed) = nursery.map_or((granted, 0), |n| (n.granted, n.allowed));
         match owed {
             Pending::RESET => {
@@ -146,16 +160,14 @@ impl Streams<'_> {
     }
 
     /// Positions to send again.
-    pub(super) fn write_lost<F: FnMut(Receipt) -> bool>(
+    fn write_lost<F: FnMut(Receipt) -> bool>(
         &mut self,
-        tree: &mut Tree,
-        stream: StreamHandle,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<(), Progress> {
-        while let Some(range) = self.first_lost(stream) {
-            let sent = self.write_segment(tree, stream, range.start, range.end, sink)?;
+        while let Some(range) = self.first_lost() {
+            let sent = self.write_segment(range.start, range.end, sink)?;
             let done = range.start.saturating_add(sent.positions);
-            self.forget_lost(stream, range.start..done);
+            self.forget_lost(range.start..done);
             if sent.is_closed {
                 return Err(Progress::Closed);
             }
@@ -164,19 +176,17 @@ impl Streams<'_> {
     }
 
     /// Positions never sent, and the end.
-    pub(super) fn write_new<F: FnMut(Receipt) -> bool>(
+    fn write_new<F: FnMut(Receipt) -> bool>(
         &mut self,
-        tree: &mut Tree,
-        stream: StreamHandle,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<(), Progress> {
         loop {
-            let Some(row) = self.rows.get(stream) else { return Ok(()) };
+            let row = &*self.row;
             let has_bare = row.sendable().has_any(Pending::OPEN.with(Pending::FIN));
             if !row.has_new() && !has_bare {
                 return Ok(());
             }
-            let credit = tree.send_credit();
+            let credit = self.tree.send_credit();
             let from = row.sending.next;
             let covered = row.sending.sent_end.saturating_add(credit);
             let to = row.sending.written.min(row.sending.bound.reach()).min(covered);
@@ -187,8 +197,8 @@ impl Streams<'_> {
             if row.state.has(State::SEND_RESET) {
                 return Ok(());
             }
-            let sent = self.write_segment(tree, stream, from, to, sink)?;
-            self.on_first_sent(tree, stream, sent.positions);
+            let sent = self.write_segment(from, to, sink)?;
+            self.on_first_sent(sent.positions);
             if sent.is_closed {
                 return Err(Progress::Closed);
             }
@@ -196,36 +206,30 @@ impl Streams<'_> {
     }
 
     /// Positions went out for the first time: count them against both credits.
-    fn on_first_sent(&mut self, tree: &mut Tree, stream: StreamHandle, positions: u64) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        row.sending.next = row.sending.next.saturating_add(positions);
-        let new = row.sending.next.saturating_sub(row.sending.sent_end);
-        row.sending.sent_end = row.sending.sent_end.saturating_add(new);
-        tree.sent = tree.sent.saturating_add(new);
-        if row.sending.next == row.sending.bound.reach()
-            && row.sending.written > row.sending.bound.reach()
-        {
-            row.pending.set(Pending::STREAM_BLOCKED);
+    fn on_first_sent(&mut self, positions: u64) {
+        let half = &mut self.row.sending;
+        half.next = half.next.saturating_add(positions);
+        let new = half.next.saturating_sub(half.sent_end);
+        half.sent_end = half.sent_end.saturating_add(new);
+        self.tree.sent = self.tree.sent.saturating_add(new);
+        if half.next == half.bound.reach() && half.written > half.bound.reach() {
+            self.row.pending.set(Pending::STREAM_BLOCKED);
         }
-        self.wake_writer(stream);
+        self.wake_writer();
     }
 
     /// Writes one STREAM frame with as much of `from .. to` as fits and holds together.
     fn write_segment<F: FnMut(Receipt) -> bool>(
         &mut self,
-        tree: &Tree,
-        stream: StreamHandle,
         from: u64,
         to: u64,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<Sent, Progress> {
-        let _ = tree;
-        let segment = self.next_segment(stream, from, to).ok_or(Progress::Done)?;
-        let row = self.rows.get(stream).ok_or(Progress::Done)?;
-        let open = row.open();
-        let plan = plan(row.id, open, &segment, sink.out.remaining_len())?;
+        let segment = self.next_segment(from, to);
+        let open = self.row.open();
+        let plan = plan(self.row.id, open, &segment, sink.out.remaining_len())?;
         let receipt = Receipt::Stream {
-            stream,
+            stream: self.stream,
             start: from,
             len: u32::try_from(plan.positions).map_err(|_| Progress::NoRoom)?,
             fin: plan.header.fin,
@@ -235,34 +239,29 @@ impl Streams<'_> {
             return Err(Progress::NoRoom);
         }
         plan.header.encode(sink.out).map_err(|_| Progress::NoRoom)?;
-        let row = self.rows.get_mut(stream).ok_or(Progress::Done)?;
         let data = sink.out.take_mut(plan.data_len).map_err(|_| Progress::NoRoom)?;
-        copy_out(&mut row.sending_rope, &self.pool, from, data);
-        row.pending.clear(Pending::OPEN);
+        copy_out(&mut self.row.sending_rope, &self.stores.pool, from, data);
+        self.row.pending.clear(Pending::OPEN);
         if plan.header.fin {
-            row.pending.clear(Pending::FIN);
-            row.state.set(State::FIN_SENT);
+            self.row.pending.clear(Pending::FIN);
+            self.row.state.set(State::FIN_SENT);
         }
         sink.filled.any = true;
         Ok(Sent { positions: plan.positions, is_closed: plan.header.len.is_none() })
     }
 
     /// The longest run from `from` that one frame can carry: up to a mark, or to `to`.
-    fn next_segment(&mut self, stream: StreamHandle, from: u64, to: u64) -> Option<Segment> {
-        let row = self.rows.get(stream)?;
-        let mark = self
-            .gaps
-            .at_mut(row.gaps)
-            .and_then(|gaps| gaps.sent_marks.next_bit(&self.pool, from, to));
+    fn next_segment(&mut self, from: u64, to: u64) -> Segment {
+        let gaps = self.stores.gaps.at_mut(self.row.gaps);
+        let mark = gaps.and_then(|gaps| gaps.sent_marks.next_bit(&self.stores.pool, from, to));
         let data_end = mark.unwrap_or(to);
         let end = if mark.is_some() { data_end.saturating_add(1) } else { data_end };
-        let fin = row.state.has(State::FINISHED) && end == row.sending.written;
-        Some(Segment {
+        Segment {
             start: from,
             data_len: data_end.saturating_sub(from),
             mark: mark.is_some(),
-            fin,
-        })
+            fin: self.row.state.has(State::FINISHED) && end == self.row.sending.written,
+        }
     }
 }
 

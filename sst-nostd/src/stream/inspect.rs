@@ -6,6 +6,7 @@ use crate::wire::StreamCode;
 use super::Streams;
 use super::flags::State;
 use super::row::{Row, StreamHandle};
+use super::stores::Stores;
 
 /// Where the sending half stands. Source: docs/PROTOCOL.md section 7, state table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Streams<'_> {
             is_service: state.has(State::SERVICE),
             priority: row.priority,
             send_state: send_state(state),
-            receive_state: self.receive_state(stream, row),
+            receive_state: self.stores.receive_state(row),
             written: row.sending.written,
             acked: row.sending.acked,
             received: row.receiving.highest,
@@ -117,10 +118,13 @@ impl Streams<'_> {
     /// Bytes of the pool in use.
     #[must_use]
     pub fn bytes_held(&self) -> u64 {
-        u64::from(self.pool.used_blocks()).saturating_mul(self.pool.block_len() as u64)
+        u64::from(self.stores.pool.used_blocks())
+            .saturating_mul(self.stores.pool.block_len() as u64)
     }
+}
 
-    fn receive_state(&self, stream: StreamHandle, row: &Row) -> ReceiveState {
+impl Stores<'_> {
+    fn receive_state(&self, row: &Row) -> ReceiveState {
         let state = row.state;
         if state.has(State::PEER_RESET)
             && let Some(code) = row.receiving.bound.as_code()
@@ -128,7 +132,7 @@ impl Streams<'_> {
             ReceiveState::Reset(code)
         } else if state.has(State::RECEIVE_DONE) {
             ReceiveState::Done
-        } else if self.is_whole(stream) {
+        } else if self.is_whole(row) {
             ReceiveState::Whole
         } else if state.has(State::FINAL_KNOWN) {
             ReceiveState::SizeKnown

@@ -7,6 +7,8 @@
 //! lost. Source: docs/PROTOCOL.md sections 7 and 8.
 
 mod acknowledge;
+mod after;
+mod app;
 mod bound;
 mod children;
 mod credit;
@@ -23,8 +25,11 @@ mod inspect;
 mod nursery;
 mod open;
 mod outcome;
+mod outcomes;
+mod parent;
 mod party;
 mod priority;
+mod ranges;
 mod read;
 mod receipt;
 mod receive;
@@ -32,8 +37,11 @@ mod refuse;
 mod row;
 mod schedule;
 mod service;
+mod starved;
 mod storage;
 mod store;
+mod stores;
+mod stream_mut;
 mod teardown;
 mod tracked;
 mod tree;
@@ -63,16 +71,14 @@ pub use tree::{Allowance, MAX_ID_WINDOW, Tree};
 pub use write::{WriteError, WriteOptions};
 
 use crate::id::StreamId;
-use crate::limits::RANGES_PER_ROW;
 use crate::storage::{
-    BlockPool, HashIndex, Heap, KeyedHash, Queue, RangeChains, Rope, SharedTable, Shares, Table,
-    Timers,
+    BlockPool, HashIndex, Heap, KeyedHash, Queue, Rope, SharedTable, Table, Timers,
 };
 
-use self::flags::{Events, Pending, State};
+use self::flags::Events;
 use self::party::STARVED;
 use self::row::{EVENTS, WAITING};
-use self::tracked::TRACKED;
+use self::stores::Stores;
 
 /// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,22 +113,13 @@ pub struct StreamConfig {
 
 /// Every stream of a host.
 pub struct Streams<'s> {
-    config: StreamConfig,
-    /// The sessions, as parties that draw on all that follows.
+    /// The sessions, as parties that draw on rows and stores.
     parties: Table<'s, Party>,
     rows: SharedTable<'s, Row>,
+    stores: Stores<'s>,
     index: HashIndex<'s>,
     hash: KeyedHash,
-    pool: BlockPool<'s>,
-    nurseries: SharedTable<'s, Nursery>,
-    gaps: SharedTable<'s, Gaps>,
-    ranges: RangeChains<'s, RANGES_PER_ROW>,
     lifetimes: Timers<'s>,
-    tracked: Table<'s, TrackedDatagram>,
-    /// Who may have how many of them open. Those to tell are the application's.
-    tracked_shares: Shares,
-    /// Tracked datagrams whose outcome is to be told.
-    outcomes: Queue<TRACKED>,
     /// Streams with events to tell.
     eventful: Queue<EVENTS>,
     /// Parties with writers that wait for blocks of the pool, the one that holds least first.
@@ -136,29 +133,28 @@ pub struct Streams<'s> {
 impl Streams<'_> {
     /// The living stream of a party that has this id.
     fn find(&mut self, party: u32, id: StreamId) -> Option<StreamHandle> {
-        let is_it = |slot| self.rows.at(slot).is_some_and(|row| row.party == party && row.id == id);
-        if !self.found.is_some_and(is_it) {
-            let hash = self.hash.hash_pair(u64::from(party), id.as_u64());
-            self.found = self.index.find(hash, is_it);
+        let handle_of = |slot| {
+            let entry = self.rows.entry_at(slot);
+            entry.filter(|(_, row)| row.party == party && row.id == id).map(|(stream, _)| stream)
+        };
+        if let Some(stream) = self.found.and_then(handle_of) {
+            return Some(stream);
         }
-        self.rows.handle_at(self.found?)
+        let hash = self.hash.hash_pair(u64::from(party), id.as_u64());
+        let mut stream = None;
+        self.found = self.index.find(hash, |slot| {
+            stream = handle_of(slot);
+            stream.is_some()
+        });
+        stream
     }
 
     /// Notes something to tell the application about `stream`.
     fn tell(&mut self, stream: StreamHandle, event: Events) {
         let Some(row) = self.rows.get_mut(stream) else { return };
-        if row.state.has(State::RELEASED) {
-            return;
-        }
-        row.events.set(event);
-        self.eventful.push_back(&mut self.rows, stream.index());
-    }
-
-    /// Notes a frame that `stream` owes its peer, and schedules it.
-    fn owe(&mut self, tree: &mut Tree, stream: StreamHandle, frame: Pending) {
-        if let Some(row) = self.rows.get_mut(stream) {
-            row.pending.set(frame);
-            self.schedule(tree, stream);
+        row.tell(event);
+        if row.has_untold() {
+            self.eventful.push_back(&mut self.rows, stream.index());
         }
     }
 }

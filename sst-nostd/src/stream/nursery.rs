@@ -75,6 +75,11 @@ impl Nursery {
         }
     }
 
+    /// Whether the peer has opened all the children it may.
+    pub(super) const fn is_at_limit(&self) -> bool {
+        self.peer_opened >= self.granted
+    }
+
     /// The limit that `settled` and the backlog allow now; a grant is never taken back.
     pub(super) fn grantable(&self) -> u32 {
         self.settled.saturating_add(self.backlog).max(self.granted)

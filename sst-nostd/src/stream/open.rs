@@ -7,8 +7,7 @@ use crate::time::{Duration, Instant};
 use super::Streams;
 use super::bound::Bound;
 use super::flags::{Events, Pending, State};
-use super::nursery::Nursery;
-use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending, StreamHandle};
+use super::row::{NO_NURSERY, Receiving, Row, Sending, StreamHandle};
 use super::tree::Tree;
 
 /// How a substream is opened.
@@ -41,20 +40,37 @@ pub enum OpenError {
 /// What a new row starts from.
 pub(super) struct Birth {
     pub(super) id: StreamId,
-    pub(super) parent: Option<StreamHandle>,
+    /// The parent, or [`NOBODY`](super::row::NOBODY) if it has not come.
+    pub(super) parent: StreamHandle,
     pub(super) parent_id: StreamId,
+    /// The index of the ledger that keeps it.
+    pub(super) ledger: u32,
     pub(super) state: State,
     pub(super) own_priority: Option<i8>,
+    /// The priority it has if it has none of its own.
+    pub(super) inherited: i8,
+}
+
+/// Where a child may be opened.
+struct Above {
+    parent_id: StreamId,
+    ledger: u32,
+    priority: i8,
 }
 
 impl Row {
-    /// A datagram has only its opener's sending half: the other is over from the start.
-    fn one_way_if_datagram(mut self) -> Self {
+    /// A datagram has only its opener's sending half: the other is over from the start. It is
+    /// delivered whole, so the peer may send all of one, `datagram_bytes`, before any is read.
+    fn one_way_if_datagram(mut self, datagram_bytes: u32) -> Self {
         if self.state.has(State::DATAGRAM.with(State::LOCAL)) {
             self.state.set(State::FINAL_KNOWN.with(State::RECEIVE_DONE));
             self.set_ticket(None);
         } else if self.state.has(State::DATAGRAM) {
             self.state.set(State::FINISHED.with(State::SEND_DONE));
+            if self.receiving.bound.reach() < datagram_bytes.into() {
+                self.receiving.bound = Bound::limit(datagram_bytes.into());
+                self.pending.set(Pending::STREAM_LIMIT);
+            }
         }
         self
     }
@@ -85,8 +101,9 @@ impl Streams<'_> {
         open: Open,
         mut state: State,
     ) -> Result<StreamHandle, OpenError> {
-        let id = self.check_open(tree, parent)?;
-        let parent_id = self.rows.get(parent).ok_or(OpenError::UnknownStream)?.id;
+        let above = self.check_open(tree, parent)?;
+        let id = StreamId::new(tree.next_counter, tree.side).ok_or(OpenError::NoCapacity)?;
+        let Above { parent_id, ledger, priority } = above;
         if open.service && !parent_id.is_root() {
             return Err(OpenError::NotRoot);
         }
@@ -94,59 +111,62 @@ impl Streams<'_> {
         if open.service {
             state.set(State::SERVICE);
         }
-        let own_priority = open.priority;
-        let birth = Birth { id, parent: Some(parent), parent_id, state, own_priority };
+        let (own_priority, inherited) = (open.priority, priority);
+        let birth = Birth { id, parent, parent_id, ledger, state, own_priority, inherited };
         let stream = self.bear(tree, &birth, now).ok_or(OpenError::NoCapacity)?;
         tree.next_counter = tree.next_counter.saturating_add(1);
-        if let Some(nursery) = self.nursery_mut(parent) {
+        if let Some(nursery) = self.stores.nurseries.at_mut(ledger) {
             nursery.opened = nursery.opened.saturating_add(1);
         }
         if open.lifetime.is_some() {
             self.set_lifetime(now, stream, open.lifetime);
         }
-        self.owe(tree, stream, Pending::OPEN);
-        self.settle(tree, stream);
+        self.with(tree, stream, |one| one.owe(Pending::OPEN));
         Ok(stream)
     }
 
-    /// Whether a child may be opened under `parent` now, and its id.
-    fn check_open(&mut self, tree: &mut Tree, parent: StreamHandle) -> Result<StreamId, OpenError> {
-        let row = self.rows.get(parent).ok_or(OpenError::UnknownStream)?;
-        if tree.is_closing || row.party != tree.party {
+    /// Whether a child may be opened under `parent` now, and where.
+    fn check_open(&mut self, tree: &mut Tree, parent: StreamHandle) -> Result<Above, OpenError> {
+        let party = self.parties.at(tree.party);
+        let has_row = party.is_some_and(|party| self.rows.shares().room(&party.streams) > 0);
+        let one = self.look_up(tree, parent);
+        let mut one = one.ok_or(OpenError::UnknownStream)?;
+        if one.tree.is_closing || one.row.party != one.tree.party {
             return Err(OpenError::SessionClosed);
         }
-        if row.state.has(State::DATAGRAM) {
+        if one.row.state.has(State::DATAGRAM) {
             return Err(OpenError::UnknownStream);
         }
-        let party = self.parties.at(tree.party).ok_or(OpenError::SessionClosed)?;
-        if self.rows.shares().room(&party.streams) == 0 {
+        if !has_row {
             return Err(OpenError::NoCapacity);
         }
-        self.fetch_nursery(tree, parent).ok_or(OpenError::NoCapacity)?;
-        let has_credit = self.nursery_mut(parent).is_some_and(|n| n.opened < n.allowed);
-        if !has_credit || !tree.has_id() {
+        let nursery = one.fetch_nursery().ok_or(OpenError::NoCapacity)?;
+        let has_credit = nursery.opened < nursery.allowed;
+        if !has_credit || !one.tree.has_id() {
             self.want_child(tree, parent, has_credit);
             return Err(OpenError::Blocked);
         }
-        StreamId::new(tree.next_counter, tree.side).ok_or(OpenError::NoCapacity)
+        let (parent_id, ledger) = (one.row.id, one.row.nursery);
+        Ok(Above { parent_id, ledger, priority: one.row.priority })
     }
 
     /// Remembers that `parent` wants another child, and tells the peer once for each limit.
     fn want_child(&mut self, tree: &mut Tree, parent: StreamHandle, has_credit: bool) {
-        let Some(row) = self.rows.get_mut(parent) else { return };
-        let was_waiting = row.state.has(State::WANTS_CHILD_CREDIT);
-        row.state.set(State::WANTS_CHILD_CREDIT);
-        if !has_credit {
-            if !was_waiting {
-                self.owe(tree, parent, Pending::CHILD_BLOCKED);
+        let begins_to_wait = self.with(tree, parent, |one| {
+            let was_waiting = one.row.state.has(State::WANTS_CHILD_CREDIT);
+            one.row.state.set(State::WANTS_CHILD_CREDIT);
+            if !has_credit && !was_waiting {
+                one.owe(Pending::CHILD_BLOCKED);
             }
-            return;
-        }
-        if !row.state.has(State::WAITS_IDS) {
-            row.state.set(State::WAITS_IDS);
+            has_credit && !one.row.state.has(State::WAITS_IDS)
+        });
+        if begins_to_wait == Some(true) {
             // It may wait for room already. Ids come within a round trip, and then it hears of
             // both.
             self.forget_starved(parent);
+            if let Some(row) = self.rows.get_mut(parent) {
+                row.state.set(State::WAITS_IDS);
+            }
             tree.id_waiters.push_back(&mut self.rows, parent.index());
         }
     }
@@ -158,14 +178,10 @@ impl Streams<'_> {
         birth: &Birth,
         now: Instant,
     ) -> Option<StreamHandle> {
-        if let Some(parent) = birth.parent {
-            self.fetch_nursery(tree, parent)?;
-        }
-        let inherited = birth.parent.and_then(|parent| self.rows.get(parent)).map(|p| p.priority);
         let row = Row {
             id: birth.id,
             parent_id: birth.parent_id,
-            parent: birth.parent.unwrap_or(NOBODY),
+            parent: birth.parent,
             party: tree.party,
             nursery: NO_NURSERY,
             gaps: NONE,
@@ -183,27 +199,30 @@ impl Streams<'_> {
             receiving: Receiving {
                 read: 0,
                 highest: 0,
-                bound: Bound::limit(self.config.stream_window.into()),
-                window: self.config.stream_window,
+                bound: Bound::limit(self.stores.config.stream_window.into()),
+                window: self.stores.config.stream_window,
                 raised_at: (now.as_micros() >> 10) as u32,
             },
             state: birth.state,
             pending: Pending::default(),
             events: Events::default(),
             own_priority: birth.own_priority,
-            priority: birth.own_priority.or(inherited).unwrap_or(0),
+            priority: birth.own_priority.unwrap_or(birth.inherited),
             wanted_priority: 0,
         };
         let party = self.parties.at_mut(tree.party)?;
-        let row = row.one_way_if_datagram();
+        let row = row.one_way_if_datagram(self.stores.config.datagram_bytes);
         let stream = self.rows.insert(&mut party.streams, row).ok()?;
         let hash = self.hash.hash_pair(u64::from(tree.party), birth.id.as_u64());
         if self.index.insert(hash, stream.index()).is_err() {
             self.rows.remove(&mut party.streams, stream);
             return None;
         }
-        // A stream without a living parent is kept by the root, so that the session finds it.
-        self.join_siblings(tree, birth.parent.unwrap_or(tree.root), stream);
+        let ledger = self.stores.nurseries.at_mut(birth.ledger);
+        debug_assert!(ledger.is_some(), "whoever opens a child has made sure of the ledger");
+        if let Some(ledger) = ledger {
+            ledger.children.push_back(&mut self.rows, stream.index());
+        }
         tree.live = tree.live.saturating_add(1);
         Some(stream)
     }
@@ -223,36 +242,10 @@ impl Streams<'_> {
     }
 
     /// Tells the application that a child may be opened, if it wanted to.
-    pub(super) fn wake_opener(&mut self, parent: StreamHandle) {
+    fn wake_opener(&mut self, parent: StreamHandle) {
         let Some(row) = self.rows.get_mut(parent) else { return };
         if row.state.take(State::WANTS_CHILD_CREDIT) {
             self.tell(parent, Events::CHILD_CREDIT);
         }
-    }
-
-    /// A stream's ledger as a parent.
-    pub(super) fn nursery_mut(&mut self, stream: StreamHandle) -> Option<&mut Nursery> {
-        self.nurseries.at_mut(self.rows.get(stream)?.nursery)
-    }
-
-    /// A stream's ledger as a parent, made if it has none.
-    pub(super) fn fetch_nursery(
-        &mut self,
-        tree: &Tree,
-        stream: StreamHandle,
-    ) -> Option<&mut Nursery> {
-        let row = self.rows.get_mut(stream)?;
-        if self.nurseries.at(row.nursery).is_none() {
-            let is_root = row.state.has(State::ROOT);
-            let (granted, allowed) = if is_root {
-                (self.config.root_children, tree.allowance.root_children)
-            } else {
-                (self.config.children, tree.allowance.children)
-            };
-            let nursery = Nursery::new(granted, allowed, row.refused_children());
-            let party = self.parties.at_mut(row.party)?;
-            row.nursery = self.nurseries.insert(&mut party.parents, nursery).ok()?.index();
-        }
-        self.nurseries.at_mut(row.nursery)
     }
 }

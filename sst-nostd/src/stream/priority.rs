@@ -4,13 +4,35 @@
 //! more than a step's worth of time, and depth costs no stack.
 
 use super::Streams;
-use super::flags::{Pending, State};
+use super::flags::{After, Pending, State};
 use super::receipt::Fate;
 use super::row::StreamHandle;
+use super::stream_mut::StreamMut;
 use super::tree::Tree;
 
 /// How many streams one call brings up to date. At about 50 ns each, a few microseconds.
 const STEP: usize = 64;
+
+impl StreamMut<'_, '_> {
+    /// The peer asks for a priority. Only noted here, as one packet may ask for hundreds: all that
+    /// follows is worked out a step at a time, once for each packet
+    /// ([`settle_priorities`](Streams::settle_priorities)).
+    pub(super) fn on_priority(&mut self, priority: i8) {
+        if !self.row.state.has(State::PRIORITY_FIXED) {
+            self.row.own_priority = Some(priority);
+            self.after.set(After::INHERIT);
+        }
+    }
+
+    /// What became of a request of this host's. A newer one waited for that: else it could be
+    /// overtaken, and undone.
+    pub(super) fn on_priority_settled(&mut self, fate: Fate) {
+        self.row.state.clear(State::PRIORITY_SENT);
+        if fate == Fate::Lost {
+            self.owe(Pending::PRIORITY);
+        }
+    }
+}
 
 impl Streams<'_> {
     /// Sets the priority of `stream`; `None` inherits it from the parent again. Streams below
@@ -35,14 +57,16 @@ impl Streams<'_> {
         stream: StreamHandle,
         priority: i8,
     ) -> bool {
-        let Some(row) = self.rows.get_mut(stream) else { return false };
-        let one_way = State::DATAGRAM.with(State::LOCAL);
-        if row.state.has(State::ROOT) || row.state.has(one_way) {
-            return false;
-        }
-        row.wanted_priority = priority;
-        self.owe(tree, stream, Pending::PRIORITY);
-        true
+        let asked = self.with(tree, stream, |one| {
+            let one_way = State::DATAGRAM.with(State::LOCAL);
+            if one.row.state.has(State::ROOT) || one.row.state.has(one_way) {
+                return false;
+            }
+            one.row.wanted_priority = priority;
+            one.owe(Pending::PRIORITY);
+            true
+        });
+        asked.unwrap_or(false)
     }
 
     /// Whether the peer's requests for another priority are not heeded.
@@ -54,33 +78,6 @@ impl Streams<'_> {
             row.state.clear(State::PRIORITY_FIXED);
         }
         true
-    }
-
-    /// The peer asks for a priority. Only noted here, as one packet may ask for hundreds: all that
-    /// follows is worked out a step at a time, once for each packet
-    /// ([`settle_priorities`](Self::settle_priorities)).
-    pub(super) fn on_priority(&mut self, tree: &mut Tree, stream: StreamHandle, priority: i8) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if !row.state.has(State::PRIORITY_FIXED) {
-            row.own_priority = Some(priority);
-            self.inherit(tree, stream);
-        }
-    }
-
-    /// What became of a request of this host's. A newer one waited for that: else it could be
-    /// overtaken, and undone.
-    pub(super) fn on_priority_settled(
-        &mut self,
-        tree: &mut Tree,
-        stream: StreamHandle,
-        fate: Fate,
-    ) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        row.state.clear(State::PRIORITY_SENT);
-        if fate == Fate::Lost {
-            row.pending.set(Pending::PRIORITY);
-        }
-        self.schedule(tree, stream);
     }
 
     /// Marks the priority of `stream` to be worked out again.
@@ -121,7 +118,7 @@ impl Streams<'_> {
     /// Goes on with the children of `stream`.
     fn walk_children(&mut self, tree: &mut Tree, stream: StreamHandle) {
         let Some(nursery) = self.rows.get(stream).map(|row| row.nursery) else { return };
-        let first = self.nurseries.at(nursery).and_then(|nursery| nursery.children.front());
+        let first = self.stores.nurseries.at(nursery).and_then(|nursery| nursery.children.front());
         if let Some(first) = first.and_then(|index| self.rows.handle_at(index)) {
             self.walk(tree, first);
         }
@@ -147,7 +144,7 @@ impl Streams<'_> {
     }
 
     fn next_sibling(&self, parent: StreamHandle, stream: StreamHandle) -> Option<StreamHandle> {
-        let nursery = self.nurseries.at(self.rows.get(parent)?.nursery)?;
+        let nursery = self.stores.nurseries.at(self.rows.get(parent)?.nursery)?;
         let next = nursery.children.after(&self.rows, stream.index())?;
         self.rows.handle_at(next)
     }

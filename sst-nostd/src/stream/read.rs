@@ -7,11 +7,11 @@ use crate::time::Instant;
 use crate::wire::StreamCode;
 
 use super::bound::Bound;
-use super::flags::{Pending, State};
+use super::copy_out;
+use super::flags::{After, Pending, State};
 use super::gaps::Kind;
-use super::row::StreamHandle;
-use super::tree::Tree;
-use super::{Streams, copy_out};
+use super::row::Row;
+use super::stream_mut::StreamMut;
 
 /// Why nothing was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,53 +41,46 @@ pub struct RecordRead {
     pub finished: bool,
 }
 
-impl Streams<'_> {
+impl Row {
+    /// Whether everything up to a known end has been taken.
+    const fn is_read_out(&self) -> bool {
+        self.state.has(State::FINAL_KNOWN) && self.receiving.read == self.receiving.highest
+    }
+}
+
+impl StreamMut<'_, '_> {
     /// Reads bytes in order, marks left out. `Ok(0)` for a buffer with room means the end.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn read(
-        &mut self,
-        tree: &mut Tree,
-        now: Instant,
-        stream: StreamHandle,
-        buf: &mut [u8],
-    ) -> Result<usize, ReadError> {
-        self.check_readable(stream)?;
+    pub(super) fn read(&mut self, now: Instant, buf: &mut [u8]) -> Result<usize, ReadError> {
+        self.check_readable()?;
         let mut taken: u64 = 0;
         let mut len = 0;
         while let Some(room) = buf.get_mut(len..).filter(|room| !room.is_empty()) {
-            let step = self.step(stream, room);
+            let step = self.step(room);
             len = len.saturating_add(step.len);
             taken = taken.saturating_add(step.positions());
             if step.len == 0 && !step.mark {
                 break;
             }
         }
-        self.after_read(tree, now, stream, taken);
-        if len == 0 && !buf.is_empty() && !self.is_read_out(stream) {
+        self.after_read(now, taken);
+        if len == 0 && !buf.is_empty() && !self.row.is_read_out() {
             return Err(ReadError::Blocked);
         }
         Ok(len)
     }
 
     /// Reads bytes of one record, never past its mark.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn read_record(
+    pub(super) fn read_record(
         &mut self,
-        tree: &mut Tree,
         now: Instant,
-        stream: StreamHandle,
         buf: &mut [u8],
     ) -> Result<RecordRead, ReadError> {
-        self.check_readable(stream)?;
+        self.check_readable()?;
         let mut taken: u64 = 0;
         let mut read = RecordRead::default();
         loop {
             let room = buf.get_mut(read.len..).unwrap_or_default();
-            let step = self.step(stream, room);
+            let step = self.step(room);
             read.len = read.len.saturating_add(step.len);
             read.end = step.mark;
             taken = taken.saturating_add(step.positions());
@@ -95,44 +88,33 @@ impl Streams<'_> {
                 break;
             }
         }
-        self.after_read(tree, now, stream, taken);
-        read.finished = self.is_read_out(stream);
+        self.after_read(now, taken);
+        read.finished = self.row.is_read_out();
         if read.len == 0 && !read.end && !read.finished && !buf.is_empty() {
             return Err(ReadError::Blocked);
         }
         Ok(read)
     }
 
-    /// Takes any bytes that have arrived and were not taken, in order or not: their position
-    /// and number. `None` when nothing is left and nothing will come. Marks are left out but
-    /// have positions.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn read_unordered(
+    /// Takes any bytes that have arrived and were not taken, in order or not.
+    pub(super) fn read_unordered(
         &mut self,
-        tree: &mut Tree,
         now: Instant,
-        stream: StreamHandle,
         buf: &mut [u8],
     ) -> Result<Option<(u64, usize)>, ReadError> {
-        self.check_readable(stream)?;
-        if let Some(row) = self.rows.get_mut(stream) {
-            row.state.set(State::UNORDERED);
-        }
+        self.check_readable()?;
+        self.row.state.set(State::UNORDERED);
         loop {
-            let Some(range) = self.first_untaken(stream) else {
-                let is_over = self.is_read_out(stream);
+            let Some(range) = self.first_untaken() else {
+                let is_over = self.row.is_read_out();
                 return if is_over { Ok(None) } else { Err(ReadError::Blocked) };
             };
-            let mark = self.next_received_mark(stream, range.start, range.end);
+            let mark = self.next_received_mark(range.start, range.end);
             let data_end = mark.unwrap_or(range.end);
             let available = data_end.saturating_sub(range.start);
             let len = usize::try_from(available).unwrap_or(usize::MAX).min(buf.len());
             let to = buf.get_mut(..len).unwrap_or_default();
-            if let Some(row) = self.rows.get_mut(stream) {
-                copy_out(&mut row.receiving_rope, &self.pool, range.start, to);
-            }
+            copy_out(&mut self.row.receiving_rope, &self.stores.pool, range.start, to);
             let len_positions = len as u64;
             let takes_mark = mark.is_some() && len_positions == available;
             let end = range.start.saturating_add(len_positions);
@@ -140,7 +122,7 @@ impl Streams<'_> {
             if end == range.start {
                 return Err(ReadError::Blocked);
             }
-            self.take_positions(tree, now, stream, range.start..end)?;
+            self.take_positions(now, range.start..end)?;
             if len > 0 {
                 return Ok(Some((range.start, len)));
             }
@@ -148,108 +130,98 @@ impl Streams<'_> {
     }
 
     /// Asks the peer to send no more; what has arrived and what will is thrown away.
-    pub fn stop(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, code: StreamCode) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
+    pub(super) fn stop(&mut self, now: Instant, code: StreamCode) {
         let over = State::STOPPED.with(State::PEER_RESET).with(State::RECEIVE_DONE);
-        if row.state.has_any(over.with(State::ROOT)) {
+        if self.row.state.has_any(over.with(State::ROOT)) {
             return;
         }
-        row.state.set(State::STOPPED);
-        let is_final = row.state.has(State::FINAL_KNOWN);
-        row.receiving.bound = Bound::code(code);
-        row.pending.clear(Pending::STREAM_LIMIT);
-        self.throw_away(tree, now, stream);
+        self.row.state.set(State::STOPPED);
+        self.row.receiving.bound = Bound::code(code);
+        self.row.pending.clear(Pending::STREAM_LIMIT);
+        let is_final = self.row.state.has(State::FINAL_KNOWN);
+        self.throw_away(now);
         if !is_final {
-            self.owe(tree, stream, Pending::STOP);
+            self.owe(Pending::STOP);
         }
-        self.settle(tree, stream);
     }
 
-    fn check_readable(&self, stream: StreamHandle) -> Result<(), ReadError> {
-        let row = self.rows.get(stream).ok_or(ReadError::UnknownStream)?;
-        if row.state.has(State::ROOT) {
+    fn check_readable(&self) -> Result<(), ReadError> {
+        let state = self.row.state;
+        if state.has(State::ROOT) {
             Err(ReadError::UnknownStream)
-        } else if row.state.has(State::PEER_RESET)
-            && let Some(code) = row.receiving.bound.as_code()
+        } else if state.has(State::PEER_RESET)
+            && let Some(code) = self.row.receiving.bound.as_code()
         {
             Err(ReadError::Reset(code))
-        } else if row.state.has(State::STOPPED) {
+        } else if state.has(State::STOPPED) {
             Err(ReadError::Stopped)
         } else {
             Ok(())
         }
     }
 
-    /// Everything up to a known end has been taken.
-    pub(super) fn is_read_out(&self, stream: StreamHandle) -> bool {
-        self.rows.get(stream).is_some_and(|row| {
-            row.state.has(State::FINAL_KNOWN) && row.receiving.read == row.receiving.highest
-        })
-    }
-
     /// Takes the next run of bytes, or the mark that stands there.
-    fn step(&mut self, stream: StreamHandle, room: &mut [u8]) -> Step {
-        let Some(row) = self.rows.get(stream) else { return Step::default() };
-        let read = row.receiving.read;
-        let is_unordered = row.state.has(State::UNORDERED);
-        let mut contiguous = self.contiguous(stream);
-        if is_unordered && let Some(first) = self.ranges.first(self.set_of(row.gaps, Kind::Taken)) {
+    fn step(&mut self, room: &mut [u8]) -> Step {
+        let read = self.row.receiving.read;
+        let is_unordered = self.row.state.has(State::UNORDERED);
+        let mut contiguous = self.stores.contiguous(self.row);
+        if is_unordered
+            && let Some(first) = self.stores.ranges.first(self.stores.set_of(self.row, Kind::Taken))
+        {
             // What was taken out of order is not taken again.
             contiguous = contiguous.min(first.start);
         }
-        let mark = self.next_received_mark(stream, read, contiguous);
+        let mark = self.next_received_mark(read, contiguous);
         let available = mark.unwrap_or(contiguous).saturating_sub(read);
         let len = usize::try_from(available).unwrap_or(usize::MAX).min(room.len());
         let at_mark = mark.is_some() && len as u64 == available;
-        let Some(row) = self.rows.get_mut(stream) else { return Step::default() };
         let to = room.get_mut(..len).unwrap_or_default();
-        copy_out(&mut row.receiving_rope, &self.pool, read, to);
-        row.receiving.read = read.saturating_add(len as u64).saturating_add(u64::from(at_mark));
+        copy_out(&mut self.row.receiving_rope, &self.stores.pool, read, to);
+        let read = read.saturating_add(len as u64).saturating_add(u64::from(at_mark));
+        self.row.receiving.read = read;
         if is_unordered {
-            self.absorb_taken(stream);
+            self.absorb_taken();
         }
         Step { len, mark: at_mark }
     }
 
-    fn next_received_mark(&mut self, stream: StreamHandle, from: u64, to: u64) -> Option<u64> {
-        let gaps = self.gaps.at_mut(self.rows.get(stream)?.gaps)?;
-        gaps.received_marks.next_bit(&self.pool, from, to)
+    fn next_received_mark(&mut self, from: u64, to: u64) -> Option<u64> {
+        let gaps = self.stores.gaps.at_mut(self.row.gaps)?;
+        gaps.received_marks.next_bit(&self.stores.pool, from, to)
     }
 
     /// Frees what was read and renews credit for that many positions.
-    fn after_read(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, positions: u64) {
-        self.free_read(tree, stream);
+    fn after_read(&mut self, now: Instant, positions: u64) {
+        self.free_read();
         if positions > 0 {
-            self.on_taken(tree, now, stream, positions);
-            self.feed_starved(tree.party);
+            self.on_taken(now, positions);
+            self.after.set(After::FEED);
         }
-        self.settle(tree, stream);
     }
 
     /// Frees the blocks of what was read; at the end, the half is done.
-    fn free_read(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
+    fn free_read(&mut self) {
+        let Self { row, party, tree, stores, .. } = self;
         let read = row.receiving.read;
         let is_empty = read == row.receiving.highest;
-        let Some(party) = self.parties.at_mut(row.party) else { return };
-        let memory = (&mut self.pool, &mut party.incoming);
+        let memory = (&mut stores.pool, &mut party.incoming);
         release(&mut row.receiving_rope, memory, read, is_empty);
-        if let Some(gaps) = self.gaps.at_mut(row.gaps) {
-            let memory = (&mut self.pool, &mut party.incoming);
+        if let Some(gaps) = stores.gaps.at_mut(row.gaps) {
+            let memory = (&mut stores.pool, &mut party.incoming);
             release(&mut gaps.received_marks, memory, read / 8, is_empty);
         }
         if is_empty && row.state.has(State::FINAL_KNOWN) {
             row.state.set(State::RECEIVE_DONE);
-            tree.narrow(&mut row.receiving, self.config.stream_window);
+            tree.narrow(&mut row.receiving, stores.config.stream_window);
         }
     }
 
     /// The first positions that have arrived and were not taken.
-    fn first_untaken(&self, stream: StreamHandle) -> Option<Range<u64>> {
-        let row = self.rows.get(stream)?;
-        let here = row.receiving.read..self.contiguous(stream);
-        let mut taken = self.ranges_of(row.gaps, Kind::Taken).peekable();
-        core::iter::once(here).chain(self.ranges_of(row.gaps, Kind::Received)).find_map(|range| {
+    fn first_untaken(&self) -> Option<Range<u64>> {
+        let (row, stores) = (&*self.row, &*self.stores);
+        let here = row.receiving.read..stores.contiguous(row);
+        let mut taken = stores.ranges_of(row, Kind::Taken).peekable();
+        core::iter::once(here).chain(stores.ranges_of(row, Kind::Received)).find_map(|range| {
             let mut start = range.start;
             while let Some(done) = taken.next_if(|done| done.start <= start) {
                 start = start.max(done.end);
@@ -261,39 +233,30 @@ impl Streams<'_> {
 
     /// Notes positions taken, in order or not. They count as taken at once; their memory comes
     /// back when everything before them is taken too.
-    fn take_positions(
-        &mut self,
-        tree: &mut Tree,
-        now: Instant,
-        stream: StreamHandle,
-        range: Range<u64>,
-    ) -> Result<(), ReadError> {
+    fn take_positions(&mut self, now: Instant, range: Range<u64>) -> Result<(), ReadError> {
         let count = range.end.saturating_sub(range.start);
-        let Some(row) = self.rows.get_mut(stream) else { return Ok(()) };
-        if range.start == row.receiving.read {
-            row.receiving.read = range.end;
-        } else if !self.add_range(stream, Kind::Taken, range) {
+        if range.start == self.row.receiving.read {
+            self.row.receiving.read = range.end;
+        } else if !self.add_range(Kind::Taken, range) {
             return Err(ReadError::Blocked);
         }
-        self.absorb_taken(stream);
-        self.free_read(tree, stream);
-        self.on_taken(tree, now, stream, count);
-        self.feed_starved(tree.party);
-        self.settle(tree, stream);
+        self.absorb_taken();
+        self.free_read();
+        self.on_taken(now, count);
+        self.after.set(After::FEED);
         Ok(())
     }
 
     /// Moves `read` over positions that were taken before.
-    fn absorb_taken(&mut self, stream: StreamHandle) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let Some(party) = self.parties.at_mut(row.party) else { return };
-        if let Some(taken) = self.gaps.at_mut(row.gaps).map(|gaps| gaps.set_mut(Kind::Taken)) {
-            while let Some(first) =
-                self.ranges.first(*taken).filter(|first| first.start <= row.receiving.read)
-            {
-                row.receiving.read = row.receiving.read.max(first.end);
-                self.ranges.pop_first(&mut party.ranges, taken);
-            }
+    fn absorb_taken(&mut self) {
+        let Self { row, party, stores, .. } = self;
+        let Some(gaps) = stores.gaps.at_mut(row.gaps) else { return };
+        let taken = gaps.set_mut(Kind::Taken);
+        while let Some(first) =
+            stores.ranges.first(*taken).filter(|first| first.start <= row.receiving.read)
+        {
+            row.receiving.read = row.receiving.read.max(first.end);
+            stores.ranges.pop_first(&mut party.ranges, taken);
         }
     }
 }

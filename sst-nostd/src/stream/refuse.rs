@@ -42,6 +42,41 @@ impl Tree {
         self.received = self.received.saturating_add(end);
         Ok(end)
     }
+
+    /// A refusal arrived or must be repeated.
+    pub(super) fn on_refusal(&mut self, id: StreamId, fate: Fate) {
+        let Some(slot) = self.refusal_mut(id) else { return };
+        let Some(refusal) = slot else { return };
+        match fate {
+            Fate::Lost => {
+                refusal.is_due = !refusal.is_acked;
+                self.owes_refusals = true;
+            }
+            Fate::Acked if refusal.is_final => *slot = None,
+            Fate::Acked => refusal.is_acked = true,
+        }
+    }
+
+    /// Sends what refused streams are owed.
+    pub(super) fn write_refusals<F: FnMut(Receipt) -> bool>(
+        &mut self,
+        sink: &mut Sink<'_, '_, F>,
+    ) -> Result<(), Progress> {
+        if !self.owes_refusals {
+            return Ok(());
+        }
+        for refusal in self.refusals.iter_mut().flatten().filter(|refusal| refusal.is_due) {
+            let Refusal { id, code, .. } = *refusal;
+            let reset = ResetFrame { id, code, final_position: 0, open: None };
+            let (reset, stop) = (Frame::Reset(reset), Frame::Stop { id, code });
+            let frames: &[&Frame<'_>] =
+                if refusal.is_datagram { &[&stop] } else { &[&reset, &stop] };
+            sink.frames(frames, Receipt::Refusal(id))?;
+            refusal.is_due = false;
+        }
+        self.owes_refusals = false;
+        Ok(())
+    }
 }
 
 impl Streams<'_> {
@@ -63,42 +98,6 @@ impl Streams<'_> {
         tree.ids_in.set(id.counter());
         self.turn_away_waiting(tree, now, id);
         Ok(Opened::Refused)
-    }
-
-    /// Sends what refused streams are owed.
-    pub(super) fn write_refusals<F: FnMut(Receipt) -> bool>(
-        &mut self,
-        tree: &mut Tree,
-        sink: &mut Sink<'_, '_, F>,
-    ) -> Result<(), Progress> {
-        if !tree.owes_refusals {
-            return Ok(());
-        }
-        for refusal in tree.refusals.iter_mut().flatten().filter(|refusal| refusal.is_due) {
-            let Refusal { id, code, .. } = *refusal;
-            let reset = ResetFrame { id, code, final_position: 0, open: None };
-            let (reset, stop) = (Frame::Reset(reset), Frame::Stop { id, code });
-            let frames: &[&Frame<'_>] =
-                if refusal.is_datagram { &[&stop] } else { &[&reset, &stop] };
-            sink.frames(frames, Receipt::Refusal(id))?;
-            refusal.is_due = false;
-        }
-        tree.owes_refusals = false;
-        Ok(())
-    }
-
-    /// A refusal arrived or must be repeated.
-    pub(super) fn on_refusal(&mut self, tree: &mut Tree, id: StreamId, fate: Fate) {
-        let Some(slot) = tree.refusal_mut(id) else { return };
-        let Some(refusal) = slot else { return };
-        match fate {
-            Fate::Lost => {
-                refusal.is_due = !refusal.is_acked;
-                tree.owes_refusals = true;
-            }
-            Fate::Acked if refusal.is_final => *slot = None,
-            Fate::Acked => refusal.is_acked = true,
-        }
     }
 }
 

@@ -114,6 +114,18 @@ impl Row {
         self.state.has(State::RELEASED) && self.state.has_any(State::ACCEPTED.with(State::DATAGRAM))
     }
 
+    /// Notes something to tell the application.
+    pub(super) fn tell(&mut self, event: Events) {
+        if !self.state.has(State::RELEASED) {
+            self.events.set(event);
+        }
+    }
+
+    /// Whether there is something to tell and the stream is not queued for it.
+    pub(super) fn has_untold(&self) -> bool {
+        !self.events.is_empty() && !HasLink::<EVENTS>::link(self).is_linked()
+    }
+
     /// How many of the peer's children were refused for want of a nursery.
     pub(super) const fn refused_children(&self) -> u32 {
         self.nursery.saturating_sub(NO_NURSERY)

@@ -4,8 +4,8 @@ use crate::storage::NONE;
 
 use super::Streams;
 use super::flags::{Pending, State};
-use super::gaps::Kind;
-use super::row::{Row, StreamHandle};
+use super::row::{NO_NURSERY, Row, StreamHandle};
+use super::stores::Stores;
 use super::tree::Tree;
 
 /// What a stream could put in a packet now.
@@ -32,6 +32,14 @@ pub(super) const AFTER_OPEN: Pending = Pending::STOP
 pub(super) const SMALL_FRAMES: Pending = AFTER_OPEN.with(Pending::RESET);
 /// The level of streams that owe such frames: above every priority.
 const URGENT_LEVEL: i32 = i8::MAX as i32 + 1;
+
+/// A place in one of the tree's heaps.
+struct Place {
+    /// In that of those ready; else in that of those which wait for credit.
+    is_ready: bool,
+    level: i32,
+    turn: u64,
+}
 
 impl Row {
     /// Whether it is scheduled for its small frames only.
@@ -66,12 +74,25 @@ impl Row {
             && self.sending.next < self.sending.written
             && self.sending.next < self.sending.bound.reach()
     }
+
+    /// Whether it has nothing to send by its row alone: all is sent, nothing is owed, and it has no
+    /// row of gaps and no ledger in which more could be noted.
+    const fn is_quiet(&self) -> bool {
+        self.pending.is_empty()
+            && self.sending.next >= self.sending.written
+            && self.gaps == NONE
+            && self.nursery >= NO_NURSERY
+    }
+
+    /// Whether it waits for session credit.
+    const fn is_blocked(&self, tree: &Tree) -> bool {
+        !tree.blocked.is_empty() && self.state.has(State::CREDIT_BLOCKED)
+    }
 }
 
-impl Streams<'_> {
-    /// What `stream` could send.
-    pub(super) fn work(&self, tree: &Tree, stream: StreamHandle) -> Work {
-        let Some(row) = self.rows.get(stream) else { return Work::Idle };
+impl Stores<'_> {
+    /// What a stream could send.
+    pub(super) fn work(&self, row: &Row, tree: &Tree) -> Work {
         // Datagrams wait for the stream to be known, or they would be dropped.
         let has_datagram = row.is_known()
             && self.nurseries.at(row.nursery).is_some_and(|nursery| !nursery.outgoing.is_empty());
@@ -86,42 +107,25 @@ impl Streams<'_> {
         }
     }
 
-    /// Puts `stream` among those ready to send, or those waiting for session credit, if it has
-    /// something to send and is not there already.
-    pub(super) fn schedule(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        let work = self.work(tree, stream);
-        if work == Work::Idle {
-            return;
+    /// Whether a stream has something to send and is not where it belongs for that.
+    pub(super) fn is_misplaced(&self, row: &Row, tree: &Tree) -> bool {
+        if !row.node.is_member() {
+            return !row.is_quiet() && self.work(row, tree) != Work::Idle;
         }
-        let index = stream.index();
-        let Some(row) = self.rows.at(index) else { return };
-        let is_urgent = row.sendable().has_any(SMALL_FRAMES);
-        let (was_urgent, tick) = (row.is_urgent(), row.node.tick());
-        let mut turn = None;
-        if tree.ready.is_member(&self.rows, index) {
-            let was_blocked = self.is_blocked(tree, stream);
-            if work != Work::Ready || !(was_blocked || is_urgent && !was_urgent) {
-                return;
-            }
-            // Who has a small frame to send does not lose its turn for it.
-            turn = Some(tick).filter(|_| !was_blocked);
-            self.unschedule(tree, stream);
-        }
-        self.schedule_in_turn(tree, stream, work, turn);
+        // One that is there goes elsewhere if it waited for credit, or owes a small frame by now.
+        let has_small = row.pending.has_any(SMALL_FRAMES) && !row.is_urgent();
+        (row.is_blocked(tree) || has_small && row.sendable().has_any(SMALL_FRAMES))
+            && self.work(row, tree) == Work::Ready
     }
 
-    /// Puts `stream` among those it belongs to by its work: in the turn that it had, or last of
-    /// its level.
-    fn schedule_in_turn(
-        &mut self,
-        tree: &mut Tree,
-        stream: StreamHandle,
-        work: Work,
-        turn: Option<u64>,
-    ) {
-        let index = stream.index();
-        let Some(row) = self.rows.at_mut(index) else { return };
+    /// Where a stream belongs by its work: in the turn that it had, or last of its level. `None` if
+    /// it has none.
+    fn place(&self, row: &mut Row, tree: &mut Tree, turn: Option<u64>) -> Option<Place> {
         row.state.clear(State::CREDIT_BLOCKED);
+        let work = self.work(row, tree);
+        if work == Work::Idle {
+            return None;
+        }
         if work == Work::NeedsCredit {
             row.state.set(State::CREDIT_BLOCKED);
             tree.on_blocked();
@@ -132,18 +136,58 @@ impl Streams<'_> {
             tree.tick = tree.tick.wrapping_add(1);
             tree.tick
         });
-        let root = if work == Work::Ready { &mut tree.ready } else { &mut tree.blocked };
-        root.push(&mut self.rows, index, level, turn);
+        Some(Place { is_ready: work == Work::Ready, level, turn })
+    }
+}
+
+impl Streams<'_> {
+    /// Puts `stream` among those ready to send, or those waiting for session credit, if it has
+    /// something to send and is not there already.
+    pub(super) fn schedule(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let row = self.rows.get(stream);
+        if row.is_some_and(|row| self.stores.is_misplaced(row, tree)) {
+            self.move_to_place(tree, stream);
+        }
+    }
+
+    /// Puts `stream`, which is not where it belongs, there.
+    pub(super) fn move_to_place(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        if !row.node.is_member() {
+            let place = self.stores.place(row, tree, None);
+            return self.put(tree, stream, place);
+        }
+        // Who has a small frame to send does not lose its turn for it.
+        let turn = Some(row.node.tick()).filter(|_| !row.is_blocked(tree));
+        self.unschedule(tree, stream);
+        self.schedule_in_turn(tree, stream, turn);
+    }
+
+    /// Puts `stream` where it belongs by its work, if it has any: in the turn that it had, or last
+    /// of its level.
+    fn schedule_in_turn(&mut self, tree: &mut Tree, stream: StreamHandle, turn: Option<u64>) {
+        let Some(row) = self.rows.get_mut(stream) else { return };
+        let place = self.stores.place(row, tree, turn);
+        self.put(tree, stream, place);
+    }
+
+    fn put(&mut self, tree: &mut Tree, stream: StreamHandle, place: Option<Place>) {
+        let Some(Place { is_ready, level, turn }) = place else { return };
+        let heap = if is_ready { &mut tree.ready } else { &mut tree.blocked };
+        heap.push(&mut self.rows, stream.index(), level, turn);
     }
 
     /// The first of those ready has sent its small frames: its data wait for their turn.
     pub(super) fn calm(&mut self, tree: &mut Tree, stream: StreamHandle) {
         let Some(turn) = self.rows.get(stream).map(|row| row.node.tick()) else { return };
         self.unschedule(tree, stream);
-        match self.work(tree, stream) {
-            Work::Idle => {}
-            work => self.schedule_in_turn(tree, stream, work, Some(turn)),
-        }
+        self.schedule_in_turn(tree, stream, Some(turn));
+    }
+
+    /// Moves a stream that had its packet behind the others of its level.
+    pub(super) fn pass_turn(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        self.unschedule(tree, stream);
+        self.schedule_in_turn(tree, stream, None);
     }
 
     /// Takes `stream` out of whichever heap it is in.
@@ -159,19 +203,13 @@ impl Streams<'_> {
         root.remove(&mut self.rows, index);
     }
 
-    /// Lets everyone who waited for session credit compete again.
-    pub(super) fn on_session_credit(&mut self, tree: &mut Tree) {
-        tree.ready.append(&mut self.rows, &mut tree.blocked);
-    }
-
-    /// Whether `stream` waits for session credit.
-    fn is_blocked(&self, tree: &Tree, stream: StreamHandle) -> bool {
-        !tree.blocked.is_empty()
-            && self.rows.get(stream).is_some_and(|row| row.state.has(State::CREDIT_BLOCKED))
-    }
-
-    /// Whether positions of the row are to be sent again.
-    pub(super) fn has_lost(&self, row: &Row) -> bool {
-        self.set_of(row.gaps, Kind::Lost) != NONE
+    /// The peer gave the session more credit: everyone who waited for that competes again.
+    pub(super) fn on_session_limit(&mut self, tree: &mut Tree, limit: u64) {
+        if limit > tree.send_limit {
+            tree.send_limit = limit;
+            tree.owes_session_blocked = false;
+            tree.has_told_blocked = false;
+            tree.ready.append(&mut self.rows, &mut tree.blocked);
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::id::{Side, StreamId};
 use crate::limits::STREAM_RANGES;
 use crate::storage::{
     BlockPool, HashIndex, Heap, KeyedHash, Link, NONE, Node, Queue, RangeChains, Rope,
-    Row as TableRow, SharedTable, Shares, Table, TimerSlot, Timers,
+    Row as TableRow, SharedTable, Table, TimerSlot, Timers,
 };
 use crate::time::Instant;
 
@@ -14,8 +14,10 @@ use super::bound::MAX_TICKETS;
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
 use super::nursery::Nursery;
+use super::outcomes::Outcomes;
 use super::party::Party;
 use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending};
+use super::stores::Stores;
 use super::tracked::TrackedDatagram;
 use super::tree::{Allowance, Tree};
 use super::{StreamConfig, Streams};
@@ -147,19 +149,19 @@ impl<'s> Streams<'s> {
         let parties = storage.parties.limit();
         let ranges = SharedTable::new(storage.ranges, parties);
         Self {
-            config,
             parties: storage.parties,
             rows: SharedTable::new(storage.rows, parties),
+            stores: Stores {
+                config,
+                pool: storage.pool.shared_by(parties),
+                nurseries: SharedTable::new(storage.nurseries, parties),
+                gaps: SharedTable::new(storage.gaps, parties),
+                ranges: RangeChains::new(ranges, STREAM_RANGES),
+                outcomes: Outcomes::new(storage.tracked, parties),
+            },
             index: storage.index,
             hash,
-            pool: storage.pool.shared_by(parties),
-            nurseries: SharedTable::new(storage.nurseries, parties),
-            gaps: SharedTable::new(storage.gaps, parties),
-            ranges: RangeChains::new(ranges, STREAM_RANGES),
             lifetimes: storage.lifetimes,
-            tracked_shares: Shares::new(storage.tracked.limit(), parties),
-            tracked: storage.tracked,
-            outcomes: Queue::new(),
             eventful: Queue::new(),
             starved: Heap::new(),
             fed: Queue::new(),
@@ -182,9 +184,9 @@ impl<'s> Streams<'s> {
             self.parties.discard_at(index);
             return None;
         };
-        let window = self.config.session_window;
-        let tree = Tree::new(index, side, root, allowance, window, now);
-        if self.fetch_nursery(&tree, root).is_none() {
+        let window = self.stores.config.session_window;
+        let mut tree = Tree::new(index, side, root, allowance, window, now);
+        if self.look_up(&mut tree, root)?.fetch_nursery().is_none() {
             self.rows.remove(&mut self.parties.at_mut(index)?.streams, root);
             self.parties.discard_at(index);
             return None;

@@ -1,13 +1,14 @@
 //! Letting go: of a handle, of a finished stream, of a whole session.
 
-use crate::storage::{NONE, Queue};
+use crate::storage::{HasLink, NONE, Queue};
 use crate::time::Instant;
 use crate::wire::StreamCode;
 
 use super::Streams;
 use super::flags::{Events, State};
 use super::nursery::Nursery;
-use super::row::{Row, StreamHandle, WAITING};
+use super::row::{EVENTS, NO_NURSERY, Row, STALE_PRIORITY, StreamHandle, WAITING};
+use super::stream_mut::StreamMut;
 use super::tree::Tree;
 
 /// How many streams one call of [`Streams::tear_down`] frees.
@@ -15,7 +16,7 @@ const STEP: usize = 64;
 
 impl Row {
     /// Whether something of the sending half is not acknowledged yet.
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         if self.state.has(State::SEND_DONE) {
             return false;
         }
@@ -24,12 +25,47 @@ impl Row {
             || (self.state.has(State::LOCAL) && !self.state.has(State::OPENED))
     }
 
+    /// Whether the peer opened it and it still waits for the application.
+    const fn is_unaccepted(&self) -> bool {
+        !self.state.has_any(State::LOCAL.with(State::ACCEPTED))
+    }
+
     /// Whether nobody needs the stream any more.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let over = State::SEND_DONE.with(State::RECEIVE_DONE);
         self.state.has(over)
             && self.is_dropped()
             && !self.state.has_any(State::ROOT.with(State::AWAITS_PARENT))
+    }
+}
+
+impl StreamMut<'_, '_> {
+    /// Gives back all that the stream holds but its row; its ledger of children, if it has one, is
+    /// taken out of its table for the caller to clear.
+    fn give_back(&mut self) -> Option<Nursery> {
+        let Self { row, party, tree, stores, .. } = self;
+        tree.narrow(&mut row.receiving, stores.config.stream_window);
+        row.sending_rope.clear_to(&mut stores.pool, &mut party.outgoing, 0);
+        row.receiving_rope.clear_to(&mut stores.pool, &mut party.incoming, 0);
+        if row.gaps != NONE {
+            stores.free_gaps(party, row.gaps);
+        }
+        tree.live = tree.live.saturating_sub(1);
+        if row.state.has(State::BUSY) {
+            tree.busy = tree.busy.saturating_sub(1);
+        }
+        stores.nurseries.remove_at(&mut party.parents, row.nursery)
+    }
+
+    /// Ends both halves of a stream nobody holds.
+    fn let_go(&mut self, now: Instant, code: StreamCode) {
+        if !self.row.state.has(State::FINISHED) {
+            self.reset(code);
+        }
+        if self.row.state.has(State::PEER_RESET) {
+            self.row.state.set(State::RECEIVE_DONE);
+        }
+        self.stop(now, code);
     }
 }
 
@@ -43,25 +79,17 @@ impl Streams<'_> {
         }
         row.state.set(State::RELEASED);
         row.events = Events::default();
-        self.eventful.remove(&mut self.rows, stream.index());
-        let mut waiting = Queue::new();
-        self.take_unaccepted(stream, &mut waiting);
-        self.turn_away_all(tree, now, waiting, StreamCode::PARENT_GONE);
-        self.let_go(tree, now, stream, StreamCode::DROPPED);
-        self.settle(tree, stream);
-    }
-
-    /// Ends both halves of a stream nobody holds.
-    fn let_go(&mut self, tree: &mut Tree, now: Instant, stream: StreamHandle, code: StreamCode) {
-        let Some(row) = self.rows.get(stream) else { return };
-        if !row.state.has(State::FINISHED) {
-            self.reset(tree, stream, code);
+        let has_news = HasLink::<EVENTS>::link(row).is_linked();
+        let is_parent = row.nursery < NO_NURSERY;
+        if has_news {
+            self.eventful.remove(&mut self.rows, stream.index());
         }
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if row.state.has(State::PEER_RESET) {
-            row.state.set(State::RECEIVE_DONE);
+        if is_parent {
+            let mut waiting = Queue::new();
+            self.take_unaccepted(stream, &mut waiting);
+            self.turn_away_all(tree, now, waiting, StreamCode::PARENT_GONE);
         }
-        self.stop(tree, now, stream, code);
+        self.with(tree, stream, |one| one.let_go(now, StreamCode::DROPPED));
     }
 
     /// Ends a stream that the application was never given, and what waits under it.
@@ -94,83 +122,75 @@ impl Streams<'_> {
             if let Some(parent) = row.parent() {
                 self.on_child_settled(tree, parent);
             }
-            self.let_go(tree, now, stream, code);
-            self.settle(tree, stream);
+            self.with(tree, stream, |one| one.let_go(now, code));
         }
     }
 
     /// Moves the children of `parent` that the application was not given to `waiting`.
     fn take_unaccepted(&mut self, parent: StreamHandle, waiting: &mut Queue<WAITING>) {
         let Some(nursery) = self.rows.get(parent).map(|row| row.nursery) else { return };
-        if let Some(nursery) = self.nurseries.at_mut(nursery) {
+        if let Some(nursery) = self.stores.nurseries.at_mut(nursery) {
             waiting.append(&mut self.rows, &mut nursery.unaccepted);
             waiting.append(&mut self.rows, &mut nursery.datagram_streams);
         }
     }
 
-    /// Brings a stream's accounts up to date after any change, and frees it once it is over.
-    pub(super) fn settle(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        let Some(row) = self.rows.get(stream) else { return };
-        if row.gaps != NONE {
-            self.tidy_gaps(stream);
-        }
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let (was_busy, is_busy) = (row.state.has(State::BUSY), row.is_busy());
-        if is_busy && !was_busy {
-            row.state.set(State::BUSY);
-            tree.busy = tree.busy.saturating_add(1);
-        } else if was_busy && !is_busy {
-            row.state.clear(State::BUSY);
-            tree.busy = tree.busy.saturating_sub(1);
-        }
-        if row.is_over() {
-            self.free(tree, stream);
-        }
-    }
-
     /// Frees a stream and all it holds. Its children are orphans from now on: the root keeps
     /// them, their priorities stay as they are.
-    fn free(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        self.unschedule(tree, stream);
+    pub(super) fn free(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        self.leave_queues(tree, stream);
         self.leave_siblings(tree, stream);
         let index = stream.index();
-        self.eventful.remove(&mut self.rows, index);
-        tree.stale.remove(&mut self.rows, index);
-        self.leave_waiting(tree, stream);
-        let _ = self.lifetimes.set(index, None);
-        let Some(party) = self.parties.at_mut(tree.party) else { return };
-        let Some(mut row) = self.rows.remove(&mut party.streams, stream) else { return };
-        let hash = self.hash.hash_pair(u64::from(row.party), row.id.as_u64());
+        let Some(mut one) = self.look_up(tree, stream) else { return };
+        let nursery = one.give_back();
+        let (id, waits_at) = (one.row.id, one.row.parent().filter(|_| one.row.is_unaccepted()));
+        if let Some(party) = self.parties.at_mut(tree.party) {
+            self.rows.discard_at(&mut party.streams, index);
+        }
+        let hash = self.hash.hash_pair(u64::from(tree.party), id.as_u64());
         self.index.remove(hash, index);
         self.found = None;
-        tree.narrow(&mut row.receiving, self.config.stream_window);
-        row.sending_rope.clear_to(&mut self.pool, &mut party.outgoing, 0);
-        row.receiving_rope.clear_to(&mut self.pool, &mut party.incoming, 0);
-        let nursery = self.nurseries.remove_at(&mut party.parents, row.nursery);
-        if row.gaps != NONE {
-            self.free_gaps(row.party, row.gaps);
-        }
         if let Some(nursery) = nursery {
             self.free_nursery(tree, nursery);
         }
-        tree.live = tree.live.saturating_sub(1);
-        if row.state.has(State::BUSY) {
-            tree.busy = tree.busy.saturating_sub(1);
-        }
-        if let Some(parent) = row.parent()
-            && !row.state.has_any(State::LOCAL.with(State::ACCEPTED))
-        {
+        if let Some(parent) = waits_at {
             // A datagram that was given up before anyone took it.
             self.on_child_settled(tree, parent);
         }
         self.feed_starved(tree.party);
     }
 
+    /// Takes a stream out of all queues but that of its siblings.
+    fn leave_queues(&mut self, tree: &mut Tree, stream: StreamHandle) {
+        let index = stream.index();
+        let Some(row) = self.rows.at(index) else { return };
+        let is_scheduled = row.node.is_member();
+        let [has_news, waits, is_stale] = [
+            HasLink::<EVENTS>::link(row).is_linked(),
+            HasLink::<WAITING>::link(row).is_linked(),
+            HasLink::<STALE_PRIORITY>::link(row).is_linked(),
+        ];
+        if is_scheduled {
+            self.unschedule(tree, stream);
+        }
+        if has_news {
+            self.eventful.remove(&mut self.rows, index);
+        }
+        if waits {
+            self.leave_waiting(tree, stream);
+        }
+        if is_stale {
+            tree.stale.remove(&mut self.rows, index);
+        }
+        let _ = self.lifetimes.set(index, None);
+    }
+
     fn free_nursery(&mut self, tree: &mut Tree, mut nursery: Nursery) {
-        self.discard_incoming(tree.party, &mut nursery);
-        self.discard_datagrams(tree, &mut nursery);
+        if let Some(party) = self.parties.at_mut(tree.party) {
+            self.stores.discard_datagrams(tree, party, &mut nursery);
+        }
         let root = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
-        if let Some(root) = self.nurseries.at_mut(root) {
+        if let Some(root) = self.stores.nurseries.at_mut(root) {
             root.children.append(&mut self.rows, &mut nursery.children);
             // Only in a session that is torn down may some still wait.
             root.unaccepted.append(&mut self.rows, &mut nursery.unaccepted);
@@ -190,7 +210,7 @@ impl Streams<'_> {
             return;
         }
         let nursery = self.keeper(tree, stream);
-        if let Some(nursery) = self.nurseries.at_mut(nursery)
+        if let Some(nursery) = self.stores.nurseries.at_mut(nursery)
             && !nursery.unaccepted.remove(&mut self.rows, index)
         {
             nursery.datagram_streams.remove(&mut self.rows, index);
@@ -205,28 +225,12 @@ impl Streams<'_> {
         parent.or_else(|| self.rows.get(tree.root)).map_or(NONE, |row| row.nursery)
     }
 
-    /// Puts a stream among the children of `parent`, which has a nursery.
-    pub(super) fn join_siblings(
-        &mut self,
-        tree: &Tree,
-        parent: StreamHandle,
-        stream: StreamHandle,
-    ) {
-        if self.fetch_nursery(tree, parent).is_none() {
-            return;
-        }
-        let nursery = self.rows.get(parent).map_or(NONE, |row| row.nursery);
-        if let Some(nursery) = self.nurseries.at_mut(nursery) {
-            nursery.children.push_back(&mut self.rows, stream.index());
-        }
-    }
-
     /// Takes a stream from among its siblings: its parent's children, or the root's if the
     /// parent is gone.
     pub(super) fn leave_siblings(&mut self, tree: &mut Tree, stream: StreamHandle) {
         self.walk_on(tree, stream);
         let nursery = self.keeper(tree, stream);
-        if let Some(nursery) = self.nurseries.at_mut(nursery) {
+        if let Some(nursery) = self.stores.nurseries.at_mut(nursery) {
             nursery.children.remove(&mut self.rows, stream.index());
         }
     }
@@ -237,7 +241,7 @@ impl Streams<'_> {
         self.abandon_datagrams(tree);
         for _ in 0..STEP {
             let nursery = self.rows.get(tree.root).map_or(NONE, |root| root.nursery);
-            let first = self.nurseries.at(nursery).and_then(|root| root.children.front());
+            let first = self.stores.nurseries.at(nursery).and_then(|root| root.children.front());
             match first.and_then(|index| self.rows.handle_at(index)) {
                 Some(stream) => self.free(tree, stream),
                 None => {
@@ -250,17 +254,14 @@ impl Streams<'_> {
     }
 
     fn free_root(&mut self, tree: &mut Tree) {
-        self.unschedule(tree, tree.root);
-        let index = tree.root.index();
-        self.eventful.remove(&mut self.rows, index);
-        tree.stale.remove(&mut self.rows, index);
-        self.leave_waiting(tree, tree.root);
+        self.leave_queues(tree, tree.root);
         let Some(party) = self.parties.at_mut(tree.party) else { return };
         if let Some(row) = self.rows.remove(&mut party.streams, tree.root)
-            && let Some(mut nursery) = self.nurseries.remove_at(&mut party.parents, row.nursery)
+            && let Some(mut nursery) =
+                self.stores.nurseries.remove_at(&mut party.parents, row.nursery)
         {
-            nursery.incoming.clear(&mut self.pool, &mut party.incoming);
-            nursery.outgoing.clear(&mut self.pool, &mut party.outgoing);
+            nursery.incoming.clear(&mut self.stores.pool, &mut party.incoming);
+            nursery.outgoing.clear(&mut self.stores.pool, &mut party.outgoing);
         }
         self.starved.remove(&mut self.parties, tree.party);
         self.parties.discard_at(tree.party);

@@ -1,15 +1,15 @@
 //! The application's side of the sending half: write, mark, finish, reset, let go.
 
-use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
-use super::Streams;
 use super::bound::Bound;
-use super::flags::{Events, Pending, State};
-use super::gaps::Use;
-use super::row::StreamHandle;
+use super::flags::{After, Events, Pending, State};
+use super::gaps::{Kind, Use};
+use super::party::Party;
+use super::row::Row;
+use super::stores::Stores;
+use super::stream_mut::StreamMut;
 use super::tracked::DatagramOutcome;
-use super::tree::Tree;
 
 /// Why a stream takes no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,157 +39,11 @@ pub struct WriteOptions {
     pub mark: bool,
 }
 
-impl Streams<'_> {
-    /// Takes as much of `bytes` as there is room for, and tells how much. With `options.mark`, an
-    /// answer of all of it means that the mark was taken too.
-    ///
-    /// # Errors
-    /// [`WriteError`]; `Blocked` only if nothing was taken that should have been.
-    pub fn write(
-        &mut self,
-        tree: &mut Tree,
-        stream: StreamHandle,
-        bytes: &[u8],
-        options: WriteOptions,
-    ) -> Result<usize, WriteError> {
-        self.check_writable(stream)?;
-        let room = self.room(stream);
-        let (taken, has_mark) = portion(bytes.len(), options.mark, room);
-        if taken < bytes.len() || (options.mark && !has_mark) {
-            self.want_room(stream);
-        }
-        if taken == 0 && !has_mark {
-            let is_nothing = bytes.is_empty() && !options.mark;
-            return if is_nothing { Ok(0) } else { Err(WriteError::Blocked) };
-        }
-        let bytes = bytes.get(..taken).unwrap_or_default();
-        if !self.store(stream, bytes, has_mark) {
-            self.tidy_gaps(stream);
-            self.want_blocks(stream);
-            return Err(WriteError::Blocked);
-        }
-        self.settle(tree, stream);
-        self.schedule(tree, stream);
-        Ok(taken)
-    }
-
-    /// The application will write no more; the peer reads to here and no further.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write), but for `Blocked`.
-    pub fn finish(&mut self, tree: &mut Tree, stream: StreamHandle) -> Result<(), WriteError> {
-        self.check_writable(stream)?;
-        if let Some(row) = self.rows.get_mut(stream) {
-            row.state.set(State::FINISHED);
-        }
-        self.owe(tree, stream, Pending::FIN);
-        self.settle(tree, stream);
-        Ok(())
-    }
-
-    /// Abandons the sending half: nothing more is sent, the peer hears `code`. Without effect on
-    /// a half that is delivered or reset already.
-    pub fn reset(&mut self, tree: &mut Tree, stream: StreamHandle, code: StreamCode) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        let ended = State::SEND_RESET.with(State::SEND_DONE);
-        if row.state.has_any(ended.with(State::ROOT)) {
-            return;
-        }
-        row.state.set(State::SEND_RESET.with(State::FINISHED));
-        row.pending.clear(Pending::FIN.with(Pending::OPEN).with(Pending::STREAM_BLOCKED));
-        // What was never sent never existed: the final position is that of the last one sent.
-        let sent = row.sending.sent_end;
-        row.sending.written = sent;
-        row.sending.acked = sent;
-        row.sending.next = sent;
-        row.sending.bound = Bound::code(code);
-        let Some(party) = self.parties.at_mut(row.party) else { return };
-        row.sending_rope.clear_to(&mut self.pool, &mut party.outgoing, sent);
-        row.state.clear(State::WANTS_ROOM);
-        if let Some(gaps) = self.gaps.at_mut(row.gaps) {
-            gaps.sent_marks.clear_to(&mut self.pool, &mut party.outgoing, sent / 8);
-        }
-        let _ = self.drop_range(stream, super::gaps::Kind::Lost, 0..u64::MAX);
-        let _ = self.drop_range(stream, super::gaps::Kind::Acked, 0..u64::MAX);
-        self.feed_starved(tree.party);
-        self.owe(tree, stream, Pending::RESET);
-        self.settle(tree, stream);
-    }
-
-    /// The stream ends by itself `lifetime` from now: what is not delivered then is abandoned.
-    /// `None` lets it live.
-    pub fn set_lifetime(
-        &mut self,
-        now: Instant,
-        stream: StreamHandle,
-        lifetime: Option<Duration>,
-    ) -> bool {
-        if self.rows.get(stream).is_none_or(|row| row.state.has(State::ROOT)) {
-            return false;
-        }
-        let deadline = lifetime.map(|lifetime| now.after(lifetime));
-        self.lifetimes.set(stream.index(), deadline).is_ok()
-    }
-
-    /// When the next lifetime ends.
-    #[must_use]
-    pub fn next_expiry(&self) -> Option<Instant> {
-        self.lifetimes.next()
-    }
-
-    /// The next stream whose lifetime has ended, with the index of its session. The caller
-    /// passes it to [`expire`](Self::expire).
-    pub fn take_expired(&mut self, now: Instant) -> Option<(u32, StreamHandle)> {
-        while let Some(index) = self.lifetimes.pop_due(now) {
-            if let (Some(row), Some(stream)) = (self.rows.at(index), self.rows.handle_at(index)) {
-                let session = self.parties.at(row.party)?.session;
-                return Some((session, stream));
-            }
-        }
-        None
-    }
-
-    /// Ends the sending half of a stream whose lifetime is over.
-    pub fn expire(&mut self, tree: &mut Tree, stream: StreamHandle) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        if row.state.has_any(State::SEND_DONE.with(State::SEND_RESET)) {
-            return;
-        }
-        row.state.set(State::EXPIRED);
-        self.settle_substream(tree, stream, DatagramOutcome::Expired);
-        self.reset(tree, stream, StreamCode::EXPIRED);
-        self.tell(stream, Events::EXPIRED);
-    }
-
-    /// Whether the sending half still takes anything.
-    pub(super) fn check_writable(&self, stream: StreamHandle) -> Result<(), WriteError> {
-        let row = self.rows.get(stream).ok_or(WriteError::UnknownStream)?;
-        let state = row.state;
-        if state.has(State::ROOT) {
-            Err(WriteError::UnknownStream)
-        } else if state.has(State::EXPIRED) {
-            Err(WriteError::Expired)
-        } else if state.has(State::PEER_STOPPED)
-            && let Some(code) = row.sending.bound.as_code()
-        {
-            Err(WriteError::Stopped(code))
-        } else if state.has_any(State::FINISHED.with(State::SEND_RESET)) {
-            Err(WriteError::Finished)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Positions that there is room for: in the stream's own buffer, and in the pool.
-    pub(super) fn room(&self, stream: StreamHandle) -> u64 {
-        self.own_room(stream).min(self.room_in_pool(stream))
-    }
-
+impl Stores<'_> {
     /// Positions that the stream may hold more: few that were never sent, and very few that the
     /// peer has given no credit for. A peer that reads nothing makes this host hold little, however
     /// wide the windows are.
-    fn own_room(&self, stream: StreamHandle) -> u64 {
-        let Some(row) = self.rows.get(stream) else { return 0 };
+    fn own_room(&self, row: &Row) -> u64 {
         if row.state.has(State::DATAGRAM) {
             // It is taken whole or not at all; the peer's parameters bound it.
             return u64::MAX;
@@ -205,82 +59,185 @@ impl Streams<'_> {
     }
 
     /// Positions that the session's share of the pool has room for.
-    fn room_in_pool(&self, stream: StreamHandle) -> u64 {
-        let Some(row) = self.rows.get(stream) else { return 0 };
-        let reach = row.sending_rope.end(&self.pool).saturating_add(self.pool_room(row.party));
+    fn room_in_pool(&self, row: &Row, party: &Party) -> u64 {
+        let reach = row.sending_rope.end(&self.pool).saturating_add(self.pool_room(party));
         reach.saturating_sub(row.sending.written)
     }
+}
 
-    /// Remembers that the writer waits: for the stream's own room, of which it hears when something
-    /// is sent, or for the pool's.
-    fn want_room(&mut self, stream: StreamHandle) {
-        if self.room_in_pool(stream) < self.own_room(stream) {
-            return self.want_blocks(stream);
+impl StreamMut<'_, '_> {
+    /// Takes as much of `bytes` as there is room for, and tells how much. With `options.mark`, an
+    /// answer of all of it means that the mark was taken too.
+    pub(super) fn write(
+        &mut self,
+        bytes: &[u8],
+        options: WriteOptions,
+    ) -> Result<usize, WriteError> {
+        self.check_writable()?;
+        let own = self.stores.own_room(self.row);
+        let in_pool = self.stores.room_in_pool(self.row, self.party);
+        let (taken, has_mark) = portion(bytes.len(), options.mark, own.min(in_pool));
+        if taken < bytes.len() || (options.mark && !has_mark) {
+            self.want_room(in_pool < own);
         }
-        if let Some(row) = self.rows.get_mut(stream) {
-            row.state.set(State::WANTS_ROOM);
+        if taken == 0 && !has_mark {
+            let is_nothing = bytes.is_empty() && !options.mark;
+            return if is_nothing { Ok(0) } else { Err(WriteError::Blocked) };
+        }
+        let bytes = bytes.get(..taken).unwrap_or_default();
+        if !self.store(bytes, has_mark) {
+            self.want_room(true);
+            return Err(WriteError::Blocked);
+        }
+        Ok(taken)
+    }
+
+    /// The application will write no more; the peer reads to here and no further.
+    pub(super) fn end(&mut self) -> Result<(), WriteError> {
+        self.check_writable()?;
+        self.row.state.set(State::FINISHED);
+        self.owe(Pending::FIN);
+        Ok(())
+    }
+
+    /// Abandons the sending half: nothing more is sent, the peer hears `code`. Without effect on
+    /// a half that is delivered or reset already.
+    pub(super) fn reset(&mut self, code: StreamCode) {
+        let Self { row, party, stores, .. } = self;
+        let ended = State::SEND_RESET.with(State::SEND_DONE);
+        if row.state.has_any(ended.with(State::ROOT)) {
+            return;
+        }
+        row.state.set(State::SEND_RESET.with(State::FINISHED));
+        row.state.clear(State::WANTS_ROOM);
+        row.pending.clear(Pending::FIN.with(Pending::OPEN).with(Pending::STREAM_BLOCKED));
+        // What was never sent never existed: the final position is that of the last one sent.
+        let sent = row.sending.sent_end;
+        row.sending.written = sent;
+        row.sending.acked = sent;
+        row.sending.next = sent;
+        row.sending.bound = Bound::code(code);
+        row.sending_rope.clear_to(&mut stores.pool, &mut party.outgoing, sent);
+        if let Some(gaps) = stores.gaps.at_mut(row.gaps) {
+            gaps.sent_marks.clear_to(&mut stores.pool, &mut party.outgoing, sent / 8);
+        }
+        let _ = self.drop_range(Kind::Lost, 0..u64::MAX);
+        let _ = self.drop_range(Kind::Acked, 0..u64::MAX);
+        self.after.set(After::FEED);
+        self.owe(Pending::RESET);
+    }
+
+    /// Ends the sending half of a stream whose lifetime is over.
+    pub(super) fn expire(&mut self) {
+        if self.row.state.has_any(State::SEND_DONE.with(State::SEND_RESET)) {
+            return;
+        }
+        self.row.state.set(State::EXPIRED);
+        self.settle_ticket(DatagramOutcome::Expired);
+        self.reset(StreamCode::EXPIRED);
+        self.tell(Events::EXPIRED);
+    }
+
+    /// The peer asked this host to stop sending.
+    pub(super) fn on_stop(&mut self, code: StreamCode) {
+        let over = State::PEER_STOPPED.with(State::SEND_DONE).with(State::SEND_RESET);
+        if self.row.state.has_any(over) {
+            return;
+        }
+        self.settle_ticket(DatagramOutcome::Refused);
+        self.reset(code);
+        self.row.state.set(State::PEER_STOPPED);
+        self.tell(Events::STOPPED);
+    }
+
+    /// The peer takes positions below `limit`.
+    pub(super) fn on_limit(&mut self, limit: u64) {
+        if self.row.sending.bound.as_limit().is_some_and(|known| limit > known) {
+            self.row.sending.bound = Bound::limit(limit);
+            self.row.pending.clear(Pending::STREAM_BLOCKED);
+            self.wake_writer();
         }
     }
 
-    /// Remembers that the writer waits for what others hold.
-    fn want_blocks(&mut self, stream: StreamHandle) {
-        if let Some(row) = self.rows.get_mut(stream) {
-            row.state.set(State::WANTS_ROOM);
-            self.starve(stream);
+    /// Whether the sending half still takes anything.
+    fn check_writable(&self) -> Result<(), WriteError> {
+        let state = self.row.state;
+        if state.has(State::ROOT) {
+            Err(WriteError::UnknownStream)
+        } else if state.has(State::EXPIRED) {
+            Err(WriteError::Expired)
+        } else if state.has(State::PEER_STOPPED)
+            && let Some(code) = self.row.sending.bound.as_code()
+        {
+            Err(WriteError::Stopped(code))
+        } else if state.has_any(State::FINISHED.with(State::SEND_RESET)) {
+            Err(WriteError::Finished)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Remembers that the writer waits: for what others hold of the pool, or for the stream's own
+    /// room, of which it hears when something is sent.
+    fn want_room(&mut self, is_for_blocks: bool) {
+        self.row.state.set(State::WANTS_ROOM);
+        if is_for_blocks {
+            self.after.set(After::STARVE);
         }
     }
 
     /// Tells a waiting writer that there is room, once there is enough to be worth it: a quarter of
     /// the buffer, or what credit came for, once little is left to send.
-    pub(super) fn wake_writer(&mut self, stream: StreamHandle) {
-        let Some(row) = self.rows.get(stream).filter(|row| row.state.has(State::WANTS_ROOM)) else {
-            return;
-        };
-        let (own, ahead) = (self.own_room(stream), self.ahead_of_credit());
-        let is_near_end = row.unsent() <= ahead && own.saturating_mul(2) >= ahead;
-        if own.saturating_mul(4) < u64::from(self.config.send_buffer) && !is_near_end {
+    pub(super) fn wake_writer(&mut self) {
+        if !self.row.state.has(State::WANTS_ROOM) {
             return;
         }
-        if self.pool_room(row.party) == 0 {
+        let (own, ahead) = (self.stores.own_room(self.row), self.stores.ahead_of_credit());
+        let is_near_end = self.row.unsent() <= ahead && own.saturating_mul(2) >= ahead;
+        let buffer = u64::from(self.stores.config.send_buffer);
+        if own.saturating_mul(4) < buffer && !is_near_end {
+            return;
+        }
+        if self.stores.pool_room(self.party) == 0 {
             // Its own buffer has room again, but others took what it gave back.
-            return self.starve(stream);
+            self.after.set(After::STARVE);
+            return;
         }
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        row.state.clear(State::WANTS_ROOM);
-        if !row.state.has_any(State::WAITS_IDS.with(State::WANTS_DATAGRAM_ROOM)) {
-            self.forget_starved(stream);
+        self.row.state.clear(State::WANTS_ROOM);
+        self.after.clear(After::STARVE);
+        if !self.row.state.has_any(State::WAITS_IDS.with(State::WANTS_DATAGRAM_ROOM)) {
+            self.after.set(After::FORGET_STARVED);
         }
-        self.tell(stream, Events::WRITABLE);
+        self.tell(Events::WRITABLE);
     }
 
     /// Appends bytes and perhaps a mark. All or nothing.
-    fn store(&mut self, stream: StreamHandle, bytes: &[u8], mark: bool) -> bool {
-        let gaps = if mark { self.fetch_gaps(stream, Use::Optional) } else { None };
+    fn store(&mut self, bytes: &[u8], mark: bool) -> bool {
+        let gaps = if mark { self.fetch_gaps(Use::Optional) } else { None };
         if mark && gaps.is_none() {
             return false;
         }
-        let Some(row) = self.rows.get_mut(stream) else { return false };
+        let (pool, account) = (&mut self.stores.pool, &mut self.party.outgoing);
+        let row = &mut *self.row;
         let start = row.sending.written;
         let end = start.saturating_add(bytes.len() as u64);
         let marked = end.saturating_add(u64::from(mark));
-        let mut needed = row.sending_rope.blocks_needed(&self.pool, marked);
-        if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at(gaps)) {
-            let more = gaps.sent_marks.blocks_needed(&self.pool, (end / 8).saturating_add(1));
+        let mut needed = row.sending_rope.blocks_needed(pool, marked);
+        let mut gaps = gaps.and_then(|gaps| self.stores.gaps.at_mut(gaps));
+        if let Some(gaps) = &gaps {
+            let more = gaps.sent_marks.blocks_needed(pool, (end / 8).saturating_add(1));
             needed = needed.saturating_add(more);
         }
-        let Some(party) = self.parties.at_mut(row.party) else { return false };
-        let account = &mut party.outgoing;
-        if needed > self.pool.room(account) {
+        if needed > pool.room(account) {
             return false;
         }
-        if row.sending_rope.write_at(&mut self.pool, account, start, bytes).is_err() {
+        if row.sending_rope.write_at(pool, account, start, bytes).is_err() {
             return false;
         }
-        if let Some(gaps) = gaps.and_then(|gaps| self.gaps.at_mut(gaps)) {
+        if let Some(gaps) = &mut gaps {
             // The mark's position holds a byte nobody reads, so that positions stay places.
-            let stored = row.sending_rope.write_at(&mut self.pool, account, end, &[0]);
-            let marks = &mut gaps.sent_marks;
-            if stored.is_err() || marks.set_bit(&mut self.pool, account, end).is_err() {
+            let stored = row.sending_rope.write_at(pool, account, end, &[0]);
+            if stored.is_err() || gaps.sent_marks.set_bit(pool, account, end).is_err() {
                 return false;
             }
         }

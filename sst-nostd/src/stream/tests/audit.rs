@@ -13,17 +13,17 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
         counts.add(streams, stream);
         let row = streams.rows.get(stream).unwrap();
         let is_scheduled = tree.ready.is_member(&streams.rows, index);
-        let is_idle = streams.work(tree, stream) == Work::Idle;
+        let is_idle = streams.stores.work(row, tree) == Work::Idle;
         assert!(is_idle || is_scheduled, "forgotten: {row:?}");
     }
     assert_eq!(counts.rows, tree.live + 1, "live");
     assert_eq!(counts.busy, tree.busy, "busy");
     assert_eq!(counts.unread, tree.received - tree.consumed, "session credit");
     assert!(tree.received <= tree.receive_limit && tree.sent <= tree.send_limit);
-    assert_eq!(counts.incoming + counts.outgoing, streams.pool.used_blocks(), "blocks");
-    assert_eq!(counts.nurseries, streams.nurseries.len(), "nurseries");
-    assert_eq!(counts.gaps, streams.gaps.len(), "gaps");
-    assert_eq!(counts.range_rows, streams.ranges.len(), "ranges");
+    assert_eq!(counts.incoming + counts.outgoing, streams.stores.pool.used_blocks(), "blocks");
+    assert_eq!(counts.nurseries, streams.stores.nurseries.len(), "nurseries");
+    assert_eq!(counts.gaps, streams.stores.gaps.len(), "gaps");
+    assert_eq!(counts.range_rows, streams.stores.ranges.len(), "ranges");
     assert_eq!(streams.index.len(), tree.live, "index");
     assert_eq!(counts.widened, tree.widened, "windows");
     let party = streams.parties.at(tree.party).unwrap();
@@ -39,7 +39,8 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
 
 fn open_datagrams(streams: &Streams<'_>, tree: &Tree) -> usize {
     let session = streams.parties.at(tree.party).unwrap().session;
-    let rows = (0..streams.tracked.limit()).filter_map(|index| streams.tracked.at(index));
+    let rows = (0..streams.stores.outcomes.rows().limit())
+        .filter_map(|index| streams.stores.outcomes.rows().at(index));
     rows.filter(|row| row.outcome.is_none() && row.session == session).count()
 }
 
@@ -61,7 +62,7 @@ impl Counts {
     fn add(&mut self, streams: &Streams<'_>, stream: StreamHandle) {
         let row = streams.rows.get(stream).unwrap();
         self.rows += 1;
-        let first = streams.config.stream_window;
+        let first = streams.stores.config.stream_window;
         self.widened += u64::from(row.receiving.window.saturating_sub(first));
         self.busy += u32::from(row.state.has(State::BUSY));
         self.incoming += row.receiving_rope.len_blocks();
@@ -69,10 +70,10 @@ impl Counts {
         assert!(row.sending.acked <= row.sending.written);
         assert!(row.receiving.read <= row.receiving.highest);
         if !row.is_datagram_in() {
-            let taken = streams.ranges.total(streams.set_of(row.gaps, Kind::Taken));
+            let taken = streams.stores.ranges.total(streams.stores.set_of(row, Kind::Taken));
             self.unread += row.receiving.highest - row.receiving.read - taken;
         }
-        if let Some(nursery) = streams.nurseries.at(row.nursery) {
+        if let Some(nursery) = streams.stores.nurseries.at(row.nursery) {
             self.nurseries += 1;
             self.datagram_bytes += nursery.incoming.len();
             self.incoming += nursery.incoming.rope.len_blocks();
@@ -82,20 +83,21 @@ impl Counts {
                 && nursery.opened <= nursery.allowed;
             assert!(is_sound, "{nursery:?} of {row:?}");
         }
-        if let Some(gaps) = streams.gaps.at(row.gaps) {
+        if let Some(gaps) = streams.stores.gaps.at(row.gaps) {
             self.gaps += 1;
             self.incoming += gaps.received_marks.len_blocks();
             self.outgoing += gaps.sent_marks.len_blocks();
-            let lowest = |kind| streams.ranges.first(gaps.set(kind)).map(|range| range.start);
+            let lowest =
+                |kind| streams.stores.ranges.first(gaps.set(kind)).map(|range| range.start);
             let is_above = |kind, bound| lowest(kind).is_none_or(|lowest| lowest > bound);
-            let contiguous = streams.contiguous(stream);
+            let contiguous = streams.stores.contiguous(row);
             assert!(is_above(Kind::Received, contiguous), "{contiguous} {gaps:?}");
             assert!(is_above(Kind::Taken, row.receiving.read), "{gaps:?} of {row:?}");
             assert!(is_above(Kind::Acked, row.sending.acked), "{gaps:?} of {row:?}");
             // What is acknowledged may have been let go: it must not be sent again.
             assert!(lowest(Kind::Lost).is_none_or(|lowest| lowest >= row.sending.acked));
             let kinds = [Kind::Received, Kind::Acked, Kind::Lost, Kind::Taken];
-            let rows = kinds.iter().flat_map(|kind| streams.ranges.rows_of(gaps.set(*kind)));
+            let rows = kinds.iter().flat_map(|kind| streams.stores.ranges.rows_of(gaps.set(*kind)));
             self.range_rows += rows.count() as u32;
         }
     }

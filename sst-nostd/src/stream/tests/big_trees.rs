@@ -57,7 +57,7 @@ fn a_chain_of_a_hundred_thousand_needs_no_stack() {
         for end in &mut pair.ends {
             while !end.streams.tear_down(&mut end.tree) {}
             assert!(end.streams.is_empty() && end.streams.index.is_empty());
-            assert_eq!(end.streams.nurseries.len(), 0);
+            assert_eq!(end.streams.stores.nurseries.len(), 0);
         }
     });
 }
@@ -125,8 +125,8 @@ fn tearing_down_leaves_nothing_of_a_busy_session() {
             assert!(streams.is_empty() && streams.index.is_empty());
             assert!(streams.eventful.is_empty() && streams.starved.is_empty());
             assert!(streams.fed.is_empty());
-            assert_eq!((streams.pool.used_blocks(), streams.nurseries.len()), (0, 0));
-            assert_eq!((streams.gaps.len(), streams.ranges.len()), (0, 0));
+            assert_eq!((streams.stores.pool.used_blocks(), streams.stores.nurseries.len()), (0, 0));
+            assert_eq!((streams.stores.gaps.len(), streams.stores.ranges.len()), (0, 0));
         }
     });
 }

@@ -140,7 +140,7 @@ fn a_full_queue_blocks_the_sender_and_drops_at_the_receiver() {
     }
     let dropped = pair.ends[1].tree.dropped_datagrams();
     assert!(dropped >= 1 && caught <= 9, "{caught} {dropped}");
-    assert_eq!(pair.ends[1].streams.pool.used_blocks(), 0);
+    assert_eq!(pair.ends[1].streams.stores.pool.used_blocks(), 0);
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn a_fin_ahead_of_its_data_does_not_stand_for_it() {
     assert_eq!(pair.ends[1].info(two).receive_state, ReceiveState::Whole);
     assert_eq!(pair.read(1, two, 9).unwrap(), b"ta");
     assert_eq!(pair.read(1, two, 9).unwrap(), b"");
-    assert_eq!(pair.ends[1].streams.gaps.len(), 0);
+    assert_eq!(pair.ends[1].streams.stores.gaps.len(), 0);
 }
 
 #[test]

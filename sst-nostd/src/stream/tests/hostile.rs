@@ -121,6 +121,6 @@ fn arbitrary_frames_never_panic_and_faults_change_nothing() {
         let End { streams, tree } = &mut pair.ends[0];
         while !streams.tear_down(tree) {}
         assert!(streams.is_empty() && streams.index.is_empty());
-        assert_eq!(streams.pool.used_blocks(), 0);
+        assert_eq!(streams.stores.pool.used_blocks(), 0);
     });
 }

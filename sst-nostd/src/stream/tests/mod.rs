@@ -7,6 +7,7 @@ mod datagrams;
 mod delivery;
 mod ends;
 mod hostile;
+mod look_ups;
 mod model;
 mod outcomes;
 mod pair;
@@ -31,6 +32,7 @@ use crate::storage::KeyedHash;
 use crate::time::{Duration, Instant};
 use crate::wire::{Frame, Frames, MAX_FRAMES, StreamCode};
 
+use super::flags::{Pending, State};
 use super::*;
 
 use self::pair::{Pair, STORM, Weather};
@@ -179,5 +181,12 @@ impl End {
 
     pub(super) fn events(&mut self) -> Vec<(StreamHandle, StreamEvent)> {
         core::iter::from_fn(|| self.streams.poll_event()).map(|(_, s, event)| (s, event)).collect()
+    }
+}
+
+impl Streams<'_> {
+    /// A stream's ledger as a parent.
+    pub(super) fn nursery_mut(&mut self, stream: StreamHandle) -> Option<&mut Nursery> {
+        self.stores.nurseries.at_mut(self.rows.get(stream)?.nursery)
     }
 }

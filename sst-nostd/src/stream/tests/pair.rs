@@ -249,11 +249,16 @@ impl Pair {
         std::eprintln!("air {}, fates {}", self.air.len(), self.fates.len());
         std::eprintln!("turned down {}", self.turned_down);
         for End { streams, tree } in &self.ends {
-            let (pool, gaps, sets) = (&streams.pool, &streams.gaps, &streams.ranges);
+            let (pool, gaps, sets) =
+                (&streams.stores.pool, &streams.stores.gaps, &streams.stores.ranges);
             std::eprintln!("blocks {} of {}", pool.used_blocks(), pool.limit_blocks());
             std::eprintln!("gaps {} of {}", gaps.len(), gaps.limit());
             std::eprintln!("ranges {} of {}", sets.len(), sets.limit());
-            std::eprintln!("parents {} of {}", streams.nurseries.len(), streams.nurseries.limit());
+            std::eprintln!(
+                "parents {} of {}",
+                streams.stores.nurseries.len(),
+                streams.stores.nurseries.limit()
+            );
             std::eprintln!("has work {}", streams.has_work(tree));
             std::eprintln!("sent {} of {}", tree.sent, tree.send_limit);
             std::eprintln!("received {} of {}", tree.received, tree.receive_limit);
@@ -279,9 +284,13 @@ impl Pair {
                 assert!(stream.state.has(State::ROOT), "left: {stream:?}");
             }
             assert_eq!((streams.len(), end.tree.stream_count()), (1, 0), "streams are left");
-            assert_eq!(streams.pool.used_blocks(), 0, "blocks are left");
-            assert_eq!(streams.nurseries.len(), 1, "nurseries are left");
-            assert_eq!((streams.gaps.len(), streams.ranges.len()), (0, 0), "gaps are left");
+            assert_eq!(streams.stores.pool.used_blocks(), 0, "blocks are left");
+            assert_eq!(streams.stores.nurseries.len(), 1, "nurseries are left");
+            assert_eq!(
+                (streams.stores.gaps.len(), streams.stores.ranges.len()),
+                (0, 0),
+                "gaps are left"
+            );
             assert_eq!(streams.lifetimes.len(), 0, "lifetimes are left");
             assert!(end.tree.is_drained() && end.tree.refusals.iter().all(Option::is_none));
             assert!(end.tree.awaiting.iter().all(|child| *child == row::NOBODY));

@@ -157,7 +157,8 @@ fn writers_are_woken_when_their_own_session_may_take_again() {
     }
     // Whoever is told to go on finds room.
     for (session, _) in events {
-        assert!(session == 1 || host.streams.pool_room(host.trees[0].party) > 0);
+        let party = host.streams.parties.at(host.trees[0].party).unwrap();
+        assert!(session == 1 || host.streams.stores.pool_room(party) > 0);
     }
 }
 
@@ -200,7 +201,7 @@ fn a_session_that_ends_gives_everything_back() {
     for mut tree in core::mem::take(&mut host.trees) {
         while !host.streams.tear_down(&mut tree) {}
     }
-    assert_eq!(host.streams.pool.used_blocks(), 0);
+    assert_eq!(host.streams.stores.pool.used_blocks(), 0);
     assert_eq!((host.streams.rows.shares().used(), host.streams.parties.len()), (0, 0));
     assert!(host.streams.starved.is_empty() && host.streams.fed.is_empty());
     assert!(host.streams.plant(9, Side::Large, allowance(&CONFIG), Instant::ZERO).is_some());
