@@ -158,7 +158,7 @@ fn host(number: u32, limits: &Limits, streams: u32) -> Host<'static, Free> {
     config.idle_timeout = Some(IDLE_TIMEOUT);
     config.streams.root_children = streams;
     // Every host draws numbers of its own, or all would choose the same ids.
-    let crypto = Free { drawn: u64::from(number) << 32 };
+    let crypto = Free { drawn: u64::from(number) << 32, ..Free::new(false) };
     Host::new(config, Storage::owned(limits), crypto, Instant::ZERO).expect("a legal configuration")
 }
 
