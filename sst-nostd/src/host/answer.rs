@@ -3,10 +3,9 @@
 use crate::channel::{Arrival, Opened, Path};
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::ChannelId;
-use crate::negotiation::{self, HalfOpen, Ready, Responder, Source, Verdict, WriteReplyError};
+use crate::negotiation::{self, Ready, Responder, Source, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
 use crate::session::Breach;
-use crate::storage::may_join;
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
@@ -14,7 +13,7 @@ use crate::wire::{Frame, Frames, Refusal, TransportCode};
 use super::Host;
 use super::bonds::Accepting;
 use super::inbound::Ignored;
-use super::negotiations::{Kind, NegotiationRow};
+use super::tables::{Kind, NegotiationRow};
 use super::wiping::wipe_stack;
 
 /// The largest FINISH payload that is read.
@@ -30,14 +29,11 @@ impl<C: Crypto> Host<'_, C> {
         packet: &[u8],
     ) -> Result<(), Ignored> {
         match self.config.accepting {
-            Accepting::Expected if self.own_dials > 0 => {}
+            Accepting::Expected if self.negotiations.has_own_dials() => {}
             Accepting::Everyone => {}
             Accepting::Expected | Accepting::Nobody => return Err(Ignored::NotAccepting),
         }
-        let half_open = HalfOpen {
-            count: self.negotiations.len() as usize,
-            limit: self.negotiations.limit() as usize,
-        };
+        let half_open = self.negotiations.half_open();
         let mut answer = [0; 64];
         match self.front.check_init(
             &mut self.crypto,
@@ -47,7 +43,7 @@ impl<C: Crypto> Host<'_, C> {
             half_open,
             &mut answer,
         ) {
-            Verdict::Accept(init) => self.answer(now, path, &init, half_open),
+            Verdict::Accept(init) => self.answer(now, path, &init),
             Verdict::Drop(reason) => Err(Ignored::Negotiation(reason)),
             Verdict::SendCookie(len) => {
                 self.stats.cookies_sent = self.stats.cookies_sent.saturating_add(1);
@@ -63,66 +59,35 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Answers an INIT that passed the front: with the REPLY it had before, or a new one.
     /// Where many are half-open, not for a source that has more of them than are free.
-    fn answer(
-        &mut self,
-        now: Instant,
-        path: Path,
-        init: &Init<'_>,
-        half_open: HalfOpen,
-    ) -> Result<(), Ignored> {
-        let hash = self.hash.hash_bytes(&init.ephemeral());
-        let repeated = self.by_call.find(hash, |slot| {
-            self.negotiations.at(slot).is_some_and(|row| match &row.kind {
-                Kind::Answer(responder) => responder.is_repeat(init),
-                _ => false,
-            })
-        });
-        if let Some(index) = repeated {
-            self.owe_reply(index, path);
+    fn answer(&mut self, now: Instant, path: Path, init: &Init<'_>) -> Result<(), Ignored> {
+        if let Some(index) = self.negotiations.find_repeated(init) {
+            self.negotiations.owe_reply(index, path);
             return Ok(());
         }
-        if self.is_own_init(init) {
+        if self.negotiations.is_own_init(init) {
             return Err(Ignored::Negotiation(negotiation::Dropped::OwnIdentity));
         }
         let source = Source::of(path.peer.ip()).hash(&self.hash);
-        let free = half_open.limit.saturating_sub(half_open.count);
-        if !may_join(self.callers.held(source), u32::try_from(free).unwrap_or(u32::MAX)) {
+        if !self.negotiations.has_room_for(source) {
             return Err(Ignored::NoCapacity);
         }
         let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
         self.note_secrets();
         let ephemeral = self.new_ephemeral().ok_or(Ignored::NoCapacity)?;
-        let index = self.add_negotiation(channel, path, now).ok_or(Ignored::NoCapacity)?;
+        let index = self.negotiations.insert(now, channel, path).ok_or(Ignored::NoCapacity)?;
         let read = self.read_init(now, index, init, channel, ephemeral).map_err(Some);
         wipe_stack();
         let written = read.and_then(|()| self.write_reply(now, path, index, channel));
         wipe_stack();
         if let Err(ignored) = written {
-            self.remove_negotiation(index);
+            self.negotiations.remove(index);
             return ignored.map_or(Ok(()), Err);
         }
-        if let Some(row) = self.negotiations.at_mut(index) {
-            self.turn = self.turn.saturating_add(1);
-            row.answered = self.turn;
-            row.init_hash = Some(hash);
-            row.source = self.callers.add(source).is_ok().then_some(source);
-        }
-        if self.by_call.insert(hash, index).is_err() {
-            self.remove_negotiation(index);
-            return Err(Ignored::NoCapacity);
-        }
+        self.turn = self.turn.saturating_add(1);
+        let noted = self.negotiations.note_answered(index, init, source, self.turn);
+        noted.map_err(|_| Ignored::NoCapacity)?;
         self.note_replayable(index, channel);
-        self.due.push_back(&mut self.negotiations, index);
         Ok(())
-    }
-
-    /// Whether an INIT is one that this host sent, come back.
-    fn is_own_init(&self, init: &Init<'_>) -> bool {
-        self.find_negotiation(init.channel)
-            .and_then(|index| self.negotiations.at(index))
-            .is_some_and(
-                |row| matches!(&row.kind, Kind::Call(initiator, _) if initiator.is_of(init)),
-            )
     }
 
     /// Reads an INIT into row `index`. A function of its own, as the next: what they need on the
@@ -136,10 +101,8 @@ impl<C: Crypto> Host<'_, C> {
         channel: ChannelId,
         ephemeral: [u8; KEY_LEN],
     ) -> Result<(), Ignored> {
-        let row = self.negotiations.at_mut(index).ok_or(Ignored::NoCapacity)?;
         let responder = Responder::new(&self.crypto, now, &self.statics, init, channel, ephemeral);
-        row.kind = Kind::Answer(responder.map_err(Ignored::Negotiation)?);
-        self.renew_negotiation_timer(index);
+        self.negotiations.begin_answer(index, responder.map_err(Ignored::Negotiation)?);
         Ok(())
     }
 
@@ -155,11 +118,7 @@ impl<C: Crypto> Host<'_, C> {
         index: u32,
         channel: ChannelId,
     ) -> Result<(), Option<Ignored>> {
-        let Some(NegotiationRow { kind: Kind::Answer(responder), .. }) =
-            self.negotiations.at_mut(index)
-        else {
-            return Err(Some(Ignored::NoCapacity));
-        };
+        let responder = self.negotiations.answer_mut(index).ok_or(Some(Ignored::NoCapacity))?;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(channel));
         let accepted = responder.accept(&self.crypto, now, &parameters).map(|_| ());
@@ -185,7 +144,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let finish = Finish::parse(packet).map_err(|error| Ignored::Negotiation(error.into()))?;
         let id = finish.channel;
-        let Some(index) = self.find_negotiation(id) else {
+        let Some(index) = self.negotiations.find(id) else {
             return self.on_finish_again(now, id);
         };
         let read = self.read_finish(now, index, packet);
@@ -194,7 +153,7 @@ impl<C: Crypto> Host<'_, C> {
         self.note_secrets();
         let payload = packet.get(..len).unwrap_or_default();
         if is_rejection(payload) {
-            self.remove_negotiation(index);
+            self.negotiations.remove(index);
             return Ok(());
         }
         let secret = self.new_channel_secret().ok_or(Ignored::NoCapacity)?;
@@ -222,10 +181,10 @@ impl<C: Crypto> Host<'_, C> {
         };
         let Kind::Answer(responder) = &mut row.kind else {
             // The answer to each is a packet.
-            row.may_try(now)?;
+            row.may_try(now).map_err(Ignored::Negotiation)?;
             if let Kind::Refused(refused) = &mut row.kind {
                 refused.on_finish(now, row.begun_at);
-                self.due.push_back(&mut self.negotiations, index);
+                self.negotiations.owe(index);
             }
             return Err(Ignored::NoCapacity);
         };
@@ -252,7 +211,7 @@ impl<C: Crypto> Host<'_, C> {
         packet: &mut [u8],
     ) -> Result<(), Ignored> {
         let row = self.negotiations.at_mut(index).ok_or(Ignored::UnknownChannel)?;
-        row.may_try(now)?;
+        row.may_try(now).map_err(Ignored::Negotiation)?;
         let NegotiationRow { kind: Kind::Answer(responder), answered, .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
@@ -265,13 +224,11 @@ impl<C: Crypto> Host<'_, C> {
         let opened = opened?;
         let payload = packet.get(opened.payload).unwrap_or_default();
         if is_rejection(payload) {
-            self.remove_negotiation(index);
+            self.negotiations.remove(index);
             return Ok(());
         }
         let Some(session) = self.seat_call(now, path, index, &ready, answered)? else {
-            if let Some(NegotiationRow { kind: Kind::Answer(responder), .. }) =
-                self.negotiations.at_mut(index)
-            {
+            if let Some(responder) = self.negotiations.answer_mut(index) {
                 let _ = responder.take_unconfirmed();
             }
             return Ok(());

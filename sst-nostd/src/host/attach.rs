@@ -14,7 +14,7 @@ use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 use super::Host;
 use super::channels::{ChannelRow, linger};
-use super::negotiations::{BARE_FINISH_BYTES, TurnedAway};
+use super::tables::{BARE_FINISH_BYTES, TurnedAway};
 use super::wiping::wipe_stack;
 
 impl<C: Crypto> Host<'_, C> {

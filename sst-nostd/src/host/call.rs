@@ -17,9 +17,9 @@ use super::Host;
 use super::channels::UNSETTLED;
 use super::dial::{ConnectError, Dial, InstanceWish};
 use super::inbound::Ignored;
-use super::negotiations::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, may_try};
 use super::outbound::Transmit;
 use super::sessions::SessionHandle;
+use super::tables::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, may_try};
 use super::wiping::wipe_stack;
 
 /// What is new in a call of this host's.
@@ -97,7 +97,7 @@ impl<C: Crypto> Host<'_, C> {
         let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
         let session = Session::new(dial.id, instance, true);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
-        let Some(negotiation) = self.add_negotiation(channel, dial.path, now) else {
+        let Some(negotiation) = self.negotiations.insert(now, channel, dial.path) else {
             self.sessions.discard_at(session.index());
             return Err(ConnectError::NoCapacity);
         };
@@ -105,7 +105,7 @@ impl<C: Crypto> Host<'_, C> {
         let begun = self.begin_call(now, negotiation, session.index(), &wish);
         wipe_stack();
         if let Err(error) = begun {
-            self.remove_negotiation(negotiation);
+            self.negotiations.remove(negotiation);
             self.sessions.discard_at(session.index());
             return Err(error);
         }
@@ -114,7 +114,7 @@ impl<C: Crypto> Host<'_, C> {
             row.negotiation = Some(negotiation);
         }
         self.index_session(session.index());
-        self.due.push_back(&mut self.negotiations, negotiation);
+        self.negotiations.owe(negotiation);
         self.stats.dialled = self.stats.dialled.saturating_add(1);
         Ok(session)
     }
@@ -129,7 +129,7 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         wish: &Wish<'_>,
     ) -> Result<(), ConnectError> {
-        let row = self.negotiations.at_mut(index).ok_or(ConnectError::NoCapacity)?;
+        let path = self.negotiations.at(index).ok_or(ConnectError::NoCapacity)?.path;
         let mut parameters = self.config.parameters();
         parameters.reset_token = Some(self.reset_key.token(wish.channel));
         parameters.instance = wish.instance;
@@ -137,7 +137,7 @@ impl<C: Crypto> Host<'_, C> {
             self.took_call_at.is_some_and(|at| now.since(at) <= HANDSHAKE_TIMEOUT);
         let call = Call {
             pattern: wish.pattern,
-            path: row.path,
+            path,
             statics: &self.statics,
             peer: wish.peer,
             parameters: &parameters,
@@ -145,9 +145,7 @@ impl<C: Crypto> Host<'_, C> {
             ephemeral: &wish.ephemeral,
         };
         let initiator = Initiator::with_early(&self.crypto, now, &call, wish.early);
-        row.kind = Kind::Call(initiator.map_err(call_error)?, session);
-        self.own_dials = self.own_dials.saturating_add(1);
-        self.renew_negotiation_timer(index);
+        self.negotiations.begin_call(index, initiator.map_err(call_error)?, session);
         Ok(())
     }
 
@@ -161,18 +159,14 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let reply = Reply::parse(packet).map_err(malformed)?;
         let index = self.find_call(reply.channel)?;
-        let (initiator, _) = self.call_mut(index).ok_or(Ignored::UnknownChannel)?;
+        let (initiator, _) = self.negotiations.call_mut(index).ok_or(Ignored::UnknownChannel)?;
         // What one hash shows to be false costs no more, and uses up none of the tries.
         initiator.expects_reply(path, packet).map_err(Ignored::Negotiation)?;
         self.note_secrets();
         let read = self.read_reply(now, path, index, packet);
         wipe_stack();
         let Some((session, sample)) = read? else { return Ok(()) };
-        let Some(NegotiationRow { kind: Kind::Call(initiator, _), .. }) =
-            self.negotiations.at_mut(index)
-        else {
-            return Err(Ignored::UnknownChannel);
-        };
+        let (initiator, _) = self.negotiations.call_mut(index).ok_or(Ignored::UnknownChannel)?;
         let agreed = initiator.agree(&self.crypto);
         wipe_stack();
         let Ok(ready) = agreed else {
@@ -200,7 +194,7 @@ impl<C: Crypto> Host<'_, C> {
         let NegotiationRow { kind: Kind::Call(initiator, session), trials, .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
-        may_try(trials, now)?;
+        may_try(trials, now).map_err(Ignored::Negotiation)?;
         let session = *session;
         let answer = initiator.handle_reply(&self.crypto, now, path, packet);
         self.stats.curve_operations = self.stats.curve_operations.saturating_add(3);
@@ -253,7 +247,7 @@ impl<C: Crypto> Host<'_, C> {
         if !self.attach(now, path, session, ready, sample) {
             let code = TransportCode::NO_CAPACITY;
             let reason = Ending::transport(ClosedBy::Local, code, "no room for a channel");
-            self.remove_negotiation(negotiation);
+            self.negotiations.remove(negotiation);
             self.end_at_once(session, reason);
             return;
         }
@@ -279,18 +273,12 @@ impl<C: Crypto> Host<'_, C> {
         row.channel.hold_first(has_finish, now.after(self.config.first_packet_wait.min(MAX_WAIT)));
         row.negotiation = Some(negotiation);
         row.settled = UNSETTLED | self.turn;
-        // An INIT that was due is not, now.
-        self.due.remove(&mut self.negotiations, negotiation);
-        if let Some(row) = self.negotiations.at_mut(negotiation) {
-            if !has_finish {
-                let finish = heapless::Vec::new();
-                row.kind = Kind::Confirm(Confirm { finish, channel, id });
-            }
-            // The call may have gone out on more than one path.
-            row.path = path;
-            row.sends = 0;
+        self.negotiations.hold_first_packet(negotiation, path);
+        if !has_finish {
+            let finish = heapless::Vec::new();
+            let confirm = Confirm { finish, channel, id };
+            self.negotiations.begin_confirm(negotiation, path, confirm);
         }
-        self.renew_negotiation_timer(negotiation);
         self.schedule_channel(channel);
     }
 
@@ -319,12 +307,9 @@ impl<C: Crypto> Host<'_, C> {
         let row = self.channels.at_mut(channel)?;
         row.settled = UNSETTLED | self.turn;
         let (id, path) = (row.channel.local_id(), row.channel.path());
-        let call = self.negotiations.at_mut(negotiation)?;
         let finish = heapless::Vec::from_slice(buffer.get(..len)?).unwrap_or_default();
-        call.kind = Kind::Confirm(Confirm { finish, channel, id });
-        call.path = path;
-        call.sends = 1;
-        self.renew_negotiation_timer(negotiation);
+        let confirm = Confirm { finish, channel, id };
+        self.negotiations.begin_confirm(negotiation, path, confirm);
         self.note_keys(channel);
         self.schedule_channel(channel);
         Some(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct })
@@ -370,9 +355,7 @@ impl<C: Crypto> Host<'_, C> {
     /// without a word from the peer.
     pub(super) fn owe_finish(&mut self, channel: u32) {
         match self.channels.at(channel).and_then(|row| row.negotiation) {
-            Some(negotiation) => {
-                self.due.push_back(&mut self.negotiations, negotiation);
-            }
+            Some(negotiation) => self.negotiations.owe(negotiation),
             None => {
                 if let Some(row) = self.channels.at_mut(channel) {
                     row.channel.on_finish_resent(self.now, &mut self.sent);
@@ -388,7 +371,7 @@ impl<C: Crypto> Host<'_, C> {
         row.settled = row.settled.min(self.turn);
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
-            self.remove_negotiation(negotiation);
+            self.negotiations.remove(negotiation);
         }
     }
 
@@ -404,7 +387,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Nobody answered the call, or only in versions of the protocol that this host does not speak.
     pub(super) fn on_call_given_up(&mut self, index: u32) {
-        let Some((initiator, session)) = self.call_mut(index) else { return };
+        let Some((initiator, session)) = self.negotiations.call_mut(index) else { return };
         let versions = initiator.peer_versions();
         let words = (!versions.is_empty()).then(|| about_versions(versions));
         let reason = if let Some(words) = words {
@@ -428,14 +411,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The negotiation of a call for the channel this host named `id`.
     pub(super) fn find_call(&self, id: ChannelId) -> Result<u32, Ignored> {
-        self.find_negotiation(id).ok_or(Ignored::UnknownChannel)
-    }
-
-    pub(super) fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator, u32)> {
-        match &mut self.negotiations.at_mut(index)?.kind {
-            Kind::Call(initiator, session) => Some((initiator, *session)),
-            Kind::Answer(_) | Kind::Confirm(..) | Kind::Refused(..) => None,
-        }
+        self.negotiations.find(id).ok_or(Ignored::UnknownChannel)
     }
 
     /// A session that never had a channel is over.

@@ -116,7 +116,7 @@ impl<C: Crypto> Host<'_, C> {
             self.crypto.random(&mut bytes)?;
             if let Some(id) = ChannelId::new(u32::from_be_bytes(bytes))
                 && self.find_channel(id).is_none()
-                && self.find_negotiation(id).is_none()
+                && self.negotiations.find(id).is_none()
             {
                 return Ok(id);
             }
@@ -184,7 +184,7 @@ impl<C: Crypto> Host<'_, C> {
         let _ = self.channel_timers.set(index, None);
         self.channels.discard_at(index);
         if let Some(negotiation) = negotiation {
-            self.remove_negotiation(negotiation);
+            self.negotiations.remove(negotiation);
         }
     }
 

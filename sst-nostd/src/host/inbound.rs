@@ -89,7 +89,7 @@ impl<C: Crypto> Host<'_, C> {
         let malformed = Ignored::Channel(Dropped::Malformed);
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
         let Some(index) = self.find_channel(header.channel) else {
-            if let Some(negotiation) = self.find_negotiation(header.channel) {
+            if let Some(negotiation) = self.negotiations.find(header.channel) {
                 self.note_secrets();
                 return self.on_first_sealed(now, path, ecn, negotiation, packet);
             }

@@ -53,6 +53,7 @@ mod sessions;
 mod stats;
 mod storage;
 mod streams;
+mod tables;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod tests;
 mod timers;
@@ -67,13 +68,13 @@ pub use config::{Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PA
 pub use dial::{ConnectError, Dial, InstanceWish, InstanceWishError};
 pub use events::Event;
 pub use inbound::Ignored;
-pub use negotiations::NegotiationRow;
 pub use outbound::Transmit;
 pub use replayable::Replayable;
 pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
 pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
 pub use streams::UnknownStream;
+pub use tables::NegotiationRow;
 pub use tries::TryError;
 
 use zeroize::Zeroize;
@@ -88,8 +89,8 @@ use crate::stream::Streams;
 use crate::time::Instant;
 
 use self::channels::READY;
-use self::negotiations::DUE;
 use self::outbound::Outbox;
+use self::tables::Negotiations;
 
 /// One running end of SST, with an identity.
 pub struct Host<'s, C: Crypto> {
@@ -126,15 +127,7 @@ pub struct Host<'s, C: Crypto> {
     /// Channels that may have something to send.
     ready: Queue<READY>,
 
-    negotiations: Table<'s, NegotiationRow>,
-    /// How many of them are this host's own dials, until they are confirmed.
-    own_dials: u32,
-    by_call: HashIndex<'s>,
-    /// How many negotiations each source has begun.
-    callers: Tally<'s>,
-    negotiation_timers: Timers<'s>,
-    /// Negotiations with something to send.
-    due: Queue<DUE>,
+    negotiations: Negotiations<'s>,
     /// The negotiation, and its channel, that brought early data nobody has taken.
     replayable: Option<(u32, ChannelId)>,
     front: Front,
@@ -202,12 +195,13 @@ impl<'s, C: Crypto> Host<'s, C> {
             channel_timers: storage.channel_timers,
             found: None,
             ready: Queue::new(),
-            negotiations: storage.negotiations,
-            own_dials: 0,
-            by_call: storage.by_call,
-            callers: storage.callers,
-            negotiation_timers: storage.negotiation_timers,
-            due: Queue::new(),
+            negotiations: Negotiations::new(
+                hash,
+                storage.negotiations,
+                storage.by_call,
+                storage.callers,
+                storage.negotiation_timers,
+            ),
             replayable: None,
             front,
             outbox: Outbox::new(),

@@ -6,7 +6,6 @@ use crate::crypto::Crypto;
 use crate::time::Instant;
 
 use super::Host;
-use super::negotiations::Kind;
 
 impl<C: Crypto> Host<'_, C> {
     /// This host's own addresses may have changed; `gone`, if it is known, is one that it has no
@@ -25,10 +24,9 @@ impl<C: Crypto> Host<'_, C> {
             }
         }
         for index in 0..self.negotiations.used() {
-            let row = self.negotiations.at_mut(index);
-            if let Some(Kind::Call(initiator, _)) = row.map(|row| &mut row.kind) {
+            if let Some((initiator, _)) = self.negotiations.call_mut(index) {
                 initiator.on_network_changed(now);
-                self.renew_negotiation_timer(index);
+                self.negotiations.renew_timer(index);
             }
         }
     }

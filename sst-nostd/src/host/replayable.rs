@@ -10,7 +10,7 @@ use crate::id::{ChannelId, HostId};
 use crate::negotiation::limits::MAX_EARLY_LEN;
 
 use super::Host;
-use super::negotiations::Kind;
+use super::tables::Kind;
 
 /// Data that may be a replay: from the peer, but perhaps not now, and perhaps not for the first
 /// time. Answer with what anyone may hear as often as they like, and change nothing for it.

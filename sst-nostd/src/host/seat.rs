@@ -11,7 +11,6 @@ use super::Host;
 use super::bonds::Accepting;
 use super::channels::UNSETTLED;
 use super::inbound::Ignored;
-use super::negotiations::Kind;
 
 impl<C: Crypto> Host<'_, C> {
     /// A peer's call is complete: the session that it gets; `None` if it gets none because another
@@ -32,7 +31,7 @@ impl<C: Crypto> Host<'_, C> {
             Seat::Late => Ok(None),
             Seat::Refused(code) => Err(self.turn_away(now, path, index, ready, code)),
             Seat::Reflected => {
-                self.remove_negotiation(index);
+                self.negotiations.remove(index);
                 Err(Ignored::Negotiation(Dropped::OwnIdentity))
             }
         }
@@ -57,7 +56,7 @@ impl<C: Crypto> Host<'_, C> {
             let (path, index) = call;
             return Err(self.turn_away(now, path, index, ready, code));
         }
-        self.remove_negotiation(call.1);
+        self.negotiations.remove(call.1);
         if let Some(row) = channel.and_then(|channel| self.channels.at_mut(channel)) {
             row.settled = answered;
         }
@@ -77,15 +76,9 @@ impl<C: Crypto> Host<'_, C> {
         code: TransportCode,
     ) -> Ignored {
         let refused = self.write_only_close(now, path, ready, code);
-        match (refused, self.negotiations.at_mut(index)) {
-            (Some(mut refused), Some(row)) => {
-                refused.on_finish(now, row.begun_at);
-                row.kind = Kind::Refused(refused);
-                row.path = path;
-                self.due.push_back(&mut self.negotiations, index);
-                self.renew_negotiation_timer(index);
-            }
-            _ => self.remove_negotiation(index),
+        match refused {
+            Some(refused) => self.negotiations.turn_away(now, index, path, refused),
+            None => self.negotiations.remove(index),
         }
         match code {
             TransportCode::IDENTITY_REFUSED => Ignored::NotAccepting,
@@ -110,7 +103,7 @@ impl<C: Crypto> Host<'_, C> {
             let negotiation = row.negotiation.take();
             row.events.ready = row.is_known;
             if let Some(negotiation) = negotiation {
-                self.remove_negotiation(negotiation);
+                self.negotiations.remove(negotiation);
             }
             self.note_session_event(session);
             return Seat::At(session);

@@ -7,7 +7,7 @@ use crate::storage::{HashIndex, Row, Table, Tally, TimerSlot, Timers};
 use crate::stream::{LentStreams, ROOT_BYTES, StreamLimits, StreamStorage};
 
 use super::channels::ChannelRow;
-use super::negotiations::NegotiationRow;
+use super::tables::NegotiationRow;
 
 /// How many of each thing a host may have at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ impl<C: Crypto> Host<'_, C> {
         while let Some(index) = self.channel_timers.pop_due(now) {
             self.on_channel_timeout(now, index);
         }
-        while let Some(index) = self.negotiation_timers.pop_due(now) {
+        while let Some(index) = self.negotiations.pop_expired(now) {
             self.on_negotiation_timeout(now, index);
         }
         while let Some((session, stream)) = self.streams.take_expired(now) {
@@ -43,7 +43,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         let times = [
             self.channel_timers.next(),
-            self.negotiation_timers.next(),
+            self.negotiations.next_timeout(),
             self.streams.next_expiry(),
         ];
         times.into_iter().flatten().min()
@@ -107,7 +107,7 @@ impl<C: Crypto> Host<'_, C> {
         let negotiation = row.negotiation.take();
         self.unindex_session(session);
         if let Some(negotiation) = negotiation {
-            self.remove_negotiation(negotiation);
+            self.negotiations.remove(negotiation);
         }
         self.note_session_event(session);
         self.forget_if_over(session);

@@ -8,7 +8,6 @@ use crate::wire::negotiation::{Cookie, Version};
 use super::Host;
 use super::call::malformed;
 use super::inbound::Ignored;
-use super::negotiations::Kind;
 use super::sessions::SessionHandle;
 
 /// Why a dial is not tried in another place.
@@ -36,9 +35,9 @@ impl<C: Crypto> Host<'_, C> {
         let now = self.clock(now);
         let negotiation = self.sessions.get_mut(session).and_then(|row| row.negotiation);
         let index = negotiation.ok_or(TryError::NotDialling)?;
-        let (initiator, _) = self.call_mut(index).ok_or(TryError::NotDialling)?;
+        let (initiator, _) = self.negotiations.call_mut(index).ok_or(TryError::NotDialling)?;
         initiator.add_path(now, path, now.after(after)).map_err(|_| TryError::TooMany)?;
-        self.on_tries_changed(index);
+        self.negotiations.on_call_changed(index);
         Ok(())
     }
 
@@ -47,11 +46,11 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_cookie(&mut self, path: Path, packet: &[u8]) -> Result<(), Ignored> {
         let cookie = Cookie::parse(packet).map_err(malformed)?;
         let index = self.find_call(cookie.channel)?;
-        let Some((initiator, _)) = self.call_mut(index) else {
+        let Some((initiator, _)) = self.negotiations.call_mut(index) else {
             return Err(Ignored::UnknownChannel);
         };
         initiator.handle_cookie(path, packet).map_err(Ignored::Negotiation)?;
-        self.on_tries_changed(index);
+        self.negotiations.on_call_changed(index);
         Ok(())
     }
 
@@ -60,20 +59,9 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn on_version(&mut self, path: Path, packet: &[u8]) -> Result<(), Ignored> {
         let version = Version::parse(packet).map_err(malformed)?;
         let index = self.find_call(version.channel)?;
-        let Some((initiator, _)) = self.call_mut(index) else {
+        let Some((initiator, _)) = self.negotiations.call_mut(index) else {
             return Err(Ignored::UnknownChannel);
         };
         initiator.handle_version(path, packet).map_err(Ignored::Negotiation)
-    }
-
-    /// Sends the INITs that are due, and sets the timer to those that come later.
-    fn on_tries_changed(&mut self, index: u32) {
-        let row = self.negotiations.at(index);
-        if row.is_some_and(
-            |row| matches!(&row.kind, Kind::Call(call, _) if call.due_path().is_some()),
-        ) {
-            self.due.push_back(&mut self.negotiations, index);
-        }
-        self.renew_negotiation_timer(index);
     }
 }
