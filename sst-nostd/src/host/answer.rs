@@ -304,7 +304,7 @@ impl<C: Crypto> Host<'_, C> {
     /// A FINISH that was taken before: the peer has not heard so.
     /// It was not opened and may come from anywhere: the answer goes to the validated address.
     fn on_finish_again(&mut self, now: Instant, id: ChannelId) -> Result<(), Ignored> {
-        let index = self.find_channel(id).ok_or(Ignored::UnknownChannel)?;
+        let index = self.channels.find(id).ok_or(Ignored::UnknownChannel)?;
         let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
         row.channel.on_finish_repeated(now);
         self.schedule_channel(index);

@@ -13,8 +13,8 @@ use crate::time::{Duration, Instant};
 use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 use super::Host;
-use super::channels::{ChannelRow, linger};
-use super::tables::{BARE_FINISH_BYTES, TurnedAway};
+use super::channels::linger;
+use super::tables::{BARE_FINISH_BYTES, ChannelRow, TurnedAway};
 use super::wiping::wipe_stack;
 
 impl<C: Crypto> Host<'_, C> {
@@ -54,10 +54,11 @@ impl<C: Crypto> Host<'_, C> {
         channel: u32,
         ready: &Ready,
     ) -> bool {
-        if !self.plant_tree(now, session, ready) || !self.add_channel(session, channel) {
-            self.channels.discard_at(channel);
+        if !self.plant_tree(now, session, ready) || self.channels.give(channel, session).is_err() {
+            self.channels.discard(channel);
             return false;
         }
+        self.stats.channels_made = self.stats.channels_made.saturating_add(1);
         let Some(row) = self.sessions.at_mut(session) else { return false };
         row.channel = Some(channel);
         if row.state == SessionState::Connecting {
@@ -117,7 +118,7 @@ impl<C: Crypto> Host<'_, C> {
         let config = self.config.channel(&ready.parameters);
         let channel = Channel::grown(&config, now, seed);
         let row = ChannelRow::new(channel, ready.hash, ready.parameters.reset_token);
-        Some(self.channels.insert(row).ok()?.index())
+        self.channels.insert(row).ok()
     }
 
     /// The channel that a negotiation agreed on, where it is needed without a row.

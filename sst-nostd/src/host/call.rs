@@ -14,12 +14,11 @@ use crate::wire::negotiation::{Reply, VERSION};
 use crate::wire::{CloseCause, PacketError, TransportCode};
 
 use super::Host;
-use super::channels::UNSETTLED;
 use super::dial::{ConnectError, Dial, InstanceWish};
 use super::inbound::Ignored;
 use super::outbound::Transmit;
 use super::sessions::SessionHandle;
-use super::tables::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, may_try};
+use super::tables::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, UNSETTLED, may_try};
 use super::wiping::wipe_stack;
 
 /// What is new in a call of this host's.

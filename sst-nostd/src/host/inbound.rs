@@ -3,7 +3,6 @@
 
 use crate::channel::{Arrival, Dropped, Path};
 use crate::crypto::Crypto;
-use crate::id::ChannelId;
 use crate::negotiation::limits::LOST_SOURCE_INTERVAL;
 use crate::negotiation::{self, is_lost};
 use crate::recovery::ecn::Codepoint;
@@ -88,7 +87,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let malformed = Ignored::Channel(Dropped::Malformed);
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
-        let Some(index) = self.find_channel(header.channel) else {
+        let Some(index) = self.channels.find(header.channel) else {
             if let Some(negotiation) = self.negotiations.find(header.channel) {
                 self.note_secrets();
                 return self.on_first_sealed(now, path, ecn, negotiation, packet);
@@ -213,7 +212,7 @@ impl<C: Crypto> Host<'_, C> {
     #[inline(never)]
     fn on_lost(&mut self, now: Instant, path: Path, packet: &[u8]) -> Result<(), Ignored> {
         let id = crate::wire::negotiation::Lost::parse(packet).map_err(|_| Ignored::FalseLost)?;
-        let index = self.find_by_remote(path, id.channel).ok_or(Ignored::FalseLost)?;
+        let index = self.channels.find_by_remote(path, id.channel).ok_or(Ignored::FalseLost)?;
         let row = self.channels.at(index).ok_or(Ignored::FalseLost)?;
         let token = row.peer_token.as_ref().ok_or(Ignored::FalseLost)?;
         if !is_lost(packet, id.channel, token) {
@@ -229,15 +228,5 @@ impl<C: Crypto> Host<'_, C> {
         self.remove_channel(now, index);
         self.after_over(session);
         Ok(())
-    }
-
-    /// The channel on which packets go out with the id `remote`, to where `path` comes from.
-    fn find_by_remote(&self, path: Path, remote: ChannelId) -> Option<u32> {
-        let hash = self.hash.hash_u64(u64::from(remote.as_u32()));
-        self.by_remote.find(hash, |slot| {
-            self.channels.at(slot).is_some_and(|row| {
-                row.channel.remote_id() == remote && row.channel.path().peer == path.peer
-            })
-        })
     }
 }

@@ -63,7 +63,6 @@ mod unacknowledged_tests;
 mod wiping;
 
 pub use bonds::Accepting;
-pub use channels::ChannelRow;
 pub use config::{Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES};
 pub use dial::{ConnectError, Dial, InstanceWish, InstanceWishError};
 pub use events::Event;
@@ -74,7 +73,7 @@ pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
 pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
 pub use streams::UnknownStream;
-pub use tables::NegotiationRow;
+pub use tables::{ChannelRow, NegotiationRow};
 pub use tries::TryError;
 
 use zeroize::Zeroize;
@@ -84,13 +83,12 @@ use crate::crypto::{Crypto, KeyPair};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Front, PROCESS_LEN, ResetKey, Sources};
 use crate::session::{DOOMED, LastWords, SESSION_EVENTS, Session};
-use crate::storage::{HashIndex, KeyedHash, Queue, Table, Tally, Timers};
+use crate::storage::{HashIndex, KeyedHash, Queue, Table, Tally};
 use crate::stream::Streams;
 use crate::time::Instant;
 
-use self::channels::READY;
 use self::outbound::Outbox;
-use self::tables::Negotiations;
+use self::tables::{Channels, Negotiations};
 
 /// One running end of SST, with an identity.
 pub struct Host<'s, C: Crypto> {
@@ -118,15 +116,7 @@ pub struct Host<'s, C: Crypto> {
     doomed: Queue<DOOMED>,
     words: LastWords,
 
-    channels: Table<'s, ChannelRow<C>>,
-    by_channel: HashIndex<'s>,
-    by_remote: HashIndex<'s>,
-    channel_timers: Timers<'s>,
-    /// The channel last found by its id: mostly the next packet is for the same one.
-    found: Option<u32>,
-    /// Channels that may have something to send.
-    ready: Queue<READY>,
-
+    channels: Channels<'s, C>,
     negotiations: Negotiations<'s>,
     /// The negotiation, and its channel, that brought early data nobody has taken.
     replayable: Option<(u32, ChannelId)>,
@@ -189,12 +179,13 @@ impl<'s, C: Crypto> Host<'s, C> {
             eventful: Queue::new(),
             doomed: Queue::new(),
             words: LastWords::new(),
-            channels: storage.channels,
-            by_channel: storage.by_channel,
-            by_remote: storage.by_remote,
-            channel_timers: storage.channel_timers,
-            found: None,
-            ready: Queue::new(),
+            channels: Channels::new(
+                hash,
+                storage.channels,
+                storage.by_channel,
+                storage.by_remote,
+                storage.channel_timers,
+            ),
             negotiations: Negotiations::new(
                 hash,
                 storage.negotiations,

@@ -48,7 +48,7 @@ impl<C: Crypto> Host<'_, C> {
                         && let Some(channel) = self.channels.at_mut(index_of_channel)
                     {
                         channel.channel.on_finish_resent(now, &mut self.sent);
-                        self.ready.push_back(&mut self.channels, index_of_channel);
+                        self.channels.queue(index_of_channel);
                     }
                     len
                 }

@@ -100,12 +100,10 @@ impl<C: Crypto> Host<'_, C> {
         buffer: &mut [u8],
         max_packets: usize,
     ) -> Option<Transmit> {
-        while let Some(index) = self.ready.front() {
+        while let Some(index) = self.channels.next_ready() {
             let transmit = self.transmit_channel(now, index, buffer, max_packets);
-            // Whoever had a turn goes behind the others; whoever had nothing to send leaves.
-            self.ready.pop_front(&mut self.channels);
+            self.channels.end_turn(transmit.is_some());
             if transmit.is_some() {
-                self.ready.push_back(&mut self.channels, index);
                 return transmit;
             }
             self.renew_channel_timer(index);

@@ -299,7 +299,7 @@ fn peers_that_name_their_channels_alike_are_served_and_cost_no_long_search() {
         assert_eq!(peer.open(&next(&mut host, at(0)).unwrap())[0], 2, "an acknowledgement");
         peers.push(peer);
     }
-    assert_eq!((host.stats().channels, host.by_remote.len()), (28, 8));
+    assert_eq!((host.stats().channels, host.channels.found_by_remote()), (28, 8));
     let close = CloseFrame { cause: CloseCause::Transport(TransportCode::NONE), reason: "" };
     for (peer, secret) in peers.iter_mut().zip(2..) {
         let packet = peer.seal(&payload(&[Frame::Close(close)]));
@@ -307,5 +307,5 @@ fn peers_that_name_their_channels_alike_are_served_and_cost_no_long_search() {
     }
     while next(&mut host, at(1)).is_some() {}
     host.handle_timeout(at(30_000));
-    assert_eq!((host.stats().channels, host.by_remote.len()), (0, 0));
+    assert_eq!((host.stats().channels, host.channels.found_by_remote()), (0, 0));
 }

@@ -9,8 +9,8 @@ use crate::wire::TransportCode;
 
 use super::Host;
 use super::bonds::Accepting;
-use super::channels::UNSETTLED;
 use super::inbound::Ignored;
+use super::tables::UNSETTLED;
 
 impl<C: Crypto> Host<'_, C> {
     /// A peer's call is complete: the session that it gets; `None` if it gets none because another

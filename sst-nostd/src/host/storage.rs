@@ -6,8 +6,7 @@ use crate::session::Session;
 use crate::storage::{HashIndex, Row, Table, Tally, TimerSlot, Timers};
 use crate::stream::{LentStreams, ROOT_BYTES, StreamLimits, StreamStorage};
 
-use super::channels::ChannelRow;
-use super::tables::NegotiationRow;
+use super::tables::{ChannelRow, NegotiationRow};
 
 /// How many of each thing a host may have at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

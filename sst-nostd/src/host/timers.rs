@@ -18,7 +18,7 @@ impl<C: Crypto> Host<'_, C> {
     #[inline(never)]
     fn let_time_pass(&mut self, now: Instant) {
         let now = self.clock(now);
-        while let Some(index) = self.channel_timers.pop_due(now) {
+        while let Some(index) = self.channels.pop_expired(now) {
             self.on_channel_timeout(now, index);
         }
         while let Some(index) = self.negotiations.pop_expired(now) {
@@ -42,7 +42,7 @@ impl<C: Crypto> Host<'_, C> {
             return Some(self.now);
         }
         let times = [
-            self.channel_timers.next(),
+            self.channels.next_timeout(),
             self.negotiations.next_timeout(),
             self.streams.next_expiry(),
         ];
