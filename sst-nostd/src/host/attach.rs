@@ -21,12 +21,7 @@ impl<C: Crypto> Host<'_, C> {
     /// A session that a peer began.
     pub(super) fn new_session(&mut self, peer: &HostId, instance: Option<Instance>) -> Option<u32> {
         let session = Session::new(Some(*peer), instance, false);
-        let index = self.sessions.insert(session).ok()?.index();
-        if !self.index_session(index) {
-            self.sessions.discard_at(index);
-            return None;
-        }
-        Some(index)
+        Some(self.sessions.insert(session).ok()?.index())
     }
 
     /// Gives a session the channel that a negotiation agreed on, and a tree if it has none.

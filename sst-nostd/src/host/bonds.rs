@@ -2,7 +2,7 @@
 
 use crate::crypto::Crypto;
 use crate::id::{HostId, Instance};
-use crate::session::{Session, SessionState};
+use crate::session::SessionState;
 
 use super::Host;
 use super::dial::{ConnectError, Dial, InstanceWish};
@@ -31,7 +31,7 @@ impl<C: Crypto> Host<'_, C> {
     /// A living session with a peer, if there is one; of several, any.
     #[must_use]
     pub fn session_with(&self, peer: &HostId) -> Option<SessionHandle> {
-        let index = self.find_living(peer, |_| true)?;
+        let index = self.sessions.find(peer, |_| true)?;
         self.sessions.handle_at(index)
     }
 
@@ -40,39 +40,8 @@ impl<C: Crypto> Host<'_, C> {
     #[must_use]
     pub fn sessions_with(&self, peer: &HostId) -> u32 {
         let mut count = 0_u32;
-        let _ = self.by_peer.find(self.hash.hash_bytes(peer.as_bytes()), |slot| {
-            let is_one = self.sessions.at(slot).is_some_and(|row| row.peer.as_ref() == Some(peer));
-            count = count.saturating_add(u32::from(is_one));
-            false
-        });
+        self.sessions.for_each_with(peer, |_, _| count = count.saturating_add(1));
         count
-    }
-
-    /// The living session with a peer in an instance.
-    pub(super) fn find_session(&self, peer: &HostId, instance: Option<Instance>) -> Option<u32> {
-        self.find_living(peer, |row| row.instance == instance)
-    }
-
-    fn find_living(&self, peer: &HostId, is_it: impl Fn(&Session) -> bool) -> Option<u32> {
-        self.by_peer.find(self.hash.hash_bytes(peer.as_bytes()), |slot| {
-            self.sessions.at(slot).is_some_and(|row| {
-                let is_living = !matches!(row.state, SessionState::Closing | SessionState::Closed);
-                is_living && row.peer.as_ref() == Some(peer) && is_it(row)
-            })
-        })
-    }
-
-    /// From now on the session is found by its peer, once that is known. False if there is no room
-    /// for that.
-    pub(super) fn index_session(&mut self, session: u32) -> bool {
-        let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) else { return true };
-        self.by_peer.insert(self.hash.hash_bytes(peer.as_bytes()), session).is_ok()
-    }
-
-    pub(super) fn unindex_session(&mut self, session: u32) {
-        if let Some(peer) = self.sessions.at(session).and_then(|row| row.peer) {
-            self.by_peer.remove(self.hash.hash_bytes(peer.as_bytes()), session);
-        }
     }
 
     /// The instance that a new session gets whose dial has that wish.
@@ -99,15 +68,15 @@ impl<C: Crypto> Host<'_, C> {
         instance: Option<Instance>,
     ) -> Option<SessionHandle> {
         let takes_own = dial.instance == InstanceWish::Usual && instance.is_none();
-        let index = self.find_living(&dial.id?, |row| {
-            row.instance == instance || takes_own && row.is_own_dial
-        })?;
+        let index = self
+            .sessions
+            .find(&dial.id?, |row| row.instance == instance || takes_own && row.is_own_dial)?;
         let row = self.sessions.at_mut(index)?;
         row.is_known = true;
         row.is_released = false;
         if row.state == SessionState::Ready {
             row.events.ready = true;
-            self.note_session_event(index);
+            self.sessions.note_events(index);
         }
         self.sessions.handle_at(index)
     }

@@ -8,7 +8,7 @@ use crate::negotiation::limits::{FINISH_HEAD_LEN, HANDSHAKE_TIMEOUT};
 use crate::negotiation::{Call, CallError, FinishError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
 use crate::recovery::ecn::Codepoint;
-use crate::session::{ClosedBy, Ending, LastWords, Session};
+use crate::session::{ClosedBy, Ending, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::negotiation::{Reply, VERSION};
 use crate::wire::{CloseCause, PacketError, TransportCode};
@@ -18,7 +18,9 @@ use super::dial::{ConnectError, Dial, InstanceWish};
 use super::inbound::Ignored;
 use super::outbound::Transmit;
 use super::sessions::SessionHandle;
-use super::tables::{BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, UNSETTLED, may_try};
+use super::tables::{
+    BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, Sessions, UNSETTLED, may_try,
+};
 use super::wiping::wipe_stack;
 
 /// What is new in a call of this host's.
@@ -97,7 +99,7 @@ impl<C: Crypto> Host<'_, C> {
         let session = Session::new(dial.id, instance, true);
         let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
         let Some(negotiation) = self.negotiations.insert(now, channel, dial.path) else {
-            self.sessions.discard_at(session.index());
+            self.sessions.remove(session.index());
             return Err(ConnectError::NoCapacity);
         };
         let wish = Wish { pattern, peer: dial.id, instance, channel, ephemeral, early };
@@ -105,14 +107,13 @@ impl<C: Crypto> Host<'_, C> {
         wipe_stack();
         if let Err(error) = begun {
             self.negotiations.remove(negotiation);
-            self.sessions.discard_at(session.index());
+            self.sessions.remove(session.index());
             return Err(error);
         }
         if let Some(row) = self.sessions.get_mut(session) {
             row.is_known = true;
             row.negotiation = Some(negotiation);
         }
-        self.index_session(session.index());
         self.negotiations.owe(negotiation);
         self.stats.dialled = self.stats.dialled.saturating_add(1);
         Ok(session)
@@ -206,7 +207,7 @@ impl<C: Crypto> Host<'_, C> {
                 if let Some(rejection) = rejection.get(..len).filter(|bytes| !bytes.is_empty()) {
                     self.outbox.push(path, rejection);
                 }
-                let reason = reply_reason(&error, &mut self.words);
+                let reason = reply_reason(&error, &mut self.sessions);
                 self.end_at_once(session, reason);
                 Ok(None)
             }
@@ -227,7 +228,7 @@ impl<C: Crypto> Host<'_, C> {
         let peer = ready.peer;
         // A peer that knows no instances does not echo it.
         let instance = ready.parameters.instance;
-        let other = self.find_session(&peer, instance).filter(|other| *other != session);
+        let other = self.sessions.find_in(&peer, instance).filter(|other| *other != session);
         if other.is_some() {
             let code = TransportCode::DUPLICATE_SESSION;
             let reason = "there is a session with this peer already";
@@ -236,13 +237,8 @@ impl<C: Crypto> Host<'_, C> {
         }
         if let Some(row) = self.sessions.at_mut(session) {
             row.negotiation = None;
-            let was_unknown = row.peer.is_none();
-            row.peer = Some(peer);
-            row.instance = instance;
-            if was_unknown {
-                self.index_session(session);
-            }
         }
+        self.sessions.set_peer(session, peer, instance);
         if !self.attach(now, path, session, ready, sample) {
             let code = TransportCode::NO_CAPACITY;
             let reason = Ending::transport(ClosedBy::Local, code, "no room for a channel");
@@ -253,7 +249,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.sessions.at_mut(session) {
             row.events.ready = true;
         }
-        self.note_session_event(session);
+        self.sessions.note_events(session);
     }
 
     /// The first packet waits a moment for what the application has to say now that its session is
@@ -391,7 +387,7 @@ impl<C: Crypto> Host<'_, C> {
         let words = (!versions.is_empty()).then(|| about_versions(versions));
         let reason = if let Some(words) = words {
             let cause = CloseCause::Transport(TransportCode::VERSION);
-            Ending { by: ClosedBy::Peer, cause, words: self.words.keep(&words) }
+            Ending { by: ClosedBy::Peer, cause, words: self.sessions.keep_words(&words) }
         } else {
             let reason = "no answer: is the address right, the host up, the identity its own?";
             Ending::transport(ClosedBy::Timeout, TransportCode::NONE, reason)
@@ -452,12 +448,12 @@ fn push_number(text: &mut heapless::String<128>, number: u8) {
     }
 }
 
-fn reply_reason(error: &ReplyError, words: &mut LastWords) -> Ending {
+fn reply_reason(error: &ReplyError, words: &mut Sessions<'_>) -> Ending {
     let peer = ClosedBy::Peer;
     match error {
         ReplyError::Refused(refused) => {
             let cause = CloseCause::Transport(refused.code);
-            Ending { by: peer, cause, words: words.keep(refused.reason()) }
+            Ending { by: peer, cause, words: words.keep_words(refused.reason()) }
         }
         ReplyError::OwnIdentity => {
             let code = TransportCode::PROTOCOL;

@@ -44,7 +44,7 @@ impl<C: Crypto> Host<'_, C> {
         {
             session.events.keys = true;
         }
-        self.note_session_event(session);
+        self.sessions.note_events(session);
     }
 
     /// Sets the channel's timer to its next deadline.
@@ -94,7 +94,7 @@ impl<C: Crypto> Host<'_, C> {
         {
             channel.ends_at = Some(now.after(linger(&channel.channel)));
             row.plan_repeats(now, pto(&channel.channel));
-            self.note_session_event(session);
+            self.sessions.note_events(session);
         }
         // Its timer is set anew when it has nothing more to send.
         self.schedule_channel(index);

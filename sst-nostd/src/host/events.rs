@@ -24,8 +24,8 @@ pub enum Event {
 impl<C: Crypto> Host<'_, C> {
     /// The next event; sessions' before streams', so that a session is known before its streams.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if let Some(event) = self.poll_session_event() {
-            return Some(event);
+        if let Some((session, event)) = self.sessions.pop_event() {
+            return Some(Event::Session(session, event));
         }
         loop {
             let Some((session, stream, event)) = self.streams.poll_event() else {
@@ -36,18 +36,6 @@ impl<C: Crypto> Host<'_, C> {
             if let (true, Some(handle)) = (row.is_known, self.sessions.handle_at(session)) {
                 return Some(Event::Stream(handle, stream, event));
             }
-        }
-    }
-
-    fn poll_session_event(&mut self) -> Option<Event> {
-        loop {
-            let index = self.eventful.front()?;
-            let handle = self.sessions.handle_at(index);
-            let event = self.sessions.at_mut(index).and_then(|row| row.events.take());
-            if let (Some(handle), Some(event)) = (handle, event) {
-                return Some(Event::Session(handle, event));
-            }
-            self.eventful.pop_front(&mut self.sessions);
         }
     }
 }

@@ -9,6 +9,7 @@ use super::rules_tests::{TestHost, at};
 use super::*;
 use crate::crypto::{InsecureFixedRng, RustCrypto};
 use crate::noise::Pattern;
+use crate::storage::HashIndex;
 use crate::wire::{CloseCause, Frame, Frames, Parameters, TransportCode};
 
 type Changed = Box<dyn Fn(&mut Limits, &mut Option<Indices>)>;

@@ -134,7 +134,7 @@ impl<C: Crypto> Host<'_, C> {
     ) {
         let Some(row) = self.channels.at_mut(index) else { return };
         let session_index = row.session;
-        let Some(session) = self.sessions.at_mut(session_index) else { return };
+        let Some((session, words)) = self.sessions.with_words(session_index) else { return };
         if session.state == SessionState::Closing {
             session.on_heard_while_closing();
         }
@@ -142,7 +142,7 @@ impl<C: Crypto> Host<'_, C> {
             channel: &mut row.channel,
             sent: &mut self.sent,
             streams: &mut self.streams,
-            words: &mut self.words,
+            words,
         };
         let is_finish = arrival.number == 0;
         around.channel.on_arrival(now, arrival.path, arrival.len, arrival.is_highest);
@@ -175,7 +175,7 @@ impl<C: Crypto> Host<'_, C> {
             Err(breach) => self.close_for(now, session_index, &breach),
         }
         if is_finish {
-            self.note_session_event(session_index);
+            self.sessions.note_events(session_index);
         }
         self.after_begin_close(now, session_index);
         self.schedule_channel(index);
@@ -188,7 +188,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.sessions.at_mut(session).filter(is_open) {
             row.begin_close(breach.reason(), false);
             self.stats.breaches = self.stats.breaches.saturating_add(1);
-            self.note_session_event(session);
+            self.sessions.note_events(session);
         }
         self.after_begin_close(now, session);
     }

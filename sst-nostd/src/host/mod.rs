@@ -82,13 +82,12 @@ use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
 use crate::id::{ChannelId, HostId};
 use crate::negotiation::{Front, PROCESS_LEN, ResetKey, Sources};
-use crate::session::{DOOMED, LastWords, SESSION_EVENTS, Session};
-use crate::storage::{HashIndex, KeyedHash, Queue, Table, Tally};
+use crate::storage::KeyedHash;
 use crate::stream::Streams;
 use crate::time::Instant;
 
 use self::outbound::Outbox;
-use self::tables::{Channels, Negotiations};
+use self::tables::{Channels, Negotiations, Sessions};
 
 /// One running end of SST, with an identity.
 pub struct Host<'s, C: Crypto> {
@@ -104,18 +103,7 @@ pub struct Host<'s, C: Crypto> {
     took_call_at: Option<Instant>,
     hash: KeyedHash,
 
-    sessions: Table<'s, Session>,
-    by_peer: HashIndex<'s>,
-    /// How many sessions each source has that its peers dialled.
-    guests: Tally<'s>,
-    /// Where the last look for a quiet session ended.
-    looked_at: u32,
-    /// Sessions with events to tell.
-    eventful: Queue<SESSION_EVENTS>,
-    /// Sessions whose streams are being freed.
-    doomed: Queue<DOOMED>,
-    words: LastWords,
-
+    sessions: Sessions<'s>,
     channels: Channels<'s, C>,
     negotiations: Negotiations<'s>,
     /// The negotiation, and its channel, that brought early data nobody has taken.
@@ -172,13 +160,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             turn: 0,
             took_call_at: None,
             hash,
-            sessions: storage.sessions,
-            by_peer: storage.by_peer,
-            guests: storage.guests,
-            looked_at: 0,
-            eventful: Queue::new(),
-            doomed: Queue::new(),
-            words: LastWords::new(),
+            sessions: Sessions::new(hash, storage.sessions, storage.by_peer, storage.guests),
             channels: Channels::new(
                 hash,
                 storage.channels,

@@ -160,13 +160,13 @@ impl<C: Crypto> Host<'_, C> {
     fn transmit_one(&mut self, now: Instant, index: u32, room: &mut [u8]) -> Option<SentInfo> {
         let row = self.channels.at_mut(index)?;
         let session_index = row.session;
-        let session = self.sessions.at_mut(session_index)?;
+        let (session, words) = self.sessions.with_words(session_index)?;
         let (crypto, channel, sent) = (&self.crypto, &mut row.channel, &mut self.sent);
         let transmitted = if session.owes_close && channel.is_finish_held() {
             // The peer knows no keys to open a CLOSE with before it has FINISH.
             Transmitted::Finish
         } else if session.owes_close {
-            let closed = session.transmit_close(now, crypto, channel, sent, &self.words, room);
+            let closed = session.transmit_close(now, crypto, channel, sent, words, room);
             if session.has_taken_leave() {
                 row.ends_at = Some(now);
             }

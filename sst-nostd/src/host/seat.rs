@@ -89,7 +89,7 @@ impl<C: Crypto> Host<'_, C> {
     /// The session that a peer which has just proved itself gets, in the instance that it named.
     /// Both hosts may have dialled at once; docs/PROTOCOL.md section 5.11 says who gives way.
     fn seat(&mut self, now: Instant, path: Path, ready: &Ready, answered: u64) -> Seat {
-        let session = self.find_session(&ready.peer, ready.parameters.instance);
+        let session = self.sessions.find_in(&ready.peer, ready.parameters.instance);
         if self.is_reflected(session, ready) {
             return Seat::Reflected;
         }
@@ -105,7 +105,7 @@ impl<C: Crypto> Host<'_, C> {
             if let Some(negotiation) = negotiation {
                 self.negotiations.remove(negotiation);
             }
-            self.note_session_event(session);
+            self.sessions.note_events(session);
             return Seat::At(session);
         }
         let channel = row.channel;
@@ -152,7 +152,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         let session = self.new_session(&ready.peer, ready.parameters.instance);
         let Some(session) = session else { return NO_ROOM };
-        self.note_guest(now, session, from);
+        self.sessions.note_guest(now, session, from);
         Seat::At(session)
     }
 
@@ -181,7 +181,7 @@ impl<C: Crypto> Host<'_, C> {
             return self.end_at_once(session, reason);
         }
         row.begin_close(reason, false);
-        self.note_session_event(session);
+        self.sessions.note_events(session);
         self.after_begin_close(now, session);
     }
 }

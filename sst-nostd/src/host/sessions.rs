@@ -89,7 +89,7 @@ impl<C: Crypto> Host<'_, C> {
     /// Why a session is closing or closed.
     #[must_use]
     pub fn close_reason(&self, session: SessionHandle) -> Option<CloseReason> {
-        Some(self.sessions.get(session)?.reason?.reason(&self.words))
+        Some(self.sessions.get(session)?.reason?.reason(self.sessions.words()))
     }
 
     /// Every session that is not over, those whose CLOSE may have to be repeated included. Looks
@@ -117,7 +117,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), UnknownSession> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
         self.sessions.get(session).ok_or(UnknownSession)?;
-        let words = self.words.keep(reason);
+        let words = self.sessions.keep_words(reason);
         self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, true)
     }
 
@@ -134,7 +134,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), UnknownSession> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
         self.sessions.get(session).ok_or(UnknownSession)?;
-        let words = self.words.keep(reason);
+        let words = self.sessions.keep_words(reason);
         self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, false)
     }
 
@@ -193,7 +193,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.sessions.get_mut(session) {
             row.is_released = true;
             row.events = crate::session::SessionEvents::default();
-            self.eventful.remove(&mut self.sessions, session.index());
+            self.sessions.silence(session.index());
             self.forget_if_over(session.index());
         }
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::channel::{KeyDirection, KeyEpoch, Path};
 use crate::crypto::{Aead, InsecureFixedRng, RustCrypto};
 use crate::recovery::ecn::Codepoint;
-use crate::session::SessionEvent;
+use crate::session::{Session, SessionEvent};
 use crate::stream::{Open, StreamEvent, StreamHandle};
 use crate::time::Duration;
 use crate::wire::SealedHeader;

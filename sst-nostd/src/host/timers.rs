@@ -1,7 +1,7 @@
 //! Time passes: what is due is done, and no more than that.
 
 use crate::crypto::Crypto;
-use crate::session::{ClosedBy, Ending, Session, SessionState};
+use crate::session::{ClosedBy, Ending, SessionState};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
@@ -38,7 +38,7 @@ impl<C: Crypto> Host<'_, C> {
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens before.
     /// Ask after the other polls have nothing more.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        if !self.doomed.is_empty() {
+        if self.sessions.next_doomed().is_some() {
             return Some(self.now);
         }
         let times = [
@@ -71,7 +71,7 @@ impl<C: Crypto> Host<'_, C> {
             && row.state == SessionState::Draining
             && row.check_draining(now).is_none()
         {
-            self.note_session_event(session);
+            self.sessions.note_events(session);
             return self.after_begin_close(now, session);
         }
         let Some(row) = self.channels.at_mut(index) else { return };
@@ -105,11 +105,11 @@ impl<C: Crypto> Host<'_, C> {
             self.streams.abandon_datagrams(tree);
         }
         let negotiation = row.negotiation.take();
-        self.unindex_session(session);
+        self.sessions.unlist(session);
         if let Some(negotiation) = negotiation {
             self.negotiations.remove(negotiation);
         }
-        self.note_session_event(session);
+        self.sessions.note_events(session);
         self.forget_if_over(session);
     }
 
@@ -120,21 +120,18 @@ impl<C: Crypto> Host<'_, C> {
         let is_over = row.state == SessionState::Closed
             || (row.state == SessionState::Connecting && row.negotiation.is_none());
         if is_over && !is_held && row.channel.is_none() {
-            self.unindex_session(session);
-            self.doomed.push_back(&mut self.sessions, session);
+            self.sessions.unlist(session);
+            self.sessions.doom(session);
         }
     }
 
     /// Frees the streams of sessions that are gone, a step at a time.
     fn reap(&mut self) {
-        let Some(index) = self.doomed.front() else { return };
+        let Some(index) = self.sessions.next_doomed() else { return };
         let Some(row) = self.sessions.at_mut(index) else { return };
         let is_done = row.tree.as_mut().is_none_or(|tree| self.streams.tear_down(tree));
         if is_done {
-            self.doomed.pop_front(&mut self.sessions);
-            self.eventful.remove(&mut self.sessions, index);
-            self.forget_guest(index);
-            self.sessions.discard_at(index);
+            self.sessions.remove(index);
         }
     }
 
@@ -146,13 +143,6 @@ impl<C: Crypto> Host<'_, C> {
             row.is_known = true;
             row.events.incoming = true;
         }
-        self.note_session_event(session);
-    }
-
-    /// Has the session's events told, if there are any.
-    pub(super) fn note_session_event(&mut self, session: u32) {
-        if self.sessions.at(session).is_some_and(Session::has_events) {
-            self.eventful.push_back(&mut self.sessions, session);
-        }
+        self.sessions.note_events(session);
     }
 }

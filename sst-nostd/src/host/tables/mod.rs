@@ -5,9 +5,11 @@
 mod channels;
 mod negotiation_row;
 mod negotiations;
+mod sessions;
 
 pub use channels::ChannelRow;
 pub(super) use channels::{Channels, UNSETTLED};
 pub use negotiation_row::NegotiationRow;
 pub(super) use negotiation_row::{BARE_FINISH_BYTES, Confirm, Kind, TurnedAway, may_try};
 pub(super) use negotiations::Negotiations;
+pub(super) use sessions::{Sessions, is_quiet};

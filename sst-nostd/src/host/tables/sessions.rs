@@ -1,0 +1,270 @@
+//! The table of sessions: found by the peer that each is with, counted by where peers dialled
+//! from, queued while they have events to tell and while their streams are being freed.
+
+use core::net::IpAddr;
+
+use crate::id::{HostId, Instance};
+use crate::negotiation::Source;
+use crate::session::{
+    DOOMED, LastWords, SESSION_EVENTS, Session, SessionEvent, SessionState, Words,
+};
+use crate::storage::{Full, Handle, HashIndex, KeyedHash, Queue, Table, Tally};
+use crate::time::{Duration, Instant};
+
+/// How long a session without streams must have been quiet to give way to another: longer than
+/// most pauses of those who come back.
+const QUIET_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many sessions are looked at for one that gives way, each time one is wanted: work for some
+/// microseconds. The next look begins where this one ended.
+const MAX_LOOKED_AT: u32 = 16;
+
+/// All sessions of a host.
+pub(crate) struct Sessions<'s> {
+    rows: Table<'s, Session>,
+    hash: KeyedHash,
+    /// Rows by their peers, from when those are known until the session is over.
+    by_peer: HashIndex<'s>,
+    /// How many rows each source has whose peers dialled.
+    guests: Tally<'s>,
+    /// Where the last look for a quiet session ended.
+    looked_at: u32,
+    /// Rows with events to tell.
+    eventful: Queue<SESSION_EVENTS>,
+    /// Rows whose streams are being freed.
+    doomed: Queue<DOOMED>,
+    /// What was said when sessions ended.
+    words: LastWords,
+}
+
+impl<'s> Sessions<'s> {
+    /// An empty table in the given memory.
+    pub(crate) const fn new(
+        hash: KeyedHash,
+        rows: Table<'s, Session>,
+        by_peer: HashIndex<'s>,
+        guests: Tally<'s>,
+    ) -> Self {
+        Self {
+            rows,
+            hash,
+            by_peer,
+            guests,
+            looked_at: 0,
+            eventful: Queue::new(),
+            doomed: Queue::new(),
+            words: LastWords::new(),
+        }
+    }
+
+    /// Keeps a session, which is found by its peer if that is known.
+    ///
+    /// # Errors
+    /// [`Full`]: there is no row, or no room to find it.
+    pub(crate) fn insert(&mut self, session: Session) -> Result<Handle<Session>, Full> {
+        let peer = session.peer;
+        let handle = self.rows.insert(session)?;
+        if let Some(peer) = peer
+            && let Err(full) = self.by_peer.insert(self.hash_of(&peer), handle.index())
+        {
+            self.rows.discard_at(handle.index());
+            return Err(full);
+        }
+        Ok(handle)
+    }
+
+    /// Frees row `index`, and everything that leads to it.
+    pub(crate) fn remove(&mut self, index: u32) {
+        self.unlist(index);
+        if let Some(source) = self.rows.at_mut(index).and_then(|row| row.source.take()) {
+            self.guests.take_away(source);
+        }
+        self.eventful.remove(&mut self.rows, index);
+        self.doomed.remove(&mut self.rows, index);
+        self.rows.discard_at(index);
+    }
+
+    /// The peer that the session in row `index` waited for has proved itself, in that instance.
+    pub(crate) fn set_peer(&mut self, index: u32, peer: HostId, instance: Option<Instance>) {
+        let hash = self.hash_of(&peer);
+        let Some(row) = self.rows.at_mut(index) else { return };
+        row.instance = instance;
+        if row.peer.replace(peer).is_none() {
+            // The index has room for every row.
+            let _ = self.by_peer.insert(hash, index);
+        }
+    }
+
+    /// The session in row `index` is over: its peer may have another.
+    pub(crate) fn unlist(&mut self, index: u32) {
+        if let Some(peer) = self.rows.at(index).and_then(|row| row.peer) {
+            self.by_peer.remove(self.hash_of(&peer), index);
+        }
+    }
+
+    /// A living session with a peer that `is_it` accepts.
+    pub(crate) fn find(&self, peer: &HostId, is_it: impl Fn(&Session) -> bool) -> Option<u32> {
+        self.by_peer.find(self.hash_of(peer), |slot| {
+            self.rows.at(slot).is_some_and(|row| {
+                let is_living = !matches!(row.state, SessionState::Closing | SessionState::Closed);
+                is_living && row.peer.as_ref() == Some(peer) && is_it(row)
+            })
+        })
+    }
+
+    /// The living session with a peer in an instance.
+    pub(crate) fn find_in(&self, peer: &HostId, instance: Option<Instance>) -> Option<u32> {
+        self.find(peer, |row| row.instance == instance)
+    }
+
+    /// Shows each session with a peer that is not over, those that are closing included.
+    pub(crate) fn for_each_with(&self, peer: &HostId, mut show: impl FnMut(u32, &Session)) {
+        let _ = self.by_peer.find(self.hash_of(peer), |slot| {
+            if let Some(row) = self.rows.at(slot).filter(|row| row.peer.as_ref() == Some(peer)) {
+                show(slot, row);
+            }
+            false
+        });
+    }
+
+    /// The session in row `index` is counted for the source at `from`, where its peer dialled.
+    pub(crate) fn note_guest(&mut self, now: Instant, index: u32, from: IpAddr) {
+        let source = self.source_of(from);
+        if let Some(row) = self.rows.at_mut(index)
+            && self.guests.add(source).is_ok()
+        {
+            row.source = Some(source);
+            row.data_at = now;
+        }
+    }
+
+    /// How many sessions the source at `from` has.
+    pub(crate) fn held_by(&self, from: IpAddr) -> u32 {
+        self.guests.held(self.source_of(from))
+    }
+
+    /// A quiet session of a source that has more than `held`, if a few looks find one.
+    pub(crate) fn find_quiet(&mut self, now: Instant, held: u32) -> Option<u32> {
+        for _ in 0..MAX_LOOKED_AT.min(self.rows.used()) {
+            let index = self.looked_at;
+            let next = index.saturating_add(1);
+            self.looked_at = if next < self.rows.used() { next } else { 0 };
+            let quiet = self.rows.at(index).filter(|row| is_quiet(row, now));
+            let source = quiet.and_then(|row| row.source);
+            if source.is_some_and(|source| self.guests.held(source) > held) {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// Row `index` has its events told, if there are any.
+    pub(crate) fn note_events(&mut self, index: u32) {
+        if self.rows.at(index).is_some_and(Session::has_events) {
+            self.eventful.push_back(&mut self.rows, index);
+        }
+    }
+
+    /// Nobody wants to hear of row `index` any more.
+    pub(crate) fn silence(&mut self, index: u32) {
+        self.eventful.remove(&mut self.rows, index);
+    }
+
+    /// The next event, and whose it is.
+    pub(crate) fn pop_event(&mut self) -> Option<(Handle<Session>, SessionEvent)> {
+        loop {
+            let index = self.eventful.front()?;
+            let handle = self.rows.handle_at(index);
+            let event = self.rows.at_mut(index).and_then(|row| row.events.take());
+            if let (Some(handle), Some(event)) = (handle, event) {
+                return Some((handle, event));
+            }
+            self.eventful.pop_front(&mut self.rows);
+        }
+    }
+
+    /// Row `index` is to be freed, once its streams are.
+    pub(crate) fn doom(&mut self, index: u32) {
+        self.doomed.push_back(&mut self.rows, index);
+    }
+
+    /// The row that is to be freed next.
+    pub(crate) const fn next_doomed(&self) -> Option<u32> {
+        self.doomed.front()
+    }
+
+    /// Keeps what was said when a session ended.
+    pub(crate) fn keep_words(&mut self, words: &str) -> Words {
+        self.words.keep(words)
+    }
+
+    /// What was said when sessions ended.
+    pub(crate) const fn words(&self) -> &LastWords {
+        &self.words
+    }
+
+    /// Row `index`, and where words are kept.
+    #[inline]
+    pub(crate) fn with_words(&mut self, index: u32) -> Option<(&mut Session, &mut LastWords)> {
+        Some((self.rows.at_mut(index)?, &mut self.words))
+    }
+
+    /// The session that `handle` names.
+    #[inline]
+    pub(crate) fn get(&self, handle: Handle<Session>) -> Option<&Session> {
+        self.rows.get(handle)
+    }
+
+    /// The session that `handle` names.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, handle: Handle<Session>) -> Option<&mut Session> {
+        self.rows.get_mut(handle)
+    }
+
+    /// Row `index`.
+    #[inline]
+    pub(crate) fn at(&self, index: u32) -> Option<&Session> {
+        self.rows.at(index)
+    }
+
+    /// Row `index`.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Session> {
+        self.rows.at_mut(index)
+    }
+
+    /// The name of the session in row `index`.
+    #[inline]
+    pub(crate) fn handle_at(&self, index: u32) -> Option<Handle<Session>> {
+        self.rows.handle_at(index)
+    }
+
+    /// How many sessions there are.
+    pub(crate) const fn len(&self) -> u32 {
+        self.rows.len()
+    }
+
+    /// How many sessions there can be.
+    pub(crate) fn limit(&self) -> u32 {
+        self.rows.limit()
+    }
+
+    /// Row indices in use are below this.
+    pub(crate) fn used(&self) -> u32 {
+        self.rows.used()
+    }
+
+    fn hash_of(&self, peer: &HostId) -> u32 {
+        self.hash.hash_bytes(peer.as_bytes())
+    }
+
+    fn source_of(&self, from: IpAddr) -> u32 {
+        Source::of(from).hash(&self.hash)
+    }
+}
+
+/// Whether a session has no streams, and no data came or went for long.
+pub(crate) fn is_quiet(row: &Session, now: Instant) -> bool {
+    let is_ready = row.state == SessionState::Ready;
+    let has_streams = row.tree.as_ref().is_none_or(|tree| tree.stream_count() > 0);
+    is_ready && !has_streams && now.since(row.data_at) >= QUIET_TIMEOUT
+}
