@@ -3,7 +3,7 @@
 use crate::channel::{Arrival, Opened, Path};
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::ChannelId;
-use crate::negotiation::{self, Ready, Responder, Source, Verdict, WriteReplyError};
+use crate::negotiation::{self, Ready, Responder, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
 use crate::session::Breach;
 use crate::time::Instant;
@@ -35,7 +35,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         let half_open = self.negotiations.half_open();
         let mut answer = [0; 64];
-        match self.front.check_init(
+        match self.door.front.check_init(
             &mut self.crypto,
             now,
             packet,
@@ -47,11 +47,11 @@ impl<C: Crypto> Host<'_, C> {
             Verdict::Drop(reason) => Err(Ignored::Negotiation(reason)),
             Verdict::SendCookie(len) => {
                 self.stats.cookies_sent = self.stats.cookies_sent.saturating_add(1);
-                self.outbox.push(path, answer.get(..len).unwrap_or_default());
+                self.door.outbox.push(path, answer.get(..len).unwrap_or_default());
                 Ok(())
             }
             Verdict::SendVersion(len) => {
-                self.outbox.push(path, answer.get(..len).unwrap_or_default());
+                self.door.outbox.push(path, answer.get(..len).unwrap_or_default());
                 Ok(())
             }
         }
@@ -67,8 +67,7 @@ impl<C: Crypto> Host<'_, C> {
         if self.negotiations.is_own_init(init) {
             return Err(Ignored::Negotiation(negotiation::Dropped::OwnIdentity));
         }
-        let source = Source::of(path.peer.ip()).hash(&self.hash);
-        if !self.negotiations.has_room_for(source) {
+        if !self.negotiations.has_room_for(path.peer.ip()) {
             return Err(Ignored::NoCapacity);
         }
         let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
@@ -83,8 +82,8 @@ impl<C: Crypto> Host<'_, C> {
             self.negotiations.remove(index);
             return ignored.map_or(Ok(()), Err);
         }
-        self.turn = self.turn.saturating_add(1);
-        let noted = self.negotiations.note_answered(index, init, source, self.turn);
+        let (from, turn) = (path.peer.ip(), self.clock.next_turn());
+        let noted = self.negotiations.note_answered(index, init, from, turn);
         noted.map_err(|_| Ignored::NoCapacity)?;
         self.note_replayable(index, channel);
         Ok(())
@@ -101,7 +100,8 @@ impl<C: Crypto> Host<'_, C> {
         channel: ChannelId,
         ephemeral: [u8; KEY_LEN],
     ) -> Result<(), Ignored> {
-        let responder = Responder::new(&self.crypto, now, &self.statics, init, channel, ephemeral);
+        let responder =
+            Responder::new(&self.crypto, now, &self.identity.statics, init, channel, ephemeral);
         self.negotiations.begin_answer(index, responder.map_err(Ignored::Negotiation)?);
         Ok(())
     }
@@ -120,14 +120,14 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Option<Ignored>> {
         let responder = self.negotiations.answer_mut(index).ok_or(Some(Ignored::NoCapacity))?;
         let mut parameters = self.config.parameters();
-        parameters.reset_token = Some(self.reset_key.token(channel));
+        parameters.reset_token = Some(self.identity.reset_key.token(channel));
         let accepted = responder.accept(&self.crypto, now, &parameters).map(|_| ());
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(responder.curve_operations()));
         if let Err(WriteReplyError::Refuse(code)) = accepted {
             let refusal = Refusal { code, reason: "" };
             let reply = responder.refuse(&self.crypto, &refusal);
-            self.outbox.push(path, reply.map_err(|_| Some(Ignored::NoCapacity))?);
+            self.door.outbox.push(path, reply.map_err(|_| Some(Ignored::NoCapacity))?);
             return Err(None);
         }
         Ok(())

@@ -70,7 +70,7 @@ impl<C: Crypto> Host<'_, C> {
     fn plant_tree(&mut self, now: Instant, session: u32, ready: &Ready) -> bool {
         let Some(row) = self.sessions.at(session) else { return false };
         if row.tree.is_none() {
-            let side = Side::of(&self.id, &ready.peer, row.is_own_dial);
+            let side = Side::of(&self.identity.id, &ready.peer, row.is_own_dial);
             let allowance = allowance(&ready.parameters);
             let Some(tree) = self.streams.plant(session, side, allowance, now) else {
                 return false;

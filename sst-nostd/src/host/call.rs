@@ -4,7 +4,7 @@ use crate::channel::Path;
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::{ChannelId, HostId, Instance};
 use crate::limits::FINISH_BYTES;
-use crate::negotiation::limits::{FINISH_HEAD_LEN, HANDSHAKE_TIMEOUT};
+use crate::negotiation::limits::FINISH_HEAD_LEN;
 use crate::negotiation::{Call, CallError, FinishError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
 use crate::recovery::ecn::Codepoint;
@@ -84,12 +84,12 @@ impl<C: Crypto> Host<'_, C> {
         pattern: Pattern,
         early: &[u8],
     ) -> Result<SessionHandle, ConnectError> {
-        let now = self.clock(now);
+        let now = self.advance(now);
         let instance = self.instance_for(dial.instance)?;
         if let Some(session) = self.reuse(&dial, instance) {
             return Ok(session);
         }
-        if matches!(dial.instance, InstanceWish::Named(_)) && dial.id == Some(self.id) {
+        if matches!(dial.instance, InstanceWish::Named(_)) && dial.id == Some(self.identity.id) {
             // Two hosts with one identity would both be the one that dialled first.
             return Err(ConnectError::OwnIdentity);
         }
@@ -131,14 +131,13 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), ConnectError> {
         let path = self.negotiations.at(index).ok_or(ConnectError::NoCapacity)?.path;
         let mut parameters = self.config.parameters();
-        parameters.reset_token = Some(self.reset_key.token(wish.channel));
+        parameters.reset_token = Some(self.identity.reset_key.token(wish.channel));
         parameters.instance = wish.instance;
-        parameters.took_call =
-            self.took_call_at.is_some_and(|at| now.since(at) <= HANDSHAKE_TIMEOUT);
+        parameters.took_call = self.clock.took_call_lately(now);
         let call = Call {
             pattern: wish.pattern,
             path,
-            statics: &self.statics,
+            statics: &self.identity.statics,
             peer: wish.peer,
             parameters: &parameters,
             channel: wish.channel,
@@ -205,7 +204,7 @@ impl<C: Crypto> Host<'_, C> {
                 let mut rejection = [0; BARE_FINISH_BYTES];
                 let len = initiator.write_rejection(&self.crypto, &mut rejection).unwrap_or(0);
                 if let Some(rejection) = rejection.get(..len).filter(|bytes| !bytes.is_empty()) {
-                    self.outbox.push(path, rejection);
+                    self.door.outbox.push(path, rejection);
                 }
                 let reason = reply_reason(&error, &mut self.sessions);
                 self.end_at_once(session, reason);
@@ -267,7 +266,7 @@ impl<C: Crypto> Host<'_, C> {
         let (id, path) = (row.channel.local_id(), row.channel.path());
         row.channel.hold_first(has_finish, now.after(self.config.first_packet_wait.min(MAX_WAIT)));
         row.negotiation = Some(negotiation);
-        row.settled = UNSETTLED | self.turn;
+        row.settled = UNSETTLED | self.clock.turn();
         self.negotiations.hold_first_packet(negotiation, path);
         if !has_finish {
             let finish = heapless::Vec::new();
@@ -300,7 +299,7 @@ impl<C: Crypto> Host<'_, C> {
             }
         };
         let row = self.channels.at_mut(channel)?;
-        row.settled = UNSETTLED | self.turn;
+        row.settled = UNSETTLED | self.clock.turn();
         let (id, path) = (row.channel.local_id(), row.channel.path());
         let finish = heapless::Vec::from_slice(buffer.get(..len)?).unwrap_or_default();
         let confirm = Confirm { finish, channel, id };
@@ -353,7 +352,7 @@ impl<C: Crypto> Host<'_, C> {
             Some(negotiation) => self.negotiations.owe(negotiation),
             None => {
                 if let Some(row) = self.channels.at_mut(channel) {
-                    row.channel.on_finish_resent(self.now, &mut self.sent);
+                    row.channel.on_finish_resent(self.clock.now(), &mut self.sent);
                 }
             }
         }
@@ -362,8 +361,7 @@ impl<C: Crypto> Host<'_, C> {
     /// The peer has FINISH.
     pub(super) fn on_confirmed(&mut self, channel: u32) {
         let Some(row) = self.channels.at_mut(channel) else { return };
-        self.turn = self.turn.saturating_add(1);
-        row.settled = row.settled.min(self.turn);
+        row.settled = row.settled.min(self.clock.next_turn());
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.negotiations.remove(negotiation);

@@ -61,7 +61,7 @@ impl<C: Crypto> Host<'_, C> {
         ecn: Codepoint,
         packet: &mut [u8],
     ) -> Result<(), Ignored> {
-        let now = self.clock(now);
+        let now = self.advance(now);
         self.stats.on_received(packet.len());
         // What belongs to negotiations is never inlined: it has large values on the stack, and most
         // packets do not need them.
@@ -198,13 +198,13 @@ impl<C: Crypto> Host<'_, C> {
     #[inline(never)]
     fn answer_unknown(&mut self, now: Instant, path: Path, packet: &[u8]) {
         let is_answered = packet.len() >= MIN_LOST_CAUSE_BYTES
-            && self.lost_sources.is_allowed(now, path.peer.ip(), 1, LOST_SOURCE_INTERVAL);
+            && self.door.lost_sources.is_allowed(now, path.peer.ip(), 1, LOST_SOURCE_INTERVAL);
         if !is_answered {
             return;
         }
         let mut answer = [0; 64];
-        if let Some(len) = self.reset_key.write_lost(now, packet, &mut answer) {
-            self.outbox.push(path, answer.get(..len).unwrap_or_default());
+        if let Some(len) = self.identity.reset_key.write_lost(now, packet, &mut answer) {
+            self.door.outbox.push(path, answer.get(..len).unwrap_or_default());
         }
     }
 

@@ -21,10 +21,12 @@ mod bonds;
 mod both_dial_tests;
 mod call;
 mod channels;
+mod clock;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod closing_tests;
 mod config;
 mod dial;
+mod door;
 mod events;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod first_packet_tests;
@@ -33,6 +35,7 @@ mod flood_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod full_tests;
 mod guests;
+mod identity;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod ik_tests;
 mod inbound;
@@ -80,45 +83,32 @@ use zeroize::Zeroize;
 
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
-use crate::id::{ChannelId, HostId};
+use crate::id::HostId;
 use crate::negotiation::{Front, PROCESS_LEN, ResetKey, Sources};
 use crate::storage::KeyedHash;
 use crate::stream::Streams;
 use crate::time::Instant;
 
-use self::outbound::Outbox;
+use self::clock::Clock;
+use self::door::{Door, Outbox};
+use self::identity::Identity;
 use self::tables::{Channels, Negotiations, Sessions};
 
 /// One running end of SST, with an identity.
 pub struct Host<'s, C: Crypto> {
     config: Config,
     crypto: C,
-    statics: KeyPair,
-    id: HostId,
-    /// The latest moment any caller told.
-    now: Instant,
-    /// Calls answered and confirmed so far: what came first, even while the clock stands still.
-    turn: u64,
-    /// When a peer's call was taken last.
-    took_call_at: Option<Instant>,
-    hash: KeyedHash,
-
+    identity: Identity,
+    clock: Clock,
+    door: Door,
     sessions: Sessions<'s>,
     channels: Channels<'s, C>,
     negotiations: Negotiations<'s>,
-    /// The negotiation, and its channel, that brought early data nobody has taken.
-    replayable: Option<(u32, ChannelId)>,
-    front: Front,
-    reset_key: ResetKey,
-    /// Who was told of late that a channel is lost.
-    lost_sources: Sources,
-    outbox: Outbox,
-    /// This verb has computed with secrets.
-    has_secrets_on_stack: bool,
-
     streams: Streams<'s>,
     sent: SentPackets<'s>,
     stats: Stats,
+    /// This verb has computed with secrets.
+    has_secrets_on_stack: bool,
 }
 
 impl<'s, C: Crypto> Host<'s, C> {
@@ -148,18 +138,14 @@ impl<'s, C: Crypto> Host<'s, C> {
             config.lost_scope = Some(process);
         }
         let lost_sources = Sources::new(&mut crypto).map_err(|_| ConfigError::Random)?;
+        let reset_key = ResetKey::new(&statics, config.lost_scope);
         Ok(Self {
-            lost_sources,
-            reset_key: ResetKey::new(&statics, config.lost_scope),
             streams: Streams::new(config.streams, storage.streams, hash),
             config,
             crypto,
-            statics,
-            id,
-            now,
-            turn: 0,
-            took_call_at: None,
-            hash,
+            identity: Identity { statics, id, reset_key },
+            clock: Clock::new(now),
+            door: Door { front, lost_sources, outbox: Outbox::new() },
             sessions: Sessions::new(hash, storage.sessions, storage.by_peer, storage.guests),
             channels: Channels::new(
                 hash,
@@ -175,19 +161,16 @@ impl<'s, C: Crypto> Host<'s, C> {
                 storage.callers,
                 storage.negotiation_timers,
             ),
-            replayable: None,
-            front,
-            outbox: Outbox::new(),
-            has_secrets_on_stack: false,
             sent: storage.sent,
             stats: Stats::default(),
+            has_secrets_on_stack: false,
         })
     }
 
     /// This host's identity.
     #[must_use]
     pub const fn id(&self) -> HostId {
-        self.id
+        self.identity.id
     }
 
     /// Which of those who dial are answered from now on.
@@ -196,8 +179,7 @@ impl<'s, C: Crypto> Host<'s, C> {
     }
 
     /// The caller's time, never going back.
-    fn clock(&mut self, now: Instant) -> Instant {
-        self.now = self.now.max(now);
-        self.now
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.clock.advance(now)
     }
 }

@@ -15,7 +15,7 @@ impl<C: Crypto> Host<'_, C> {
     ///
     /// Work in proportion to the sessions there are.
     pub fn network_changed(&mut self, now: Instant, gone: Option<IpAddr>) {
-        let now = self.clock(now);
+        let now = self.advance(now);
         for index in 0..self.channels.used() {
             let Some(row) = self.channels.at_mut(index) else { continue };
             if row.ends_at.is_none() {

@@ -35,7 +35,7 @@ impl<C: Crypto> Host<'_, C> {
     /// Data that came with a dial, if [`Config::takes_replayable`](super::Config) asks for them.
     /// Ask after each packet: one waits at most, and a negotiation that ends takes its own along.
     pub fn poll_replayable(&mut self) -> Option<Replayable> {
-        let (index, channel) = self.replayable.take()?;
+        let (index, channel) = self.negotiations.take_replayable()?;
         let row = self.negotiations.at(index)?;
         let Kind::Answer(responder) = &row.kind else { return None };
         let peer = responder.offer().ok()?.peer.filter(|_| responder.channel() == channel)?;
@@ -49,7 +49,7 @@ impl<C: Crypto> Host<'_, C> {
         let has_early =
             matches!(&row.kind, Kind::Answer(responder) if !responder.early().is_empty());
         if has_early && self.config.takes_replayable {
-            self.replayable = Some((index, channel));
+            self.negotiations.note_replayable(index, channel);
         }
     }
 }

@@ -60,7 +60,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = channel.and_then(|channel| self.channels.at_mut(channel)) {
             row.settled = answered;
         }
-        self.took_call_at = Some(now);
+        self.clock.note_call_taken(now);
         self.note_incoming(session);
         Ok(())
     }
@@ -132,7 +132,7 @@ impl<C: Crypto> Host<'_, C> {
             return if row.settled > answered { Rival::Stays } else { Rival::IsOld };
         }
         // Both have dialled, and neither knows which call the other takes.
-        if self.id < ready.peer {
+        if self.identity.id < ready.peer {
             return Rival::Stays;
         }
         // A peer that dialled when our FINISH was on its way, and says that it took a call, may
@@ -160,7 +160,7 @@ impl<C: Crypto> Host<'_, C> {
     /// brought its packets back.
     fn is_reflected(&self, session: Option<u32>, ready: &Ready) -> bool {
         let row = session.and_then(|session| self.sessions.at(session));
-        kdf::equal(ready.peer.as_bytes(), self.id.as_bytes())
+        kdf::equal(ready.peer.as_bytes(), self.identity.id.as_bytes())
             && row.is_some_and(|row| row.is_own_dial)
     }
 

@@ -243,7 +243,7 @@ impl<C: Crypto> Host<'_, C> {
         reason: Ending,
         is_graceful: bool,
     ) -> Result<(), UnknownSession> {
-        let now = self.clock(now);
+        let now = self.advance(now);
         let row = self.sessions.get_mut(session).ok_or(UnknownSession)?;
         if row.state == SessionState::Connecting {
             // Nobody else knows of it.

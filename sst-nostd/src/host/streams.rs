@@ -220,7 +220,7 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         lifetime: Option<Duration>,
     ) -> Result<(), UnknownStream> {
-        let now = self.clock(now);
+        let now = self.advance(now);
         if self.streams.set_lifetime(now, stream, lifetime) { Ok(()) } else { Err(UnknownStream) }
     }
 
@@ -352,7 +352,7 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         act: impl FnOnce(&mut Streams<'_>, &mut Tree, Instant, SessionState) -> R,
     ) -> Option<R> {
-        let now = self.clock(now);
+        let now = self.advance(now);
         let index = self.streams.session_of(stream)?;
         let session = self.sessions.at_mut(index)?;
         let state = session.state;

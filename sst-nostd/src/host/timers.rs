@@ -17,7 +17,7 @@ impl<C: Crypto> Host<'_, C> {
 
     #[inline(never)]
     fn let_time_pass(&mut self, now: Instant) {
-        let now = self.clock(now);
+        let now = self.advance(now);
         while let Some(index) = self.channels.pop_expired(now) {
             self.on_channel_timeout(now, index);
         }
@@ -39,7 +39,7 @@ impl<C: Crypto> Host<'_, C> {
     /// Ask after the other polls have nothing more.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
         if self.sessions.next_doomed().is_some() {
-            return Some(self.now);
+            return Some(self.clock.now());
         }
         let times = [
             self.channels.next_timeout(),

@@ -32,7 +32,7 @@ impl<C: Crypto> Host<'_, C> {
         path: Path,
         after: Duration,
     ) -> Result<(), TryError> {
-        let now = self.clock(now);
+        let now = self.advance(now);
         let negotiation = self.sessions.get_mut(session).and_then(|row| row.negotiation);
         let index = negotiation.ok_or(TryError::NotDialling)?;
         let (initiator, _) = self.negotiations.call_mut(index).ok_or(TryError::NotDialling)?;

@@ -2,9 +2,11 @@
 //! it answers, counted by source, woken when something is due, each with at most one packet to
 //! send.
 
+use core::net::IpAddr;
+
 use crate::channel::Path;
 use crate::id::ChannelId;
-use crate::negotiation::{HalfOpen, Initiator, Responder};
+use crate::negotiation::{HalfOpen, Initiator, Responder, Source};
 use crate::storage::{Full, HashIndex, KeyedHash, NONE, Queue, Table, Tally, Timers, may_join};
 use crate::time::Instant;
 use crate::wire::negotiation::Init;
@@ -24,6 +26,8 @@ pub(crate) struct Negotiations<'s> {
     due: Queue<DUE>,
     /// How many rows are this host's own dials, until they are confirmed.
     own_dials: u32,
+    /// The row, and its channel, that brought early data nobody has taken.
+    replayable: Option<(u32, ChannelId)>,
 }
 
 impl<'s> Negotiations<'s> {
@@ -35,7 +39,16 @@ impl<'s> Negotiations<'s> {
         callers: Tally<'s>,
         timers: Timers<'s>,
     ) -> Self {
-        Self { rows, hash, by_call, callers, timers, due: Queue::new(), own_dials: 0 }
+        Self {
+            rows,
+            hash,
+            by_call,
+            callers,
+            timers,
+            due: Queue::new(),
+            own_dials: 0,
+            replayable: None,
+        }
     }
 
     /// A row for the negotiation of `channel`, with nothing to send yet: what it is comes next, by
@@ -73,7 +86,7 @@ impl<'s> Negotiations<'s> {
     }
 
     /// Row `index` answers `init`, at the host's turn `answered`: from now on it is found by it,
-    /// counted for `source`, and has its answer sent.
+    /// counted for the source at `from`, and has its answer sent.
     ///
     /// # Errors
     /// [`Full`]: there is no room to find it, and the row is freed.
@@ -81,10 +94,11 @@ impl<'s> Negotiations<'s> {
         &mut self,
         index: u32,
         init: &Init<'_>,
-        source: u32,
+        from: IpAddr,
         answered: u64,
     ) -> Result<(), Full> {
         let hash = self.hash.hash_bytes(&init.ephemeral());
+        let source = self.source_of(from);
         if let Some(row) = self.rows.at_mut(index) {
             row.answered = answered;
             row.init_hash = Some(hash);
@@ -273,9 +287,20 @@ impl<'s> Negotiations<'s> {
         )
     }
 
-    /// Whether a source may have one more row: not if it has more of them than are free.
-    pub(crate) fn has_room_for(&self, source: u32) -> bool {
-        may_join(self.callers.held(source), self.rows.limit().saturating_sub(self.rows.len()))
+    /// Whether the source at `from` may have one more row: not if it has more than are free.
+    pub(crate) fn has_room_for(&self, from: IpAddr) -> bool {
+        let free = self.rows.limit().saturating_sub(self.rows.len());
+        may_join(self.callers.held(self.source_of(from)), free)
+    }
+
+    /// Row `index`, for that channel, brought early data.
+    pub(crate) const fn note_replayable(&mut self, index: u32, channel: ChannelId) {
+        self.replayable = Some((index, channel));
+    }
+
+    /// The row that brought early data nobody has taken, and its channel. It may be gone.
+    pub(crate) const fn take_replayable(&mut self) -> Option<(u32, ChannelId)> {
+        self.replayable.take()
     }
 
     /// Whether this host dials somebody.
@@ -302,6 +327,10 @@ impl<'s> Negotiations<'s> {
     #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
     pub(crate) const fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.callers.is_empty() && self.by_call.is_empty()
+    }
+
+    fn source_of(&self, from: IpAddr) -> u32 {
+        Source::of(from).hash(&self.hash)
     }
 
     fn hash_of(&self, id: ChannelId) -> u32 {
