@@ -1,11 +1,11 @@
 //! Being dialled: from an INIT to a session that is ready.
 
-use crate::channel::{Arrival, Opened, Path};
+use crate::channel::{Opened, Path};
 use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::ChannelId;
 use crate::negotiation::{self, Ready, Responder, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
-use crate::session::Breach;
+use crate::session::{Breach, Packet};
 use crate::time::Instant;
 use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
@@ -240,16 +240,16 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.channels.at_mut(channel) {
             row.channel.on_opened(now, opened.number, packet.len());
         }
-        let arrival = Arrival {
+        let packet = Packet {
             number: opened.number,
             is_highest: true,
-            is_ack_eliciting: false,
-            has_data: false,
             codepoint: ecn,
             path,
             len: packet.len(),
+            proves_finish: false,
+            payload,
         };
-        self.on_payload(now, channel, arrival, payload);
+        self.on_payload(now, channel, &packet);
         Ok(())
     }
 
@@ -278,7 +278,9 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         payload: &[u8],
     ) {
-        let Some(index) = self.sessions.at(session).and_then(|row| row.channel) else { return };
+        let Some(index) = self.sessions.at(session).and_then(|row| row.paths().carrier()) else {
+            return;
+        };
         if let Some(row) = self.channels.at_mut(index) {
             row.channel.on_finish_received(now, ecn);
         }
@@ -286,17 +288,17 @@ impl<C: Crypto> Host<'_, C> {
             let rule = "FINISH acknowledges nothing";
             self.close_for(now, session, &Breach { code: TransportCode::PROTOCOL, rule });
         } else if !payload.is_empty() {
-            let arrival = Arrival {
+            let packet = Packet {
                 number: 0,
                 is_highest: true,
-                is_ack_eliciting: true,
-                has_data: false,
                 // Its mark was counted above.
                 codepoint: Codepoint::NotEct,
                 path,
                 len: payload.len(),
+                proves_finish: false,
+                payload,
             };
-            self.on_payload(now, index, arrival, payload);
+            self.on_payload(now, index, &packet);
         }
         self.schedule_channel(index);
     }

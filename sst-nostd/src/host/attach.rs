@@ -7,13 +7,12 @@ use crate::crypto::Crypto;
 use crate::id::{HostId, Instance, Side};
 use crate::negotiation::Ready;
 use crate::noise::Role;
-use crate::session::{Session, SessionState};
+use crate::session::{Session, linger};
 use crate::stream::Allowance;
 use crate::time::{Duration, Instant};
 use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
 
 use super::Host;
-use super::channels::linger;
 use super::tables::{BARE_FINISH_BYTES, ChannelRow, TurnedAway};
 use super::wiping::wipe_stack;
 
@@ -55,10 +54,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         self.stats.channels_made = self.stats.channels_made.saturating_add(1);
         let Some(row) = self.sessions.at_mut(session) else { return false };
-        row.channel = Some(channel);
-        if row.state == SessionState::Connecting {
-            row.state = SessionState::Ready;
-        }
+        row.add_channel(channel);
         self.stats.handshakes = self.stats.handshakes.saturating_add(1);
         self.schedule_channel(channel);
         self.note_keys(channel);
@@ -69,14 +65,14 @@ impl<C: Crypto> Host<'_, C> {
     #[inline(never)]
     fn plant_tree(&mut self, now: Instant, session: u32, ready: &Ready) -> bool {
         let Some(row) = self.sessions.at(session) else { return false };
-        if row.tree.is_none() {
-            let side = Side::of(&self.identity.id, &ready.peer, row.is_own_dial);
+        if row.tree().is_none() {
+            let side = Side::of(&self.identity.id, &ready.peer, row.is_own_dial());
             let allowance = allowance(&ready.parameters);
             let Some(tree) = self.streams.plant(session, side, allowance, now) else {
                 return false;
             };
             if let Some(row) = self.sessions.at_mut(session) {
-                row.tree = Some(tree);
+                row.plant(tree);
             }
         }
         true

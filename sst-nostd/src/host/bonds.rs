@@ -2,7 +2,6 @@
 
 use crate::crypto::Crypto;
 use crate::id::{HostId, Instance};
-use crate::session::SessionState;
 
 use super::Host;
 use super::dial::{ConnectError, Dial, InstanceWish};
@@ -70,14 +69,9 @@ impl<C: Crypto> Host<'_, C> {
         let takes_own = dial.instance == InstanceWish::Usual && instance.is_none();
         let index = self
             .sessions
-            .find(&dial.id?, |row| row.instance == instance || takes_own && row.is_own_dial)?;
-        let row = self.sessions.at_mut(index)?;
-        row.is_known = true;
-        row.is_released = false;
-        if row.state == SessionState::Ready {
-            row.events.ready = true;
-            self.sessions.note_events(index);
-        }
+            .find(&dial.id?, |row| row.instance() == instance || takes_own && row.is_own_dial())?;
+        self.sessions.at_mut(index)?.adopt();
+        self.sessions.note_events(index);
         self.sessions.handle_at(index)
     }
 }

@@ -111,8 +111,7 @@ impl<C: Crypto> Host<'_, C> {
             return Err(error);
         }
         if let Some(row) = self.sessions.get_mut(session) {
-            row.is_known = true;
-            row.negotiation = Some(negotiation);
+            row.begin_dial(negotiation);
         }
         self.negotiations.owe(negotiation);
         self.stats.dialled = self.stats.dialled.saturating_add(1);
@@ -235,7 +234,7 @@ impl<C: Crypto> Host<'_, C> {
             return;
         }
         if let Some(row) = self.sessions.at_mut(session) {
-            row.negotiation = None;
+            row.end_dial();
         }
         self.sessions.set_peer(session, peer, instance);
         if !self.attach(now, path, session, ready, sample) {
@@ -246,7 +245,7 @@ impl<C: Crypto> Host<'_, C> {
             return;
         }
         if let Some(row) = self.sessions.at_mut(session) {
-            row.events.ready = true;
+            row.note_ready();
         }
         self.sessions.note_events(session);
     }
@@ -261,7 +260,9 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         has_finish: bool,
     ) {
-        let Some(channel) = self.sessions.at(session).and_then(|row| row.channel) else { return };
+        let Some(channel) = self.sessions.at(session).and_then(|row| row.paths().carrier()) else {
+            return;
+        };
         let Some(row) = self.channels.at_mut(channel) else { return };
         let (id, path) = (row.channel.local_id(), row.channel.path());
         row.channel.hold_first(has_finish, now.after(self.config.first_packet_wait.min(MAX_WAIT)));
@@ -287,7 +288,7 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         buffer: &mut [u8],
     ) -> Option<Transmit> {
-        let channel = self.sessions.at(session)?.channel?;
+        let channel = self.sessions.at(session)?.paths().carrier()?;
         let sealed = self.seal_finish(now, negotiation, (session, channel), buffer);
         wipe_stack();
         let len = match sealed {
@@ -365,16 +366,6 @@ impl<C: Crypto> Host<'_, C> {
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
             self.negotiations.remove(negotiation);
-        }
-    }
-
-    /// The first packet from the peer has been applied: if it did not say that FINISH came, that is
-    /// known all the same.
-    pub(super) fn on_finish_taken(&mut self, now: Instant, channel: u32) {
-        let Some(row) = self.channels.at_mut(channel) else { return };
-        row.channel.on_finish_taken(now, &mut self.sent);
-        if let Some(session) = self.sessions.at_mut(row.session) {
-            session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
         }
     }
 

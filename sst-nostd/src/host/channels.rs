@@ -1,10 +1,9 @@
 //! Channels in a session's life: how they are named, scheduled, and ended.
 
-use crate::channel::Channel;
 use crate::crypto::{Crypto, RandomError};
 use crate::id::ChannelId;
-use crate::session::{Session, SessionState};
-use crate::time::{Duration, Instant};
+use crate::session::{Session, SessionState, Surroundings, linger, pto};
+use crate::time::Instant;
 
 use super::Host;
 
@@ -42,7 +41,7 @@ impl<C: Crypto> Host<'_, C> {
             && row.keys_told.is_behind(&row.channel)
             && let Some(session) = self.sessions.at_mut(session)
         {
-            session.events.keys = true;
+            session.note_keys();
         }
         self.sessions.note_events(session);
     }
@@ -58,16 +57,16 @@ impl<C: Crypto> Host<'_, C> {
     pub(super) fn remove_channel(&mut self, now: Instant, index: u32) {
         self.note_secrets();
         let Some(row) = self.channels.at_mut(index) else { return };
-        row.channel.retire(&mut self.sent);
-        if let Some(session) = self.sessions.at_mut(row.session) {
-            if let (SessionState::Closed, Some(tree)) = (session.state, &mut session.tree) {
-                // Of a datagram in flight nothing is known: it is not lost.
-                self.streams.abandon_datagrams(tree);
-            }
-            session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
-            if session.channel == Some(index) {
-                session.channel = None;
-            }
+        if let Some((session, words)) = self.sessions.with_words(row.session) {
+            let mut around = Surroundings {
+                channel: &mut row.channel,
+                sent: &mut self.sent,
+                streams: &mut self.streams,
+                words,
+            };
+            session.remove_channel(now, index, &mut around);
+        } else {
+            row.channel.retire(&mut self.sent);
         }
         // Without a session, nobody wants the receipts; they must leave the table all the same.
         while row.channel.take_settled(&mut self.sent).is_some() {}
@@ -82,13 +81,12 @@ impl<C: Crypto> Host<'_, C> {
     /// the channel stays for three probe timeouts, to repeat CLOSE if need be.
     pub(super) fn after_begin_close(&mut self, now: Instant, session: u32) {
         let Some(row) = self.sessions.at_mut(session) else { return };
-        let Some(index) = row.channel else { return };
-        if row.state == SessionState::Closing
-            && let Some(tree) = &mut row.tree
-        {
+        let Some(index) = row.paths().carrier() else { return };
+        let is_closing = row.state() == SessionState::Closing;
+        if is_closing && let Some(tree) = row.tree_mut() {
             self.streams.abandon_datagrams(tree);
         }
-        if row.state == SessionState::Closing
+        if is_closing
             && let Some(channel) = self.channels.at_mut(index)
             && channel.ends_at.is_none()
         {
@@ -99,17 +97,4 @@ impl<C: Crypto> Host<'_, C> {
         // Its timer is set anew when it has nothing more to send.
         self.schedule_channel(index);
     }
-}
-
-/// No probe timeout is longer (docs/PROTOCOL.md, R-6.6-2).
-const MAX_PTO: Duration = Duration::from_secs(10);
-
-/// A probe timeout, by which the end of a channel is counted.
-pub(super) fn pto<C: Crypto>(channel: &Channel<C>) -> Duration {
-    channel.pto_base().min(MAX_PTO)
-}
-
-/// How long packets of a closed channel may still be about: three probe timeouts.
-pub(super) fn linger<C: Crypto>(channel: &Channel<C>) -> Duration {
-    pto(channel).saturating_mul(3)
 }

@@ -33,7 +33,7 @@ impl<C: Crypto> Host<'_, C> {
                 return Some(Event::Datagram(ticket, outcome));
             };
             let Some(row) = self.sessions.at(session) else { continue };
-            if let (true, Some(handle)) = (row.is_known, self.sessions.handle_at(session)) {
+            if let (true, Some(handle)) = (row.is_known(), self.sessions.handle_at(session)) {
                 return Some(Event::Stream(handle, stream, event));
             }
         }

@@ -16,7 +16,7 @@ use crate::time::Instant;
 use crate::wire::TransportCode;
 
 use super::Host;
-use super::tables::is_quiet;
+use super::tables::QUIET_TIMEOUT;
 
 /// Sessions give way from when one row in so many is left, so that those who come find one free.
 const SCARCE_DIVISOR: u32 = 64;
@@ -39,9 +39,9 @@ impl<C: Crypto> Host<'_, C> {
     fn is_within_cap(&mut self, now: Instant, peer: &HostId) -> bool {
         let (mut count, mut quiet) = (0_u32, None);
         self.sessions.for_each_with(peer, |session, row| {
-            if !row.is_own_dial {
-                count = count.saturating_add(u32::from(row.state == SessionState::Ready));
-                quiet = quiet.or_else(|| is_quiet(row, now).then_some(session));
+            if !row.is_own_dial() {
+                count = count.saturating_add(u32::from(row.state() == SessionState::Ready));
+                quiet = quiet.or_else(|| row.is_quiet(now, QUIET_TIMEOUT).then_some(session));
             }
         });
         if count < self.config.max_sessions_per_peer {

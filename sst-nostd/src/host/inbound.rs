@@ -1,18 +1,17 @@
 //! Packets in: by its first byte each goes to the negotiation or to its channel, and what opens
 //! goes to the session.
 
-use crate::channel::{Arrival, Dropped, Path};
+use crate::channel::{Dropped, Path};
 use crate::crypto::Crypto;
 use crate::negotiation::limits::LOST_SOURCE_INTERVAL;
 use crate::negotiation::{self, is_lost};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{Breach, ClosedBy, Ending, Session, SessionState, Surroundings};
+use crate::session::{Breach, ClosedBy, Ending, KEYS_SPENT, Packet, Surroundings, linger};
 use crate::time::Instant;
 use crate::wire::negotiation::MIN_LOST_CAUSE_BYTES;
 use crate::wire::{PacketKind, SealedHeader, TransportCode};
 
 use super::Host;
-use super::channels::linger;
 
 /// Why a packet was ignored. Each reason has a counter in [`Stats`](super::Stats); nothing else
 /// changed, and nothing needs to be done.
@@ -99,82 +98,50 @@ impl<C: Crypto> Host<'_, C> {
         let (session, was_confirmed) = (row.session, row.channel.is_confirmed());
         let opened = row.channel.open(&self.crypto, now, packet);
         if row.channel.is_exhausted() {
-            let breach = Breach { code: TransportCode::AEAD_LIMIT, rule: "keys are used up" };
-            self.close_for(now, session, &breach);
+            self.close_for(now, session, &KEYS_SPENT);
         }
         let opened = opened.map_err(Ignored::Channel)?;
         self.note_keys(index);
         if !was_confirmed {
             self.on_confirmed(index);
         }
-        let payload = packet.get(opened.payload.clone()).unwrap_or_default();
-        let arrival = Arrival {
+        let packet = Packet {
             number: opened.number,
             is_highest: opened.is_highest,
-            is_ack_eliciting: false,
-            has_data: false,
             codepoint: ecn,
             path,
             len: packet.len(),
+            proves_finish: !was_confirmed,
+            payload: packet.get(opened.payload).unwrap_or_default(),
         };
-        self.on_payload(now, index, arrival, payload);
-        if !was_confirmed {
-            self.on_finish_taken(now, index);
-        }
+        self.on_payload(now, index, &packet);
         Ok(())
     }
 
-    /// Applies an opened packet, and sees to what comes of it.
-    pub(super) fn on_payload(
-        &mut self,
-        now: Instant,
-        index: u32,
-        mut arrival: Arrival,
-        payload: &[u8],
-    ) {
+    /// Shows an opened packet to its session, and sees to what comes of it.
+    pub(super) fn on_payload(&mut self, now: Instant, index: u32, packet: &Packet<'_>) {
         let Some(row) = self.channels.at_mut(index) else { return };
         let session_index = row.session;
         let Some((session, words)) = self.sessions.with_words(session_index) else { return };
-        if session.state == SessionState::Closing {
-            session.on_heard_while_closing();
-        }
         let mut around = Surroundings {
             channel: &mut row.channel,
             sent: &mut self.sent,
             streams: &mut self.streams,
             words,
         };
-        let is_finish = arrival.number == 0;
-        around.channel.on_arrival(now, arrival.path, arrival.len, arrival.is_highest);
-        let applied = session.apply(now, arrival.path, payload, &mut around);
-        match applied {
-            Ok(applied) => {
-                arrival.is_ack_eliciting = applied.is_ack_eliciting;
-                arrival.has_data = applied.has_data;
-                if applied.is_unfinished {
-                    self.stats.unfinished_packets = self.stats.unfinished_packets.saturating_add(1);
-                } else {
-                    row.channel.on_received(now, &arrival);
-                }
-                if applied.is_unfinished && is_finish {
-                    // It is read only once: whatever follows tells the peer that we have it.
-                    let code = TransportCode::NO_CAPACITY;
-                    let reason = "no room for what FINISH carried";
-                    let reason = Ending::transport(ClosedBy::Local, code, reason);
-                    session.begin_close(reason, false);
-                }
-                session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
-                if let Some(tree) = &mut session.tree {
-                    tree.set_round_trip(row.channel.unqueued_rtt());
-                }
-                if applied.is_closed {
-                    row.ends_at = Some(now.after(linger(&row.channel)));
-                    self.after_over(session_index);
-                }
-            }
-            Err(breach) => self.close_for(now, session_index, &breach),
+        let visit = session.receive(now, packet, &mut around);
+        if visit.is_unfinished {
+            self.stats.unfinished_packets = self.stats.unfinished_packets.saturating_add(1);
         }
-        if is_finish {
+        if visit.is_closed {
+            row.ends_at = Some(now.after(linger(&row.channel)));
+            self.after_over(session_index);
+        }
+        if visit.is_breach {
+            self.stats.breaches = self.stats.breaches.saturating_add(1);
+            self.sessions.note_events(session_index);
+        }
+        if packet.number == 0 {
             self.sessions.note_events(session_index);
         }
         self.after_begin_close(now, session_index);
@@ -183,10 +150,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Closes a session whose peer broke the protocol, or whose keys may not be used any more.
     pub(super) fn close_for(&mut self, now: Instant, session: u32, breach: &Breach) {
-        let is_open =
-            |row: &&mut Session| !matches!(row.state, SessionState::Closing | SessionState::Closed);
-        if let Some(row) = self.sessions.at_mut(session).filter(is_open) {
-            row.begin_close(breach.reason(), false);
+        if self.sessions.at_mut(session).is_some_and(|row| row.close_for(breach)) {
             self.stats.breaches = self.stats.breaches.saturating_add(1);
             self.sessions.note_events(session);
         }

@@ -68,7 +68,7 @@ impl<C: Crypto> Host<'_, C> {
             Kind::Call(initiator, session) => match initiator.handle_timeout(now) {
                 TimerVerdict::GiveUp => {
                     let session = *session;
-                    match self.sessions.at(session).and_then(|row| row.channel) {
+                    match self.sessions.at(session).and_then(|row| row.paths().carrier()) {
                         // FINISH was never asked for.
                         Some(channel) => self.on_never_confirmed(now, channel),
                         None => self.on_call_given_up(index),

@@ -4,9 +4,8 @@ use crate::channel::SentInfo;
 use crate::crypto::Crypto;
 use crate::path::Path;
 use crate::recovery::ecn::Codepoint;
-use crate::session::{Breach, Transmitted};
+use crate::session::{Surroundings, Transmitted};
 use crate::time::Instant;
-use crate::wire::TransportCode;
 
 use super::Host;
 
@@ -126,19 +125,16 @@ impl<C: Crypto> Host<'_, C> {
         let row = self.channels.at_mut(index)?;
         let session_index = row.session;
         let (session, words) = self.sessions.with_words(session_index)?;
-        let (crypto, channel, sent) = (&self.crypto, &mut row.channel, &mut self.sent);
-        let transmitted = if session.owes_close && channel.is_finish_held() {
-            // The peer knows no keys to open a CLOSE with before it has FINISH.
-            Transmitted::Finish
-        } else if session.owes_close {
-            let closed = session.transmit_close(now, crypto, channel, sent, words, room);
-            if session.has_taken_leave() {
-                row.ends_at = Some(now);
-            }
-            closed
-        } else {
-            session.transmit(now, crypto, channel, sent, &mut self.streams, room)
+        let mut around = Surroundings {
+            channel: &mut row.channel,
+            sent: &mut self.sent,
+            streams: &mut self.streams,
+            words,
         };
+        let transmitted = session.transmit(now, &self.crypto, &mut around, room);
+        if session.has_taken_leave() {
+            row.ends_at = Some(now);
+        }
         match transmitted {
             Transmitted::Packet(info) => {
                 self.note_keys(index);
@@ -150,8 +146,9 @@ impl<C: Crypto> Host<'_, C> {
                 None
             }
             Transmitted::KeysSpent => {
-                let breach = Breach { code: TransportCode::AEAD_LIMIT, rule: "keys are used up" };
-                self.close_for(now, session_index, &breach);
+                self.stats.breaches = self.stats.breaches.saturating_add(1);
+                self.sessions.note_events(session_index);
+                self.after_begin_close(now, session_index);
                 None
             }
         }

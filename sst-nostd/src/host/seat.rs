@@ -3,7 +3,7 @@
 use crate::channel::Path;
 use crate::crypto::{Crypto, kdf};
 use crate::negotiation::{Dropped, Ready};
-use crate::session::{ClosedBy, Ending, SessionState};
+use crate::session::{ClosedBy, Ending, Session, SessionState};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
@@ -98,17 +98,17 @@ impl<C: Crypto> Host<'_, C> {
         }
         let Some(session) = session else { return self.new_seat(now, path, ready) };
         let Some(row) = self.sessions.at_mut(session) else { return NO_ROOM };
-        if row.state == SessionState::Connecting {
+        if row.state() == SessionState::Connecting {
             // Our call has not been answered: theirs was quicker.
-            let negotiation = row.negotiation.take();
-            row.events.ready = row.is_known;
+            let negotiation = row.end_dial();
+            row.note_ready();
             if let Some(negotiation) = negotiation {
                 self.negotiations.remove(negotiation);
             }
             self.sessions.note_events(session);
             return Seat::At(session);
         }
-        let channel = row.channel;
+        let channel = row.paths().carrier();
         match self.rival(channel, ready, answered) {
             Rival::Stays => Seat::Late,
             Rival::GivesWay(channel) => {
@@ -161,14 +161,14 @@ impl<C: Crypto> Host<'_, C> {
     fn is_reflected(&self, session: Option<u32>, ready: &Ready) -> bool {
         let row = session.and_then(|session| self.sessions.at(session));
         kdf::equal(ready.peer.as_bytes(), self.identity.id.as_bytes())
-            && row.is_some_and(|row| row.is_own_dial)
+            && row.is_some_and(Session::is_own_dial)
     }
 
     /// Whether this host is dialling for the session, too, so that a call for it is expected.
     fn is_expected(&self, session: Option<u32>) -> bool {
         let Some(row) = session.and_then(|session| self.sessions.at(session)) else { return false };
-        let channel = row.channel.and_then(|channel| self.channels.at(channel));
-        row.negotiation.is_some() || channel.is_some_and(|row| row.settled & UNSETTLED != 0)
+        let channel = row.paths().carrier().and_then(|channel| self.channels.at(channel));
+        row.dial().is_some() || channel.is_some_and(|row| row.settled & UNSETTLED != 0)
     }
 
     /// The peer has started anew: what it knew of the old session is gone. If not, as with two
@@ -177,7 +177,7 @@ impl<C: Crypto> Host<'_, C> {
         let code = TransportCode::REPLACED;
         let reason = Ending::transport(ClosedBy::Peer, code, "the peer dialled anew");
         let Some(row) = self.sessions.at_mut(session) else { return };
-        if row.channel.is_none() {
+        if row.paths().is_empty() {
             return self.end_at_once(session, reason);
         }
         row.begin_close(reason, false);

@@ -47,21 +47,21 @@ impl<C: Crypto> Host<'_, C> {
     /// The root stream of a session: where its streams begin.
     #[must_use]
     pub fn root(&self, session: SessionHandle) -> Option<StreamHandle> {
-        self.sessions.get(session)?.tree.as_ref().map(Tree::root)
+        self.sessions.get(session)?.tree().map(Tree::root)
     }
 
     /// What there is to know about a session.
     #[must_use]
     pub fn session_info(&self, session: SessionHandle) -> Option<SessionInfo> {
         let row = self.sessions.get(session)?;
-        let channel = row.channel.and_then(|index| self.channels.at(index));
+        let channel = row.paths().carrier().and_then(|index| self.channels.at(index));
         Some(SessionInfo {
-            state: row.state,
-            peer: row.peer,
-            instance: row.instance,
-            streams: row.tree.as_ref().map_or(0, Tree::stream_count),
-            unread: row.tree.as_ref().map_or(0, Tree::unread),
-            dropped_datagrams: row.tree.as_ref().map_or(0, Tree::dropped_datagrams),
+            state: row.state(),
+            peer: row.peer().copied(),
+            instance: row.instance(),
+            streams: row.tree().map_or(0, Tree::stream_count),
+            unread: row.tree().map_or(0, Tree::unread),
+            dropped_datagrams: row.tree().map_or(0, Tree::dropped_datagrams),
             channel: channel.map(|channel| channel.channel.stats()),
             path: channel.map(|channel| channel.channel.path()),
             handshake_hash: channel.and_then(|channel| channel.hash),
@@ -76,27 +76,27 @@ impl<C: Crypto> Host<'_, C> {
         session: SessionHandle,
         largest: &mut [(StreamHandle, u64)],
     ) -> usize {
-        let tree = self.sessions.get(session).and_then(|row| row.tree.as_ref());
+        let tree = self.sessions.get(session).and_then(|row| row.tree());
         tree.map_or(0, |tree| self.streams.largest_unread(tree, largest))
     }
 
     /// Where a session stands: what [`session_info`](Self::session_info) tells first.
     #[must_use]
     pub fn session_state(&self, session: SessionHandle) -> Option<SessionState> {
-        Some(self.sessions.get(session)?.state)
+        Some(self.sessions.get(session)?.state())
     }
 
     /// Why a session is closing or closed.
     #[must_use]
     pub fn close_reason(&self, session: SessionHandle) -> Option<CloseReason> {
-        Some(self.sessions.get(session)?.reason?.reason(self.sessions.words()))
+        Some(self.sessions.get(session)?.reason()?.reason(self.sessions.words()))
     }
 
     /// Every session that is not over, those whose CLOSE may have to be repeated included. Looks
     /// at all sessions: for the end of a host.
     pub fn unfinished_sessions(&self) -> impl Iterator<Item = SessionHandle> {
         let is_unfinished = |index: &u32| {
-            self.sessions.at(*index).is_some_and(|row| row.state != SessionState::Closed)
+            self.sessions.at(*index).is_some_and(|row| row.state() != SessionState::Closed)
         };
         let used = (0..self.sessions.used()).filter(is_unfinished);
         used.filter_map(|index| self.sessions.handle_at(index))
@@ -152,10 +152,10 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), UnknownSession> {
         let code = TransportCode::SHUTDOWN;
         let reason = Ending::transport(ClosedBy::Local, code, "host shut down");
-        self.sessions.get_mut(session).ok_or(UnknownSession)?.is_leaving = true;
+        self.sessions.get_mut(session).ok_or(UnknownSession)?.leave();
         self.end(now, session, reason, is_graceful)?;
         if let Some(row) = self.sessions.get_mut(session)
-            && let Some(index) = row.channel
+            && let Some(index) = row.paths().carrier()
             && row.has_taken_leave()
             && let Some(channel) = self.channels.at_mut(index)
         {
@@ -191,8 +191,7 @@ impl<C: Crypto> Host<'_, C> {
         let reason = Ending::transport(ClosedBy::Local, code, "");
         let _ = self.end(now, session, reason, false);
         if let Some(row) = self.sessions.get_mut(session) {
-            row.is_released = true;
-            row.events = crate::session::SessionEvents::default();
+            row.release();
             self.sessions.silence(session.index());
             self.forget_if_over(session.index());
         }
@@ -204,7 +203,7 @@ impl<C: Crypto> Host<'_, C> {
         session: SessionHandle,
         timeout: Option<crate::time::Duration>,
     ) {
-        if let Some(index) = self.sessions.get(session).and_then(|row| row.channel)
+        if let Some(index) = self.sessions.get(session).and_then(|row| row.paths().carrier())
             && let Some(channel) = self.channels.at_mut(index)
         {
             channel.channel.set_keep_alive(timeout);
@@ -214,7 +213,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Begins a new epoch of keys as soon as one may.
     pub fn update_keys(&mut self, session: SessionHandle) {
-        if let Some(index) = self.sessions.get(session).and_then(|row| row.channel)
+        if let Some(index) = self.sessions.get(session).and_then(|row| row.paths().carrier())
             && let Some(channel) = self.channels.at_mut(index)
         {
             channel.channel.update_keys();
@@ -229,7 +228,7 @@ impl<C: Crypto> Host<'_, C> {
         if !self.config.exports_keys {
             return None;
         }
-        let index = self.sessions.get(session)?.channel?;
+        let index = self.sessions.get(session)?.paths().carrier()?;
         let row = self.channels.at_mut(index)?;
         row.hash?;
         row.keys_told.take(&row.channel)
@@ -245,7 +244,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), UnknownSession> {
         let now = self.advance(now);
         let row = self.sessions.get_mut(session).ok_or(UnknownSession)?;
-        if row.state == SessionState::Connecting {
+        if row.state() == SessionState::Connecting {
             // Nobody else knows of it.
             row.on_over(reason);
             self.after_over(session.index());

@@ -2,7 +2,7 @@
 //! sees to it that what came of it is sent.
 
 use crate::crypto::Crypto;
-use crate::session::SessionState;
+use crate::session::{Session, SessionState};
 use crate::stream::{
     DatagramError, DatagramForm, DatagramOptions, DatagramSent, DatagramTicket, Open, OpenError,
     PathQuality, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError,
@@ -287,7 +287,7 @@ impl<C: Crypto> Host<'_, C> {
     pub fn forget_datagram(&mut self, ticket: DatagramTicket) {
         let session = self.streams.session_of_datagram(ticket);
         let session = session.and_then(|session| self.sessions.at_mut(session));
-        let tree = session.and_then(|session| session.tree.as_mut());
+        let tree = session.and_then(Session::tree_mut);
         self.streams.forget_datagram(tree, ticket);
     }
 
@@ -315,7 +315,7 @@ impl<C: Crypto> Host<'_, C> {
         let channel = self
             .streams
             .session_of(stream)
-            .and_then(|session| self.sessions.at(session)?.channel)
+            .and_then(|session| self.sessions.at(session)?.paths().carrier())
             .and_then(|index| self.channels.at(index));
         match channel {
             Some(row) => PathQuality {
@@ -355,8 +355,8 @@ impl<C: Crypto> Host<'_, C> {
         let now = self.advance(now);
         let index = self.streams.session_of(stream)?;
         let session = self.sessions.at_mut(index)?;
-        let state = session.state;
-        let result = act(&mut self.streams, session.tree.as_mut()?, now, state);
+        let state = session.state();
+        let result = act(&mut self.streams, session.tree_mut()?, now, state);
         self.after_act(index);
         Some(result)
     }
@@ -365,7 +365,7 @@ impl<C: Crypto> Host<'_, C> {
     fn after_act(&mut self, index: u32) {
         let Some(session) = self.sessions.at_mut(index) else { return };
         session.after_delivery();
-        if let Some(channel) = session.channel {
+        if let Some(channel) = session.paths().carrier() {
             self.schedule_channel(channel);
         }
     }

@@ -1,12 +1,11 @@
 //! Time passes: what is due is done, and no more than that.
 
 use crate::crypto::Crypto;
-use crate::session::{ClosedBy, Ending, SessionState};
+use crate::session::{ClosedBy, Ending, SessionState, Surroundings};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
 use super::Host;
-use super::channels::pto;
 
 impl<C: Crypto> Host<'_, C> {
     /// Does what is due at `now`. Then poll for packets and events.
@@ -26,9 +25,9 @@ impl<C: Crypto> Host<'_, C> {
         }
         while let Some((session, stream)) = self.streams.take_expired(now) {
             let Some(row) = self.sessions.at_mut(session) else { continue };
-            let Some(tree) = &mut row.tree else { continue };
+            let Some(tree) = row.tree_mut() else { continue };
             self.streams.expire(tree, stream);
-            if let Some(channel) = row.channel {
+            if let Some(channel) = row.paths().carrier() {
                 self.schedule_channel(channel);
             }
         }
@@ -66,20 +65,17 @@ impl<C: Crypto> Host<'_, C> {
             self.after_over(session);
             return;
         }
-        row.channel.on_timeout(now, &mut self.sent);
-        if let Some(row) = self.sessions.at_mut(session)
-            && row.state == SessionState::Draining
-            && row.check_draining(now).is_none()
-        {
+        if let Some((session, words)) = self.sessions.with_words(session) {
+            let mut around = Surroundings {
+                channel: &mut row.channel,
+                sent: &mut self.sent,
+                streams: &mut self.streams,
+                words,
+            };
+            session.on_timeout(now, &mut around);
+        }
+        if self.sessions.at(session).is_some_and(|row| row.state() == SessionState::Closing) {
             self.sessions.note_events(session);
-            return self.after_begin_close(now, session);
-        }
-        let Some(row) = self.channels.at_mut(index) else { return };
-        if let Some(session) = self.sessions.at_mut(session) {
-            session.settle(now, &mut row.channel, &mut self.sent, &mut self.streams);
-            session.repeat_close(now, pto(&row.channel));
-        }
-        if self.sessions.at(session).is_some_and(|row| row.state == SessionState::Closing) {
             self.after_begin_close(now, session);
         }
         self.schedule_channel(index);
@@ -98,13 +94,13 @@ impl<C: Crypto> Host<'_, C> {
     /// A session is over: its peer may have another, the application hears of it.
     pub(super) fn after_over(&mut self, session: u32) {
         let Some(row) = self.sessions.at_mut(session) else { return };
-        if row.state != SessionState::Closed {
+        if row.state() != SessionState::Closed {
             return;
         }
-        if let Some(tree) = &mut row.tree {
+        if let Some(tree) = row.tree_mut() {
             self.streams.abandon_datagrams(tree);
         }
-        let negotiation = row.negotiation.take();
+        let negotiation = row.end_dial();
         self.sessions.unlist(session);
         if let Some(negotiation) = negotiation {
             self.negotiations.remove(negotiation);
@@ -116,10 +112,9 @@ impl<C: Crypto> Host<'_, C> {
     /// Frees a session that is over and that nobody holds.
     pub(super) fn forget_if_over(&mut self, session: u32) {
         let Some(row) = self.sessions.at(session) else { return };
-        let is_held = row.is_known && !row.is_released;
-        let is_over = row.state == SessionState::Closed
-            || (row.state == SessionState::Connecting && row.negotiation.is_none());
-        if is_over && !is_held && row.channel.is_none() {
+        let is_over = row.state() == SessionState::Closed
+            || (row.state() == SessionState::Connecting && row.dial().is_none());
+        if is_over && !row.is_held() && row.paths().is_empty() {
             self.sessions.unlist(session);
             self.sessions.doom(session);
         }
@@ -129,7 +124,7 @@ impl<C: Crypto> Host<'_, C> {
     fn reap(&mut self) {
         let Some(index) = self.sessions.next_doomed() else { return };
         let Some(row) = self.sessions.at_mut(index) else { return };
-        let is_done = row.tree.as_mut().is_none_or(|tree| self.streams.tear_down(tree));
+        let is_done = row.tree_mut().is_none_or(|tree| self.streams.tear_down(tree));
         if is_done {
             self.sessions.remove(index);
         }
@@ -137,11 +132,8 @@ impl<C: Crypto> Host<'_, C> {
 
     /// A peer that dialled is ready: the application hears of it, unless it waited for it.
     pub(super) fn note_incoming(&mut self, session: u32) {
-        if let Some(row) = self.sessions.at_mut(session)
-            && !row.is_known
-        {
-            row.is_known = true;
-            row.events.incoming = true;
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.note_incoming();
         }
         self.sessions.note_events(session);
     }

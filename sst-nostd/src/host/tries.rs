@@ -33,7 +33,7 @@ impl<C: Crypto> Host<'_, C> {
         after: Duration,
     ) -> Result<(), TryError> {
         let now = self.advance(now);
-        let negotiation = self.sessions.get_mut(session).and_then(|row| row.negotiation);
+        let negotiation = self.sessions.get_mut(session).and_then(|row| row.dial());
         let index = negotiation.ok_or(TryError::NotDialling)?;
         let (initiator, _) = self.negotiations.call_mut(index).ok_or(TryError::NotDialling)?;
         initiator.add_path(now, path, now.after(after)).map_err(|_| TryError::TooMany)?;

@@ -1,18 +1,24 @@
 //! One bond with a remote host: its tree of streams, the channel they ride on, and how it ends.
 //!
 //! A session outlives its channels: streams never learn which channel carried them, and any
-//! frame may ride any channel. Today a session has one channel at a time; a second one is
-//! another handle beside `channel`, and [`Session::transmit`] already takes the channel as an
-//! argument. Source: docs/PROTOCOL.md section 9.
+//! frame may ride any channel. Today a session has one channel at a time; a second one has its
+//! place in [`Paths`], and whatever a packet does here is told its channel. Source:
+//! docs/PROTOCOL.md section 9.
 
 mod close;
+mod ending;
+mod events;
+mod paths;
 mod receipts;
 mod receive;
 mod transmit;
 mod words;
 
 pub use close::{CloseReason, ClosedBy, Ending};
-pub use receive::{Applied, Breach, Surroundings};
+pub use ending::{DRAIN_TIMEOUT, linger, pto};
+pub use events::SessionEvent;
+pub use paths::Paths;
+pub use receive::{Breach, KEYS_SPENT, Packet, Surroundings, Visit};
 pub use transmit::Transmitted;
 pub use words::{LastWords, Words};
 
@@ -23,19 +29,13 @@ use crate::storage::{HasLink, Link};
 use crate::stream::{Fate as StreamFate, Streams, Tree};
 use crate::time::{Duration, Instant};
 
+use ending::NEVER;
+use events::SessionEvents;
+
 /// The list of sessions with events to tell.
 pub const SESSION_EVENTS: usize = 0;
 /// The list of sessions whose streams are being freed.
 pub const DOOMED: usize = 1;
-
-/// How long a graceful close waits without progress (docs/PROTOCOL.md, R-9.3-3).
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often CLOSE goes again by the clock, a probe timeout apart (docs/PROTOCOL.md, R-6.12-1).
-const CLOSE_REPEATS: u8 = 2;
-/// How often it goes, at once, from a process that does not stay to repeat it.
-const CLOSES_OF_LEAVER: u8 = 2;
-/// No moment comes so late. An option of one would cost every session eight bytes more.
-const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,69 +52,24 @@ pub enum SessionState {
     Closed,
 }
 
-/// Something the application may want to know of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SessionEvent {
-    /// A peer dialled and has proved its identity.
-    Incoming,
-    /// The peer that was dialled has proved its identity: streams may be opened.
-    Ready,
-    /// The session is over.
-    Closed,
-    /// There are keys to hand out; only if the host's configuration asks for them.
-    Keys,
-}
-
-/// The events not told yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SessionEvents {
-    /// [`SessionEvent::Incoming`].
-    pub incoming: bool,
-    /// [`SessionEvent::Ready`].
-    pub ready: bool,
-    /// [`SessionEvent::Closed`].
-    pub closed: bool,
-    /// [`SessionEvent::Keys`].
-    pub keys: bool,
-}
-
-impl SessionEvents {
-    /// The next event, in the order they happen.
-    pub fn take(&mut self) -> Option<SessionEvent> {
-        if core::mem::take(&mut self.keys) {
-            // First, because a refused session has keys, too.
-            Some(SessionEvent::Keys)
-        } else if core::mem::take(&mut self.incoming) {
-            Some(SessionEvent::Incoming)
-        } else if core::mem::take(&mut self.ready) {
-            Some(SessionEvent::Ready)
-        } else if core::mem::take(&mut self.closed) {
-            Some(SessionEvent::Closed)
-        } else {
-            None
-        }
-    }
-}
-
 /// One bond with a remote host, which may have several.
 pub struct Session {
     /// The peer; unknown while it was dialled by address alone.
-    pub peer: Option<HostId>,
+    peer: Option<HostId>,
     /// Which of the sessions with that peer; `None` for the one without a name.
-    pub instance: Option<Instance>,
+    instance: Option<Instance>,
     /// This host began its first negotiation.
-    pub is_own_dial: bool,
+    is_own_dial: bool,
     /// Where the session stands.
-    pub state: SessionState,
+    state: SessionState,
     /// Its streams, once the peer is known.
-    pub tree: Option<Tree>,
-    /// Index of the channel in use.
-    pub channel: Option<u32>,
+    tree: Option<Tree>,
+    /// Its channels.
+    paths: Paths,
     /// Index of the negotiation that is to bring a channel.
-    pub negotiation: Option<u32>,
+    negotiation: Option<u32>,
     /// Why it ends or ended.
-    pub reason: Option<Ending>,
+    reason: Option<Ending>,
     /// When it waits no longer for deliveries, if it closes gracefully; when CLOSE goes again, if
     /// it is closing; else [`NEVER`].
     acts_at: Instant,
@@ -123,25 +78,25 @@ pub struct Session {
     /// How often CLOSE went.
     closes_sent: u8,
     /// The process is about to leave: CLOSE goes twice at once, and nothing is waited for.
-    pub is_leaving: bool,
+    is_leaving: bool,
     /// CLOSE must be sent (again).
-    pub owes_close: bool,
+    owes_close: bool,
     /// Packets heard since CLOSE was sent.
-    pub heard_since_close: u32,
+    heard_since_close: u32,
     /// The application may use the handle: it dialled, or heard of the session.
-    pub is_known: bool,
+    is_known: bool,
     /// The application let go of it: the row is freed when the session is over.
-    pub is_released: bool,
+    is_released: bool,
     /// The hash of the source that it is counted for, if the peer dialled.
-    pub source: Option<u32>,
+    source: Option<u32>,
     /// When data last came or went, or the session began.
-    pub data_at: Instant,
+    data_at: Instant,
     /// Events not told yet.
-    pub events: SessionEvents,
+    events: SessionEvents,
     /// Place in the list of sessions with events.
-    pub events_link: Link,
+    events_link: Link,
     /// Place in the list of sessions being freed.
-    pub doomed_link: Link,
+    doomed_link: Link,
 }
 
 impl HasLink<SESSION_EVENTS> for Session {
@@ -175,7 +130,7 @@ impl Session {
             is_own_dial,
             state: SessionState::Connecting,
             tree: None,
-            channel: None,
+            paths: Paths::new(),
             negotiation: None,
             reason: None,
             acts_at: NEVER,
@@ -194,119 +149,155 @@ impl Session {
         }
     }
 
-    /// Whether there are events to tell.
+    /// The peer; unknown while it was dialled by address alone.
     #[must_use]
-    pub fn has_events(&self) -> bool {
-        self.events != SessionEvents::default()
+    pub const fn peer(&self) -> Option<&HostId> {
+        self.peer.as_ref()
     }
 
-    /// CLOSE is to be sent now. For the application, the session is over.
-    fn go_closing(&mut self) {
-        self.state = SessionState::Closing;
-        self.acts_at = NEVER;
-        self.owes_close = true;
-        self.events.ready = false;
-        self.events.closed = self.is_known && !self.is_released;
-    }
-
-    /// Begins to close: gracefully, delivering what was written, or at once.
-    pub fn begin_close(&mut self, reason: Ending, is_graceful: bool) {
-        let is_open = matches!(self.state, SessionState::Ready | SessionState::Draining);
-        if !is_open {
-            return;
-        }
-        self.reason = Some(reason);
-        if let Some(tree) = &mut self.tree {
-            tree.begin_close();
-        }
-        let is_drained = self.tree.as_ref().is_none_or(Tree::is_drained);
-        if is_graceful && !is_drained {
-            self.state = SessionState::Draining;
-        } else {
-            self.go_closing();
-        }
-    }
-
-    /// Closes at once if what was to be delivered has made no progress for too long; else tells
-    /// when to ask again.
-    pub fn check_draining(&mut self, now: Instant) -> Option<Instant> {
-        if self.state != SessionState::Draining {
-            return None;
-        }
-        self.acts_at = self.acts_at.min(now.after(DRAIN_TIMEOUT));
-        if self.acts_at <= now {
-            self.go_closing();
-        }
-        self.acts_at()
-    }
-
-    /// When to call [`check_draining`](Self::check_draining) or
-    /// [`repeat_close`](Self::repeat_close) again.
+    /// Which of the sessions with that peer; `None` for the one without a name.
     #[must_use]
-    pub fn acts_at(&self) -> Option<Instant> {
-        Some(self.acts_at).filter(|at| *at < NEVER)
+    pub const fn instance(&self) -> Option<Instance> {
+        self.instance
     }
 
-    /// CLOSE is being sent: it goes again after `pto`, and once more, since nobody acknowledges it.
-    pub fn plan_repeats(&mut self, now: Instant, pto: Duration) {
-        if self.state == SessionState::Closing && self.close_repeats < CLOSE_REPEATS {
-            self.acts_at = now.after(pto);
+    /// The peer has proved itself, in that instance. True if nobody knew before who it is.
+    pub const fn set_peer(&mut self, peer: HostId, instance: Option<Instance>) -> bool {
+        self.instance = instance;
+        self.peer.replace(peer).is_none()
+    }
+
+    /// Whether this host began its first negotiation.
+    #[must_use]
+    pub const fn is_own_dial(&self) -> bool {
+        self.is_own_dial
+    }
+
+    /// Where it stands.
+    #[inline]
+    #[must_use]
+    pub const fn state(&self) -> SessionState {
+        self.state
+    }
+
+    /// Whether it is up or coming up.
+    #[must_use]
+    pub const fn is_living(&self) -> bool {
+        !matches!(self.state, SessionState::Closing | SessionState::Closed)
+    }
+
+    /// Why it ends or ended.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Ending> {
+        self.reason.as_ref()
+    }
+
+    /// Its streams, once the peer is known.
+    #[inline]
+    #[must_use]
+    pub const fn tree(&self) -> Option<&Tree> {
+        self.tree.as_ref()
+    }
+
+    /// Its streams, once the peer is known.
+    #[inline]
+    pub const fn tree_mut(&mut self) -> Option<&mut Tree> {
+        self.tree.as_mut()
+    }
+
+    /// Gives it its streams.
+    pub fn plant(&mut self, tree: Tree) {
+        debug_assert!(self.tree.is_none(), "a session has one tree");
+        self.tree = Some(tree);
+    }
+
+    /// Its channels.
+    #[inline]
+    #[must_use]
+    pub const fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// It has a channel, in row `channel`, and so it is up.
+    pub fn add_channel(&mut self, channel: u32) {
+        self.paths.add(channel);
+        if self.state == SessionState::Connecting {
+            self.state = SessionState::Ready;
         }
     }
 
-    /// Says CLOSE again if it is time to.
-    pub fn repeat_close(&mut self, now: Instant, pto: Duration) {
-        if self.state != SessionState::Closing || self.acts_at > now {
+    /// The application dials: it has the handle, and waits for the negotiation in that row.
+    pub const fn begin_dial(&mut self, negotiation: u32) {
+        self.is_known = true;
+        self.negotiation = Some(negotiation);
+    }
+
+    /// Row of the negotiation that is to bring a channel.
+    #[must_use]
+    pub const fn dial(&self) -> Option<u32> {
+        self.negotiation
+    }
+
+    /// No negotiation is waited for any more; answers with its row.
+    pub const fn end_dial(&mut self) -> Option<u32> {
+        self.negotiation.take()
+    }
+
+    /// It is counted for a source, where the peer dialled.
+    pub const fn note_guest(&mut self, now: Instant, source: u32) {
+        self.source = Some(source);
+        self.data_at = now;
+    }
+
+    /// The hash of the source that it was counted for and is no more.
+    pub const fn take_source(&mut self) -> Option<u32> {
+        self.source.take()
+    }
+
+    /// The hash of the source that it is counted for, if the peer dialled.
+    #[must_use]
+    pub const fn source(&self) -> Option<u32> {
+        self.source
+    }
+
+    /// Whether it is up and has no streams, and no data came or went for so long.
+    #[must_use]
+    pub fn is_quiet(&self, now: Instant, timeout: Duration) -> bool {
+        let has_streams = self.tree.as_ref().is_none_or(|tree| tree.stream_count() > 0);
+        let is_ready = self.state == SessionState::Ready;
+        is_ready && !has_streams && now.since(self.data_at) >= timeout
+    }
+
+    /// A channel's time has come: what it lost goes to the streams, and CLOSE goes again, or for the
+    /// first time, if it is time for that.
+    pub fn on_timeout<C: Crypto>(&mut self, now: Instant, around: &mut Surroundings<'_, '_, C>) {
+        around.channel.on_timeout(now, around.sent);
+        if self.state == SessionState::Draining && self.check_draining(now).is_none() {
             return;
         }
-        self.owes_close = true;
-        self.close_repeats = self.close_repeats.saturating_add(1);
-        self.acts_at = NEVER;
-        self.plan_repeats(now, pto);
+        self.settle(now, around.channel, around.sent, around.streams);
+        self.repeat_close(now, pto(around.channel));
     }
 
-    /// Whether a process that is about to leave has said CLOSE often enough; if not, it is owed.
-    pub fn has_taken_leave(&mut self) -> bool {
-        if !self.is_leaving || self.state != SessionState::Closing {
-            return false;
+    /// Its channel in row `index` ends: what was in flight there is given back to the streams as
+    /// lost.
+    pub fn remove_channel<C: Crypto>(
+        &mut self,
+        now: Instant,
+        index: u32,
+        around: &mut Surroundings<'_, '_, C>,
+    ) {
+        around.channel.retire(around.sent);
+        if let (SessionState::Closed, Some(tree)) = (self.state, &mut self.tree) {
+            // Of a datagram in flight nothing is known: it is not lost.
+            around.streams.abandon_datagrams(tree);
         }
-        self.owes_close |= self.closes_sent < CLOSES_OF_LEAVER;
-        !self.owes_close
-    }
-
-    /// Graceful closing goes on to CLOSE once everything is delivered.
-    pub fn after_delivery(&mut self) {
-        let is_drained = self.tree.as_ref().is_none_or(Tree::is_drained);
-        if self.state == SessionState::Draining && is_drained {
-            self.go_closing();
-        }
-    }
-
-    /// A packet came although CLOSE was sent: say it again, ever more rarely.
-    pub fn on_heard_while_closing(&mut self) {
-        self.heard_since_close = self.heard_since_close.saturating_add(1);
-        self.owes_close |= self.heard_since_close.is_power_of_two();
-    }
-
-    /// The session is over; `reason` stands unless this host had one of its own before.
-    pub fn on_over(&mut self, reason: Ending) {
-        if self.state == SessionState::Closed {
-            return;
-        }
-        let was_told = self.state == SessionState::Closing;
-        self.state = SessionState::Closed;
-        self.acts_at = NEVER;
-        self.owes_close = false;
-        self.reason.get_or_insert(reason);
-        if let Some(tree) = &mut self.tree {
-            tree.begin_close();
-        }
-        self.events.closed |= self.is_known && !self.is_released && !was_told;
-        self.events.ready = false;
+        self.settle(now, around.channel, around.sent, around.streams);
+        self.paths.remove(index);
     }
 
     /// Leads what the channel has learnt of its packets' fates to the streams.
-    pub fn settle<C: Crypto>(
+    fn settle<C: Crypto>(
         &mut self,
         now: Instant,
         channel: &mut Channel<C>,

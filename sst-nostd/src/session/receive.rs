@@ -1,7 +1,8 @@
 //! The frames of one opened packet are applied to the session, its channel and its streams.
 
-use crate::channel::{AckInvalid, Channel, Path, SentPackets};
+use crate::channel::{AckInvalid, Arrival, Channel, Path, SentPackets};
 use crate::crypto::Crypto;
+use crate::recovery::ecn::Codepoint;
 use crate::stream::{Fault, Streams};
 use crate::time::Instant;
 use crate::wire::{Frame, FrameError, Frames, MAX_FRAMES, TransportCode};
@@ -10,17 +11,48 @@ use super::close::{ClosedBy, Ending};
 use super::words::LastWords;
 use super::{Session, SessionState};
 
+/// A packet that a channel opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'p> {
+    /// Its number; 0 is the initiator's FINISH.
+    pub number: u64,
+    /// Whether no packet with a higher number had been opened.
+    pub is_highest: bool,
+    /// The mark on it.
+    pub codepoint: Codepoint,
+    /// Where it came from and to.
+    pub path: Path,
+    /// Its length, in bytes.
+    pub len: usize,
+    /// Whether it is the first on a channel of which this host sent FINISH: it shows that the peer
+    /// has that.
+    pub proves_finish: bool,
+    /// Its frames.
+    pub payload: &'p [u8],
+}
+
+/// What a packet changed, beside the session itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Visit {
+    /// The peer broke the protocol, for which the session closes now.
+    pub is_breach: bool,
+    /// The peer closed the session, for the first time or again.
+    pub is_closed: bool,
+    /// Some frame found no room: the packet is not acknowledged, so that it comes again.
+    pub is_unfinished: bool,
+}
+
 /// What applying a packet's frames came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
+struct Applied {
     /// A frame asks for an acknowledgement.
-    pub is_ack_eliciting: bool,
+    is_ack_eliciting: bool,
     /// A frame carries data of a stream, or a datagram.
-    pub has_data: bool,
-    /// Some frame found no room: the packet must not be acknowledged, so that it comes again.
-    pub is_unfinished: bool,
+    has_data: bool,
+    /// Some frame found no room.
+    is_unfinished: bool,
     /// The peer closed the session.
-    pub is_closed: bool,
+    is_closed: bool,
 }
 
 /// The peer broke the protocol: the session must be closed with this code.
@@ -31,6 +63,9 @@ pub struct Breach {
     /// The rule, in words.
     pub rule: &'static str,
 }
+
+/// The channel's keys are used up, on either side.
+pub const KEYS_SPENT: Breach = Breach { code: TransportCode::AEAD_LIMIT, rule: "keys are used up" };
 
 /// What the frames of a packet act on, beside the session.
 pub struct Surroundings<'a, 's, C: Crypto> {
@@ -45,12 +80,61 @@ pub struct Surroundings<'a, 's, C: Crypto> {
 }
 
 impl Session {
+    /// Takes in a packet that its channel opened: its frames are applied, it is acknowledged if all
+    /// of them found room, and what the channel learnt by it goes to the streams.
+    pub fn receive<C: Crypto>(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        around: &mut Surroundings<'_, '_, C>,
+    ) -> Visit {
+        let visit = self.take_in(now, packet, around);
+        if packet.proves_finish {
+            around.channel.on_finish_taken(now, around.sent);
+            self.settle(now, around.channel, around.sent, around.streams);
+        }
+        visit
+    }
+
+    #[inline]
+    fn take_in<C: Crypto>(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        around: &mut Surroundings<'_, '_, C>,
+    ) -> Visit {
+        if self.state == SessionState::Closing {
+            self.on_heard_while_closing();
+        }
+        around.channel.on_arrival(now, packet.path, packet.len, packet.is_highest);
+        let applied = match self.apply(now, packet.path, packet.payload, around) {
+            Ok(applied) => applied,
+            Err(breach) => {
+                return Visit { is_breach: self.close_for(&breach), ..Visit::default() };
+            }
+        };
+        if !applied.is_unfinished {
+            around.channel.on_received(now, &arrival(packet, &applied));
+        } else if packet.number == 0 {
+            // FINISH is read only once: whatever follows tells the peer that we have it.
+            let code = TransportCode::NO_CAPACITY;
+            let reason = "no room for what FINISH carried";
+            self.begin_close(Ending::transport(ClosedBy::Local, code, reason), false);
+        }
+        self.settle(now, around.channel, around.sent, around.streams);
+        if let Some(tree) = &mut self.tree {
+            tree.set_round_trip(around.channel.unqueued_rtt());
+        }
+        let Applied { is_unfinished, is_closed, .. } = applied;
+        Visit { is_unfinished, is_closed, is_breach: false }
+    }
+
     /// Applies all frames of `payload`, which came on `path`. The whole packet is parsed before
     /// anything is applied.
     ///
     /// # Errors
     /// [`Breach`], after which nothing more of the packet is applied.
-    pub fn apply<C: Crypto>(
+    fn apply<C: Crypto>(
         &mut self,
         now: Instant,
         path: Path,
@@ -107,6 +191,19 @@ impl Session {
             Err(Fault::NoCapacity) => Ok(false),
             Err(fault) => Err(stream_breach(fault)),
         }
+    }
+}
+
+/// What the channel notes of a packet whose frames were applied.
+const fn arrival(packet: &Packet<'_>, applied: &Applied) -> Arrival {
+    Arrival {
+        number: packet.number,
+        is_highest: packet.is_highest,
+        is_ack_eliciting: applied.is_ack_eliciting,
+        has_data: applied.has_data,
+        codepoint: packet.codepoint,
+        path: packet.path,
+        len: packet.len,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::time::Instant;
 use crate::wire::Frame;
 
 use super::receipts;
+use super::receive::{KEYS_SPENT, Surroundings};
 use super::words::LastWords;
 use super::{Session, SessionState};
 
@@ -21,7 +22,7 @@ pub enum Transmitted {
     Finish,
     /// Nothing may or need be sent now.
     Nothing,
-    /// The keys are used up: the session must be closed.
+    /// The keys are used up, for which the session closes.
     KeysSpent,
 }
 
@@ -29,15 +30,34 @@ pub enum Transmitted {
 const MAX_PROBE_RECEIPTS: usize = 8;
 
 impl Session {
-    /// Builds and seals the next packet for `channel`, if there is one; CLOSE is asked for by
-    /// [`transmit_close`](Self::transmit_close).
+    /// Builds and seals the next packet for the channel, if there is one.
     pub fn transmit<C: Crypto>(
         &mut self,
         now: Instant,
         crypto: &C,
-        channel: &mut Channel<C>,
-        sent: &mut SentPackets<'_>,
-        streams: &mut Streams<'_>,
+        around: &mut Surroundings<'_, '_, C>,
+        buffer: &mut [u8],
+    ) -> Transmitted {
+        let Surroundings { channel, sent, streams, words } = around;
+        let transmitted = if !self.owes_close {
+            self.transmit_frames(now, crypto, (channel, sent, streams), buffer)
+        } else if channel.is_finish_held() {
+            // The peer knows no keys to open a CLOSE with before it has FINISH.
+            Transmitted::Finish
+        } else {
+            self.transmit_close(now, crypto, channel, sent, words, buffer)
+        };
+        match transmitted {
+            Transmitted::KeysSpent if !self.close_for(&KEYS_SPENT) => Transmitted::Nothing,
+            transmitted => transmitted,
+        }
+    }
+
+    fn transmit_frames<'s, C: Crypto>(
+        &mut self,
+        now: Instant,
+        crypto: &C,
+        (channel, sent, streams): (&mut Channel<C>, &mut SentPackets<'s>, &mut Streams<'s>),
         buffer: &mut [u8],
     ) -> Transmitted {
         if !matches!(self.state, SessionState::Ready | SessionState::Draining) {
@@ -130,8 +150,8 @@ impl Session {
         }
     }
 
-    /// Builds and seals the CLOSE that `owes_close` asks for.
-    pub fn transmit_close<C: Crypto>(
+    /// Builds and seals the CLOSE that is owed.
+    fn transmit_close<C: Crypto>(
         &mut self,
         now: Instant,
         crypto: &C,

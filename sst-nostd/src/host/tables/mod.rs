@@ -12,4 +12,4 @@ pub(super) use channels::{Channels, UNSETTLED};
 pub use negotiation_row::NegotiationRow;
 pub(super) use negotiation_row::{BARE_FINISH_BYTES, Confirm, Kind, TurnedAway, may_try};
 pub(super) use negotiations::Negotiations;
-pub(super) use sessions::{Sessions, is_quiet};
+pub(super) use sessions::{QUIET_TIMEOUT, Sessions};

@@ -5,15 +5,13 @@ use core::net::IpAddr;
 
 use crate::id::{HostId, Instance};
 use crate::negotiation::Source;
-use crate::session::{
-    DOOMED, LastWords, SESSION_EVENTS, Session, SessionEvent, SessionState, Words,
-};
+use crate::session::{DOOMED, LastWords, SESSION_EVENTS, Session, SessionEvent, Words};
 use crate::storage::{Full, Handle, HashIndex, KeyedHash, Queue, Table, Tally};
 use crate::time::{Duration, Instant};
 
 /// How long a session without streams must have been quiet to give way to another: longer than
 /// most pauses of those who come back.
-const QUIET_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const QUIET_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many sessions are looked at for one that gives way, each time one is wanted: work for some
 /// microseconds. The next look begins where this one ended.
 const MAX_LOOKED_AT: u32 = 16;
@@ -61,7 +59,7 @@ impl<'s> Sessions<'s> {
     /// # Errors
     /// [`Full`]: there is no row, or no room to find it.
     pub(crate) fn insert(&mut self, session: Session) -> Result<Handle<Session>, Full> {
-        let peer = session.peer;
+        let peer = session.peer().copied();
         let handle = self.rows.insert(session)?;
         if let Some(peer) = peer
             && let Err(full) = self.by_peer.insert(self.hash_of(&peer), handle.index())
@@ -75,7 +73,7 @@ impl<'s> Sessions<'s> {
     /// Frees row `index`, and everything that leads to it.
     pub(crate) fn remove(&mut self, index: u32) {
         self.unlist(index);
-        if let Some(source) = self.rows.at_mut(index).and_then(|row| row.source.take()) {
+        if let Some(source) = self.rows.at_mut(index).and_then(Session::take_source) {
             self.guests.take_away(source);
         }
         self.eventful.remove(&mut self.rows, index);
@@ -87,8 +85,7 @@ impl<'s> Sessions<'s> {
     pub(crate) fn set_peer(&mut self, index: u32, peer: HostId, instance: Option<Instance>) {
         let hash = self.hash_of(&peer);
         let Some(row) = self.rows.at_mut(index) else { return };
-        row.instance = instance;
-        if row.peer.replace(peer).is_none() {
+        if row.set_peer(peer, instance) {
             // The index has room for every row.
             let _ = self.by_peer.insert(hash, index);
         }
@@ -96,7 +93,7 @@ impl<'s> Sessions<'s> {
 
     /// The session in row `index` is over: its peer may have another.
     pub(crate) fn unlist(&mut self, index: u32) {
-        if let Some(peer) = self.rows.at(index).and_then(|row| row.peer) {
+        if let Some(peer) = self.rows.at(index).and_then(|row| row.peer().copied()) {
             self.by_peer.remove(self.hash_of(&peer), index);
         }
     }
@@ -104,22 +101,21 @@ impl<'s> Sessions<'s> {
     /// A living session with a peer that `is_it` accepts.
     pub(crate) fn find(&self, peer: &HostId, is_it: impl Fn(&Session) -> bool) -> Option<u32> {
         self.by_peer.find(self.hash_of(peer), |slot| {
-            self.rows.at(slot).is_some_and(|row| {
-                let is_living = !matches!(row.state, SessionState::Closing | SessionState::Closed);
-                is_living && row.peer.as_ref() == Some(peer) && is_it(row)
-            })
+            self.rows
+                .at(slot)
+                .is_some_and(|row| row.is_living() && row.peer() == Some(peer) && is_it(row))
         })
     }
 
     /// The living session with a peer in an instance.
     pub(crate) fn find_in(&self, peer: &HostId, instance: Option<Instance>) -> Option<u32> {
-        self.find(peer, |row| row.instance == instance)
+        self.find(peer, |row| row.instance() == instance)
     }
 
     /// Shows each session with a peer that is not over, those that are closing included.
     pub(crate) fn for_each_with(&self, peer: &HostId, mut show: impl FnMut(u32, &Session)) {
         let _ = self.by_peer.find(self.hash_of(peer), |slot| {
-            if let Some(row) = self.rows.at(slot).filter(|row| row.peer.as_ref() == Some(peer)) {
+            if let Some(row) = self.rows.at(slot).filter(|row| row.peer() == Some(peer)) {
                 show(slot, row);
             }
             false
@@ -132,8 +128,7 @@ impl<'s> Sessions<'s> {
         if let Some(row) = self.rows.at_mut(index)
             && self.guests.add(source).is_ok()
         {
-            row.source = Some(source);
-            row.data_at = now;
+            row.note_guest(now, source);
         }
     }
 
@@ -148,8 +143,8 @@ impl<'s> Sessions<'s> {
             let index = self.looked_at;
             let next = index.saturating_add(1);
             self.looked_at = if next < self.rows.used() { next } else { 0 };
-            let quiet = self.rows.at(index).filter(|row| is_quiet(row, now));
-            let source = quiet.and_then(|row| row.source);
+            let quiet = self.rows.at(index).filter(|row| row.is_quiet(now, QUIET_TIMEOUT));
+            let source = quiet.and_then(Session::source);
             if source.is_some_and(|source| self.guests.held(source) > held) {
                 return Some(index);
             }
@@ -174,7 +169,7 @@ impl<'s> Sessions<'s> {
         loop {
             let index = self.eventful.front()?;
             let handle = self.rows.handle_at(index);
-            let event = self.rows.at_mut(index).and_then(|row| row.events.take());
+            let event = self.rows.at_mut(index).and_then(Session::take_event);
             if let (Some(handle), Some(event)) = (handle, event) {
                 return Some((handle, event));
             }
@@ -260,11 +255,4 @@ impl<'s> Sessions<'s> {
     fn source_of(&self, from: IpAddr) -> u32 {
         Source::of(from).hash(&self.hash)
     }
-}
-
-/// Whether a session has no streams, and no data came or went for long.
-pub(crate) fn is_quiet(row: &Session, now: Instant) -> bool {
-    let is_ready = row.state == SessionState::Ready;
-    let has_streams = row.tree.as_ref().is_none_or(|tree| tree.stream_count() > 0);
-    is_ready && !has_streams && now.since(row.data_at) >= QUIET_TIMEOUT
 }
