@@ -268,8 +268,8 @@ impl Session {
         is_ready && !has_streams && now.since(self.data_at) >= timeout
     }
 
-    /// A channel's time has come: what it lost goes to the streams, and CLOSE goes again, or for the
-    /// first time, if it is time for that.
+    /// A channel's time has come: what it lost goes to the streams, and CLOSE goes again, or for
+    /// the first time, if it is time for that.
     pub fn on_timeout<C: Crypto>(&mut self, now: Instant, around: &mut Surroundings<'_, '_, C>) {
         around.channel.on_timeout(now, around.sent);
         if self.state == SessionState::Draining && self.check_draining(now).is_none() {

@@ -188,8 +188,8 @@ impl<'s, C: Crypto> Channels<'s, C> {
         self.ready.front()
     }
 
-    /// The channel whose turn it was has had it: it goes behind the others if it has sent something,
-    /// and leaves the queue if it had nothing to send.
+    /// The channel whose turn it was has had it: it goes behind the others if it has sent
+    /// something, and leaves the queue if it had nothing to send.
     #[inline]
     pub(crate) fn end_turn(&mut self, has_sent: bool) {
         let index = self.ready.pop_front(&mut self.rows);

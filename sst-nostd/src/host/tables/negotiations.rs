@@ -173,8 +173,8 @@ impl<'s> Negotiations<'s> {
     /// What the call in row `index` waits for has changed: INITs that are due go out, and the timer
     /// is set to those that come later.
     pub(crate) fn on_call_changed(&mut self, index: u32) {
-        let is_due = |row: &NegotiationRow| matches!(&row.kind, Kind::Call(call, _) if call.due_path().is_some());
-        if self.rows.at(index).is_some_and(is_due) {
+        let kind = self.rows.at(index).map(|row| &row.kind);
+        if matches!(kind, Some(Kind::Call(call, _)) if call.due_path().is_some()) {
             self.owe(index);
         }
         self.renew_timer(index);
