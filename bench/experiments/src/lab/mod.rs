@@ -8,6 +8,7 @@ mod e06_fairness;
 mod e06_goodput;
 mod e06_grid;
 mod e08_bytes;
+mod e10_gets;
 mod e10_outages;
 mod packets;
 mod trial;
@@ -24,6 +25,7 @@ pub(crate) const ALL: &[Experiment] = &[
     part("e06-grid", "06-fairness", "grid", "fairness by path and queue", e06_grid::run),
     beside("e08", "08-bytes-on-the-wire", "bytes on the wire", e08_bytes::run),
     beside("e10-lab", "10-loss-and-outage", "loss and outage", e10_outages::run),
+    part("e10-gets", "10-loss-and-outage", "gets", "what a user waits for `get`", e10_gets::run),
 ];
 
 const fn beside(
