@@ -1,5 +1,6 @@
 //! SST and the kernel's TCP at one bottleneck for a minute, and ten of a kind.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use plot::{Chart, Shape};
@@ -13,9 +14,8 @@ use crate::report::{Report, number};
 const WIRE: &str = "queue=37500B jitter=5ms";
 /// The same wire with hardly any: what phase does.
 const STEADY_WIRE: &str = "queue=37500B jitter=1ms";
-const SECONDS: usize = 60;
-/// From then on it counts, in seconds.
-const FROM: usize = 5;
+/// The seconds that count.
+const COUNTED: Range<usize> = 5..60;
 const SEEDS: u64 = 4;
 const AT_ONCE: usize = 9;
 /// All of them once take some 5 minutes; no run is done again after this.
@@ -57,7 +57,7 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
     let mut trials = Vec::new();
     for Match { wire, tcp, algorithm, who, .. } in &MATCHES {
         for seed in 1..=SEEDS {
-            trials.push(downloads(wire, tcp, algorithm, who)?.seed(seed));
+            trials.push(downloads(wire, tcp, algorithm, who, COUNTED.end)?.seed(seed));
         }
     }
     let outcomes = run_within(&trials, AT_ONCE, LIMIT);
@@ -66,7 +66,7 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
     for (index, Match { name, tcp, who, .. }) in MATCHES.iter().enumerate() {
         let from = index * SEEDS as usize;
         let of_it = &outcomes[from..from + SEEDS as usize];
-        let shares: Vec<f64> = of_it.iter().map(|outcome| share(outcome, 0, FROM)).collect();
+        let shares: Vec<f64> = of_it.iter().map(|outcome| share(outcome, 0, COUNTED)).collect();
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
         for (trial, outcome) in trials[from..].iter().zip(of_it) {
             report.row(outcome.row(name, &format!("{who:?}"), trial));
@@ -104,13 +104,13 @@ fn ten(report: &mut Report) -> Result<(), String> {
     let kinds = [("ten of SST", "sst"), ("ten of cubic", "tcp")];
     let mut trials = Vec::new();
     for (_, who) in kinds {
-        trials.push(downloads(WIRE, "cubic", "tolerant", &[who; 10])?);
+        trials.push(downloads(WIRE, "cubic", "tolerant", &[who; 10], COUNTED.end)?);
     }
     let outcomes = run_all(&trials, 2)?;
     let mut rows = Vec::new();
     for (((name, who), trial), outcome) in kinds.iter().zip(&trials).zip(&outcomes) {
         report.row(outcome.row(name, who, trial));
-        let shares: Vec<f64> = (0..10).map(|flow| share(outcome, flow, FROM)).collect();
+        let shares: Vec<f64> = (0..10).map(|flow| share(outcome, flow, COUNTED)).collect();
         let squares: f64 = shares.iter().map(|share| share * share).sum();
         let jain = shares.iter().sum::<f64>().powi(2) / (10.0 * squares);
         let least = shares.iter().copied().fold(1.0, f64::min);
@@ -125,14 +125,15 @@ fn ten(report: &mut Report) -> Result<(), String> {
     Ok(())
 }
 
-/// Who downloads beside whom, for a minute.
+/// Who downloads beside whom, for so many seconds.
 pub(super) fn downloads(
     wire: &str,
     tcp: &str,
     algorithm: &'static str,
     who: &[&str],
+    seconds: usize,
 ) -> Result<Trial, String> {
-    let end = SECONDS + 1;
+    let end = seconds + 1;
     let near: Vec<String> =
         who.iter().map(|who| format!("bulk {who} --seconds {end} --every 500")).collect();
     let near: Vec<&str> = near.iter().map(String::as_str).collect();
@@ -141,23 +142,23 @@ pub(super) fn downloads(
     Ok(trial)
 }
 
-/// Bytes one of them had from a second on.
-fn bytes(outcome: &Outcome, who: usize, from: usize) -> f64 {
+/// Bytes one of them had in these seconds.
+fn bytes(outcome: &Outcome, who: usize, seconds: Range<usize>) -> f64 {
     let samples = outcome.said.get(who).and_then(|said| said["samples"].as_array());
     // Two samples a second, the first after half of one.
     let at = |second: usize| samples?.get(2 * second - 1)?.as_f64();
-    at(SECONDS).unwrap_or(f64::NAN) - at(from).unwrap_or(f64::NAN)
+    at(seconds.end).unwrap_or(f64::NAN) - at(seconds.start).unwrap_or(f64::NAN)
 }
 
-/// What one of them had of all bytes, from a second on.
-pub(super) fn share(outcome: &Outcome, who: usize, from: usize) -> f64 {
-    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who, from)).sum();
-    bytes(outcome, who, from) / all
+/// What one of them had of all bytes in these seconds.
+pub(super) fn share(outcome: &Outcome, who: usize, seconds: Range<usize>) -> f64 {
+    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who, seconds.clone())).sum();
+    bytes(outcome, who, seconds) / all
 }
 
 fn megabits(outcome: &Outcome) -> f64 {
-    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who, FROM)).sum();
-    all * 8e-6 / (SECONDS - FROM) as f64
+    let all: f64 = (0..outcome.said.len()).map(|who| bytes(outcome, who, COUNTED)).sum();
+    all * 8e-6 / COUNTED.len() as f64
 }
 
 fn percent(share: f64) -> String {

@@ -23,6 +23,8 @@ pub(crate) const ALL: &[Experiment] = &[
     beside("e06-lab", "06-fairness", "fairness beside kernel TCP", e06_fairness::run),
     part("e06-goodput", "06-fairness", "goodput", "goodput alone", e06_goodput::run),
     part("e06-grid", "06-fairness", "grid", "fairness by path and queue", e06_grid::run),
+    part("e06-quic", "06-fairness", "quic", "QUIC in SST's place there", e06_grid::run_quic),
+    part("e06-long", "06-fairness", "long", "long paths for minutes", e06_grid::run_long),
     beside("e08", "08-bytes-on-the-wire", "bytes on the wire", e08_bytes::run),
     beside("e10-lab", "10-loss-and-outage", "loss and outage", e10_outages::run),
     part("e10-gets", "10-loss-and-outage", "gets", "what a user waits for `get`", e10_gets::run),
