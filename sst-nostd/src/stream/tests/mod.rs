@@ -6,6 +6,7 @@ mod credit;
 mod datagrams;
 mod delivery;
 mod ends;
+mod halves;
 mod hostile;
 mod look_ups;
 mod model;
