@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::{liking, primitives_of};
+use crate::crypto::{liking, primitives};
 use crate::driver::Driver;
 use crate::endpoint::{Endpoint, host_config, open_key_log, storage_for};
 use crate::error::BindError;
@@ -40,7 +40,7 @@ impl Endpoint {
         let clock = Clock::system();
         let storage = storage_for(&config)?;
         let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
-        let primitives = liking(primitives_of(config.identity.secret()), config.suite);
+        let primitives = liking(primitives(), config.suite);
         let host = Host::new(host_config(&config), storage, primitives, clock.now())
             .map_err(BindError::Config)?;
         info!(id = ?host.id(), ?local, "endpoint started");

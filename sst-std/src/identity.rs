@@ -89,7 +89,8 @@ impl Identity {
     /// The identity of a secret key: any 32 random bytes.
     #[must_use]
     pub fn from_secret(secret: &[u8; KEY_LEN]) -> Self {
-        Self { secret: *secret, id: HostId::new(primitives().public_key(secret)) }
+        let crypto = primitives();
+        Self { secret: *secret, id: HostId::new(crypto.public_key(&crypto.load(secret))) }
     }
 
     /// Reads a key file.

@@ -86,7 +86,7 @@ pub use branch::{Branch, DatagramForm, OpenOptions, StreamInfo};
 pub use carrier::{Carrier, Surroundings};
 pub use config::{Accepting, Algorithm, Config, CookieMode, InstanceWish};
 #[cfg(feature = "net")]
-pub use crypto::{AwsLc, AwsLcAead};
+pub use crypto::{AwsLc, AwsLcAead, AwsLcSecret};
 pub use delivery::{DatagramOptions, Delivery};
 pub use endpoint::{Endpoint, Stats};
 pub use error::{

@@ -26,6 +26,7 @@ impl Free {
 
 impl Crypto for Free {
     type Aead = FreeAead;
+    type Secret = [u8; KEY_LEN];
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         for chunk in out.chunks_mut(8) {
@@ -35,6 +36,10 @@ impl Crypto for Free {
             chunk.copy_from_slice(&bytes[..chunk.len()]);
         }
         Ok(())
+    }
+
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        *bytes
     }
 
     fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {

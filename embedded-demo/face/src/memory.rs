@@ -42,7 +42,7 @@ pub struct Memory<
     by_channel: StaticCell<[[u64; 2]; SESSIONS]>,
     by_remote: StaticCell<[[u64; 2]; SESSIONS]>,
     channel_timers: StaticCell<[TimerSlot; SESSIONS]>,
-    negotiations: StaticCell<[Row<NegotiationRow>; NEGOTIATIONS]>,
+    negotiations: StaticCell<[Row<NegotiationRow<C::Secret>>; NEGOTIATIONS]>,
     by_call: StaticCell<[[u64; 4]; NEGOTIATIONS]>,
     callers: StaticCell<[[u64; 2]; NEGOTIATIONS]>,
     negotiation_timers: StaticCell<[TimerSlot; NEGOTIATIONS]>,

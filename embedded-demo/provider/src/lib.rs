@@ -29,9 +29,14 @@ impl<R: TryCryptoRng> Provider<R> {
 
 impl<R: TryCryptoRng> Crypto for Provider<R> {
     type Aead = Cipher;
+    type Secret = [u8; KEY_LEN];
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         self.0.random(out)
+    }
+
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        *bytes
     }
 
     fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {

@@ -15,6 +15,7 @@ pub struct StubCrypto {
 
 impl Crypto for StubCrypto {
     type Aead = StubAead;
+    type Secret = [u8; KEY_LEN];
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         for byte in out {
@@ -24,6 +25,10 @@ impl Crypto for StubCrypto {
             *byte = self.seed as u8;
         }
         if self.seed == 0 { Err(RandomError) } else { Ok(()) }
+    }
+
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        *bytes
     }
 
     fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {

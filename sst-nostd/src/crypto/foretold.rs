@@ -90,6 +90,7 @@ impl<C> Rehearsed<C> {
 
 impl<C: Crypto> Crypto for Rehearsed<C> {
     type Aead = C::Aead;
+    type Secret = C::Secret;
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         match &mut self.foretold {
@@ -98,13 +99,17 @@ impl<C: Crypto> Crypto for Rehearsed<C> {
         }
     }
 
-    fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> C::Secret {
+        self.provider.load(bytes)
+    }
+
+    fn public_key(&self, secret: &C::Secret) -> [u8; KEY_LEN] {
         self.provider.public_key(secret)
     }
 
     fn agree(
         &self,
-        secret: &[u8; KEY_LEN],
+        secret: &C::Secret,
         public: &[u8; KEY_LEN],
     ) -> Result<SharedSecret, AgreeError> {
         self.provider.agree(secret, public)

@@ -39,6 +39,8 @@ pub const NONCE_LEN: usize = 12;
 pub trait Crypto {
     /// A keyed cipher. It must erase its key when dropped.
     type Aead: Aead;
+    /// An X25519 secret key, ready to compute with: `[u8; 32]`, or what a library makes of it once.
+    type Secret: Clone + Zeroize;
 
     /// Fills `out` with bytes that no one else can predict.
     ///
@@ -46,8 +48,11 @@ pub trait Crypto {
     /// [`RandomError`] if there is no entropy now. `out` must then not be used.
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError>;
 
-    /// The X25519 public key of `secret` (RFC 7748 section 6.1). Clamping happens inside.
-    fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN];
+    /// Makes a secret key of any 32 bytes. Clamping happens here or where it is used.
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> Self::Secret;
+
+    /// The X25519 public key of `secret` (RFC 7748 section 6.1).
+    fn public_key(&self, secret: &Self::Secret) -> [u8; KEY_LEN];
 
     /// X25519 of our `secret` and the peer's `public` key.
     ///
@@ -56,7 +61,7 @@ pub trait Crypto {
     /// [`SharedSecret::new`] makes that check: there is no other way to make a `SharedSecret`.
     fn agree(
         &self,
-        secret: &[u8; KEY_LEN],
+        secret: &Self::Secret,
         public: &[u8; KEY_LEN],
     ) -> Result<SharedSecret, AgreeError>;
 
@@ -181,23 +186,24 @@ impl fmt::Debug for SharedSecret {
 /// Kept together because deriving the public key costs as much as an agreement: a host does it once
 /// for its static key, not once for each negotiation.
 #[derive(Clone)]
-pub struct KeyPair {
-    secret: [u8; KEY_LEN],
+pub struct KeyPair<S: Zeroize = [u8; KEY_LEN]> {
+    secret: S,
     public: [u8; KEY_LEN],
 }
 
-impl KeyPair {
+impl<S: Clone + Zeroize> KeyPair<S> {
     /// The pair of `secret`, which may be any 32 random bytes.
     #[must_use]
-    pub fn from_secret(crypto: &impl Crypto, secret: &[u8; KEY_LEN]) -> Self {
-        Self { secret: *secret, public: crypto.public_key(secret) }
+    pub fn from_secret(crypto: &impl Crypto<Secret = S>, secret: &[u8; KEY_LEN]) -> Self {
+        let secret = crypto.load(secret);
+        Self { public: crypto.public_key(&secret), secret }
     }
 
     /// A new pair.
     ///
     /// # Errors
     /// [`RandomError`] from the environment.
-    pub fn generate(crypto: &mut impl Crypto) -> Result<Self, RandomError> {
+    pub fn generate(crypto: &mut impl Crypto<Secret = S>) -> Result<Self, RandomError> {
         let mut secret = [0; KEY_LEN];
         let filled = crypto.random(&mut secret);
         let pair = filled.map(|()| Self::from_secret(crypto, &secret));
@@ -207,7 +213,7 @@ impl KeyPair {
 
     /// The secret half.
     #[must_use]
-    pub const fn secret(&self) -> &[u8; KEY_LEN] {
+    pub const fn secret(&self) -> &S {
         &self.secret
     }
 
@@ -216,21 +222,23 @@ impl KeyPair {
     pub const fn public(&self) -> &[u8; KEY_LEN] {
         &self.public
     }
+}
 
+#[cfg(test)]
+impl KeyPair {
     /// A pair whose halves do not belong together, as a hostile peer would have.
-    #[cfg(test)]
     pub(crate) const fn forged(secret: [u8; KEY_LEN], public: [u8; KEY_LEN]) -> Self {
         Self { secret, public }
     }
 }
 
-impl Drop for KeyPair {
+impl<S: Zeroize> Drop for KeyPair<S> {
     fn drop(&mut self) {
         self.secret.zeroize();
     }
 }
 
-impl fmt::Debug for KeyPair {
+impl<S: Zeroize> fmt::Debug for KeyPair<S> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
     }

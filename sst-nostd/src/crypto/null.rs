@@ -29,10 +29,15 @@ impl InsecureNullCrypto {
 
 impl Crypto for InsecureNullCrypto {
     type Aead = InsecureNullAead;
+    type Secret = [u8; KEY_LEN];
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         self.rng.fill(out);
         Ok(())
+    }
+
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        *bytes
     }
 
     /// The secret itself.

@@ -26,9 +26,14 @@ impl<R: TryCryptoRng> RustCrypto<R> {
 
 impl<R: TryCryptoRng> Crypto for RustCrypto<R> {
     type Aead = ChaCha;
+    type Secret = [u8; KEY_LEN];
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         self.rng.try_fill_bytes(out).map_err(|_| RandomError)
+    }
+
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        *bytes
     }
 
     /// By the ladder that agreements use: the Edwards arithmetic that would be faster costs flash.

@@ -79,7 +79,7 @@ pub use streams::UnknownStream;
 pub use tables::{ChannelRow, NegotiationRow};
 pub use tries::TryError;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
@@ -98,12 +98,12 @@ use self::tables::{Channels, Negotiations, Sessions};
 pub struct Host<'s, C: Crypto> {
     config: Config,
     crypto: C,
-    identity: Identity,
+    identity: Identity<C::Secret>,
     clock: Clock,
     door: Door,
     sessions: Sessions<'s>,
     channels: Channels<'s, C>,
-    negotiations: Negotiations<'s>,
+    negotiations: Negotiations<'s, C::Secret>,
     streams: Streams<'s>,
     sent: SentPackets<'s>,
     stats: Stats,
@@ -127,8 +127,9 @@ impl<'s, C: Crypto> Host<'s, C> {
         crypto.random(&mut seed).map_err(|_| ConfigError::Random)?;
         let seed = u128::from_be_bytes(seed);
         let hash = KeyedHash::new((seed >> 64) as u64, seed as u64);
-        let statics = KeyPair::from_secret(&crypto, &config.secret);
+        let secret = Zeroizing::new(config.secret);
         config.secret.zeroize();
+        let statics = KeyPair::from_secret(&crypto, &secret);
         let id = HostId::new(*statics.public());
         let front =
             Front::new(&mut crypto, &id, config.front()).map_err(|_| ConfigError::Random)?;
@@ -138,7 +139,7 @@ impl<'s, C: Crypto> Host<'s, C> {
             config.lost_scope = Some(process);
         }
         let lost_sources = Sources::new(&mut crypto).map_err(|_| ConfigError::Random)?;
-        let reset_key = ResetKey::new(&statics, config.lost_scope);
+        let reset_key = ResetKey::new(&secret, config.lost_scope);
         Ok(Self {
             streams: Streams::new(config.streams, storage.streams, hash),
             config,

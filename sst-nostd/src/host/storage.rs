@@ -68,7 +68,7 @@ pub struct Storage<'s, C: Crypto> {
     pub(super) by_channel: HashIndex<'s>,
     pub(super) by_remote: HashIndex<'s>,
     pub(super) channel_timers: Timers<'s>,
-    pub(super) negotiations: Table<'s, NegotiationRow>,
+    pub(super) negotiations: Table<'s, NegotiationRow<C::Secret>>,
     pub(super) by_call: HashIndex<'s>,
     pub(super) callers: Tally<'s>,
     pub(super) negotiation_timers: Timers<'s>,
@@ -94,7 +94,7 @@ pub struct LentHost<'s, C: Crypto> {
     /// One timer for each channel.
     pub channel_timers: &'s mut [TimerSlot],
     /// Negotiations.
-    pub negotiations: &'s mut [Row<NegotiationRow>],
+    pub negotiations: &'s mut [Row<NegotiationRow<C::Secret>>],
     /// Index of negotiations.
     pub by_call: &'s mut [u64],
     /// Who is in negotiations: as an index of as many.

@@ -1,5 +1,7 @@
 //! What an [`Initiator`](super::Initiator) is asked, and what it answers.
 
+use zeroize::Zeroize;
+
 use crate::bytes::Full;
 use crate::crypto::{KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
@@ -11,14 +13,14 @@ use crate::wire::{Parameters, ParametersError};
 
 /// What a call needs to know.
 #[derive(Clone, Copy)]
-pub struct Call<'a> {
+pub struct Call<'a, S: Zeroize = [u8; KEY_LEN]> {
     /// How identities are proved.
     pub pattern: Pattern,
     /// Where the peer is; more places may follow
     /// ([`Initiator::add_path`](super::Initiator::add_path)).
     pub path: Path,
     /// Our static keys.
-    pub statics: &'a KeyPair,
+    pub statics: &'a KeyPair<S>,
     /// Whom we call; `None` for XX, and only for XX.
     pub peer: Option<HostId>,
     /// What we tell the peer about ourselves. What belongs into a REPLY is left out, and so is the

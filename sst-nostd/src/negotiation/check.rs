@@ -64,7 +64,7 @@ pub(super) struct ReplyKey([u8; 32]);
 
 impl ReplyKey {
     /// The key of a handshake that has its first message, and not its second.
-    pub(super) fn of(handshake: &Handshake) -> Self {
+    pub(super) fn of<S: Clone + Zeroize>(handshake: &Handshake<S>) -> Self {
         Self(handshake.side_key(b"SST1 reply"))
     }
 

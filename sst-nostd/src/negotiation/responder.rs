@@ -2,6 +2,8 @@
 //! section 5.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+use zeroize::Zeroize;
+
 use crate::bytes::{Full, Writer};
 use crate::crypto::{Crypto, KEY_LEN, KeyPair, Suite};
 use crate::id::{ChannelId, HostId};
@@ -41,9 +43,9 @@ pub enum WriteReplyError {
 
 /// One answer to a call. A row of the caller's table: below 2 KiB.
 #[derive(Debug)]
-pub struct Responder {
+pub struct Responder<S: Zeroize = [u8; KEY_LEN]> {
     /// Never moved out of here, which would leave a copy of its secrets: dropped where it is.
-    handshake: Option<Handshake>,
+    handshake: Option<Handshake<S>>,
     own: HostId,
     channel: ChannelId,
     peer_channel: ChannelId,
@@ -61,16 +63,16 @@ pub struct Responder {
 
 const _: () = assert!(size_of::<Responder>() <= 2048, "a board holds a few");
 
-impl Responder {
+impl<S: Clone + Zeroize> Responder<S> {
     /// Reads an INIT that a [`Front`](super::Front) let through. `channel` is our name for the
     /// channel, `ephemeral` a secret key that was never used before.
     ///
     /// # Errors
     /// [`Dropped`]: the INIT is not authentic, or of our own identity without an instance.
     pub fn new(
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         now: Instant,
-        statics: &KeyPair,
+        statics: &KeyPair<S>,
         init: &Init<'_>,
         channel: ChannelId,
         ephemeral: [u8; KEY_LEN],
@@ -117,7 +119,7 @@ impl Responder {
     /// [`WriteReplyError`].
     pub fn accept(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         now: Instant,
         parameters: &Parameters,
     ) -> Result<&[u8], WriteReplyError> {
@@ -137,7 +139,7 @@ impl Responder {
     /// [`WriteReplyError`].
     pub fn refuse(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         refusal: &Refusal<'_>,
     ) -> Result<&[u8], WriteReplyError> {
         self.write_reply(crypto, |writer| refusal.encode(writer))?;
@@ -176,7 +178,7 @@ impl Responder {
     /// [`Dropped`]: it is not the end of this negotiation; the true one may still come.
     pub fn handle_finish(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         now: Instant,
         packet: &[u8],
         payload_out: &mut [u8],
@@ -248,7 +250,7 @@ impl Responder {
 
     fn write_reply(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         encode: impl FnOnce(&mut Writer<'_>) -> Result<(), Full>,
     ) -> Result<&[u8], WriteReplyError> {
         let Some(handshake) = self.handshake.as_mut().filter(|_| self.reply_len == 0) else {
@@ -284,7 +286,7 @@ impl Responder {
     }
 
     /// Without a round trip time, and unconfirmed.
-    fn ready(&self, handshake: &Handshake, peer: HostId) -> Result<Ready, Dropped> {
+    fn ready(&self, handshake: &Handshake<S>, peer: HostId) -> Result<Ready, Dropped> {
         let offer = self.offer.map_err(|_| Dropped::State)?;
         Ok(Ready {
             split: handshake.split()?,

@@ -9,7 +9,7 @@ use core::fmt;
 use zeroize::Zeroize;
 
 use crate::bytes::Writer;
-use crate::crypto::{KEY_LEN, KeyPair, kdf};
+use crate::crypto::{KEY_LEN, kdf};
 use crate::id::ChannelId;
 use crate::negotiation::limits::{LOST_BURST, LOST_INTERVAL};
 use crate::negotiation::rate::Bucket;
@@ -28,10 +28,10 @@ pub struct ResetKey {
 pub const PROCESS_LEN: usize = 8;
 
 impl ResetKey {
-    /// The key of the host with these static keys; of one process of it alone, if that is given.
+    /// The key of the host with this static secret; of one process of it alone, if that is given.
     #[must_use]
-    pub fn new(statics: &KeyPair, process: Option<[u8; PROCESS_LEN]>) -> Self {
-        let key = kdf::hash(&[b"SST1 reset", statics.secret()]);
+    pub fn new(secret: &[u8; KEY_LEN], process: Option<[u8; PROCESS_LEN]>) -> Self {
+        let key = kdf::hash(&[b"SST1 reset", secret]);
         Self { key, process, answers: Bucket::new() }
     }
 
@@ -82,13 +82,11 @@ impl fmt::Debug for ResetKey {
 #[cfg(all(test, feature = "rustcrypto"))]
 mod tests {
     use super::*;
-    use crate::crypto::RustCrypto;
-    use crate::crypto::fixtures::{NoRandomness, bytes, key as fixed};
+    use crate::crypto::fixtures::{bytes, key as fixed};
     use crate::time::Duration;
 
     fn key(secret: u8) -> ResetKey {
-        let statics = KeyPair::from_secret(&RustCrypto::new(NoRandomness), &[secret; 32]);
-        ResetKey::new(&statics, None)
+        ResetKey::new(&[secret; 32], None)
     }
 
     // Spec: R-4.1-3, R-6.14-1, R-6.14-3, R-13.10-1.
@@ -147,9 +145,8 @@ mod tests {
     #[test]
     fn the_tokens_of_the_worked_examples() {
         let secret = fixed("9d434a40b619d8397fe3bb973eca71637814c6ce63ca720e11b42188fbc53ea1");
-        let statics = KeyPair::from_secret(&RustCrypto::new(NoRandomness), &secret);
         let channel = ChannelId::new(0xa1b2_c3d4).unwrap();
-        let token = |process| ResetKey::new(&statics, process).token(channel)[..].to_vec();
+        let token = |process| ResetKey::new(&secret, process).token(channel)[..].to_vec();
         assert_eq!(token(None), bytes("3e10b13ff211c10dfff313d8148be066"));
         let process = Some([0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7]);
         assert_eq!(token(process), bytes("1a60a624d5a2db0300e8f60578021688"));

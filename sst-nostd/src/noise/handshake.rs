@@ -20,15 +20,22 @@ pub const MAX_MESSAGE_LEN: usize = 65_535;
 ///
 /// The ephemeral secret comes from the caller, who must take a fresh one for each handshake. All
 /// secrets are erased when the handshake is dropped.
-pub struct Handshake {
+pub struct Handshake<S: Zeroize = [u8; KEY_LEN]> {
     pattern: Pattern,
     role: Role,
     index: u8,
     /// The keys of the next message are written, its payload is not.
     is_half_written: bool,
-    statics: KeyPair,
-    ephemeral: [u8; KEY_LEN],
+    statics: KeyPair<S>,
+    ephemeral: Ephemeral<S>,
     state: State,
+}
+
+/// The ephemeral secret. Some libraries compute the public key of a secret that they load: so it is
+/// loaded once, and not for a message that nobody answers.
+enum Ephemeral<S> {
+    Unused([u8; KEY_LEN]),
+    Loaded(S),
 }
 
 /// What messages change.
@@ -65,7 +72,7 @@ pub struct Split {
     pub responder_to_initiator: [u8; KEY_LEN],
 }
 
-impl Handshake {
+impl<S: Clone + Zeroize> Handshake<S> {
     /// A handshake before its first message.
     ///
     /// Both ends must give the same `prologue`, whose parts are joined. `remote_static` is for the
@@ -77,7 +84,7 @@ impl Handshake {
         pattern: Pattern,
         role: Role,
         prologue: &[&[u8]],
-        statics: &KeyPair,
+        statics: &KeyPair<S>,
         ephemeral_secret: [u8; KEY_LEN],
         remote_static: Option<[u8; KEY_LEN]>,
     ) -> Result<Self, NoiseError> {
@@ -93,7 +100,7 @@ impl Handshake {
         let state =
             State { symmetric, remote_ephemeral: None, remote_static, agreements: 0, shown: None };
         let statics = statics.clone();
-        let ephemeral = ephemeral_secret;
+        let ephemeral = Ephemeral::Unused(ephemeral_secret);
         Ok(Self { pattern, role, index: 0, is_half_written: false, statics, ephemeral, state })
     }
 
@@ -105,7 +112,7 @@ impl Handshake {
     /// [`NoiseError`]. What `out` then holds must not be sent.
     pub fn write_message(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         payload: &[u8],
         out: &mut [u8],
     ) -> Result<usize, NoiseError> {
@@ -115,6 +122,7 @@ impl Handshake {
             return Err(NoiseError::TooLong);
         }
         let out = out.get_mut(..len).ok_or(NoiseError::BufferTooSmall)?;
+        self.load_ephemeral(crypto);
         let mut next = self.state.clone();
         let written = self.write_parts(&mut next, crypto, payload, out);
         self.commit(next, written)?;
@@ -129,10 +137,11 @@ impl Handshake {
     /// [`NoiseError`]. What `out` then holds must not be sent.
     pub fn write_keys(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         out: &mut [u8],
     ) -> Result<usize, NoiseError> {
         self.check_turn(true)?;
+        self.load_ephemeral(crypto);
         let mut next = self.state.clone();
         let room = out.len();
         let written = self.write_tokens(&mut next, crypto, out).map(|rest| rest.len());
@@ -156,7 +165,7 @@ impl Handshake {
     /// [`NoiseError`]. What `text` then holds must not be sent.
     pub fn write_payload(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         text: &mut [u8],
         tag_out: &mut [u8],
     ) -> Result<(), NoiseError> {
@@ -178,7 +187,7 @@ impl Handshake {
     /// [`NoiseError`]. `payload_out` then holds no plaintext that was sealed.
     pub fn read_message(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         message: &[u8],
         payload_out: &mut [u8],
     ) -> Result<usize, NoiseError> {
@@ -300,10 +309,27 @@ impl Handshake {
         outcome
     }
 
+    /// For the messages from here on: the first that this end writes has its public key.
+    fn load_ephemeral(&mut self, crypto: &impl Crypto<Secret = S>) {
+        if let Ephemeral::Unused(secret) = &mut self.ephemeral {
+            let loaded = crypto.load(secret);
+            secret.zeroize();
+            self.ephemeral = Ephemeral::Loaded(loaded);
+        }
+    }
+
+    /// The ephemeral secret of an end that has written a message.
+    fn ephemeral(&self) -> Result<&S, NoiseError> {
+        match &self.ephemeral {
+            Ephemeral::Loaded(secret) => Ok(secret),
+            Ephemeral::Unused(_) => Err(NoiseError::KeyMissing),
+        }
+    }
+
     fn write_parts(
         &self,
         state: &mut State,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         payload: &[u8],
         out: &mut [u8],
     ) -> Result<(), NoiseError> {
@@ -316,14 +342,14 @@ impl Handshake {
     fn write_tokens<'o>(
         &self,
         state: &mut State,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         out: &'o mut [u8],
     ) -> Result<&'o mut [u8], NoiseError> {
         let mut rest = out;
         for token in self.tokens() {
             match token {
                 Token::E => {
-                    let public = crypto.public_key(&self.ephemeral);
+                    let public = crypto.public_key(self.ephemeral()?);
                     let (slot, after) =
                         rest.split_first_chunk_mut().ok_or(NoiseError::BufferTooSmall)?;
                     *slot = public;
@@ -343,7 +369,7 @@ impl Handshake {
     fn read_parts(
         &self,
         state: &mut State,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         message: &[u8],
         payload_out: &mut [u8],
     ) -> Result<(), NoiseError> {
@@ -376,7 +402,7 @@ impl Handshake {
     fn mix_agreement(
         &self,
         state: &mut State,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         token: Token,
     ) -> Result<(), NoiseError> {
         let initiator = matches!(self.role, Role::Initiator);
@@ -387,7 +413,7 @@ impl Handshake {
             Token::Ss => (false, false),
             Token::E | Token::S => return Ok(()),
         };
-        let secret = if our_ephemeral { &self.ephemeral } else { self.statics.secret() };
+        let secret = if our_ephemeral { self.ephemeral()? } else { self.statics.secret() };
         let remote = if their_ephemeral { state.remote_ephemeral } else { state.remote_static };
         let public = remote.ok_or(NoiseError::KeyMissing)?;
         // The responder reads it behind the sealed key of who dialled. (In IK it writes it, once.)
@@ -412,13 +438,16 @@ impl Handshake {
     }
 }
 
-impl Drop for Handshake {
+impl<S: Zeroize> Drop for Handshake<S> {
     fn drop(&mut self) {
-        self.ephemeral.zeroize();
+        match &mut self.ephemeral {
+            Ephemeral::Unused(secret) => secret.zeroize(),
+            Ephemeral::Loaded(secret) => secret.zeroize(),
+        }
     }
 }
 
-impl fmt::Debug for Handshake {
+impl<S: Zeroize> fmt::Debug for Handshake<S> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Handshake")
             .field("pattern", &self.pattern)

@@ -174,7 +174,10 @@ fn low_order_points_are_refused_in_every_agreement() {
     let agreements = [Token::Ee, Token::Es, Token::Se, Token::Ss];
     for pattern in Pattern::ALL {
         for index in 0..pattern.message_count() {
-            let (writer, mut reader) = ends_after(pattern, index);
+            let (mut writer, mut reader) = ends_after(pattern, index);
+            // As to write a message does.
+            writer.load_ephemeral(&CRYPTO);
+            reader.load_ephemeral(&CRYPTO);
             let mut whole = ends_after(pattern, index);
             read(&mut whole.1, &write(&mut whole.0, b"").unwrap()).unwrap();
             reader.state.remote_ephemeral = whole.1.state.remote_ephemeral;

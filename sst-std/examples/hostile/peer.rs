@@ -9,7 +9,7 @@ use sst_nostd::negotiation::{Call, Initiator, Ready};
 use sst_nostd::noise::Pattern;
 use sst_nostd::wire::{Frame, MAX_FRAMES, Parameters, SealedHeader};
 use sst_nostd::{ChannelId, Crypto, HostId, Instant, Path, Side, Writer};
-use sst_std::{AwsLc, AwsLcAead};
+use sst_std::{AwsLc, AwsLcAead, AwsLcSecret};
 
 /// How long an answer may take before the INIT goes again.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
@@ -26,7 +26,7 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 /// A dial that has not been answered.
 pub(crate) struct Dial {
     crypto: AwsLc,
-    initiator: Initiator,
+    initiator: Initiator<AwsLcSecret>,
     id: HostId,
     server: HostId,
 }

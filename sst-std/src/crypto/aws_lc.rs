@@ -2,15 +2,15 @@
 //! as the portable provider.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{aead, agreement};
 use sst_nostd::crypto::{
     Aead, AgreeError, KEY_LEN, NONCE_LEN, OpenError, RandomError, SharedSecret, TAG_LEN,
 };
 use sst_nostd::{Crypto, Suite};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 /// Randomness from the operating system; X25519, ChaCha20-Poly1305 and AES-256-GCM from aws-lc.
 ///
@@ -22,41 +22,36 @@ use zeroize::{Zeroize, Zeroizing};
 /// assert!(crypto.supports(Suite::ChaCha20Poly1305) && crypto.supports(Suite::Aes256Gcm));
 /// ```
 #[derive(Debug, Default)]
-pub struct AwsLc {
-    kept: Option<KeptKey>,
-}
+pub struct AwsLc(());
 
 impl AwsLc {
     /// The provider.
     #[must_use]
     pub const fn new() -> Self {
-        Self { kept: None }
-    }
-
-    /// The provider of a host whose identity has this secret key. It keeps the key loaded: aws-lc
-    /// computes the public key of every secret that it loads, at the price of half an agreement,
-    /// and each handshake agrees twice with the identity's.
-    #[must_use]
-    pub fn keeping(secret: &[u8; KEY_LEN]) -> Self {
-        let kept = load(secret).ok().map(|key| KeptKey { secret: Zeroizing::new(*secret), key });
-        Self { kept }
+        Self(())
     }
 }
 
-/// A loaded key, and how to know it.
-struct KeptKey {
-    secret: Zeroizing<[u8; KEY_LEN]>,
-    key: agreement::PrivateKey,
+/// A secret key of [`AwsLc`], loaded once: aws-lc computes the public key of every secret that it
+/// loads, at the price of half an agreement. aws-lc erases it with the last clone.
+#[derive(Clone)]
+pub struct AwsLcSecret(Option<Arc<agreement::PrivateKey>>);
+
+impl Zeroize for AwsLcSecret {
+    fn zeroize(&mut self) {
+        self.0 = None;
+    }
 }
 
-impl fmt::Debug for KeptKey {
+impl fmt::Debug for AwsLcSecret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("KeptKey(..)")
+        out.write_str("AwsLcSecret(..)")
     }
 }
 
 impl Crypto for AwsLc {
     type Aead = AwsLcAead;
+    type Secret = AwsLcSecret;
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         // Not aws-lc's own: at its first use, in every process, that measures jitter for 420
@@ -64,12 +59,16 @@ impl Crypto for AwsLc {
         getrandom::fill(out).map_err(|_| RandomError)
     }
 
-    fn public_key(&self, secret: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+    /// Every 32 bytes are an X25519 secret. If aws-lc should ever say no, nothing is agreed on with
+    /// this one, and its public key is zero, which no peer accepts.
+    fn load(&self, bytes: &[u8; KEY_LEN]) -> AwsLcSecret {
+        let key = agreement::PrivateKey::from_private_key(&agreement::X25519, bytes);
+        AwsLcSecret(key.ok().map(Arc::new))
+    }
+
+    fn public_key(&self, secret: &AwsLcSecret) -> [u8; KEY_LEN] {
         let mut public = [0; KEY_LEN];
-        let computed = load(secret).ok().and_then(|key| key.compute_public_key().ok());
-        // Every 32 bytes are an X25519 secret. If aws-lc should ever say no, the zero key it
-        // leaves here is one no peer accepts.
-        if let Some(key) = computed {
+        if let Some(key) = secret.0.as_ref().and_then(|key| key.compute_public_key().ok()) {
             copy(&mut public, key.as_ref());
         }
         public
@@ -77,18 +76,10 @@ impl Crypto for AwsLc {
 
     fn agree(
         &self,
-        secret: &[u8; KEY_LEN],
+        secret: &AwsLcSecret,
         public: &[u8; KEY_LEN],
     ) -> Result<SharedSecret, AgreeError> {
-        let is_it = |kept: &&KeptKey| verify_slices_are_equal(&*kept.secret, secret).is_ok();
-        let loaded;
-        let key = match self.kept.as_ref().filter(is_it) {
-            Some(kept) => &kept.key,
-            None => {
-                loaded = load(secret)?;
-                &loaded
-            }
-        };
+        let key = secret.0.as_ref().ok_or(AgreeError)?;
         let peer = agreement::UnparsedPublicKey::new(&agreement::X25519, public);
         let mut output = [0; KEY_LEN];
         // aws-lc refuses a zero output too; `SharedSecret::new` makes sure.
@@ -159,10 +150,6 @@ impl fmt::Debug for AwsLcAead {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("AwsLcAead(..)")
     }
-}
-
-fn load(secret: &[u8; KEY_LEN]) -> Result<agreement::PrivateKey, AgreeError> {
-    agreement::PrivateKey::from_private_key(&agreement::X25519, secret).map_err(|_| AgreeError)
 }
 
 fn copy(to: &mut [u8; KEY_LEN], from: &[u8]) {
@@ -292,25 +279,28 @@ mod tests {
         let (ours, theirs) = (AwsLc::new(), portable());
         for _ in 0..20 {
             let (a, b) = (random::<32>(), random::<32>());
-            let (public_a, public_b) = (ours.public_key(&a), theirs.public_key(&b));
-            assert_eq!(public_a, theirs.public_key(&a));
-            let one = ours.agree(&a, &public_b).unwrap();
-            let other = theirs.agree(&b, &public_a).unwrap();
+            let (loaded_a, loaded_b) = (ours.load(&a), theirs.load(&b));
+            let (public_a, public_b) = (ours.public_key(&loaded_a), theirs.public_key(&loaded_b));
+            assert_eq!(public_a, theirs.public_key(&theirs.load(&a)));
+            let one = ours.agree(&loaded_a, &public_b).unwrap();
+            let other = theirs.agree(&loaded_b, &public_a).unwrap();
             assert_eq!(one.as_bytes(), other.as_bytes());
         }
     }
 
     #[test]
-    fn a_kept_key_agrees_as_it_does_anew_and_others_beside_it() {
-        let (kept, other) = (random(), random());
-        let (keeping, plain) = (AwsLc::keeping(&kept), AwsLc::new());
-        for secret in [kept, other] {
-            let public = plain.public_key(&random());
-            let [one, two] = [&keeping, &plain].map(|crypto| crypto.agree(&secret, &public));
-            assert_eq!(one.unwrap().as_bytes(), two.unwrap().as_bytes());
-        }
-        assert!(keeping.agree(&kept, &[0; 32]).is_err());
-        assert_eq!(format!("{keeping:?}"), "AwsLc { kept: Some(KeptKey(..)) }");
+    fn a_secret_agrees_as_often_as_wanted_until_it_is_erased() {
+        let crypto = AwsLc::new();
+        let (mut secret, public) =
+            (crypto.load(&random()), crypto.public_key(&crypto.load(&random())));
+        let clone = secret.clone();
+        let [one, two] = [&secret, &clone].map(|secret| crypto.agree(secret, &public).unwrap());
+        assert_eq!(one.as_bytes(), two.as_bytes());
+        secret.zeroize();
+        assert!(crypto.agree(&secret, &public).is_err());
+        assert_eq!(crypto.public_key(&secret), [0; 32]);
+        assert!(crypto.agree(&clone, &public).is_ok());
+        assert_eq!(format!("{clone:?}"), "AwsLcSecret(..)");
     }
 
     #[test]
@@ -318,7 +308,7 @@ mod tests {
         let mut one = [0; 32];
         one[0] = 1;
         for public in [[0; 32], one] {
-            assert!(AwsLc::new().agree(&random(), &public).is_err());
+            assert!(AwsLc::new().agree(&AwsLc::new().load(&random()), &public).is_err());
         }
     }
 }

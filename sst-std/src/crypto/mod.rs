@@ -5,7 +5,7 @@
 mod aws_lc;
 
 #[cfg(feature = "net")]
-pub use aws_lc::{AwsLc, AwsLcAead};
+pub use aws_lc::{AwsLc, AwsLcAead, AwsLcSecret};
 use sst_nostd::Suite;
 use sst_nostd::crypto::Rehearsed;
 
@@ -21,12 +21,6 @@ pub(crate) type Primitives = Rehearsed<Provider>;
 #[cfg(feature = "net")]
 pub(crate) const fn primitives() -> Primitives {
     Primitives::new(AwsLc::new())
-}
-
-/// The same, of a host whose identity has this secret key.
-#[cfg(feature = "net")]
-pub(crate) fn primitives_of(secret: &[u8; sst_nostd::crypto::KEY_LEN]) -> Primitives {
-    Primitives::new(AwsLc::keeping(secret))
 }
 
 /// With the system's randomness.

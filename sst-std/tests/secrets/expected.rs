@@ -34,11 +34,12 @@ pub(super) fn secrets_of(suite: Suite, first: [u8; 32], second: [u8; 32]) -> Vec
     let server = ephemeral(&crypto, SERVER.1, second);
     add(&mut all, "ephemeral of the client", client);
     add(&mut all, "ephemeral of the server", server);
-    let server_static = crypto.public_key(&SERVER.0);
+    let server_static = crypto.public_key(&crypto.load(&SERVER.0));
+    let agree = |secret, public| crypto.agree(&crypto.load(secret), public);
     let agreements = [
-        ("es", crypto.agree(&client, &server_static)),
-        ("ee", crypto.agree(&client, &second)),
-        ("se", crypto.agree(&CLIENT.0, &second)),
+        ("es", agree(&client, &server_static)),
+        ("ee", agree(&client, &second)),
+        ("se", agree(&CLIENT.0, &second)),
     ];
     let mut chaining_key = hash(&[b"Noise_XK_25519_ChaChaPoly_BLAKE2s"]);
     for (token, shared) in agreements {
@@ -80,7 +81,7 @@ fn ephemeral(crypto: &AwsLc, seed: u64, public: [u8; 32]) -> [u8; 32] {
             drawn.fill(crypto, &mut secret).unwrap();
             secret
         })
-        .find(|secret| crypto.public_key(secret) == public)
+        .find(|secret| crypto.public_key(&crypto.load(secret)) == public)
         .expect("the host drew its ephemeral key")
 }
 

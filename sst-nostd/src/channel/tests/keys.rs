@@ -242,9 +242,14 @@ struct Counting {
 
 impl Crypto for Counting {
     type Aead = ChaCha;
+    type Secret = [u8; 32];
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
         self.inner.random(out)
+    }
+
+    fn load(&self, bytes: &[u8; 32]) -> [u8; 32] {
+        *bytes
     }
 
     fn public_key(&self, secret: &[u8; 32]) -> [u8; 32] {

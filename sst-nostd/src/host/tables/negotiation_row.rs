@@ -2,7 +2,10 @@
 
 use core::fmt;
 
+use zeroize::Zeroize;
+
 use crate::channel::Path;
+use crate::crypto::KEY_LEN;
 use crate::id::ChannelId;
 use crate::limits::FINISH_BYTES as MAX_FINISH_BYTES;
 use crate::negotiation::limits::{HANDSHAKE_TIMEOUT, TRIALS_BURST, TRIALS_INTERVAL};
@@ -16,8 +19,8 @@ pub(super) const DUE: usize = 0;
 pub(crate) const BARE_FINISH_BYTES: usize = 96;
 
 /// One negotiation.
-pub struct NegotiationRow {
-    pub(crate) kind: Kind,
+pub struct NegotiationRow<S: Zeroize = [u8; KEY_LEN]> {
+    pub(crate) kind: Kind<S>,
     pub(crate) path: Path,
     /// Where a second answer is due: copies of one INIT may come from two addresses before the
     /// first answer has left.
@@ -37,11 +40,11 @@ pub struct NegotiationRow {
 }
 
 #[allow(clippy::large_enum_variant, reason = "rows of a table are of one size, without boxes")]
-pub(crate) enum Kind {
+pub(crate) enum Kind<S: Zeroize> {
     /// This host dials, for the session with this index.
-    Call(Initiator, u32),
+    Call(Initiator<S>, u32),
     /// A peer dials.
-    Answer(Responder),
+    Answer(Responder<S>),
     /// FINISH, until the peer has it.
     Confirm(Confirm),
     /// The peer proved itself, and there was no room for it.
@@ -76,7 +79,7 @@ impl TurnedAway {
     }
 }
 
-impl HasLink<DUE> for NegotiationRow {
+impl<S: Zeroize> HasLink<DUE> for NegotiationRow<S> {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -86,14 +89,14 @@ impl HasLink<DUE> for NegotiationRow {
     }
 }
 
-impl fmt::Debug for NegotiationRow {
+impl<S: Zeroize> fmt::Debug for NegotiationRow<S> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("NegotiationRow").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl NegotiationRow {
-    pub(super) const fn new(kind: Kind, path: Path, begun_at: Instant) -> Self {
+impl<S: Clone + Zeroize> NegotiationRow<S> {
+    pub(super) const fn new(kind: Kind<S>, path: Path, begun_at: Instant) -> Self {
         Self {
             kind,
             path,

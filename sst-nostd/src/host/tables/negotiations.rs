@@ -4,6 +4,8 @@
 
 use core::net::IpAddr;
 
+use zeroize::Zeroize;
+
 use crate::channel::Path;
 use crate::id::ChannelId;
 use crate::negotiation::{HalfOpen, Initiator, Responder, Source};
@@ -14,8 +16,8 @@ use crate::wire::negotiation::Init;
 use super::negotiation_row::{Confirm, DUE, Kind, NegotiationRow, TurnedAway};
 
 /// All negotiations of a host.
-pub(crate) struct Negotiations<'s> {
-    rows: Table<'s, NegotiationRow>,
+pub(crate) struct Negotiations<'s, S: Zeroize> {
+    rows: Table<'s, NegotiationRow<S>>,
     hash: KeyedHash,
     /// Rows by the channel that they are for, and by the ephemeral key of the INIT they answer.
     by_call: HashIndex<'s>,
@@ -30,11 +32,11 @@ pub(crate) struct Negotiations<'s> {
     replayable: Option<(u32, ChannelId)>,
 }
 
-impl<'s> Negotiations<'s> {
+impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// An empty table in the given memory.
     pub(crate) const fn new(
         hash: KeyedHash,
-        rows: Table<'s, NegotiationRow>,
+        rows: Table<'s, NegotiationRow<S>>,
         by_call: HashIndex<'s>,
         callers: Tally<'s>,
         timers: Timers<'s>,
@@ -68,7 +70,7 @@ impl<'s> Negotiations<'s> {
 
     /// Row `index` is a dial of this host's, for the session with that index.
     #[inline(always)]
-    pub(crate) fn begin_call(&mut self, index: u32, initiator: Initiator, session: u32) {
+    pub(crate) fn begin_call(&mut self, index: u32, initiator: Initiator<S>, session: u32) {
         if let Some(row) = self.rows.at_mut(index) {
             row.kind = Kind::Call(initiator, session);
             self.own_dials = self.own_dials.saturating_add(1);
@@ -78,7 +80,7 @@ impl<'s> Negotiations<'s> {
 
     /// Row `index` is the answer to a peer that dials.
     #[inline(always)]
-    pub(crate) fn begin_answer(&mut self, index: u32, responder: Responder) {
+    pub(crate) fn begin_answer(&mut self, index: u32, responder: Responder<S>) {
         if let Some(row) = self.rows.at_mut(index) {
             row.kind = Kind::Answer(responder);
         }
@@ -238,17 +240,17 @@ impl<'s> Negotiations<'s> {
     }
 
     /// Row `index`.
-    pub(crate) fn at(&self, index: u32) -> Option<&NegotiationRow> {
+    pub(crate) fn at(&self, index: u32) -> Option<&NegotiationRow<S>> {
         self.rows.at(index)
     }
 
     /// Row `index`.
-    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut NegotiationRow> {
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut NegotiationRow<S>> {
         self.rows.at_mut(index)
     }
 
     /// This host's dial in row `index`, and the session that waits for it.
-    pub(crate) fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator, u32)> {
+    pub(crate) fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator<S>, u32)> {
         match &mut self.rows.at_mut(index)?.kind {
             Kind::Call(initiator, session) => Some((initiator, *session)),
             Kind::Answer(_) | Kind::Confirm(..) | Kind::Refused(..) => None,
@@ -256,7 +258,7 @@ impl<'s> Negotiations<'s> {
     }
 
     /// The answer to a peer that dials, in row `index`.
-    pub(crate) fn answer_mut(&mut self, index: u32) -> Option<&mut Responder> {
+    pub(crate) fn answer_mut(&mut self, index: u32) -> Option<&mut Responder<S>> {
         match &mut self.rows.at_mut(index)?.kind {
             Kind::Answer(responder) => Some(responder),
             Kind::Call(..) | Kind::Confirm(..) | Kind::Refused(..) => None,

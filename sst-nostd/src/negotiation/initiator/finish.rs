@@ -1,6 +1,8 @@
 //! The end of a call: the keys are agreed on, and FINISH is made, or says why there is none.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+use zeroize::Zeroize;
+
 use super::{Initiator, Phase};
 use crate::bytes::{MAX_VARINT_LEN, Writer};
 use crate::crypto::{Crypto, KEY_LEN, TAG_LEN};
@@ -15,14 +17,14 @@ use crate::wire::{CloseCause, CloseFrame, Frame, PacketKind};
 /// A CLOSE frame without a reason.
 const MAX_BARE_CLOSE_LEN: usize = 2 + MAX_VARINT_LEN;
 
-impl Initiator {
+impl<S: Clone + Zeroize> Initiator<S> {
     /// Agrees with the peer, who has answered. What is left of the call is to send FINISH, which
     /// [`Initiator::seal_finish`] makes once its frames are known; in IK there is none, and the
     /// call is over.
     ///
     /// # Errors
     /// [`FinishError`].
-    pub fn agree(&mut self, crypto: &impl Crypto) -> Result<Ready, FinishError> {
+    pub fn agree(&mut self, crypto: &impl Crypto<Secret = S>) -> Result<Ready, FinishError> {
         let (Phase::Answered(answer), Some(handshake)) = (&self.phase, &mut self.handshake) else {
             return Err(FinishError::NotAnswered);
         };
@@ -62,7 +64,7 @@ impl Initiator {
     /// [`FinishError`].
     pub fn seal_finish(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         frames_len: usize,
         out: &mut [u8],
     ) -> Result<(usize, [u8; KEY_LEN]), FinishError> {
@@ -93,7 +95,7 @@ impl Initiator {
     /// [`FinishError`].
     pub fn agree_and_seal(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         payload: &[u8],
         out: &mut [u8],
     ) -> Result<(Ready, usize), FinishError> {
@@ -126,7 +128,7 @@ impl Initiator {
     /// [`FinishError`].
     pub fn write_rejection(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         out: &mut [u8],
     ) -> Result<usize, FinishError> {
         let (Phase::Rejected(channel, code), Some(handshake)) = (&self.phase, &mut self.handshake)
@@ -146,9 +148,9 @@ impl Initiator {
     }
 }
 
-fn write_finish(
-    handshake: &mut Handshake,
-    crypto: &impl Crypto,
+fn write_finish<S: Clone + Zeroize>(
+    handshake: &mut Handshake<S>,
+    crypto: &impl Crypto<Secret = S>,
     channel: ChannelId,
     payload: &[u8],
     out: &mut [u8],

@@ -1,6 +1,8 @@
 //! What comes back to a call: REPLY, COOKIE and VERSION.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+use zeroize::Zeroize;
+
 use super::{Initiator, Phase};
 use crate::crypto::Crypto;
 use crate::id::{ChannelId, HostId};
@@ -13,7 +15,7 @@ use crate::wire::negotiation::{CHECK_LEN, Cookie, MIN_INIT_BYTES, Reply, VERSION
 use crate::wire::parameters::{Carrier, channel_in};
 use crate::wire::{PacketError, Parameters, ParametersError, TransportCode};
 
-impl Initiator {
+impl<S: Clone + Zeroize> Initiator<S> {
     /// Takes a COOKIE that came from `path`. Then [`Initiator::due_path`] may have an INIT due at
     /// once, now with the cookie; if COOKIEs came too often, it goes out by the timer.
     ///
@@ -74,7 +76,7 @@ impl Initiator {
     /// [`ReplyError`]: the call goes on, or is over.
     pub fn handle_reply(
         &mut self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         now: Instant,
         path: Path,
         packet: &[u8],
@@ -126,7 +128,7 @@ impl Initiator {
 
     fn read_answer(
         &self,
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         peer: HostId,
         rtt: Duration,
         list: &[u8],

@@ -4,8 +4,10 @@
 mod finish;
 mod incoming;
 
+use zeroize::Zeroize;
+
 use crate::bytes::{Full, Writer};
-use crate::crypto::Crypto;
+use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::{ChannelId, HostId, Instance, StreamId};
 use crate::negotiation::call::{Answer, Call, CallError, TimerVerdict};
 use crate::negotiation::check::{CheckKey, ReplyKey, write_checked};
@@ -39,10 +41,10 @@ enum Phase {
 
 /// One call. A row of the caller's table: below 2 KiB, and more where many paths are tried.
 #[derive(Debug)]
-pub struct Initiator {
+pub struct Initiator<S: Zeroize = [u8; KEY_LEN]> {
     phase: Phase,
     /// Never moved out of here, which would leave a copy of its secrets: dropped where it is.
-    handshake: Option<Handshake>,
+    handshake: Option<Handshake<S>>,
     pattern: Pattern,
     own: HostId,
     channel: ChannelId,
@@ -65,12 +67,16 @@ pub struct Initiator {
 const MAX_ROW_BYTES: usize = if cfg!(feature = "large") { 2560 } else { 2048 };
 const _: () = assert!(size_of::<Initiator>() <= MAX_ROW_BYTES, "a board holds a few");
 
-impl Initiator {
+impl<S: Clone + Zeroize> Initiator<S> {
     /// Begins a call: the first handshake message is made here, once, and sent as often as needed.
     ///
     /// # Errors
     /// [`CallError`].
-    pub fn new(crypto: &impl Crypto, now: Instant, call: &Call<'_>) -> Result<Self, CallError> {
+    pub fn new(
+        crypto: &impl Crypto<Secret = S>,
+        now: Instant,
+        call: &Call<'_, S>,
+    ) -> Result<Self, CallError> {
         Self::with_early(crypto, now, call, b"")
     }
 
@@ -81,9 +87,9 @@ impl Initiator {
     /// # Errors
     /// [`CallError`].
     pub fn with_early(
-        crypto: &impl Crypto,
+        crypto: &impl Crypto<Secret = S>,
         now: Instant,
-        call: &Call<'_>,
+        call: &Call<'_, S>,
         early: &[u8],
     ) -> Result<Self, CallError> {
         let Call { pattern, statics, peer, channel, ephemeral, .. } = *call;
@@ -238,8 +244,8 @@ impl Initiator {
     }
 }
 
-fn encode_offer<'a>(
-    call: &Call<'_>,
+fn encode_offer<'a, S: Zeroize>(
+    call: &Call<'_, S>,
     suites: Suites,
     early: &[u8],
     out: &'a mut [u8],
