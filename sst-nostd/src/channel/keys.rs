@@ -7,7 +7,7 @@
 use zeroize::{Zeroize, zeroize_stack};
 
 use super::Dropped;
-use crate::crypto::kdf::expand_label;
+use crate::crypto::kdf::{expand_label, expand_labels};
 use crate::crypto::{Aead, Crypto, KEY_LEN, NONCE_LEN, Suite, TAG_LEN};
 use crate::time::{Duration, Instant};
 
@@ -399,8 +399,7 @@ impl Secret {
     }
 
     fn export(&self, epoch: u64, suite: Suite) -> Exported {
-        let key = expand_label(&self.0, b"sst key", b"");
-        let long_iv = expand_label(&self.0, b"sst iv", b"");
+        let [key, long_iv] = expand_labels(&self.0, [&b"sst key"[..], b"sst iv"]);
         let mut iv = [0; NONCE_LEN];
         iv.iter_mut().zip(long_iv).for_each(|(to, from)| *to = from);
         Exported { epoch, suite, key, iv }

@@ -1,8 +1,9 @@
 //! Everything made of BLAKE2s (RFC 7693): hashes, keyed tags, HMAC, the Noise HKDF, labelled keys.
 
+use blake2::digest::block_api::{Block, Buffer, UpdateCore, VariableOutputCore};
 use blake2::digest::consts::U16;
-use blake2::digest::{FixedOutput, KeyInit, Update};
-use blake2::{Blake2s128, Blake2s256, Blake2sMac};
+use blake2::digest::{FixedOutput, KeyInit, Output, Update};
+use blake2::{Blake2s128, Blake2s256, Blake2sMac, Blake2sVarCore};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -10,6 +11,9 @@ use super::KEY_LEN;
 
 /// Block length of BLAKE2s, in bytes: what HMAC pads its key to.
 const BLOCK_LEN: usize = 64;
+/// What HMAC pads its key with, for its two hashes.
+const INNER: u8 = 0x36;
+const OUTER: u8 = 0x5c;
 
 /// BLAKE2s-256 of the parts, one after the other.
 #[must_use]
@@ -64,12 +68,7 @@ pub fn mac16(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
 /// HMAC-BLAKE2s of the parts, one after the other (RFC 2104).
 #[must_use]
 pub fn hmac(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
-    let mut inner_pad = [0x36; BLOCK_LEN];
-    let mut outer_pad = [0x5c; BLOCK_LEN];
-    for ((inner, outer), byte) in inner_pad.iter_mut().zip(&mut outer_pad).zip(key) {
-        *inner ^= byte;
-        *outer ^= byte;
-    }
+    let [mut inner_pad, mut outer_pad] = [INNER, OUTER].map(|pad| key_block(key, pad));
     let mut inner = Hasher::new();
     inner.update(&inner_pad);
     parts.iter().for_each(|part| inner.update(part));
@@ -81,24 +80,79 @@ pub fn hmac(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
     tag
 }
 
+/// HMAC-BLAKE2s under a key that is kept as the states of two hashes after their first blocks: each
+/// message but the first then costs two compressions instead of four. Erased when dropped.
+struct Kept {
+    inner: Blake2sVarCore,
+    outer: Blake2sVarCore,
+}
+
+impl Kept {
+    fn new(key: &[u8; KEY_LEN]) -> Self {
+        let [inner, outer] = [INNER, OUTER].map(|pad| {
+            let mut block = Block::<Blake2sVarCore>::from(key_block(key, pad));
+            let mut state = Blake2sVarCore::new_with_params(&[], &[], 0, KEY_LEN);
+            state.update_blocks(core::slice::from_ref(&block));
+            block.zeroize();
+            state
+        });
+        Self { inner, outer }
+    }
+
+    /// What HKDF makes its outputs with.
+    fn extracted(chaining_key: &[u8; KEY_LEN], input: &[u8]) -> Self {
+        let mut extracted = hmac(chaining_key, &[input]);
+        let kept = Self::new(&extracted);
+        extracted.zeroize();
+        kept
+    }
+
+    /// [`hmac`] of the parts, which are not all empty: of nothing, the key's block would be the
+    /// last one, which is hashed in another way.
+    fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut inner_hash = finish(&self.inner, parts);
+        let tag = finish(&self.outer, &[&inner_hash]);
+        inner_hash.zeroize();
+        tag
+    }
+}
+
+/// The hash of what `state` has taken, and the parts after it.
+fn finish(state: &Blake2sVarCore, parts: &[&[u8]]) -> [u8; 32] {
+    let (mut state, mut buffer) = (state.clone(), Buffer::<Blake2sVarCore>::default());
+    for piece in parts.iter().flat_map(|part| part.chunks(BLOCK_LEN - 1)) {
+        buffer.digest_blocks(piece, |blocks| state.update_blocks(blocks));
+    }
+    let mut hash = Output::<Blake2sVarCore>::default();
+    state.finalize_variable_core(&mut buffer, &mut hash);
+    hash.into()
+}
+
+/// The first block of one of HMAC's hashes.
+fn key_block(key: &[u8; KEY_LEN], pad: u8) -> [u8; BLOCK_LEN] {
+    let mut block = [pad; BLOCK_LEN];
+    for (byte, key) in block.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+    block
+}
+
 /// The first two outputs of HKDF (Noise Protocol Framework, section 4.3).
 #[must_use]
 pub fn hkdf2(chaining_key: &[u8; KEY_LEN], input: &[u8]) -> [[u8; 32]; 2] {
-    let mut extracted = hmac(chaining_key, &[input]);
-    let first = hmac(&extracted, &[&[1]]);
-    let second = hmac(&extracted, &[&first, &[2]]);
-    extracted.zeroize();
+    let extracted = Kept::extracted(chaining_key, input);
+    let first = extracted.tag(&[&[1]]);
+    let second = extracted.tag(&[&first, &[2]]);
     [first, second]
 }
 
 /// The three outputs of HKDF (Noise Protocol Framework, section 4.3).
 #[must_use]
 pub fn hkdf3(chaining_key: &[u8; KEY_LEN], input: &[u8]) -> [[u8; 32]; 3] {
-    let mut extracted = hmac(chaining_key, &[input]);
-    let first = hmac(&extracted, &[&[1]]);
-    let second = hmac(&extracted, &[&first, &[2]]);
-    let third = hmac(&extracted, &[&second, &[3]]);
-    extracted.zeroize();
+    let extracted = Kept::extracted(chaining_key, input);
+    let first = extracted.tag(&[&[1]]);
+    let second = extracted.tag(&[&first, &[2]]);
+    let third = extracted.tag(&[&second, &[3]]);
     [first, second, third]
 }
 
@@ -109,7 +163,18 @@ pub fn hkdf3(chaining_key: &[u8; KEY_LEN], input: &[u8]) -> [[u8; 32]; 3] {
 /// Source: docs/PROTOCOL.md section 6, key schedule.
 #[must_use]
 pub fn expand_label(secret: &[u8; KEY_LEN], label: &[u8], context: &[u8]) -> [u8; 32] {
-    let mut extracted = hmac(secret, &[label, &[0], context]);
+    first_output(hmac(secret, &[label, &[0], context]))
+}
+
+/// [`expand_label`] for several labels without a context, for less.
+#[must_use]
+pub fn expand_labels<const N: usize>(secret: &[u8; KEY_LEN], labels: [&[u8]; N]) -> [[u8; 32]; N] {
+    let kept = Kept::new(secret);
+    labels.map(|label| first_output(kept.tag(&[label, &[0]])))
+}
+
+/// The first output of HKDF, of what it extracted.
+fn first_output(mut extracted: [u8; 32]) -> [u8; 32] {
     let key = hmac(&extracted, &[&[1]]);
     extracted.zeroize();
     key
@@ -265,6 +330,23 @@ mod tests {
         assert_ne!(expand_label(&secret, b"ab", b"c"), expand_label(&secret, b"a", b"bc"));
         assert_ne!(expand_label(&secret, b"ab", b"c"), expand_label(&[2; 32], b"ab", b"c"));
         assert_eq!(expand_label(&secret, b"ab", b"c"), expand_label(&secret, b"ab", b"c"));
+    }
+
+    #[test]
+    fn labels_together_give_what_each_gives() {
+        let [one, two] = expand_labels(&[1; 32], [&b"one"[..], b"two"]);
+        assert_eq!(one, expand_label(&[1; 32], b"one", b""));
+        assert_eq!(two, expand_label(&[1; 32], b"two", b""));
+    }
+
+    #[test]
+    fn a_kept_key_gives_what_it_gives_anew() {
+        let kept = Kept::new(&[5; 32]);
+        for len in 1..200 {
+            let text: Vec<u8> = (0..=255).take(len).collect();
+            let (left, right) = text.split_at(len / 3);
+            assert_eq!(kept.tag(&[left, right]), hmac(&[5; 32], &[&text]), "{len}");
+        }
     }
 
     #[test]
