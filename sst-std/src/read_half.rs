@@ -106,11 +106,12 @@ impl ReadHalf {
         if self.is_at_end || buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let len = ready!(poll(&self.branch, cx, &mut self.waiters.read, |inner, now, handle| {
-            inner.host.read(now, handle, buffer)
+        let read = ready!(poll(&self.branch, cx, &mut self.waiters.read, |inner, now, handle| {
+            inner.host.read_on(now, handle, buffer)
         }))?;
-        self.is_at_end = len == 0;
-        Poll::Ready(Ok(len))
+        // Told with the last bytes, the end costs no second lock and no second look.
+        self.is_at_end = read.finished;
+        Poll::Ready(Ok(read.len))
     }
 
     fn poll_record_as(

@@ -4,9 +4,9 @@
 use crate::crypto::Crypto;
 use crate::session::{Session, SessionState};
 use crate::stream::{
-    DatagramError, DatagramForm, DatagramOptions, DatagramSent, DatagramTicket, Open, OpenError,
-    PathQuality, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError,
-    WriteOptions,
+    BytesRead, DatagramError, DatagramForm, DatagramOptions, DatagramSent, DatagramTicket, Open,
+    OpenError, PathQuality, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree,
+    WriteError, WriteOptions,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
@@ -120,6 +120,19 @@ impl<C: Crypto> Host<'_, C> {
         buf: &mut [u8],
     ) -> Result<usize, ReadError> {
         self.reading(now, stream, |s, tree, now| s.read(tree, now, stream, buf))
+    }
+
+    /// The same, and whether the end follows: who reads until it need not ask once more.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read_on(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<BytesRead, ReadError> {
+        self.reading(now, stream, |s, tree, now| s.read_on(tree, now, stream, buf))
     }
 
     /// Reads bytes of one record, never past its mark.

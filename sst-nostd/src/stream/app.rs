@@ -5,7 +5,7 @@ use crate::wire::StreamCode;
 
 use super::Streams;
 use super::flags::State;
-use super::read::{ReadError, RecordRead};
+use super::read::{BytesRead, ReadError, RecordRead};
 use super::row::StreamHandle;
 use super::tree::Tree;
 use super::write::{WriteError, WriteOptions};
@@ -22,6 +22,20 @@ impl Streams<'_> {
         stream: StreamHandle,
         buf: &mut [u8],
     ) -> Result<usize, ReadError> {
+        self.read_on(tree, now, stream, buf).map(|read| read.len)
+    }
+
+    /// The same, and whether the end follows: who reads until it need not ask once more.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read_on(
+        &mut self,
+        tree: &mut Tree,
+        now: Instant,
+        stream: StreamHandle,
+        buf: &mut [u8],
+    ) -> Result<BytesRead, ReadError> {
         let read = self.with(tree, stream, |one| one.read(now, buf));
         read.unwrap_or(Err(ReadError::UnknownStream))
     }

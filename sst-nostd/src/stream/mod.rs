@@ -60,7 +60,7 @@ pub use inspect::{ReceiveState, SendState, StreamInfo};
 pub use nursery::Nursery;
 pub use open::{Open, OpenError};
 pub use party::Party;
-pub use read::{ReadError, RecordRead};
+pub use read::{BytesRead, ReadError, RecordRead};
 pub use receipt::{Fate, Receipt};
 pub use receive::Fault;
 pub use row::{Row, StreamHandle};

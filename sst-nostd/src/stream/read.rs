@@ -30,6 +30,15 @@ pub enum ReadError {
     UnknownStream,
 }
 
+/// What [`Streams::read_on`] read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BytesRead {
+    /// Bytes put in the buffer.
+    pub len: usize,
+    /// The stream ended behind them: there is nothing more to read.
+    pub finished: bool,
+}
+
 /// What [`Streams::read_record`] read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordRead {
@@ -50,7 +59,8 @@ impl Row {
 
 impl StreamMut<'_, '_> {
     /// Reads bytes in order, marks left out. `Ok(0)` for a buffer with room means the end.
-    pub(super) fn read(&mut self, now: Instant, buf: &mut [u8]) -> Result<usize, ReadError> {
+    /// Also whether the end follows.
+    pub(super) fn read(&mut self, now: Instant, buf: &mut [u8]) -> Result<BytesRead, ReadError> {
         self.check_readable()?;
         let mut taken: u64 = 0;
         let mut len = 0;
@@ -63,10 +73,11 @@ impl StreamMut<'_, '_> {
             }
         }
         self.after_read(now, taken);
-        if len == 0 && !buf.is_empty() && !self.row.is_read_out() {
+        let finished = self.row.is_read_out();
+        if len == 0 && !buf.is_empty() && !finished {
             return Err(ReadError::Blocked);
         }
-        Ok(len)
+        Ok(BytesRead { len, finished })
     }
 
     /// Reads bytes of one record, never past its mark.

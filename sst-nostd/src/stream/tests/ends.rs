@@ -26,6 +26,26 @@ fn a_finished_stream_is_forgotten_by_both() {
 }
 
 #[test]
+fn the_end_is_told_with_the_last_bytes_and_only_with_them() {
+    let mut pair = Pair::new(1);
+    let (one, two) = pair.join();
+    let read_on = |pair: &mut Pair| {
+        let (End { streams, tree }, mut buf) = (&mut pair.ends[1], [0; 4]);
+        streams.read_on(tree, pair.now, two, &mut buf).map(|read| (read.len, read.finished))
+    };
+    pair.ends[0].write(one, b"open");
+    pair.run();
+    assert_eq!(read_on(&mut pair), Ok((4, false)));
+    assert_eq!(read_on(&mut pair), Err(ReadError::Blocked));
+    pair.ends[0].write(one, b"last one");
+    pair.ends[0].finish(one);
+    pair.run();
+    assert_eq!(read_on(&mut pair), Ok((4, false)), "four bytes more");
+    assert_eq!(read_on(&mut pair), Ok((4, true)));
+    assert_eq!(read_on(&mut pair), Ok((0, true)));
+}
+
+#[test]
 fn a_reset_reaches_the_reader_with_its_code_and_returns_the_credit() {
     let mut pair = Pair::new(1);
     let (one, two) = pair.join();
