@@ -286,7 +286,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         if !is_payload_for_finish(payload) {
             let rule = "FINISH acknowledges nothing";
-            self.close_for(now, session, &Breach { code: TransportCode::PROTOCOL, rule });
+            self.close_for(session, &Breach { code: TransportCode::PROTOCOL, rule });
         } else if !payload.is_empty() {
             let packet = Packet {
                 number: 0,
@@ -300,7 +300,7 @@ impl<C: Crypto> Host<'_, C> {
             };
             self.on_payload(now, index, &packet);
         }
-        self.schedule_channel(index);
+        self.sessions.touch(session);
     }
 
     /// A FINISH that was taken before: the peer has not heard so.
@@ -309,7 +309,7 @@ impl<C: Crypto> Host<'_, C> {
         let index = self.channels.find(id).ok_or(Ignored::UnknownChannel)?;
         let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
         row.channel.on_finish_repeated(now);
-        self.schedule_channel(index);
+        self.sessions.touch(row.session);
         Ok(())
     }
 }

@@ -1,13 +1,14 @@
-//! What a negotiation leaves behind: a session gains a channel, and a tree if it has none.
+//! The channels of sessions: a session gains one, and a tree if it has none, when a negotiation is
+//! done; and loses it again.
 
 use crate::channel::{
     Channel, ChannelSecrets, ChannelSeed, ChannelStart, Path, Permit, UnsupportedSuite,
 };
-use crate::crypto::Crypto;
-use crate::id::{HostId, Instance, Side};
+use crate::crypto::{Crypto, KEY_LEN, RandomError};
+use crate::id::{ChannelId, HostId, Instance, Side};
 use crate::negotiation::Ready;
 use crate::noise::Role;
-use crate::session::{Session, linger};
+use crate::session::{Session, Surroundings, linger};
 use crate::stream::Allowance;
 use crate::time::{Duration, Instant};
 use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
@@ -56,9 +57,33 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.sessions.at_mut(session) else { return false };
         row.add_channel(channel);
         self.stats.handshakes = self.stats.handshakes.saturating_add(1);
-        self.schedule_channel(channel);
-        self.note_keys(channel);
+        self.sessions.touch(session);
         true
+    }
+
+    /// Frees a channel; what was in flight is given back to the streams as lost.
+    pub(super) fn remove_channel(&mut self, now: Instant, index: u32) {
+        self.note_secrets();
+        let Some(row) = self.channels.at_mut(index) else { return };
+        if let Some((session, words)) = self.sessions.with_words(row.session) {
+            let mut around = Surroundings {
+                channel: &mut row.channel,
+                sent: &mut self.sent,
+                streams: &mut self.streams,
+                words,
+            };
+            session.remove_channel(now, index, &mut around);
+        } else {
+            row.channel.retire(&mut self.sent);
+        }
+        // Without a session, nobody wants the receipts; they must leave the table all the same.
+        while row.channel.take_settled(&mut self.sent).is_some() {}
+        let (session, negotiation) = (row.session, row.negotiation);
+        self.sessions.touch(session);
+        self.channels.remove(index);
+        if let Some(negotiation) = negotiation {
+            self.negotiations.remove(negotiation);
+        }
     }
 
     /// Gives a session its tree, if it has none. False if there is no room for it.
@@ -76,6 +101,30 @@ impl<C: Crypto> Host<'_, C> {
             }
         }
         true
+    }
+
+    /// An id for a new channel: random, and used by no channel or negotiation of this host.
+    pub(super) fn new_channel_id(&mut self) -> Result<ChannelId, RandomError> {
+        // With 2^32 ids and at most some 10^5 in use, each try succeeds but for one in 10^4.
+        for _ in 0..8 {
+            let mut bytes = [0; 4];
+            self.crypto.random(&mut bytes)?;
+            if let Some(id) = ChannelId::new(u32::from_be_bytes(bytes))
+                && self.channels.find(id).is_none()
+                && self.negotiations.find(id).is_none()
+            {
+                return Ok(id);
+            }
+        }
+        Err(RandomError)
+    }
+
+    /// The secret half of a negotiation that begins.
+    pub(super) fn new_ephemeral(&mut self) -> Option<[u8; KEY_LEN]> {
+        let mut ephemeral = [0; KEY_LEN];
+        self.crypto.random(&mut ephemeral).ok()?;
+        self.stats.curve_operations = self.stats.curve_operations.saturating_add(1);
+        Some(ephemeral)
     }
 
     /// What makes the next channel's random choices; `None` without randomness.

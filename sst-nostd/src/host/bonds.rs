@@ -71,7 +71,7 @@ impl<C: Crypto> Host<'_, C> {
             .sessions
             .find(&dial.id?, |row| row.instance() == instance || takes_own && row.is_own_dial())?;
         self.sessions.at_mut(index)?.adopt();
-        self.sessions.note_events(index);
+        self.sessions.touch(index);
         self.sessions.handle_at(index)
     }
 }

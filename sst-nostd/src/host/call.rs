@@ -48,6 +48,7 @@ impl<C: Crypto> Host<'_, C> {
     pub fn connect(&mut self, now: Instant, dial: Dial) -> Result<SessionHandle, ConnectError> {
         let pattern = if dial.id.is_some() { Pattern::Xk } else { Pattern::Xx };
         let session = self.connect_by(now, dial, pattern, b"");
+        self.look_after_touched();
         self.wipe_after_verb();
         session
     }
@@ -72,6 +73,7 @@ impl<C: Crypto> Host<'_, C> {
             return Err(ConnectError::Parameters);
         }
         let session = self.connect_by(now, dial, Pattern::Ik, early);
+        self.look_after_touched();
         self.wipe_after_verb();
         session
     }
@@ -247,7 +249,6 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.sessions.at_mut(session) {
             row.note_ready();
         }
-        self.sessions.note_events(session);
     }
 
     /// The first packet waits a moment for what the application has to say now that its session is
@@ -274,7 +275,6 @@ impl<C: Crypto> Host<'_, C> {
             let confirm = Confirm { finish, channel, id };
             self.negotiations.begin_confirm(negotiation, path, confirm);
         }
-        self.schedule_channel(channel);
     }
 
     /// Writes the FINISH of the call in row `negotiation`, for `session`, to the front of `buffer`,
@@ -305,8 +305,7 @@ impl<C: Crypto> Host<'_, C> {
         let finish = heapless::Vec::from_slice(buffer.get(..len)?).unwrap_or_default();
         let confirm = Confirm { finish, channel, id };
         self.negotiations.begin_confirm(negotiation, path, confirm);
-        self.note_keys(channel);
-        self.schedule_channel(channel);
+        self.sessions.touch(session);
         Some(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct })
     }
 
@@ -403,7 +402,7 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.sessions.at_mut(session) {
             row.on_over(reason);
         }
-        self.after_over(session);
+        self.sessions.touch(session);
     }
 }
 

@@ -48,24 +48,23 @@ impl<C: Crypto> Host<'_, C> {
             return true;
         }
         let Some(session) = quiet else { return false };
-        self.end_for_another(now, session);
+        self.end_for_another(session);
         true
     }
 
     /// Ends a quiet session of a source that has more than `held`, if a few looks find one.
     fn make_way(&mut self, now: Instant, held: u32) {
         if let Some(session) = self.sessions.find_quiet(now, held) {
-            self.end_for_another(now, session);
+            self.end_for_another(session);
         }
     }
 
-    fn end_for_another(&mut self, now: Instant, session: u32) {
+    fn end_for_another(&mut self, session: u32) {
         let reason = "room was needed for others, and this session had no streams";
         let code = TransportCode::NO_CAPACITY;
         if let Some(row) = self.sessions.at_mut(session) {
             row.begin_close(Ending::transport(ClosedBy::Local, code, reason), false);
         }
-        self.sessions.note_events(session);
-        self.after_begin_close(now, session);
+        self.sessions.touch(session);
     }
 }

@@ -6,7 +6,7 @@ use crate::crypto::Crypto;
 use crate::negotiation::limits::LOST_SOURCE_INTERVAL;
 use crate::negotiation::{self, is_lost};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{Breach, ClosedBy, Ending, KEYS_SPENT, Packet, Surroundings, linger};
+use crate::session::{ClosedBy, Ending, KEYS_SPENT, Packet};
 use crate::time::Instant;
 use crate::wire::negotiation::MIN_LOST_CAUSE_BYTES;
 use crate::wire::{PacketKind, SealedHeader, TransportCode};
@@ -74,6 +74,7 @@ impl<C: Crypto> Host<'_, C> {
             Some(PacketKind::Lost) => self.on_lost(now, path, packet),
             None => Err(Ignored::Kind),
         };
+        self.look_after_touched();
         result.inspect_err(|reason| self.stats.on_ignored(*reason))
     }
 
@@ -98,10 +99,9 @@ impl<C: Crypto> Host<'_, C> {
         let (session, was_confirmed) = (row.session, row.channel.is_confirmed());
         let opened = row.channel.open(&self.crypto, now, packet);
         if row.channel.is_exhausted() {
-            self.close_for(now, session, &KEYS_SPENT);
+            self.close_for(session, &KEYS_SPENT);
         }
         let opened = opened.map_err(Ignored::Channel)?;
-        self.note_keys(index);
         if !was_confirmed {
             self.on_confirmed(index);
         }
@@ -116,45 +116,6 @@ impl<C: Crypto> Host<'_, C> {
         };
         self.on_payload(now, index, &packet);
         Ok(())
-    }
-
-    /// Shows an opened packet to its session, and sees to what comes of it.
-    pub(super) fn on_payload(&mut self, now: Instant, index: u32, packet: &Packet<'_>) {
-        let Some(row) = self.channels.at_mut(index) else { return };
-        let session_index = row.session;
-        let Some((session, words)) = self.sessions.with_words(session_index) else { return };
-        let mut around = Surroundings {
-            channel: &mut row.channel,
-            sent: &mut self.sent,
-            streams: &mut self.streams,
-            words,
-        };
-        let visit = session.receive(now, packet, &mut around);
-        if visit.is_unfinished {
-            self.stats.unfinished_packets = self.stats.unfinished_packets.saturating_add(1);
-        }
-        if visit.is_closed {
-            row.ends_at = Some(now.after(linger(&row.channel)));
-            self.after_over(session_index);
-        }
-        if visit.is_breach {
-            self.stats.breaches = self.stats.breaches.saturating_add(1);
-            self.sessions.note_events(session_index);
-        }
-        if packet.number == 0 {
-            self.sessions.note_events(session_index);
-        }
-        self.after_begin_close(now, session_index);
-        self.schedule_channel(index);
-    }
-
-    /// Closes a session whose peer broke the protocol, or whose keys may not be used any more.
-    pub(super) fn close_for(&mut self, now: Instant, session: u32, breach: &Breach) {
-        if self.sessions.at_mut(session).is_some_and(|row| row.close_for(breach)) {
-            self.stats.breaches = self.stats.breaches.saturating_add(1);
-            self.sessions.note_events(session);
-        }
-        self.after_begin_close(now, session);
     }
 
     /// A sealed packet for a channel that is not here: tell its sender, in a packet smaller than
@@ -190,7 +151,6 @@ impl<C: Crypto> Host<'_, C> {
             row.on_over(reason);
         }
         self.remove_channel(now, index);
-        self.after_over(session);
         Ok(())
     }
 }

@@ -14,13 +14,13 @@
 
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod address_tests;
+mod aftercare;
 mod answer;
 mod attach;
 mod bonds;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod both_dial_tests;
 mod call;
-mod channels;
 mod clock;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod closing_tests;
@@ -43,6 +43,7 @@ mod inbound;
 mod instance_tests;
 mod negotiations;
 mod network_change;
+mod opened;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod opened_tests;
 mod outbound;
@@ -177,6 +178,20 @@ impl<'s, C: Crypto> Host<'s, C> {
     /// Which of those who dial are answered from now on.
     pub fn set_accepting(&mut self, accepting: impl Into<Accepting>) {
         self.config.accepting = accepting.into();
+    }
+
+    /// What was counted, and what is held now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            half_open: self.negotiations.len(),
+            sessions: self.sessions.len(),
+            channels: self.channels.len(),
+            streams: self.streams.len(),
+            bytes_held: self.streams.bytes_held(),
+            packets_in_flight: self.sent.packet_count(),
+            ..self.stats
+        }
     }
 
     /// The caller's time, never going back.

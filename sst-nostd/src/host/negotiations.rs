@@ -1,6 +1,6 @@
 //! Negotiations in time: what they have to send, and what comes of those that take too long.
 
-use crate::crypto::{Crypto, KEY_LEN};
+use crate::crypto::Crypto;
 use crate::negotiation::TimerVerdict;
 use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::recovery::ecn::Codepoint;
@@ -43,12 +43,11 @@ impl<C: Crypto> Host<'_, C> {
                 Kind::Refused(refused) => copy(&refused.close, buffer),
                 Kind::Confirm(confirm) => {
                     let len = copy(&confirm.finish, buffer);
-                    let index_of_channel = confirm.channel;
                     if row.sends > 0
-                        && let Some(channel) = self.channels.at_mut(index_of_channel)
+                        && let Some(row) = self.channels.at_mut(confirm.channel)
                     {
-                        channel.channel.on_finish_resent(now, &mut self.sent);
-                        self.channels.queue(index_of_channel);
+                        row.channel.on_finish_resent(now, &mut self.sent);
+                        self.sessions.touch(row.session);
                     }
                     len
                 }
@@ -96,13 +95,6 @@ impl<C: Crypto> Host<'_, C> {
             Kind::Answer(_) | Kind::Refused(..) => {}
         }
         self.negotiations.renew_timer(index);
-    }
-
-    pub(super) fn new_ephemeral(&mut self) -> Option<[u8; KEY_LEN]> {
-        let mut ephemeral = [0; KEY_LEN];
-        self.crypto.random(&mut ephemeral).ok()?;
-        self.stats.curve_operations = self.stats.curve_operations.saturating_add(1);
-        Some(ephemeral)
     }
 }
 

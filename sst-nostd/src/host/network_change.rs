@@ -20,7 +20,7 @@ impl<C: Crypto> Host<'_, C> {
             let Some(row) = self.channels.at_mut(index) else { continue };
             if row.ends_at.is_none() {
                 row.channel.on_network_changed(now, gone);
-                self.schedule_channel(index);
+                self.sessions.touch(row.session);
             }
         }
         for index in 0..self.negotiations.used() {
@@ -29,5 +29,6 @@ impl<C: Crypto> Host<'_, C> {
                 self.negotiations.renew_timer(index);
             }
         }
+        self.look_after_touched();
     }
 }

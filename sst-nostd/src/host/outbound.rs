@@ -46,16 +46,29 @@ impl<C: Crypto> Host<'_, C> {
         max_packets: usize,
     ) -> Option<Transmit> {
         let now = self.advance(now);
-        let transmit = self
-            .door
+        loop {
+            let transmit = self.take_turn(now, buffer, max_packets);
+            let has_touched = self.look_after_touched();
+            // What ended on the way may have a last word to send.
+            if transmit.is_some() || !has_touched {
+                return transmit.inspect(|transmit| self.stats.on_sent(transmit));
+            }
+        }
+    }
+
+    fn take_turn(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        max_packets: usize,
+    ) -> Option<Transmit> {
+        self.door
             .outbox
             .pop(buffer)
             .or_else(|| self.transmit_negotiation(now, buffer))
             .or_else(|| self.transmit_channels(now, buffer, max_packets.max(1)))
             // A channel may have found that its FINISH must go again.
-            .or_else(|| self.transmit_negotiation(now, buffer))?;
-        self.stats.on_sent(&transmit);
-        Some(transmit)
+            .or_else(|| self.transmit_negotiation(now, buffer))
     }
 
     fn transmit_channels(
@@ -137,7 +150,9 @@ impl<C: Crypto> Host<'_, C> {
         }
         match transmitted {
             Transmitted::Packet(info) => {
-                self.note_keys(index);
+                if self.config.exports_keys {
+                    self.sessions.touch(session_index);
+                }
                 Some(info)
             }
             Transmitted::Nothing => None,
@@ -147,8 +162,7 @@ impl<C: Crypto> Host<'_, C> {
             }
             Transmitted::KeysSpent => {
                 self.stats.breaches = self.stats.breaches.saturating_add(1);
-                self.sessions.note_events(session_index);
-                self.after_begin_close(now, session_index);
+                self.sessions.touch(session_index);
                 None
             }
         }

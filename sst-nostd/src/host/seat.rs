@@ -61,7 +61,9 @@ impl<C: Crypto> Host<'_, C> {
             row.settled = answered;
         }
         self.clock.note_call_taken(now);
-        self.note_incoming(session);
+        if let Some(row) = self.sessions.at_mut(session) {
+            row.note_incoming();
+        }
         Ok(())
     }
 
@@ -105,7 +107,6 @@ impl<C: Crypto> Host<'_, C> {
             if let Some(negotiation) = negotiation {
                 self.negotiations.remove(negotiation);
             }
-            self.sessions.note_events(session);
             return Seat::At(session);
         }
         let channel = row.paths().carrier();
@@ -116,7 +117,7 @@ impl<C: Crypto> Host<'_, C> {
                 Seat::At(session)
             }
             Rival::IsOld => {
-                self.replace(now, session);
+                self.replace(session);
                 self.new_seat(now, path, ready)
             }
         }
@@ -173,7 +174,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The peer has started anew: what it knew of the old session is gone. If not, as with two
     /// hosts that share an identity, the other one hears why.
-    fn replace(&mut self, now: Instant, session: u32) {
+    fn replace(&mut self, session: u32) {
         let code = TransportCode::REPLACED;
         let reason = Ending::transport(ClosedBy::Peer, code, "the peer dialled anew");
         let Some(row) = self.sessions.at_mut(session) else { return };
@@ -181,8 +182,7 @@ impl<C: Crypto> Host<'_, C> {
             return self.end_at_once(session, reason);
         }
         row.begin_close(reason, false);
-        self.sessions.note_events(session);
-        self.after_begin_close(now, session);
+        self.sessions.touch(session);
     }
 }
 

@@ -118,7 +118,9 @@ impl<C: Crypto> Host<'_, C> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
         self.sessions.get(session).ok_or(UnknownSession)?;
         let words = self.sessions.keep_words(reason);
-        self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, true)
+        let ended = self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, true);
+        self.look_after_touched();
+        ended
     }
 
     /// Closes at once: what is not delivered is lost.
@@ -135,7 +137,9 @@ impl<C: Crypto> Host<'_, C> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
         self.sessions.get(session).ok_or(UnknownSession)?;
         let words = self.sessions.keep_words(reason);
-        self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, false)
+        let ended = self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, false);
+        self.look_after_touched();
+        ended
     }
 
     /// Ends a session because this host goes away: gracefully as [`close`](Self::close) does, or
@@ -162,6 +166,7 @@ impl<C: Crypto> Host<'_, C> {
             // CLOSE went twice before it was known that nobody stays to repeat it.
             channel.ends_at = Some(now);
         }
+        self.look_after_touched();
         Ok(())
     }
 
@@ -172,7 +177,9 @@ impl<C: Crypto> Host<'_, C> {
     pub fn refuse(&mut self, now: Instant, session: SessionHandle) -> Result<(), UnknownSession> {
         let code = TransportCode::IDENTITY_REFUSED;
         let reason = Ending::transport(ClosedBy::Local, code, "this identity is not allowed");
-        self.end(now, session, reason, false)
+        let ended = self.end(now, session, reason, false);
+        self.look_after_touched();
+        ended
     }
 
     /// Turns a peer away because the application has no room for it.
@@ -182,7 +189,9 @@ impl<C: Crypto> Host<'_, C> {
     pub fn decline(&mut self, now: Instant, session: SessionHandle) -> Result<(), UnknownSession> {
         let code = TransportCode::NO_CAPACITY;
         let reason = Ending::transport(ClosedBy::Local, code, "too many wait to be accepted");
-        self.end(now, session, reason, false)
+        let ended = self.end(now, session, reason, false);
+        self.look_after_touched();
+        ended
     }
 
     /// Lets go of a session: an open one is closed at once; a closed one is forgotten.
@@ -193,8 +202,8 @@ impl<C: Crypto> Host<'_, C> {
         if let Some(row) = self.sessions.get_mut(session) {
             row.release();
             self.sessions.silence(session.index());
-            self.forget_if_over(session.index());
         }
+        self.look_after_touched();
     }
 
     /// Keeps the path open after this much silence; `None` keeps quiet.
@@ -207,7 +216,8 @@ impl<C: Crypto> Host<'_, C> {
             && let Some(channel) = self.channels.at_mut(index)
         {
             channel.channel.set_keep_alive(timeout);
-            self.schedule_channel(index);
+            self.sessions.touch(session.index());
+            self.look_after_touched();
         }
     }
 
@@ -247,12 +257,11 @@ impl<C: Crypto> Host<'_, C> {
         if row.state() == SessionState::Connecting {
             // Nobody else knows of it.
             row.on_over(reason);
-            self.after_over(session.index());
         } else {
             row.begin_close(reason, is_graceful);
             row.check_draining(now);
-            self.after_begin_close(now, session.index());
         }
+        self.sessions.touch(session.index());
         Ok(())
     }
 }

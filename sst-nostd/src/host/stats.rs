@@ -1,9 +1,7 @@
 //! What a host has counted, for people to read.
 
-use crate::crypto::Crypto;
 use crate::negotiation;
 
-use super::Host;
 use super::inbound::Ignored;
 use super::outbound::Transmit;
 
@@ -87,21 +85,5 @@ impl Stats {
             Ignored::UnknownChannel => &mut self.ignored_unknown_channel,
         };
         *counter = counter.saturating_add(1);
-    }
-}
-
-impl<C: Crypto> Host<'_, C> {
-    /// What was counted, and what is held now.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        Stats {
-            half_open: self.negotiations.len(),
-            sessions: self.sessions.len(),
-            channels: self.channels.len(),
-            streams: self.streams.len(),
-            bytes_held: self.streams.bytes_held(),
-            packets_in_flight: self.sent.packet_count(),
-            ..self.stats
-        }
     }
 }

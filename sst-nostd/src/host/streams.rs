@@ -376,10 +376,6 @@ impl<C: Crypto> Host<'_, C> {
 
     /// An act on the tree of the session in row `index` may have left something to send.
     fn after_act(&mut self, index: u32) {
-        let Some(session) = self.sessions.at_mut(index) else { return };
-        session.after_delivery();
-        if let Some(channel) = session.paths().carrier() {
-            self.schedule_channel(channel);
-        }
+        self.look_after(index);
     }
 }

@@ -1,7 +1,7 @@
 //! Time passes: what is due is done, and no more than that.
 
 use crate::crypto::Crypto;
-use crate::session::{ClosedBy, Ending, SessionState, Surroundings};
+use crate::session::{ClosedBy, Ending, Surroundings};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
@@ -27,10 +27,9 @@ impl<C: Crypto> Host<'_, C> {
             let Some(row) = self.sessions.at_mut(session) else { continue };
             let Some(tree) = row.tree_mut() else { continue };
             self.streams.expire(tree, stream);
-            if let Some(channel) = row.paths().carrier() {
-                self.schedule_channel(channel);
-            }
+            self.sessions.touch(session);
         }
+        self.look_after_touched();
         self.reap();
     }
 
@@ -62,7 +61,6 @@ impl<C: Crypto> Host<'_, C> {
                 row.on_over(reason);
             }
             self.remove_channel(now, index);
-            self.after_over(session);
             return;
         }
         if let Some((session, words)) = self.sessions.with_words(session) {
@@ -74,11 +72,7 @@ impl<C: Crypto> Host<'_, C> {
             };
             session.on_timeout(now, &mut around);
         }
-        if self.sessions.at(session).is_some_and(|row| row.state() == SessionState::Closing) {
-            self.sessions.note_events(session);
-            self.after_begin_close(now, session);
-        }
-        self.schedule_channel(index);
+        self.sessions.touch(session);
     }
 
     /// CLOSE has been said often enough.
@@ -88,53 +82,5 @@ impl<C: Crypto> Host<'_, C> {
             row.on_over(Ending::transport(ClosedBy::Local, code, ""));
         }
         self.remove_channel(now, index);
-        self.after_over(session);
-    }
-
-    /// A session is over: its peer may have another, the application hears of it.
-    pub(super) fn after_over(&mut self, session: u32) {
-        let Some(row) = self.sessions.at_mut(session) else { return };
-        if row.state() != SessionState::Closed {
-            return;
-        }
-        if let Some(tree) = row.tree_mut() {
-            self.streams.abandon_datagrams(tree);
-        }
-        let negotiation = row.end_dial();
-        self.sessions.unlist(session);
-        if let Some(negotiation) = negotiation {
-            self.negotiations.remove(negotiation);
-        }
-        self.sessions.note_events(session);
-        self.forget_if_over(session);
-    }
-
-    /// Frees a session that is over and that nobody holds.
-    pub(super) fn forget_if_over(&mut self, session: u32) {
-        let Some(row) = self.sessions.at(session) else { return };
-        let is_over = row.state() == SessionState::Closed
-            || (row.state() == SessionState::Connecting && row.dial().is_none());
-        if is_over && !row.is_held() && row.paths().is_empty() {
-            self.sessions.unlist(session);
-            self.sessions.doom(session);
-        }
-    }
-
-    /// Frees the streams of sessions that are gone, a step at a time.
-    fn reap(&mut self) {
-        let Some(index) = self.sessions.next_doomed() else { return };
-        let Some(row) = self.sessions.at_mut(index) else { return };
-        let is_done = row.tree_mut().is_none_or(|tree| self.streams.tear_down(tree));
-        if is_done {
-            self.sessions.remove(index);
-        }
-    }
-
-    /// A peer that dialled is ready: the application hears of it, unless it waited for it.
-    pub(super) fn note_incoming(&mut self, session: u32) {
-        if let Some(row) = self.sessions.at_mut(session) {
-            row.note_incoming();
-        }
-        self.sessions.note_events(session);
     }
 }

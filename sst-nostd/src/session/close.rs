@@ -97,3 +97,23 @@ impl PartialEq for CloseReason {
 }
 
 impl Eq for CloseReason {}
+
+/// The peer broke the protocol: the session must be closed with this code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// What to tell the peer.
+    pub code: TransportCode,
+    /// The rule, in words.
+    pub rule: &'static str,
+}
+
+/// The channel's keys are used up, on either side.
+pub const KEYS_SPENT: Breach = Breach { code: TransportCode::AEAD_LIMIT, rule: "keys are used up" };
+
+impl Breach {
+    /// The reason the session closes for.
+    #[must_use]
+    pub const fn reason(&self) -> Ending {
+        Ending::transport(ClosedBy::Local, self.code, self.rule)
+    }
+}

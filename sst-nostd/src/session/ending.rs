@@ -5,7 +5,7 @@ use crate::crypto::Crypto;
 use crate::stream::Tree;
 use crate::time::{Duration, Instant};
 
-use super::receive::Breach;
+use super::close::Breach;
 use super::{Ending, Session, SessionState};
 
 /// How long a graceful close waits without progress (docs/PROTOCOL.md, R-9.3-3).
@@ -126,6 +126,23 @@ impl Session {
         if self.state == SessionState::Draining && is_drained {
             self.go_closing();
         }
+    }
+
+    /// Whether it is over and what follows from that is to be done: true once.
+    pub const fn wind_up(&mut self) -> bool {
+        let is_over = matches!(self.state, SessionState::Closed);
+        is_over && !core::mem::replace(&mut self.is_wound_up, true)
+    }
+
+    /// Whether it is over, or never began, and nothing is left that needs its row.
+    #[must_use]
+    pub const fn is_forgotten(&self) -> bool {
+        let is_over = match self.state {
+            SessionState::Closed => true,
+            SessionState::Connecting => self.negotiation.is_none(),
+            SessionState::Ready | SessionState::Draining | SessionState::Closing => false,
+        };
+        is_over && !self.is_held() && self.paths.is_empty()
     }
 
     /// A packet came although CLOSE was sent: say it again, ever more rarely.

@@ -98,6 +98,13 @@ impl Session {
         self.events.take()
     }
 
+    /// Whether it is up, and there is nothing to tell of it.
+    #[inline]
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.state == SessionState::Ready && !self.has_events()
+    }
+
     /// Whether there are events to tell.
     #[must_use]
     pub fn has_events(&self) -> bool {

@@ -11,22 +11,21 @@ mod events;
 mod paths;
 mod receipts;
 mod receive;
+mod settle;
 mod transmit;
 mod words;
 
-pub use close::{CloseReason, ClosedBy, Ending};
+pub use close::{Breach, CloseReason, ClosedBy, Ending, KEYS_SPENT};
 pub use ending::{DRAIN_TIMEOUT, linger, pto};
 pub use events::SessionEvent;
 pub use paths::Paths;
-pub use receive::{Breach, KEYS_SPENT, Packet, Surroundings, Visit};
+pub use receive::{Packet, Surroundings, Visit};
 pub use transmit::Transmitted;
 pub use words::{LastWords, Words};
 
-use crate::channel::{Channel, Fate, SentPackets};
-use crate::crypto::Crypto;
 use crate::id::{HostId, Instance};
 use crate::storage::{HasLink, Link};
-use crate::stream::{Fate as StreamFate, Streams, Tree};
+use crate::stream::Tree;
 use crate::time::{Duration, Instant};
 
 use ending::NEVER;
@@ -34,8 +33,9 @@ use events::SessionEvents;
 
 /// The list of sessions with events to tell.
 pub const SESSION_EVENTS: usize = 0;
-/// The list of sessions whose streams are being freed.
-pub const DOOMED: usize = 1;
+/// The list of sessions to be looked after: those that a verb touched, or whose streams are being
+/// freed.
+pub const TENDED: usize = 1;
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub struct Session {
     closes_sent: u8,
     /// The process is about to leave: CLOSE goes twice at once, and nothing is waited for.
     is_leaving: bool,
+    /// What follows from its end was done.
+    is_wound_up: bool,
     /// CLOSE must be sent (again).
     owes_close: bool,
     /// Packets heard since CLOSE was sent.
@@ -95,8 +97,8 @@ pub struct Session {
     events: SessionEvents,
     /// Place in the list of sessions with events.
     events_link: Link,
-    /// Place in the list of sessions being freed.
-    doomed_link: Link,
+    /// Place in the list of sessions to be looked after.
+    tended_link: Link,
 }
 
 impl HasLink<SESSION_EVENTS> for Session {
@@ -109,13 +111,13 @@ impl HasLink<SESSION_EVENTS> for Session {
     }
 }
 
-impl HasLink<DOOMED> for Session {
+impl HasLink<TENDED> for Session {
     fn link(&self) -> &Link {
-        &self.doomed_link
+        &self.tended_link
     }
 
     fn link_mut(&mut self) -> &mut Link {
-        &mut self.doomed_link
+        &mut self.tended_link
     }
 }
 
@@ -137,6 +139,7 @@ impl Session {
             close_repeats: 0,
             closes_sent: 0,
             is_leaving: false,
+            is_wound_up: false,
             owes_close: false,
             heard_since_close: 0,
             is_known: false,
@@ -145,7 +148,7 @@ impl Session {
             data_at: Instant::ZERO,
             events: SessionEvents::default(),
             events_link: Link::new(),
-            doomed_link: Link::new(),
+            tended_link: Link::new(),
         }
     }
 
@@ -266,59 +269,5 @@ impl Session {
         let has_streams = self.tree.as_ref().is_none_or(|tree| tree.stream_count() > 0);
         let is_ready = self.state == SessionState::Ready;
         is_ready && !has_streams && now.since(self.data_at) >= timeout
-    }
-
-    /// A channel's time has come: what it lost goes to the streams, and CLOSE goes again, or for
-    /// the first time, if it is time for that.
-    pub fn on_timeout<C: Crypto>(&mut self, now: Instant, around: &mut Surroundings<'_, '_, C>) {
-        around.channel.on_timeout(now, around.sent);
-        if self.state == SessionState::Draining && self.check_draining(now).is_none() {
-            return;
-        }
-        self.settle(now, around.channel, around.sent, around.streams);
-        self.repeat_close(now, pto(around.channel));
-    }
-
-    /// Its channel in row `index` ends: what was in flight there is given back to the streams as
-    /// lost.
-    pub fn remove_channel<C: Crypto>(
-        &mut self,
-        now: Instant,
-        index: u32,
-        around: &mut Surroundings<'_, '_, C>,
-    ) {
-        around.channel.retire(around.sent);
-        if let (SessionState::Closed, Some(tree)) = (self.state, &mut self.tree) {
-            // Of a datagram in flight nothing is known: it is not lost.
-            around.streams.abandon_datagrams(tree);
-        }
-        self.settle(now, around.channel, around.sent, around.streams);
-        self.paths.remove(index);
-    }
-
-    /// Leads what the channel has learnt of its packets' fates to the streams.
-    fn settle<C: Crypto>(
-        &mut self,
-        now: Instant,
-        channel: &mut Channel<C>,
-        sent: &mut SentPackets<'_>,
-        streams: &mut Streams<'_>,
-    ) {
-        while let Some((receipt, fate)) = channel.take_settled(sent) {
-            let (Some(tree), Some(receipt)) = (&mut self.tree, receipts::unpack(&receipt)) else {
-                continue;
-            };
-            let fate = match fate {
-                Fate::Acked => {
-                    if self.state == SessionState::Draining && self.acts_at < NEVER {
-                        self.acts_at = now.after(DRAIN_TIMEOUT);
-                    }
-                    StreamFate::Acked
-                }
-                Fate::Lost => StreamFate::Lost,
-            };
-            streams.on_receipt(tree, now, receipt, fate);
-        }
-        self.after_delivery();
     }
 }

@@ -7,7 +7,7 @@ use crate::stream::{Fault, Streams};
 use crate::time::Instant;
 use crate::wire::{Frame, FrameError, Frames, MAX_FRAMES, TransportCode};
 
-use super::close::{ClosedBy, Ending};
+use super::close::{Breach, ClosedBy, Ending};
 use super::words::LastWords;
 use super::{Session, SessionState};
 
@@ -54,18 +54,6 @@ struct Applied {
     /// The peer closed the session.
     is_closed: bool,
 }
-
-/// The peer broke the protocol: the session must be closed with this code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Breach {
-    /// What to tell the peer.
-    pub code: TransportCode,
-    /// The rule, in words.
-    pub rule: &'static str,
-}
-
-/// The channel's keys are used up, on either side.
-pub const KEYS_SPENT: Breach = Breach { code: TransportCode::AEAD_LIMIT, rule: "keys are used up" };
 
 /// What the frames of a packet act on, beside the session.
 pub struct Surroundings<'a, 's, C: Crypto> {
@@ -250,12 +238,4 @@ fn stream_breach(fault: Fault) -> Breach {
         Fault::StreamId => (TransportCode::STREAM_ID, "ids are opened in turn by their owner"),
     };
     Breach { code, rule }
-}
-
-impl Breach {
-    /// The reason the session closes for.
-    #[must_use]
-    pub const fn reason(&self) -> Ending {
-        Ending::transport(ClosedBy::Local, self.code, self.rule)
-    }
 }

@@ -8,8 +8,9 @@ use crate::stream::{Receipt, Streams};
 use crate::time::Instant;
 use crate::wire::Frame;
 
+use super::close::KEYS_SPENT;
 use super::receipts;
-use super::receive::{KEYS_SPENT, Surroundings};
+use super::receive::Surroundings;
 use super::words::LastWords;
 use super::{Session, SessionState};
 

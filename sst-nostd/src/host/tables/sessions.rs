@@ -5,8 +5,8 @@ use core::net::IpAddr;
 
 use crate::id::{HostId, Instance};
 use crate::negotiation::Source;
-use crate::session::{DOOMED, LastWords, SESSION_EVENTS, Session, SessionEvent, Words};
-use crate::storage::{Full, Handle, HashIndex, KeyedHash, Queue, Table, Tally};
+use crate::session::{LastWords, Paths, SESSION_EVENTS, Session, SessionEvent, TENDED, Words};
+use crate::storage::{Full, Handle, HashIndex, KeyedHash, NONE, Queue, Table, Tally};
 use crate::time::{Duration, Instant};
 
 /// How long a session without streams must have been quiet to give way to another: longer than
@@ -28,8 +28,12 @@ pub(crate) struct Sessions<'s> {
     looked_at: u32,
     /// Rows with events to tell.
     eventful: Queue<SESSION_EVENTS>,
+    /// The row that the verb touched first, if any: mostly the only one.
+    touched: u32,
+    /// The others, of which none is doomed: a row has one place in the two lists.
+    also_touched: Queue<TENDED>,
     /// Rows whose streams are being freed.
-    doomed: Queue<DOOMED>,
+    doomed: Queue<TENDED>,
     /// What was said when sessions ended.
     words: LastWords,
 }
@@ -49,6 +53,8 @@ impl<'s> Sessions<'s> {
             guests,
             looked_at: 0,
             eventful: Queue::new(),
+            touched: NONE,
+            also_touched: Queue::new(),
             doomed: Queue::new(),
             words: LastWords::new(),
         }
@@ -72,6 +78,7 @@ impl<'s> Sessions<'s> {
 
     /// Frees row `index`, and everything that leads to it.
     pub(crate) fn remove(&mut self, index: u32) {
+        debug_assert!(self.touched == NONE && self.also_touched.is_empty(), "all is looked after");
         self.unlist(index);
         if let Some(source) = self.rows.at_mut(index).and_then(Session::take_source) {
             self.guests.take_away(source);
@@ -152,11 +159,41 @@ impl<'s> Sessions<'s> {
         None
     }
 
-    /// Row `index` has its events told, if there are any.
-    pub(crate) fn note_events(&mut self, index: u32) {
-        if self.rows.at(index).is_some_and(Session::has_events) {
+    /// This verb has to do with the session in row `index`, which is looked after when it is done.
+    #[inline]
+    pub(crate) fn touch(&mut self, index: u32) {
+        debug_assert!(self.rows.at(index).is_some(), "only what is here is touched");
+        if self.touched == NONE {
+            self.touched = index;
+        } else if self.touched != index {
+            self.also_touched.push_back(&mut self.rows, index);
+        }
+    }
+
+    /// Whether any session is to be looked after.
+    #[inline]
+    pub(crate) const fn has_touched(&self) -> bool {
+        self.touched != NONE || !self.also_touched.is_empty()
+    }
+
+    /// The next session to look after, in the order in which they were touched.
+    #[inline]
+    pub(crate) fn pop_touched(&mut self) -> Option<u32> {
+        match core::mem::replace(&mut self.touched, NONE) {
+            NONE => self.also_touched.pop_front(&mut self.rows),
+            index => Some(index),
+        }
+    }
+
+    /// Row `index` has its events told, if there are any. Answers with its channels.
+    #[inline]
+    pub(crate) fn note_events(&mut self, index: u32) -> Option<Paths> {
+        let row = self.rows.at(index)?;
+        let paths = *row.paths();
+        if row.has_events() {
             self.eventful.push_back(&mut self.rows, index);
         }
+        Some(paths)
     }
 
     /// Nobody wants to hear of row `index` any more.
