@@ -116,7 +116,7 @@ impl<C: Crypto> Channel<C> {
         Ok(len)
     }
 
-    /// FINISH was sent again, as [`Permit::Finish`] asked.
+    /// FINISH was sent again, as [`Permit::Finish`](super::Permit::Finish) asked.
     pub fn on_finish_resent(&mut self, now: Instant, sent: &mut SentPackets<'_>) {
         self.has_resent_finish = true;
         if self.finish == Finish::Owed {

@@ -86,8 +86,8 @@ impl Session {
         self.acts_at()
     }
 
-    /// When to call [`check_draining`](Self::check_draining) or
-    /// [`repeat_close`](Self::repeat_close) again.
+    /// When the end of the session has something to do: to wait for deliveries no longer, or to
+    /// say CLOSE again.
     #[must_use]
     pub fn acts_at(&self) -> Option<Instant> {
         Some(self.acts_at).filter(|at| *at < NEVER)

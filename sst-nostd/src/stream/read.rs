@@ -30,7 +30,7 @@ pub enum ReadError {
     UnknownStream,
 }
 
-/// What [`Streams::read_on`] read.
+/// What [`Streams::read_on`](super::Streams::read_on) read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BytesRead {
     /// Bytes put in the buffer.
@@ -39,7 +39,7 @@ pub struct BytesRead {
     pub finished: bool,
 }
 
-/// What [`Streams::read_record`] read.
+/// What [`Streams::read_record`](super::Streams::read_record) read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordRead {
     /// Bytes put in the buffer.

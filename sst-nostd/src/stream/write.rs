@@ -32,7 +32,7 @@ pub enum WriteError {
 /// comes, and so little that a thousand streams which nobody reads hold 32 MiB.
 const AHEAD_OF_CREDIT: u32 = 32 << 10;
 
-/// How [`Streams::write`] treats the end of what it is given.
+/// How [`Streams::write`](super::Streams::write) treats the end of what it is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
     /// The bytes end a record: a mark follows them.

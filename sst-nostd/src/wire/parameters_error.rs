@@ -18,7 +18,7 @@ pub enum ParametersError {
     Misplaced,
     /// An entry that must be there is not.
     Missing,
-    /// More than [`MAX_ENTRIES`].
+    /// More than [`MAX_ENTRIES`](super::parameters::MAX_ENTRIES).
     TooMany,
 }
 
