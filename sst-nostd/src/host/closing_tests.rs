@@ -51,6 +51,25 @@ fn a_host_that_heard_close_says_nothing_and_is_not_asked_again() {
     assert!(answers.is_empty());
 }
 
+#[test]
+fn a_peer_that_says_close_again_keeps_no_channel() {
+    let ends = [1, 3].map(|times| {
+        let (mut one, mut two, session, ..) = joined();
+        one.abort(at(100), session, 7, "now").unwrap();
+        let first = next(&mut one, at(100)).unwrap();
+        let (again, _) = spoken(&mut one, 101);
+        let closes: Vec<_> = [(100, first)].into_iter().chain(again).take(times).collect();
+        assert_eq!(closes.len(), times);
+        for (millis, close) in &closes {
+            two.handle_timeout(at(*millis));
+            hand(&mut two, at(*millis), 1, close).unwrap();
+        }
+        let last = closes.last().map_or(100, |(millis, _)| *millis);
+        spoken(&mut two, last).1
+    });
+    assert_eq!(ends[0], ends[1]);
+}
+
 // Spec: R-6.12-5.
 #[test]
 fn a_host_that_leaves_says_close_twice_and_waits_for_nothing() {

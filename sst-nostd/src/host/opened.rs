@@ -22,7 +22,8 @@ impl<C: Crypto> Host<'_, C> {
         if visit.is_unfinished {
             self.stats.unfinished_packets = self.stats.unfinished_packets.saturating_add(1);
         }
-        if visit.is_closed {
+        // A peer that says CLOSE again and again does not keep the channel.
+        if visit.is_closed && row.ends_at.is_none() {
             row.ends_at = Some(now.after(linger(&row.channel)));
         }
         if visit.is_breach {
