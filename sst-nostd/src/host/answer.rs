@@ -1,7 +1,9 @@
 //! Being dialled: from an INIT to a session that is ready.
 
+use zeroize::Zeroize;
+
 use crate::channel::{Opened, Path};
-use crate::crypto::{Crypto, KEY_LEN};
+use crate::crypto::{Crypto, KEY_LEN, KeyPair};
 use crate::id::ChannelId;
 use crate::negotiation::{self, Ready, Responder, Verdict, WriteReplyError};
 use crate::recovery::ecn::Codepoint;
@@ -13,7 +15,7 @@ use crate::wire::{Frame, Frames, Refusal, TransportCode};
 use super::Host;
 use super::bonds::Accepting;
 use super::inbound::Ignored;
-use super::tables::{Kind, NegotiationRow};
+use super::tables::{Kind, NegotiationRow, Negotiations};
 use super::wiping::wipe_stack;
 
 /// The largest FINISH payload that is read.
@@ -100,10 +102,10 @@ impl<C: Crypto> Host<'_, C> {
         channel: ChannelId,
         ephemeral: [u8; KEY_LEN],
     ) -> Result<(), Ignored> {
-        let responder =
-            Responder::new(&self.crypto, now, &self.identity.statics, init, channel, ephemeral);
-        self.negotiations.begin_answer(index, responder.map_err(Ignored::Negotiation)?);
-        Ok(())
+        let statics = &self.identity.statics;
+        plant_answer(&mut self.negotiations, now, index, statics, init, channel);
+        let responder = self.negotiations.answer_mut(index).ok_or(Ignored::NoCapacity)?;
+        responder.read(&self.crypto, statics, init, ephemeral).map_err(Ignored::Negotiation)
     }
 
     /// Writes the REPLY of the negotiation in row `index`.
@@ -333,4 +335,18 @@ fn is_rejection(payload: &[u8]) -> bool {
 fn is_payload_for_finish(payload: &[u8]) -> bool {
     let is_whole = Frames::new(payload).all(|frame| frame.is_ok());
     !is_whole || Frames::new(payload).flatten().all(|frame| frame.is_for_finish())
+}
+
+/// Makes row `index` an answer to `init`, not read yet. A function of its own: what it moves is off
+/// the stack again before keys are computed with.
+#[inline(never)]
+fn plant_answer<S: Clone + Zeroize>(
+    negotiations: &mut Negotiations<'_, S>,
+    now: Instant,
+    index: u32,
+    statics: &KeyPair<S>,
+    init: &Init<'_>,
+    channel: ChannelId,
+) {
+    negotiations.begin_answer(index, Responder::unread(now, statics, init, channel));
 }

@@ -19,7 +19,7 @@ use super::inbound::Ignored;
 use super::outbound::Transmit;
 use super::sessions::SessionHandle;
 use super::tables::{
-    BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, Sessions, UNSETTLED, may_try,
+    BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, Negotiations, Sessions, UNSETTLED, may_try,
 };
 use super::wiping::wipe_stack;
 
@@ -144,9 +144,9 @@ impl<C: Crypto> Host<'_, C> {
             channel: wish.channel,
             ephemeral: &wish.ephemeral,
         };
-        let initiator = Initiator::with_early(&self.crypto, now, &call, wish.early);
-        self.negotiations.begin_call(index, initiator.map_err(call_error)?, session);
-        Ok(())
+        plant_call(&mut self.negotiations, &self.crypto, now, index, session, &call)?;
+        let (initiator, _) = self.negotiations.call_mut(index).ok_or(ConnectError::NoCapacity)?;
+        initiator.write_first(&self.crypto, &call, wish.early).map_err(call_error)
     }
 
     /// A REPLY: the peer has proved itself, and this host goes on with FINISH, in a moment.
@@ -404,6 +404,22 @@ impl<C: Crypto> Host<'_, C> {
         }
         self.sessions.touch(session);
     }
+}
+
+/// Makes row `index` a call whose first message is not written yet. A function of its own: what it
+/// moves is off the stack again before keys are computed with.
+#[inline(never)]
+fn plant_call<C: Crypto>(
+    negotiations: &mut Negotiations<'_, C::Secret>,
+    crypto: &C,
+    now: Instant,
+    index: u32,
+    session: u32,
+    call: &Call<'_, C::Secret>,
+) -> Result<(), ConnectError> {
+    let initiator = Initiator::unwritten(crypto, now, call).map_err(call_error)?;
+    negotiations.begin_call(index, initiator, session);
+    Ok(())
 }
 
 const fn call_error(error: CallError) -> ConnectError {

@@ -77,8 +77,45 @@ impl<S: Clone + Zeroize> Responder<S> {
         channel: ChannelId,
         ephemeral: [u8; KEY_LEN],
     ) -> Result<Self, Dropped> {
-        let own = HostId::new(*statics.public());
-        let mut handshake = Handshake::new(
+        let mut responder = Self::unread(now, statics, init, channel);
+        responder.read(crypto, statics, init, ephemeral)?;
+        Ok(responder)
+    }
+
+    /// An answer to `init`, which is still to be [`read`](Self::read); until then it offers
+    /// nothing. Two steps for who has little stack: a responder is large, and is best in its place
+    /// before keys are computed with.
+    #[must_use]
+    pub fn unread(now: Instant, statics: &KeyPair<S>, init: &Init<'_>, channel: ChannelId) -> Self {
+        Self {
+            handshake: None,
+            own: HostId::new(*statics.public()),
+            channel,
+            peer_channel: init.channel,
+            peer_ephemeral: init.ephemeral(),
+            offer: Err(TransportCode::INTERNAL),
+            early: heapless::Vec::new(),
+            reply: [0; MAX_REPLY_LEN],
+            reply_len: 0,
+            replied_at: None,
+            has_repeated: false,
+            expires_at: now.after(HANDSHAKE_TIMEOUT),
+            agreements: 0,
+        }
+    }
+
+    /// Reads the INIT that an [`unread`](Self::unread) answer is to, `init` again.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new); the answer is then of no use.
+    pub fn read(
+        &mut self,
+        crypto: &impl Crypto<Secret = S>,
+        statics: &KeyPair<S>,
+        init: &Init<'_>,
+        ephemeral: [u8; KEY_LEN],
+    ) -> Result<(), Dropped> {
+        let handshake = Handshake::new(
             pattern(init.pattern),
             Role::Responder,
             &[b"SST1", &init.prologue()],
@@ -86,30 +123,19 @@ impl<S: Clone + Zeroize> Responder<S> {
             ephemeral,
             None,
         )?;
+        let handshake = self.handshake.insert(handshake);
         let mut list = [0; MAX_INIT_BYTES];
         let list_len = handshake.read_message(crypto, init.noise, &mut list)?;
         let peer = handshake.remote_static().map(HostId::new);
         let list = list.get(..list_len).unwrap_or_default();
-        let offer = read_offer(crypto, peer, list);
-        let has_instance = offer.is_ok_and(|offer| offer.parameters.instance.is_some());
-        if !has_instance && peer.is_some_and(|peer| is_same(&peer, &own)) {
+        self.agreements = handshake.agreements();
+        self.offer = read_offer(crypto, peer, list);
+        let has_instance = self.offer.is_ok_and(|offer| offer.parameters.instance.is_some());
+        if !has_instance && peer.is_some_and(|peer| is_same(&peer, &self.own)) {
             return Err(Dropped::OwnIdentity);
         }
-        Ok(Self {
-            agreements: handshake.agreements(),
-            handshake: Some(handshake),
-            own,
-            channel,
-            peer_channel: init.channel,
-            peer_ephemeral: init.ephemeral(),
-            offer,
-            early: peer.map(|_| read_early(list)).unwrap_or_default(),
-            reply: [0; MAX_REPLY_LEN],
-            reply_len: 0,
-            replied_at: None,
-            has_repeated: false,
-            expires_at: now.after(HANDSHAKE_TIMEOUT),
-        })
+        self.early = peer.map(|_| read_early(list)).unwrap_or_default();
+        Ok(())
     }
 
     /// Makes the REPLY that accepts the offer. The channel, the suite and the instance, which is

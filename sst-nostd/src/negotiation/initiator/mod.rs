@@ -92,46 +92,74 @@ impl<S: Clone + Zeroize> Initiator<S> {
         call: &Call<'_, S>,
         early: &[u8],
     ) -> Result<Self, CallError> {
-        let Call { pattern, statics, peer, channel, ephemeral, .. } = *call;
-        let own = HostId::new(*statics.public());
+        let mut initiator = Self::unwritten(crypto, now, call)?;
+        initiator.write_first(crypto, call, early)?;
+        Ok(initiator)
+    }
+
+    /// A call whose first message is to be written by [`write_first`](Self::write_first). Two steps
+    /// for who has little stack: an initiator is large, and is best in its place before keys are
+    /// computed with.
+    ///
+    /// # Errors
+    /// [`CallError::OwnIdentity`].
+    pub fn unwritten(
+        crypto: &impl Crypto<Secret = S>,
+        now: Instant,
+        call: &Call<'_, S>,
+    ) -> Result<Self, CallError> {
+        let Call { pattern, peer, channel, ephemeral, .. } = *call;
+        let own = HostId::new(*call.statics.public());
         let instance = call.parameters.instance;
         if instance.is_none() && peer.is_some_and(|peer| is_same(&peer, &own)) {
             return Err(CallError::OwnIdentity);
         }
-        let suites = offered_suites(crypto);
-        let mut list = [0; MAX_PARAMETERS_LEN + EARLY_OVERHEAD + MAX_EARLY_LEN];
-        let list = encode_offer(call, suites, early, &mut list)?;
-        let noise_len = pattern.message_overhead(0).saturating_add(list.len());
-        let prologue = init_prologue(number(pattern), channel, noise_len);
-        let peer_key = peer.map(|peer| *peer.as_bytes());
-        let mut handshake = Handshake::new(
-            pattern,
-            Role::Initiator,
-            &[b"SST1", &prologue],
-            statics,
-            *ephemeral,
-            peer_key,
-        )?;
-        let mut noise = [0; MAX_INIT_NOISE_LEN];
-        let noise_len = handshake.write_message(crypto, list, &mut noise)?;
         Ok(Self {
             phase: Phase::Calling,
-            reply_key: Some(ReplyKey::of(&handshake)),
-            handshake: Some(handshake),
+            reply_key: None,
+            handshake: None,
             pattern,
             own,
             channel,
             instance,
-            suites,
+            suites: offered_suites(crypto),
             check_key: CheckKey::new(peer.as_ref()),
-            noise,
-            noise_len,
+            noise: [0; MAX_INIT_NOISE_LEN],
+            noise_len: 0,
             routes: Routes::new(now, call.path, ephemeral),
             plain_check: None,
             give_up_at: now.after(HANDSHAKE_TIMEOUT),
             peer_versions: [0; MAX_VERSIONS],
             peer_version_count: 0,
         })
+    }
+
+    /// Writes the first message of an [`unwritten`](Self::unwritten) call; `call` is the same.
+    ///
+    /// # Errors
+    /// [`CallError`]; the call is then of no use.
+    pub fn write_first(
+        &mut self,
+        crypto: &impl Crypto<Secret = S>,
+        call: &Call<'_, S>,
+        early: &[u8],
+    ) -> Result<(), CallError> {
+        let mut list = [0; MAX_PARAMETERS_LEN + EARLY_OVERHEAD + MAX_EARLY_LEN];
+        let list = encode_offer(call, self.suites, early, &mut list)?;
+        let noise_len = call.pattern.message_overhead(0).saturating_add(list.len());
+        let prologue = init_prologue(number(call.pattern), call.channel, noise_len);
+        let handshake = Handshake::new(
+            call.pattern,
+            Role::Initiator,
+            &[b"SST1", &prologue],
+            call.statics,
+            *call.ephemeral,
+            call.peer.map(|peer| *peer.as_bytes()),
+        )?;
+        let handshake = self.handshake.insert(handshake);
+        self.noise_len = handshake.write_message(crypto, list, &mut self.noise)?;
+        self.reply_key = Some(ReplyKey::of(handshake));
+        Ok(())
     }
 
     /// Has the peer called at another place too, from `at` on. The first REPLY decides.
