@@ -135,13 +135,13 @@ impl Pair {
         let packet = self.air.remove(place);
         let is_taken = fate & 3 != 2 && self.ends[1 - packet.from].take(self.now, &packet.bytes);
         let fate = if is_taken && fate & 4 == 0 { Fate::Acked } else { Fate::Lost };
-        self.ends[packet.from].hear_of(self.now, &packet.receipts, fate);
+        self.ends[packet.from].hear_of(&packet.receipts, fate);
     }
 
     /// Everything comes back, and the trees are torn down: nothing may be left.
     fn end(mut self) {
         for packet in core::mem::take(&mut self.air) {
-            self.ends[packet.from].hear_of(self.now, &packet.receipts, Fate::Lost);
+            self.ends[packet.from].hear_of(&packet.receipts, Fate::Lost);
         }
         for end in &mut self.ends {
             end.tree.begin_close();
@@ -215,9 +215,9 @@ impl End {
         is_whole
     }
 
-    fn hear_of(&mut self, now: Instant, receipts: &[Receipt], fate: Fate) {
+    fn hear_of(&mut self, receipts: &[Receipt], fate: Fate) {
         for receipt in receipts {
-            self.streams.on_receipt(&mut self.tree, now, *receipt, fate);
+            self.streams.on_receipt(&mut self.tree, *receipt, fate);
         }
     }
 

@@ -60,7 +60,7 @@ impl Session {
                 }
                 Fate::Lost => StreamFate::Lost,
             };
-            streams.on_receipt(tree, now, receipt, fate);
+            streams.on_receipt(tree, receipt, fate);
         }
         self.after_delivery();
     }

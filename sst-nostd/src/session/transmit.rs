@@ -69,7 +69,7 @@ impl Session {
         match permit {
             Permit::Nothing => return Transmitted::Nothing,
             Permit::Finish => return Transmitted::Finish,
-            Permit::Probe => self.owe_probe(now, channel, sent, streams),
+            Permit::Probe => self.owe_probe(channel, sent, streams),
             Permit::Data { .. } if !has_work => {
                 channel.on_app_limited();
                 if !channel.is_ack_due(now) {
@@ -137,7 +137,6 @@ impl Session {
     /// A probe says again what the oldest packet in flight said.
     fn owe_probe<C: Crypto>(
         &mut self,
-        now: Instant,
         channel: &Channel<C>,
         sent: &SentPackets<'_>,
         streams: &mut Streams<'_>,
@@ -146,7 +145,7 @@ impl Session {
         let repeats = channel.probe_repeats();
         for receipt in channel.probe_receipts(sent).take(MAX_PROBE_RECEIPTS) {
             if let Some(receipt) = receipts::unpack(&receipt) {
-                streams.on_probe(tree, now, receipt, repeats);
+                streams.on_probe(tree, receipt, repeats);
             }
         }
     }

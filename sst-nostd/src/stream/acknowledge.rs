@@ -1,7 +1,5 @@
 //! Receipts come back: what was delivered is let go, what was lost is owed again.
 
-use crate::time::Instant;
-
 use super::Streams;
 use super::flags::{After, Events, Pending, State};
 use super::gaps::Kind;
@@ -15,7 +13,7 @@ const PROBE_POSITIONS: u32 = 1200;
 
 impl Streams<'_> {
     /// Acts on the fate of one frame.
-    pub fn on_receipt(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt, fate: Fate) {
+    pub fn on_receipt(&mut self, tree: &mut Tree, receipt: Receipt, fate: Fate) {
         match (receipt, fate) {
             (Receipt::Stream { stream, start, len, fin, open }, Fate::Acked) => {
                 self.with(tree, stream, |one| one.on_acked(start, u64::from(len), fin, open));
@@ -47,7 +45,6 @@ impl Streams<'_> {
             (receipt, Fate::Lost) => self.owe_again(tree, receipt),
             (_, Fate::Acked) => {}
         }
-        let _ = now;
     }
 
     /// Says again what a frame in flight said: its packet is neither acknowledged nor lost yet.
@@ -58,7 +55,7 @@ impl Streams<'_> {
     ///
     /// `repeats`: the frame is said as it was all the same, since another probe of this timeout has
     /// said the lowest positions.
-    pub fn on_probe(&mut self, tree: &mut Tree, now: Instant, receipt: Receipt, repeats: bool) {
+    pub fn on_probe(&mut self, tree: &mut Tree, receipt: Receipt, repeats: bool) {
         let again = match receipt {
             // A datagram is not sent again.
             Receipt::TrackedDatagram(_) => return,
@@ -73,7 +70,7 @@ impl Streams<'_> {
             }
             other => other,
         };
-        self.on_receipt(tree, now, again, Fate::Lost);
+        self.on_receipt(tree, again, Fate::Lost);
     }
 
     /// A small frame was lost: it is owed again if it still says something.

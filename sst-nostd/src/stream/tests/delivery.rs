@@ -46,7 +46,7 @@ fn a_probe_says_the_lowest_positions_whatever_the_packet_that_it_repeats_said() 
     pair.air.clear();
     for receipt in receipts {
         let End { streams, tree } = &mut pair.ends[0];
-        streams.on_probe(tree, pair.now, receipt, false);
+        streams.on_probe(tree, receipt, false);
     }
     assert!(pair.send(0));
     let frames = Frames::new(&pair.air[0].bytes).map(|frame| frame.expect("well-formed"));
@@ -79,7 +79,7 @@ fn a_probe_says_all_frames_of_a_packet_that_holds_the_lowest_positions() {
     assert_eq!(receipts.len(), 2, "one for each record");
     for receipt in receipts {
         let End { streams, tree } = &mut pair.ends[0];
-        streams.on_probe(tree, pair.now, receipt, false);
+        streams.on_probe(tree, receipt, false);
     }
     assert!(pair.send(0));
     let said = |packet: &[u8]| {

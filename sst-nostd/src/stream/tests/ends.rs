@@ -182,7 +182,7 @@ fn lost_limits_and_stops_of_a_stopped_stream_say_nothing_false() {
     pair.stop(1, two, 5_000_000);
     let End { streams, tree } = &mut pair.ends[1];
     // A limit sent before the stop, and lost: the row holds the code by now.
-    streams.on_receipt(tree, pair.now, Receipt::StreamLimit(two), Fate::Lost);
+    streams.on_receipt(tree, Receipt::StreamLimit(two), Fate::Lost);
     pair.run();
     assert_eq!(pair.ends[0].info(one).send_state, SendState::Reset);
     pair.audit();
@@ -198,7 +198,7 @@ fn an_acknowledged_fin_does_not_stand_for_a_reset() {
     let End { streams, tree } = &mut pair.ends[0];
     let receipt = |fin| Receipt::Stream { stream: one, start: 4, len: 0, fin, open: false };
     streams.rows.get_mut(one).unwrap().state.set(State::FIN_ACKED);
-    streams.on_receipt(tree, pair.now, receipt(false), Fate::Acked);
+    streams.on_receipt(tree, receipt(false), Fate::Acked);
     assert!(!pair.ends[0].events().contains(&(one, StreamEvent::Finished)));
     assert!(!pair.ends[0].tree.is_drained());
     pair.run();

@@ -55,7 +55,7 @@ impl Counting {
         let acked = Fate::Acked;
         self.count(|End { streams, tree }| {
             for receipt in receipts {
-                streams.on_receipt(tree, Instant::ZERO, receipt, acked);
+                streams.on_receipt(tree, receipt, acked);
             }
         })
         .0

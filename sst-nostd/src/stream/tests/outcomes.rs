@@ -65,7 +65,7 @@ fn a_lost_one_is_told_of_once_even_if_it_arrived() {
     let receipts = pair.air[0].receipts.clone().expect("the first copy");
     let [receipt] = receipts[..] else { panic!("{receipts:?}") };
     let End { streams, tree } = &mut pair.ends[0];
-    streams.on_receipt(tree, pair.now, receipt, Fate::Lost);
+    streams.on_receipt(tree, receipt, Fate::Lost);
     assert_eq!(pair.outcomes(), [(ticket, DatagramOutcome::Lost)]);
     // The packet was only slow: it arrives, and so does its acknowledgement.
     pair.run();
@@ -115,7 +115,7 @@ fn what_can_not_be_sent_any_more_is_discarded() {
     pair.release(0, stream);
     let End { streams, tree } = &mut pair.ends[0];
     let receipt = Receipt::Reset { stream, open: false };
-    streams.on_receipt(tree, pair.now, receipt, Fate::Acked);
+    streams.on_receipt(tree, receipt, Fate::Acked);
     assert!(streams.info(stream).is_none());
     assert_eq!(pair.outcomes(), [(orphan.unwrap(), DatagramOutcome::Discarded)]);
 

@@ -150,7 +150,7 @@ impl Pair {
         let (from, receipts, fate) = self.fates.remove(at);
         let End { streams, tree } = &mut self.ends[from];
         for receipt in receipts {
-            streams.on_receipt(tree, self.now, receipt, fate);
+            streams.on_receipt(tree, receipt, fate);
         }
         true
     }

@@ -152,7 +152,7 @@ fn requests_for_a_priority_arrive_in_order_and_may_be_refused() {
     pair.air.clear();
     let receipt = Receipt::Priority(two);
     let End { streams, tree } = &mut pair.ends[1];
-    streams.on_receipt(tree, pair.now, receipt, Fate::Lost);
+    streams.on_receipt(tree, receipt, Fate::Lost);
     pair.run();
     assert_eq!(pair.ends[0].info(one).priority, 2);
     assert!(pair.ends[0].streams.fix_priority(one, true));

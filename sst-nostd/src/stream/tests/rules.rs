@@ -71,7 +71,7 @@ impl End {
         }
         for receipt in receipts {
             let Some(fate) = fate else { break };
-            self.streams.on_receipt(&mut self.tree, Instant::ZERO, receipt, fate);
+            self.streams.on_receipt(&mut self.tree, receipt, fate);
         }
         packets
     }

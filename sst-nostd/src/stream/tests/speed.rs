@@ -47,7 +47,7 @@ fn a_segment_of_a_bulk_stream() {
             }
             assert_eq!(b.streams.read(&mut b.tree, now, two, &mut buf), Ok(1200));
             for receipt in receipts[..noted].iter().flatten() {
-                a.streams.on_receipt(&mut a.tree, now, *receipt, Fate::Acked);
+                a.streams.on_receipt(&mut a.tree, *receipt, Fate::Acked);
             }
             let mut back = Writer::new(&mut packet);
             if b.streams.has_work(&b.tree) {

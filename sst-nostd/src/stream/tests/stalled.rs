@@ -63,7 +63,7 @@ impl World {
                 receiver.streams.on_frame(&mut receiver.tree, now, &frame.unwrap()).unwrap();
             }
             for receipt in receipts {
-                sender.streams.on_receipt(&mut sender.tree, now, receipt, Fate::Acked);
+                sender.streams.on_receipt(&mut sender.tree, receipt, Fate::Acked);
             }
             left = left.saturating_sub(len);
         }
