@@ -8,6 +8,7 @@ use super::raw_peer::{RawPeer, payload};
 use super::*;
 use crate::channel::Path;
 use crate::crypto::{InsecureFixedRng, RustCrypto};
+use crate::id::ChannelId;
 use crate::noise::Pattern;
 use crate::recovery::ecn::Codepoint;
 use crate::session::SessionEvent;
@@ -132,6 +133,17 @@ fn a_negotiation_is_forgotten_ten_seconds_after_its_first_init() {
     assert_eq!(two.stats().half_open, 1);
     two.handle_timeout(at(10_000));
     assert_eq!(two.stats().half_open, 0);
+}
+
+#[test]
+fn a_reset_token_is_of_one_identity_and_one_channel() {
+    // A host whose key came from a secret that had been wiped would have everyone's token.
+    let tokens = [(3, 7), (4, 7), (3, 8)].map(|(seed, channel)| {
+        let channel = ChannelId::new(channel).unwrap();
+        host(seed).identity.reset_key.token(channel)
+    });
+    assert_eq!(tokens[0], host(3).identity.reset_key.token(ChannelId::new(7).unwrap()));
+    assert!(tokens[0] != tokens[1] && tokens[0] != tokens[2]);
 }
 
 // Spec: R-5.7-3, R-5.7-7.
