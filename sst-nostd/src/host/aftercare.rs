@@ -8,53 +8,46 @@
 
 use crate::crypto::Crypto;
 use crate::session::{Session, SessionState, linger, pto};
+use crate::time::Instant;
 
-use super::Host;
+use super::bonds::Bonds;
 
-impl<C: Crypto> Host<'_, C> {
-    /// Looks after the sessions that this verb touched: the last act of every verb that changes
-    /// anything. Tells whether there were any.
-    #[inline]
-    pub(super) fn look_after_touched(&mut self) -> bool {
-        let Some(first) = self.sessions.pop_touched() else { return false };
-        self.look_after(first);
-        if self.sessions.has_touched() {
-            self.look_after_more();
-        }
-        true
-    }
+/// What looking after sessions goes by.
+#[derive(Clone, Copy)]
+pub(super) struct Care {
+    pub(super) now: Instant,
+    /// The application wants packet keys.
+    pub(super) exports_keys: bool,
+}
 
-    #[inline(never)]
-    fn look_after_more(&mut self) {
-        while let Some(next) = self.sessions.pop_touched() {
-            self.look_after(next);
-        }
-    }
-
+impl<C: Crypto> Bonds<'_, C> {
     /// Looks after the session in row `index`: its channels look for something to send and for
-    /// their next deadline, whatever else there is to do.
+    /// their next deadline, whatever else there is to do. Answers with the negotiation that was to
+    /// bring it a channel, if it is over and nobody waits for that any more.
     #[inline]
-    pub(super) fn look_after(&mut self, index: u32) {
-        let Some(session) = self.sessions.at(index) else { return };
-        if !session.is_calm() || self.config.exports_keys {
-            return self.look_after_change(index);
+    pub(super) fn look_after(&mut self, index: u32, care: Care) -> Option<u32> {
+        let session = self.sessions.at(index)?;
+        if !session.is_calm() || care.exports_keys {
+            return self.look_after_change(index, care);
         }
         for channel in session.paths().all() {
             self.channels.queue(channel);
         }
+        None
     }
 
     /// Does what the state of the session in row `index` asks for, and has its events told.
     #[inline(never)]
-    fn look_after_change(&mut self, index: u32) {
-        let Some(session) = self.sessions.at_mut(index) else { return };
+    fn look_after_change(&mut self, index: u32, care: Care) -> Option<u32> {
+        let session = self.sessions.at_mut(index)?;
         session.after_delivery();
+        let mut dial = None;
         match session.state() {
             SessionState::Ready | SessionState::Draining => {}
-            SessionState::Closing => self.look_after_closing(index),
-            SessionState::Connecting | SessionState::Closed => self.look_after_over(index),
+            SessionState::Closing => self.look_after_closing(index, care.now),
+            SessionState::Connecting | SessionState::Closed => dial = self.look_after_over(index),
         }
-        if self.config.exports_keys {
+        if care.exports_keys {
             self.note_keys(index);
         }
         if let Some(paths) = self.sessions.note_events(index) {
@@ -62,13 +55,13 @@ impl<C: Crypto> Host<'_, C> {
                 self.channels.queue(channel);
             }
         }
+        dial
     }
 
     /// For the application, the session is over; its channels stay for three probe timeouts, to
     /// repeat CLOSE if need be.
     #[inline(never)]
-    fn look_after_closing(&mut self, index: u32) {
-        let now = self.clock.now();
+    fn look_after_closing(&mut self, index: u32, now: Instant) {
         let Some(session) = self.sessions.at_mut(index) else { return };
         if let Some(tree) = session.tree_mut() {
             self.streams.abandon_datagrams(tree);
@@ -83,22 +76,22 @@ impl<C: Crypto> Host<'_, C> {
     }
 
     /// The session is over, and its peer may have another; or it never began. Once it has no
-    /// channel and nobody holds it, it is freed.
+    /// channel and nobody holds it, it is freed. Answers with its negotiation, which is over too.
     #[inline(never)]
-    fn look_after_over(&mut self, index: u32) {
-        let Some(session) = self.sessions.at_mut(index) else { return };
+    fn look_after_over(&mut self, index: u32) -> Option<u32> {
+        let session = self.sessions.at_mut(index)?;
+        let mut dial = None;
         if session.wind_up() {
             if let Some(tree) = session.tree_mut() {
                 self.streams.abandon_datagrams(tree);
             }
-            if let Some(negotiation) = session.end_dial() {
-                self.negotiations.remove(negotiation);
-            }
+            dial = session.end_dial();
             self.sessions.unlist(index);
         }
         if self.sessions.at(index).is_some_and(Session::is_forgotten) {
             self.sessions.doom(index);
         }
+        dial
     }
 
     /// Where keys are handed out, the application hears of those that it does not have.

@@ -13,7 +13,7 @@ use crate::wire::negotiation::{Finish, Init};
 use crate::wire::{Frame, Frames, Refusal, TransportCode};
 
 use super::Host;
-use super::bonds::Accepting;
+use super::config::Accepting;
 use super::inbound::Ignored;
 use super::tables::{Kind, NegotiationRow, Negotiations};
 use super::wiping::wipe_stack;
@@ -30,7 +30,7 @@ impl<C: Crypto> Host<'_, C> {
         path: Path,
         packet: &[u8],
     ) -> Result<(), Ignored> {
-        match self.config.accepting {
+        match self.means.config.accepting {
             Accepting::Expected if self.negotiations.has_own_dials() => {}
             Accepting::Everyone => {}
             Accepting::Expected | Accepting::Nobody => return Err(Ignored::NotAccepting),
@@ -38,7 +38,7 @@ impl<C: Crypto> Host<'_, C> {
         let half_open = self.negotiations.half_open();
         let mut answer = [0; 64];
         match self.door.front.check_init(
-            &mut self.crypto,
+            &mut self.means.crypto,
             now,
             packet,
             path.peer,
@@ -74,7 +74,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         let channel = self.new_channel_id().map_err(|_| Ignored::NoCapacity)?;
         self.note_secrets();
-        let ephemeral = self.new_ephemeral().ok_or(Ignored::NoCapacity)?;
+        let ephemeral = self.new_ephemeral().map_err(|_| Ignored::NoCapacity)?;
         let index = self.negotiations.insert(now, channel, path).ok_or(Ignored::NoCapacity)?;
         let read = self.read_init(now, index, init, channel, ephemeral).map_err(Some);
         wipe_stack();
@@ -102,10 +102,10 @@ impl<C: Crypto> Host<'_, C> {
         channel: ChannelId,
         ephemeral: [u8; KEY_LEN],
     ) -> Result<(), Ignored> {
-        let statics = &self.identity.statics;
+        let statics = &self.means.identity.statics;
         plant_answer(&mut self.negotiations, now, index, statics, init, channel);
         let responder = self.negotiations.answer_mut(index).ok_or(Ignored::NoCapacity)?;
-        responder.read(&self.crypto, statics, init, ephemeral).map_err(Ignored::Negotiation)
+        responder.read(&self.means.crypto, statics, init, ephemeral).map_err(Ignored::Negotiation)
     }
 
     /// Writes the REPLY of the negotiation in row `index`.
@@ -121,14 +121,13 @@ impl<C: Crypto> Host<'_, C> {
         channel: ChannelId,
     ) -> Result<(), Option<Ignored>> {
         let responder = self.negotiations.answer_mut(index).ok_or(Some(Ignored::NoCapacity))?;
-        let mut parameters = self.config.parameters();
-        parameters.reset_token = Some(self.identity.reset_key.token(channel));
-        let accepted = responder.accept(&self.crypto, now, &parameters).map(|_| ());
+        let parameters = self.means.parameters(channel);
+        let accepted = responder.accept(&self.means.crypto, now, &parameters).map(|_| ());
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(responder.curve_operations()));
         if let Err(WriteReplyError::Refuse(code)) = accepted {
             let refusal = Refusal { code, reason: "" };
-            let reply = responder.refuse(&self.crypto, &refusal);
+            let reply = responder.refuse(&self.means.crypto, &refusal);
             self.door.outbox.push(path, reply.map_err(|_| Some(Ignored::NoCapacity))?);
             return Err(None);
         }
@@ -158,11 +157,11 @@ impl<C: Crypto> Host<'_, C> {
             self.negotiations.remove(index);
             return Ok(());
         }
-        let secret = self.new_channel_secret().ok_or(Ignored::NoCapacity)?;
+        let secret = self.means.new_channel_secret().map_err(|_| Ignored::NoCapacity)?;
         let Some(session) = self.seat_call(now, path, index, &ready, answered)? else {
             return Ok(());
         };
-        let channel = self.make_channel(now, path, &ready, ready.rtt, secret);
+        let channel = self.bonds.make_channel(&self.means, now, path, &ready, secret);
         wipe_stack();
         self.welcome(now, (path, index), session, channel, &ready, answered)?;
         self.on_finish_payload(now, path, ecn, session, payload);
@@ -192,7 +191,7 @@ impl<C: Crypto> Host<'_, C> {
         };
         let mut payload = [0; MAX_PAYLOAD_BYTES];
         let before = responder.curve_operations();
-        let result = responder.handle_finish(&self.crypto, now, packet, &mut payload);
+        let result = responder.handle_finish(&self.means.crypto, now, packet, &mut payload);
         let operations = responder.curve_operations().saturating_sub(before);
         self.stats.curve_operations =
             self.stats.curve_operations.saturating_add(u64::from(operations));
@@ -220,7 +219,7 @@ impl<C: Crypto> Host<'_, C> {
         // With the other patterns it has overtaken FINISH.
         let ready = responder.unconfirmed().ok_or(Ignored::UnknownChannel)?;
         let answered = *answered;
-        let secret = self.new_channel_secret().ok_or(Ignored::NoCapacity)?;
+        let secret = self.means.new_channel_secret().map_err(|_| Ignored::NoCapacity)?;
         let opened = self.open_first(now, path, &ready, secret, packet);
         wipe_stack();
         let opened = opened?;
@@ -235,11 +234,11 @@ impl<C: Crypto> Host<'_, C> {
             }
             return Ok(());
         };
-        let channel = self.make_channel(now, path, &ready, None, secret);
+        let channel = self.bonds.make_channel(&self.means, now, path, &ready, secret);
         wipe_stack();
         self.welcome(now, (path, index), session, channel, &ready, answered)?;
         let Some(channel) = channel else { return Ok(()) };
-        if let Some(row) = self.channels.at_mut(channel) {
+        if let Some(row) = self.bonds.channels.at_mut(channel) {
             row.channel.on_opened(now, opened.number, packet.len());
         }
         let packet = Packet {
@@ -266,9 +265,9 @@ impl<C: Crypto> Host<'_, C> {
         secret: [u8; 16],
         packet: &mut [u8],
     ) -> Result<Opened, Ignored> {
-        let mut channel = self.new_channel(now, path, ready, None, secret);
+        let mut channel = self.means.new_channel(now, path, ready, secret);
         let channel = channel.as_mut().map_err(|_| Ignored::NoCapacity)?;
-        channel.open(&self.crypto, now, packet).map_err(Ignored::Channel)
+        channel.open(&self.means.crypto, now, packet).map_err(Ignored::Channel)
     }
 
     /// The frames that FINISH carried, which is packet 0.
@@ -280,10 +279,11 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         payload: &[u8],
     ) {
-        let Some(index) = self.sessions.at(session).and_then(|row| row.paths().carrier()) else {
+        let Some(index) = self.bonds.sessions.at(session).and_then(|row| row.paths().carrier())
+        else {
             return;
         };
-        if let Some(row) = self.channels.at_mut(index) {
+        if let Some(row) = self.bonds.channels.at_mut(index) {
             row.channel.on_finish_received(now, ecn);
         }
         if !is_payload_for_finish(payload) {
@@ -302,16 +302,16 @@ impl<C: Crypto> Host<'_, C> {
             };
             self.on_payload(now, index, &packet);
         }
-        self.sessions.touch(session);
+        self.bonds.sessions.touch(session);
     }
 
     /// A FINISH that was taken before: the peer has not heard so.
     /// It was not opened and may come from anywhere: the answer goes to the validated address.
     fn on_finish_again(&mut self, now: Instant, id: ChannelId) -> Result<(), Ignored> {
-        let index = self.channels.find(id).ok_or(Ignored::UnknownChannel)?;
-        let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        let index = self.bonds.channels.find(id).ok_or(Ignored::UnknownChannel)?;
+        let row = self.bonds.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
         row.channel.on_finish_repeated(now);
-        self.sessions.touch(row.session);
+        self.bonds.sessions.touch(row.session);
         Ok(())
     }
 }

@@ -1,77 +1,147 @@
-//! Sessions by identity and instance: the one that a dial or a peer's call is for.
+//! Sessions, their channels and their streams: what binds this host to others, and what one of
+//! these tells the others. Whatever happens to a channel is shown to its session here.
 
+use core::net::IpAddr;
+
+use crate::channel::SentPackets;
 use crate::crypto::Crypto;
-use crate::id::{HostId, Instance};
+use crate::session::{ClosedBy, Ending, Packet, Session, Surroundings, Transmitted, Visit, linger};
+use crate::stream::{PathQuality, StreamHandle, Streams};
+use crate::time::Instant;
+use crate::wire::TransportCode;
 
-use super::Host;
-use super::dial::{ConnectError, Dial, InstanceWish};
-use super::sessions::SessionHandle;
+use super::events::Event;
+use super::tables::{Channels, Sessions};
 
-/// Which of those who dial a host are answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Accepting {
-    /// All.
-    Everyone,
-    /// Those whom this host dials at the same moment in the same instance, as two do that were
-    /// introduced to each other. While it dials nobody, it answers nobody.
-    Expected,
-    /// None: to those who dial there is no host.
-    #[default]
-    Nobody,
+/// All sessions of a host, the channels that they have, their streams, and the packets in flight.
+pub(super) struct Bonds<'s, C: Crypto> {
+    pub(super) sessions: Sessions<'s>,
+    pub(super) channels: Channels<'s, C>,
+    pub(super) streams: Streams<'s>,
+    pub(super) sent: SentPackets<'s>,
 }
 
-impl From<bool> for Accepting {
-    fn from(is_accepting: bool) -> Self {
-        if is_accepting { Self::Everyone } else { Self::Nobody }
-    }
+/// A channel beside its session.
+pub(super) struct Bond<'a, 's, C: Crypto> {
+    /// The row of the session.
+    pub(super) index: u32,
+    pub(super) session: &'a mut Session,
+    pub(super) around: Surroundings<'a, 's, C>,
+    /// When the channel's row is freed, once the session is over.
+    pub(super) ends_at: &'a mut Option<Instant>,
 }
 
-impl<C: Crypto> Host<'_, C> {
-    /// A living session with a peer, if there is one; of several, any.
-    #[must_use]
-    pub fn session_with(&self, peer: &HostId) -> Option<SessionHandle> {
-        let index = self.sessions.find(peer, |_| true)?;
-        self.sessions.handle_at(index)
+impl<'s, C: Crypto> Bonds<'s, C> {
+    /// The channel in row `index`, beside its session.
+    #[inline]
+    pub(super) fn bond(&mut self, index: u32) -> Option<Bond<'_, 's, C>> {
+        let row = self.channels.at_mut(index)?;
+        let (session, words) = self.sessions.with_words(row.session)?;
+        let around = Surroundings {
+            channel: &mut row.channel,
+            sent: &mut self.sent,
+            streams: &mut self.streams,
+            words,
+        };
+        Some(Bond { index: row.session, session, around, ends_at: &mut row.ends_at })
     }
 
-    /// How many sessions with a peer take a row here, those whose CLOSE is being repeated included.
-    /// Looks at each of them.
-    #[must_use]
-    pub fn sessions_with(&self, peer: &HostId) -> u32 {
-        let mut count = 0_u32;
-        self.sessions.for_each_with(peer, |_, _| count = count.saturating_add(1));
-        count
+    /// Shows a packet that the channel in row `index` opened to its session.
+    pub(super) fn receive(&mut self, now: Instant, index: u32, packet: &Packet<'_>) -> Visit {
+        let Some(mut bond) = self.bond(index) else { return Visit::default() };
+        let visit = bond.session.receive(now, packet, &mut bond.around);
+        // A peer that says CLOSE again and again does not keep the channel.
+        if visit.is_closed && bond.ends_at.is_none() {
+            *bond.ends_at = Some(now.after(linger(bond.around.channel)));
+        }
+        let session = bond.index;
+        self.sessions.touch(session);
+        visit
     }
 
-    /// The instance that a new session gets whose dial has that wish.
-    pub(super) fn instance_for(
+    /// The next packet of the channel in row `index`, if there is one.
+    pub(super) fn transmit(
         &mut self,
-        wish: InstanceWish,
-    ) -> Result<Option<Instance>, ConnectError> {
-        match wish {
-            InstanceWish::Named(instance) => Ok(Some(instance)),
-            InstanceWish::Unnamed => Ok(None),
-            InstanceWish::Usual if self.config.accepting == Accepting::Everyone => Ok(None),
-            InstanceWish::Usual | InstanceWish::Fresh => {
-                let mut bytes = [0; Instance::LEN];
-                self.crypto.random(&mut bytes).map_err(|_| ConnectError::Random)?;
-                Instance::new(bytes).map(Some).ok_or(ConnectError::Random)
+        now: Instant,
+        crypto: &C,
+        index: u32,
+        room: &mut [u8],
+    ) -> Transmitted {
+        let Some(mut bond) = self.bond(index) else { return Transmitted::Nothing };
+        let transmitted = bond.session.transmit(now, crypto, &mut bond.around, room);
+        if bond.session.has_taken_leave() {
+            *bond.ends_at = Some(now);
+        }
+        transmitted
+    }
+
+    /// The time of the channel in row `index` has come. Whether it is to be removed, with its
+    /// session over: CLOSE has been said often enough, or nothing was heard for too long.
+    pub(super) fn on_channel_timeout(&mut self, now: Instant, index: u32) -> bool {
+        let Some(mut bond) = self.bond(index) else { return false };
+        let over = if bond.ends_at.is_some_and(|at| at <= now) {
+            Some((ClosedBy::Local, ""))
+        } else if bond.around.channel.is_expired(now) {
+            Some((ClosedBy::Timeout, "nothing was heard from the peer for the idle timeout"))
+        } else {
+            None
+        };
+        match over {
+            Some((by, reason)) => {
+                bond.session.on_over(Ending::transport(by, TransportCode::NONE, reason));
+            }
+            None => bond.session.on_timeout(now, &mut bond.around),
+        }
+        let session = bond.index;
+        self.sessions.touch(session);
+        over.is_some()
+    }
+
+    /// The session of the channel in row `index` is to be looked after.
+    pub(super) fn touch_session_of(&mut self, channel: u32) {
+        if let Some(row) = self.channels.at(channel) {
+            self.sessions.touch(row.session);
+        }
+    }
+
+    /// The addresses of this host may have changed, of which it has `gone` no more.
+    pub(super) fn on_network_changed(&mut self, now: Instant, gone: Option<IpAddr>) {
+        for index in 0..self.channels.used() {
+            let Some(row) = self.channels.at_mut(index) else { continue };
+            if row.ends_at.is_none() {
+                row.channel.on_network_changed(now, gone);
+                self.sessions.touch(row.session);
             }
         }
     }
 
-    /// The session that is up or coming up and answers a dial; a new one would get `instance`.
-    pub(super) fn reuse(
-        &mut self,
-        dial: &Dial,
-        instance: Option<Instance>,
-    ) -> Option<SessionHandle> {
-        let takes_own = dial.instance == InstanceWish::Usual && instance.is_none();
-        let index = self
-            .sessions
-            .find(&dial.id?, |row| row.instance() == instance || takes_own && row.is_own_dial())?;
-        self.sessions.at_mut(index)?.adopt();
-        self.sessions.touch(index);
-        self.sessions.handle_at(index)
+    /// What the path is like that carries the frames of a stream.
+    pub(super) fn path_quality(&self, stream: StreamHandle) -> PathQuality {
+        let session = self.streams.session_of(stream).and_then(|index| self.sessions.at(index));
+        let channel = session.and_then(|row| self.channels.at(row.paths().carrier()?));
+        match channel {
+            Some(row) => PathQuality {
+                payload_bytes: row.channel.payload_bytes(),
+                loss_rate: row.channel.loss_rate(),
+            },
+            None => PathQuality { payload_bytes: 0, loss_rate: 0 },
+        }
+    }
+
+    /// The next event; sessions' before streams', so that a session is known before its streams.
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        if let Some((session, event)) = self.sessions.pop_event() {
+            return Some(Event::Session(session, event));
+        }
+        loop {
+            let Some((session, stream, event)) = self.streams.poll_event() else {
+                let (ticket, outcome) = self.streams.poll_outcome()?;
+                return Some(Event::Datagram(ticket, outcome));
+            };
+            let Some(row) = self.sessions.at(session) else { continue };
+            if let (true, Some(handle)) = (row.is_known(), self.sessions.handle_at(session)) {
+                return Some(Event::Stream(handle, stream, event));
+            }
+        }
     }
 }

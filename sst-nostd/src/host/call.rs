@@ -1,7 +1,7 @@
 //! Dialling: from [`Host::connect`] to a session that is ready.
 
 use crate::channel::Path;
-use crate::crypto::{Crypto, KEY_LEN};
+use crate::crypto::{Crypto, KEY_LEN, RandomError};
 use crate::id::{ChannelId, HostId, Instance};
 use crate::limits::FINISH_BYTES;
 use crate::negotiation::limits::FINISH_HEAD_LEN;
@@ -17,7 +17,7 @@ use super::Host;
 use super::dial::{ConnectError, Dial, InstanceWish};
 use super::inbound::Ignored;
 use super::outbound::Transmit;
-use super::sessions::SessionHandle;
+use super::tables::SessionHandle;
 use super::tables::{
     BARE_FINISH_BYTES, Confirm, Kind, NegotiationRow, Negotiations, Sessions, UNSETTLED, may_try,
 };
@@ -87,21 +87,25 @@ impl<C: Crypto> Host<'_, C> {
         early: &[u8],
     ) -> Result<SessionHandle, ConnectError> {
         let now = self.advance(now);
-        let instance = self.instance_for(dial.instance)?;
-        if let Some(session) = self.reuse(&dial, instance) {
+        let instance = dial.instance.instance(&mut self.means)?;
+        let takes_own = dial.instance == InstanceWish::Usual && instance.is_none();
+        let reused = dial.id.and_then(|id| self.bonds.sessions.reuse(&id, instance, takes_own));
+        if let Some(session) = reused {
             return Ok(session);
         }
-        if matches!(dial.instance, InstanceWish::Named(_)) && dial.id == Some(self.identity.id) {
+        if matches!(dial.instance, InstanceWish::Named(_))
+            && dial.id == Some(self.means.identity.id)
+        {
             // Two hosts with one identity would both be the one that dialled first.
             return Err(ConnectError::OwnIdentity);
         }
         self.note_secrets();
         let channel = self.new_channel_id().map_err(|_| ConnectError::Random)?;
-        let ephemeral = self.new_ephemeral().ok_or(ConnectError::Random)?;
+        let ephemeral = self.new_ephemeral().map_err(|_| ConnectError::Random)?;
         let session = Session::new(dial.id, instance, true);
-        let session = self.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
+        let session = self.bonds.sessions.insert(session).map_err(|_| ConnectError::NoCapacity)?;
         let Some(negotiation) = self.negotiations.insert(now, channel, dial.path) else {
-            self.sessions.remove(session.index());
+            self.bonds.sessions.remove(session.index());
             return Err(ConnectError::NoCapacity);
         };
         let wish = Wish { pattern, peer: dial.id, instance, channel, ephemeral, early };
@@ -109,10 +113,10 @@ impl<C: Crypto> Host<'_, C> {
         wipe_stack();
         if let Err(error) = begun {
             self.negotiations.remove(negotiation);
-            self.sessions.remove(session.index());
+            self.bonds.sessions.remove(session.index());
             return Err(error);
         }
-        if let Some(row) = self.sessions.get_mut(session) {
+        if let Some(row) = self.bonds.sessions.get_mut(session) {
             row.begin_dial(negotiation);
         }
         self.negotiations.owe(negotiation);
@@ -131,22 +135,21 @@ impl<C: Crypto> Host<'_, C> {
         wish: &Wish<'_>,
     ) -> Result<(), ConnectError> {
         let path = self.negotiations.at(index).ok_or(ConnectError::NoCapacity)?.path;
-        let mut parameters = self.config.parameters();
-        parameters.reset_token = Some(self.identity.reset_key.token(wish.channel));
+        let mut parameters = self.means.parameters(wish.channel);
         parameters.instance = wish.instance;
         parameters.took_call = self.clock.took_call_lately(now);
         let call = Call {
             pattern: wish.pattern,
             path,
-            statics: &self.identity.statics,
+            statics: &self.means.identity.statics,
             peer: wish.peer,
             parameters: &parameters,
             channel: wish.channel,
             ephemeral: &wish.ephemeral,
         };
-        plant_call(&mut self.negotiations, &self.crypto, now, index, session, &call)?;
+        plant_call(&mut self.negotiations, &self.means.crypto, now, index, session, &call)?;
         let (initiator, _) = self.negotiations.call_mut(index).ok_or(ConnectError::NoCapacity)?;
-        initiator.write_first(&self.crypto, &call, wish.early).map_err(call_error)
+        initiator.write_first(&self.means.crypto, &call, wish.early).map_err(call_error)
     }
 
     /// A REPLY: the peer has proved itself, and this host goes on with FINISH, in a moment.
@@ -165,23 +168,25 @@ impl<C: Crypto> Host<'_, C> {
         self.note_secrets();
         let read = self.read_reply(now, path, index, packet);
         wipe_stack();
-        let Some((session, sample)) = read? else { return Ok(()) };
+        let Some(session) = read? else { return Ok(()) };
         let (initiator, _) = self.negotiations.call_mut(index).ok_or(Ignored::UnknownChannel)?;
-        let agreed = initiator.agree(&self.crypto);
+        let agreed = initiator.agree(&self.means.crypto);
         wipe_stack();
         let Ok(ready) = agreed else {
             let code = TransportCode::INTERNAL;
-            self.end_at_once(session, Ending::transport(ClosedBy::Local, code, "no keys"));
+            self.bonds
+                .sessions
+                .end_at_once(session, Ending::transport(ClosedBy::Local, code, "no keys"));
             return Ok(());
         };
-        self.on_call_ready(now, path, session, index, &ready, sample);
+        self.on_call_ready(now, path, session, index, &ready);
         self.hold_first_packet(now, index, session, ready.hash.is_none());
         Ok(())
     }
 
-    /// Opens the REPLY to the call in row `index`: its session, and the round trip if it was
-    /// measured; `None` if the call is over. A function of its own, because what it needs on the
-    /// stack is gone again before the channel is made.
+    /// Opens the REPLY to the call in row `index`: its session; `None` if the call is over. A
+    /// function of its own, because what it needs on the stack is gone again before the channel is
+    /// made.
     #[inline(never)]
     fn read_reply(
         &mut self,
@@ -189,26 +194,27 @@ impl<C: Crypto> Host<'_, C> {
         path: Path,
         index: u32,
         packet: &[u8],
-    ) -> Result<Option<(u32, Option<Duration>)>, Ignored> {
+    ) -> Result<Option<u32>, Ignored> {
         let row = self.negotiations.at_mut(index).ok_or(Ignored::UnknownChannel)?;
         let NegotiationRow { kind: Kind::Call(initiator, session), trials, .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
         may_try(trials, now).map_err(Ignored::Negotiation)?;
         let session = *session;
-        let answer = initiator.handle_reply(&self.crypto, now, path, packet);
+        let answer = initiator.handle_reply(&self.means.crypto, now, path, packet);
         self.stats.curve_operations = self.stats.curve_operations.saturating_add(3);
         match answer {
-            Ok(answer) => Ok(Some((session, Some(answer.rtt)))),
+            Ok(_) => Ok(Some(session)),
             Err(ReplyError::Dropped(reason)) => Err(Ignored::Negotiation(reason)),
             Err(error) => {
                 let mut rejection = [0; BARE_FINISH_BYTES];
-                let len = initiator.write_rejection(&self.crypto, &mut rejection).unwrap_or(0);
+                let len =
+                    initiator.write_rejection(&self.means.crypto, &mut rejection).unwrap_or(0);
                 if let Some(rejection) = rejection.get(..len).filter(|bytes| !bytes.is_empty()) {
                     self.door.outbox.push(path, rejection);
                 }
-                let reason = reply_reason(&error, &mut self.sessions);
-                self.end_at_once(session, reason);
+                let reason = reply_reason(&error, &mut self.bonds.sessions);
+                self.bonds.sessions.end_at_once(session, reason);
                 Ok(None)
             }
         }
@@ -223,32 +229,41 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         negotiation: u32,
         ready: &Ready,
-        sample: Option<Duration>,
     ) {
         let peer = ready.peer;
         // A peer that knows no instances does not echo it.
         let instance = ready.parameters.instance;
-        let other = self.sessions.find_in(&peer, instance).filter(|other| *other != session);
+        let other = self.bonds.sessions.find_in(&peer, instance).filter(|other| *other != session);
         if other.is_some() {
             let code = TransportCode::DUPLICATE_SESSION;
             let reason = "there is a session with this peer already";
-            self.end_at_once(session, Ending::transport(ClosedBy::Local, code, reason));
+            self.bonds
+                .sessions
+                .end_at_once(session, Ending::transport(ClosedBy::Local, code, reason));
             return;
         }
-        if let Some(row) = self.sessions.at_mut(session) {
+        if let Some(row) = self.bonds.sessions.at_mut(session) {
             row.end_dial();
         }
-        self.sessions.set_peer(session, peer, instance);
-        if !self.attach(now, path, session, ready, sample) {
+        self.bonds.sessions.set_peer(session, peer, instance);
+        if !self.attach_new(now, path, session, ready) {
             let code = TransportCode::NO_CAPACITY;
             let reason = Ending::transport(ClosedBy::Local, code, "no room for a channel");
             self.negotiations.remove(negotiation);
-            self.end_at_once(session, reason);
+            self.bonds.sessions.end_at_once(session, reason);
             return;
         }
-        if let Some(row) = self.sessions.at_mut(session) {
+        if let Some(row) = self.bonds.sessions.at_mut(session) {
             row.note_ready();
         }
+    }
+
+    /// Gives a session the channel that a negotiation agreed on.
+    fn attach_new(&mut self, now: Instant, path: Path, session: u32, ready: &Ready) -> bool {
+        let Ok(secret) = self.means.new_channel_secret() else { return false };
+        let channel = self.bonds.make_channel(&self.means, now, path, ready, secret);
+        wipe_stack();
+        channel.is_some_and(|channel| self.attach(now, session, channel, ready))
     }
 
     /// The first packet waits a moment for what the application has to say now that its session is
@@ -261,12 +276,14 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         has_finish: bool,
     ) {
-        let Some(channel) = self.sessions.at(session).and_then(|row| row.paths().carrier()) else {
+        let Some(channel) = self.bonds.sessions.at(session).and_then(|row| row.paths().carrier())
+        else {
             return;
         };
-        let Some(row) = self.channels.at_mut(channel) else { return };
+        let Some(row) = self.bonds.channels.at_mut(channel) else { return };
         let (id, path) = (row.channel.local_id(), row.channel.path());
-        row.channel.hold_first(has_finish, now.after(self.config.first_packet_wait.min(MAX_WAIT)));
+        row.channel
+            .hold_first(has_finish, now.after(self.means.config.first_packet_wait.min(MAX_WAIT)));
         row.negotiation = Some(negotiation);
         row.settled = UNSETTLED | self.clock.turn();
         self.negotiations.hold_first_packet(negotiation, path);
@@ -288,24 +305,24 @@ impl<C: Crypto> Host<'_, C> {
         session: u32,
         buffer: &mut [u8],
     ) -> Option<Transmit> {
-        let channel = self.sessions.at(session)?.paths().carrier()?;
+        let channel = self.bonds.sessions.at(session)?.paths().carrier()?;
         let sealed = self.seal_finish(now, negotiation, (session, channel), buffer);
         wipe_stack();
         let len = match sealed {
             Ok(len) => len,
             Err(reason) => {
                 self.remove_channel(now, channel);
-                self.end_at_once(session, reason);
+                self.bonds.sessions.end_at_once(session, reason);
                 return None;
             }
         };
-        let row = self.channels.at_mut(channel)?;
+        let row = self.bonds.channels.at_mut(channel)?;
         row.settled = UNSETTLED | self.clock.turn();
         let (id, path) = (row.channel.local_id(), row.channel.path());
         let finish = heapless::Vec::from_slice(buffer.get(..len)?).unwrap_or_default();
         let confirm = Confirm { finish, channel, id };
         self.negotiations.begin_confirm(negotiation, path, confirm);
-        self.sessions.touch(session);
+        self.bonds.sessions.touch(session);
         Some(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct })
     }
 
@@ -323,8 +340,8 @@ impl<C: Crypto> Host<'_, C> {
         let no_keys = failed(TransportCode::INTERNAL, "no keys");
         let rows = (
             self.negotiations.at_mut(negotiation),
-            self.channels.at_mut(channel),
-            self.sessions.at_mut(session),
+            self.bonds.channels.at_mut(channel),
+            self.bonds.sessions.at_mut(session),
         );
         let (Some(call), Some(row), Some(session)) = rows else { return Err(no_keys) };
         let Kind::Call(initiator, _) = &mut call.kind else { return Err(no_keys) };
@@ -332,27 +349,43 @@ impl<C: Crypto> Host<'_, C> {
         let out = buffer.get_mut(..room).unwrap_or_default();
         // It could not be sent again if it were lost, so it is not sent at all.
         let no_room = failed(TransportCode::NO_CAPACITY, "no room for its packets");
-        let mut builder =
-            row.channel.begin_finish(out, FINISH_HEAD_LEN, &self.sent).map_err(|_| no_room)?;
-        session.fill_finish(now, &mut builder, &mut self.sent, &mut self.streams);
-        let crypto = &self.crypto;
+        let mut builder = row
+            .channel
+            .begin_finish(out, FINISH_HEAD_LEN, &self.bonds.sent)
+            .map_err(|_| no_room)?;
+        session.fill_finish(now, &mut builder, &mut self.bonds.sent, &mut self.bonds.streams);
+        let crypto = &self.means.crypto;
         let seal = |frames_len, out: &mut [u8]| {
             let (len, hash) = initiator.seal_finish(crypto, frames_len, out)?;
             row.hash = Some(hash);
             Ok::<_, FinishError>(len)
         };
-        let sealed = row.channel.seal_finish(now, builder, &mut self.sent, seal);
+        let sealed = row.channel.seal_finish(now, builder, &mut self.bonds.sent, seal);
         sealed.map_err(|error| error.map_or(no_room, |_| no_keys))
+    }
+
+    /// An id for a new channel: used by no channel or negotiation of this host.
+    pub(super) fn new_channel_id(&mut self) -> Result<ChannelId, RandomError> {
+        let (channels, negotiations) = (&mut self.bonds.channels, &self.negotiations);
+        self.means
+            .new_channel_id(|id| channels.find(id).is_some() || negotiations.find(id).is_some())
+    }
+
+    /// The secret half of a negotiation that begins.
+    pub(super) fn new_ephemeral(&mut self) -> Result<[u8; KEY_LEN], RandomError> {
+        let ephemeral = self.means.new_ephemeral()?;
+        self.stats.curve_operations = self.stats.curve_operations.saturating_add(1);
+        Ok(ephemeral)
     }
 
     /// FINISH is to go: it waited long enough for frames, or the channel's probe timeout passed
     /// without a word from the peer.
     pub(super) fn owe_finish(&mut self, channel: u32) {
-        match self.channels.at(channel).and_then(|row| row.negotiation) {
+        match self.bonds.channels.at(channel).and_then(|row| row.negotiation) {
             Some(negotiation) => self.negotiations.owe(negotiation),
             None => {
-                if let Some(row) = self.channels.at_mut(channel) {
-                    row.channel.on_finish_resent(self.clock.now(), &mut self.sent);
+                if let Some(row) = self.bonds.channels.at_mut(channel) {
+                    row.channel.on_finish_resent(self.clock.now(), &mut self.bonds.sent);
                 }
             }
         }
@@ -360,7 +393,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The peer has FINISH.
     pub(super) fn on_confirmed(&mut self, channel: u32) {
-        let Some(row) = self.channels.at_mut(channel) else { return };
+        let Some(row) = self.bonds.channels.at_mut(channel) else { return };
         row.settled = row.settled.min(self.clock.next_turn());
         let negotiation = row.negotiation.take();
         if let Some(negotiation) = negotiation {
@@ -375,34 +408,26 @@ impl<C: Crypto> Host<'_, C> {
         let words = (!versions.is_empty()).then(|| about_versions(versions));
         let reason = if let Some(words) = words {
             let cause = CloseCause::Transport(TransportCode::VERSION);
-            Ending { by: ClosedBy::Peer, cause, words: self.sessions.keep_words(&words) }
+            Ending { by: ClosedBy::Peer, cause, words: self.bonds.sessions.keep_words(&words) }
         } else {
             let reason = "no answer: is the address right, the host up, the identity its own?";
             Ending::transport(ClosedBy::Timeout, TransportCode::NONE, reason)
         };
-        self.end_at_once(session, reason);
+        self.bonds.sessions.end_at_once(session, reason);
     }
 
     /// The peer answered the call, and then never a packet: it may not have FINISH.
     pub(super) fn on_never_confirmed(&mut self, now: Instant, channel: u32) {
-        let Some(session) = self.channels.at(channel).map(|row| row.session) else { return };
+        let Some(session) = self.bonds.channels.at(channel).map(|row| row.session) else { return };
         let reason = "the peer answered the call and was not heard again";
         let reason = Ending::transport(ClosedBy::Timeout, TransportCode::NONE, reason);
         self.remove_channel(now, channel);
-        self.end_at_once(session, reason);
+        self.bonds.sessions.end_at_once(session, reason);
     }
 
     /// The negotiation of a call for the channel this host named `id`.
     pub(super) fn find_call(&self, id: ChannelId) -> Result<u32, Ignored> {
         self.negotiations.find(id).ok_or(Ignored::UnknownChannel)
-    }
-
-    /// A session that never had a channel is over.
-    pub(super) fn end_at_once(&mut self, session: u32, reason: Ending) {
-        if let Some(row) = self.sessions.at_mut(session) {
-            row.on_over(reason);
-        }
-        self.sessions.touch(session);
     }
 }
 

@@ -9,14 +9,31 @@ use crate::stream::{MAX_ID_WINDOW, StreamConfig};
 use crate::time::Duration;
 use crate::wire::Parameters;
 
-use super::bonds::Accepting;
-
 /// The smallest packet every path must carry, in bytes of UDP payload.
 pub const MIN_PACKET_BYTES: usize = 1200;
 /// The largest UDP payload there is.
 pub const MAX_PACKET_BYTES: usize = 65_507;
 /// The shortest idle timeout: a peer must be able to answer in time over any path.
 pub const MIN_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Which of those who dial a host are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accepting {
+    /// All.
+    Everyone,
+    /// Those whom this host dials at the same moment in the same instance, as two do that were
+    /// introduced to each other. While it dials nobody, it answers nobody.
+    Expected,
+    /// None: to those who dial there is no host.
+    #[default]
+    Nobody,
+}
+
+impl From<bool> for Accepting {
+    fn from(is_accepting: bool) -> Self {
+        if is_accepting { Self::Everyone } else { Self::Nobody }
+    }
+}
 
 /// A host's choices. Start from [`Config::new`] and change what should differ.
 #[derive(Clone, Copy)]

@@ -4,7 +4,11 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::channel::Path;
+use crate::crypto::Crypto;
 use crate::id::{HostId, Instance};
+
+use super::config::Accepting;
+use super::means::Means;
 
 /// Whom to dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,23 @@ pub enum InstanceWish {
     /// The session with this instance, which both hosts were given before. Not with a host of the
     /// same identity: neither could tell which of the two it is.
     Named(Instance),
+}
+
+impl InstanceWish {
+    /// The instance that a new session gets.
+    pub(super) fn instance<C: Crypto>(
+        self,
+        means: &mut Means<C>,
+    ) -> Result<Option<Instance>, ConnectError> {
+        match self {
+            Self::Named(instance) => Ok(Some(instance)),
+            Self::Unnamed => Ok(None),
+            Self::Usual if means.config.accepting == Accepting::Everyone => Ok(None),
+            Self::Usual | Self::Fresh => {
+                means.new_instance().map(Some).map_err(|_| ConnectError::Random)
+            }
+        }
+    }
 }
 
 /// The text names no instance.

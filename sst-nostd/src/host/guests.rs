@@ -25,12 +25,12 @@ impl<C: Crypto> Host<'_, C> {
     /// Whether a session for a peer at `from` has a place. If hardly any is left, another session
     /// is asked to give way: to this peer, if it tries again, or to the next.
     pub(super) fn has_seat(&mut self, now: Instant, from: IpAddr, peer: &HostId) -> bool {
-        let free = self.sessions.limit().saturating_sub(self.sessions.len());
-        let held = self.sessions.held_by(from);
-        if free <= self.sessions.limit().checked_div(SCARCE_DIVISOR).unwrap_or(0) {
+        let free = self.bonds.sessions.limit().saturating_sub(self.bonds.sessions.len());
+        let held = self.bonds.sessions.held_by(from);
+        if free <= self.bonds.sessions.limit().checked_div(SCARCE_DIVISOR).unwrap_or(0) {
             self.make_way(now, held);
         }
-        let is_within_share = !self.config.shares_by_source || may_join(held, free);
+        let is_within_share = !self.means.config.shares_by_source || may_join(held, free);
         free > 0 && is_within_share && self.is_within_cap(now, peer)
     }
 
@@ -38,13 +38,13 @@ impl<C: Crypto> Host<'_, C> {
     /// them is quiet and gives way at once. A command that was killed leaves such sessions.
     fn is_within_cap(&mut self, now: Instant, peer: &HostId) -> bool {
         let (mut count, mut quiet) = (0_u32, None);
-        self.sessions.for_each_with(peer, |session, row| {
+        self.bonds.sessions.for_each_with(peer, |session, row| {
             if !row.is_own_dial() {
                 count = count.saturating_add(u32::from(row.state() == SessionState::Ready));
                 quiet = quiet.or_else(|| row.is_quiet(now, QUIET_TIMEOUT).then_some(session));
             }
         });
-        if count < self.config.max_sessions_per_peer {
+        if count < self.means.config.max_sessions_per_peer {
             return true;
         }
         let Some(session) = quiet else { return false };
@@ -54,7 +54,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Ends a quiet session of a source that has more than `held`, if a few looks find one.
     fn make_way(&mut self, now: Instant, held: u32) {
-        if let Some(session) = self.sessions.find_quiet(now, held) {
+        if let Some(session) = self.bonds.sessions.find_quiet(now, held) {
             self.end_for_another(session);
         }
     }
@@ -62,9 +62,9 @@ impl<C: Crypto> Host<'_, C> {
     fn end_for_another(&mut self, session: u32) {
         let reason = "room was needed for others, and this session had no streams";
         let code = TransportCode::NO_CAPACITY;
-        if let Some(row) = self.sessions.at_mut(session) {
+        if let Some(row) = self.bonds.sessions.at_mut(session) {
             row.begin_close(Ending::transport(ClosedBy::Local, code, reason), false);
         }
-        self.sessions.touch(session);
+        self.bonds.sessions.touch(session);
     }
 }

@@ -87,7 +87,7 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let malformed = Ignored::Channel(Dropped::Malformed);
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
-        let Some(index) = self.channels.find(header.channel) else {
+        let Some(index) = self.bonds.channels.find(header.channel) else {
             if let Some(negotiation) = self.negotiations.find(header.channel) {
                 self.note_secrets();
                 return self.on_first_sealed(now, path, ecn, negotiation, packet);
@@ -95,9 +95,11 @@ impl<C: Crypto> Host<'_, C> {
             self.answer_unknown(now, path, packet);
             return Err(Ignored::UnknownChannel);
         };
-        let Some(row) = self.channels.at_mut(index) else { return Err(Ignored::UnknownChannel) };
+        let Some(row) = self.bonds.channels.at_mut(index) else {
+            return Err(Ignored::UnknownChannel);
+        };
         let (session, was_confirmed) = (row.session, row.channel.is_confirmed());
-        let opened = row.channel.open(&self.crypto, now, packet);
+        let opened = row.channel.open(&self.means.crypto, now, packet);
         if row.channel.is_exhausted() {
             self.close_for(session, &KEYS_SPENT);
         }
@@ -128,7 +130,7 @@ impl<C: Crypto> Host<'_, C> {
             return;
         }
         let mut answer = [0; 64];
-        if let Some(len) = self.identity.reset_key.write_lost(now, packet, &mut answer) {
+        if let Some(len) = self.means.identity.reset_key.write_lost(now, packet, &mut answer) {
             self.door.outbox.push(path, answer.get(..len).unwrap_or_default());
         }
     }
@@ -137,8 +139,9 @@ impl<C: Crypto> Host<'_, C> {
     #[inline(never)]
     fn on_lost(&mut self, now: Instant, path: Path, packet: &[u8]) -> Result<(), Ignored> {
         let id = crate::wire::negotiation::Lost::parse(packet).map_err(|_| Ignored::FalseLost)?;
-        let index = self.channels.find_by_remote(path, id.channel).ok_or(Ignored::FalseLost)?;
-        let row = self.channels.at(index).ok_or(Ignored::FalseLost)?;
+        let index =
+            self.bonds.channels.find_by_remote(path, id.channel).ok_or(Ignored::FalseLost)?;
+        let row = self.bonds.channels.at(index).ok_or(Ignored::FalseLost)?;
         let token = row.peer_token.as_ref().ok_or(Ignored::FalseLost)?;
         if !is_lost(packet, id.channel, token) {
             return Err(Ignored::FalseLost);
@@ -147,7 +150,7 @@ impl<C: Crypto> Host<'_, C> {
         let code = TransportCode::STATE_LOST;
         let reason =
             Ending::transport(ClosedBy::Peer, code, "it does not know the session any more");
-        if let Some(row) = self.sessions.at_mut(session) {
+        if let Some(row) = self.bonds.sessions.at_mut(session) {
             row.on_over(reason);
         }
         self.remove_channel(now, index);

@@ -35,15 +35,13 @@ mod flood_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod full_tests;
 mod guests;
-mod identity;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod ik_tests;
 mod inbound;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod instance_tests;
+mod means;
 mod negotiations;
-mod network_change;
-mod opened;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod opened_tests;
 mod outbound;
@@ -66,23 +64,23 @@ mod tries;
 mod unacknowledged_tests;
 mod wiping;
 
-pub use bonds::Accepting;
-pub use config::{Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES};
+pub use config::{
+    Accepting, Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES,
+};
 pub use dial::{ConnectError, Dial, InstanceWish, InstanceWishError};
 pub use events::Event;
 pub use inbound::Ignored;
 pub use outbound::Transmit;
 pub use replayable::Replayable;
-pub use sessions::{SessionHandle, SessionInfo, UnknownSession};
+pub use sessions::{SessionInfo, UnknownSession};
 pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
 pub use streams::UnknownStream;
-pub use tables::{ChannelRow, NegotiationRow};
+pub use tables::{ChannelRow, NegotiationRow, SessionHandle};
 pub use tries::TryError;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::channel::SentPackets;
 use crate::crypto::{Crypto, KeyPair};
 use crate::id::HostId;
 use crate::negotiation::{Front, PROCESS_LEN, ResetKey, Sources};
@@ -90,23 +88,21 @@ use crate::storage::KeyedHash;
 use crate::stream::Streams;
 use crate::time::Instant;
 
+use self::aftercare::Care;
+use self::bonds::Bonds;
 use self::clock::Clock;
 use self::door::{Door, Outbox};
-use self::identity::Identity;
+use self::means::{Identity, Means};
 use self::tables::{Channels, Negotiations, Sessions};
+use self::wiping::wipe_stack;
 
 /// One running end of SST, with an identity.
 pub struct Host<'s, C: Crypto> {
-    config: Config,
-    crypto: C,
-    identity: Identity<C::Secret>,
+    means: Means<C>,
     clock: Clock,
     door: Door,
-    sessions: Sessions<'s>,
-    channels: Channels<'s, C>,
+    bonds: Bonds<'s, C>,
     negotiations: Negotiations<'s, C::Secret>,
-    streams: Streams<'s>,
-    sent: SentPackets<'s>,
     stats: Stats,
     /// This verb has computed with secrets.
     has_secrets_on_stack: bool,
@@ -141,13 +137,7 @@ impl<'s, C: Crypto> Host<'s, C> {
         }
         let lost_sources = Sources::new(&mut crypto).map_err(|_| ConfigError::Random)?;
         let reset_key = ResetKey::new(&secret, config.lost_scope);
-        Ok(Self {
-            streams: Streams::new(config.streams, storage.streams, hash),
-            config,
-            crypto,
-            identity: Identity { statics, id, reset_key },
-            clock: Clock::new(now),
-            door: Door { front, lost_sources, outbox: Outbox::new() },
+        let bonds = Bonds {
             sessions: Sessions::new(hash, storage.sessions, storage.by_peer, storage.guests),
             channels: Channels::new(
                 hash,
@@ -156,6 +146,14 @@ impl<'s, C: Crypto> Host<'s, C> {
                 storage.by_remote,
                 storage.channel_timers,
             ),
+            streams: Streams::new(config.streams, storage.streams, hash),
+            sent: storage.sent,
+        };
+        Ok(Self {
+            means: Means { config, crypto, identity: Identity { statics, id, reset_key } },
+            clock: Clock::new(now),
+            door: Door { front, lost_sources, outbox: Outbox::new() },
+            bonds,
             negotiations: Negotiations::new(
                 hash,
                 storage.negotiations,
@@ -163,7 +161,6 @@ impl<'s, C: Crypto> Host<'s, C> {
                 storage.callers,
                 storage.negotiation_timers,
             ),
-            sent: storage.sent,
             stats: Stats::default(),
             has_secrets_on_stack: false,
         })
@@ -172,12 +169,12 @@ impl<'s, C: Crypto> Host<'s, C> {
     /// This host's identity.
     #[must_use]
     pub const fn id(&self) -> HostId {
-        self.identity.id
+        self.means.identity.id
     }
 
     /// Which of those who dial are answered from now on.
     pub fn set_accepting(&mut self, accepting: impl Into<Accepting>) {
-        self.config.accepting = accepting.into();
+        self.means.config.accepting = accepting.into();
     }
 
     /// What was counted, and what is held now.
@@ -185,11 +182,11 @@ impl<'s, C: Crypto> Host<'s, C> {
     pub fn stats(&self) -> Stats {
         Stats {
             half_open: self.negotiations.len(),
-            sessions: self.sessions.len(),
-            channels: self.channels.len(),
-            streams: self.streams.len(),
-            bytes_held: self.streams.bytes_held(),
-            packets_in_flight: self.sent.packet_count(),
+            sessions: self.bonds.sessions.len(),
+            channels: self.bonds.channels.len(),
+            streams: self.bonds.streams.len(),
+            bytes_held: self.bonds.streams.bytes_held(),
+            packets_in_flight: self.bonds.sent.packet_count(),
             ..self.stats
         }
     }
@@ -197,5 +194,45 @@ impl<'s, C: Crypto> Host<'s, C> {
     /// The caller's time, never going back.
     fn advance(&mut self, now: Instant) -> Instant {
         self.clock.advance(now)
+    }
+
+    /// Looks after the sessions that this verb touched: the last act of every verb that changes
+    /// anything. Tells whether there were any.
+    #[inline]
+    fn look_after_touched(&mut self) -> bool {
+        let Some(first) = self.bonds.sessions.pop_touched() else { return false };
+        self.look_after(first);
+        if self.bonds.sessions.has_touched() {
+            self.look_after_more();
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn look_after_more(&mut self) {
+        while let Some(next) = self.bonds.sessions.pop_touched() {
+            self.look_after(next);
+        }
+    }
+
+    /// Looks after the session in row `index`.
+    #[inline]
+    fn look_after(&mut self, index: u32) {
+        let care = Care { now: self.clock.now(), exports_keys: self.means.config.exports_keys };
+        if let Some(dial) = self.bonds.look_after(index, care) {
+            self.negotiations.remove(dial);
+        }
+    }
+
+    /// This verb deals with secrets: those of a handshake, or those of a channel that has ended.
+    const fn note_secrets(&mut self) {
+        self.has_secrets_on_stack = true;
+    }
+
+    /// The last act of a verb.
+    fn wipe_after_verb(&mut self) {
+        if core::mem::take(&mut self.has_secrets_on_stack) {
+            wipe_stack();
+        }
     }
 }

@@ -44,10 +44,10 @@ impl<C: Crypto> Host<'_, C> {
                 Kind::Confirm(confirm) => {
                     let len = copy(&confirm.finish, buffer);
                     if row.sends > 0
-                        && let Some(row) = self.channels.at_mut(confirm.channel)
+                        && let Some(row) = self.bonds.channels.at_mut(confirm.channel)
                     {
-                        row.channel.on_finish_resent(now, &mut self.sent);
-                        self.sessions.touch(row.session);
+                        row.channel.on_finish_resent(now, &mut self.bonds.sent);
+                        self.bonds.sessions.touch(row.session);
                     }
                     len
                 }
@@ -67,7 +67,7 @@ impl<C: Crypto> Host<'_, C> {
             Kind::Call(initiator, session) => match initiator.handle_timeout(now) {
                 TimerVerdict::GiveUp => {
                     let session = *session;
-                    match self.sessions.at(session).and_then(|row| row.paths().carrier()) {
+                    match self.bonds.sessions.at(session).and_then(|row| row.paths().carrier()) {
                         // FINISH was never asked for.
                         Some(channel) => self.on_never_confirmed(now, channel),
                         None => self.on_call_given_up(index),

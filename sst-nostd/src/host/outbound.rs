@@ -4,7 +4,7 @@ use crate::channel::SentInfo;
 use crate::crypto::Crypto;
 use crate::path::Path;
 use crate::recovery::ecn::Codepoint;
-use crate::session::{Surroundings, Transmitted};
+use crate::session::Transmitted;
 use crate::time::Instant;
 
 use super::Host;
@@ -77,13 +77,13 @@ impl<C: Crypto> Host<'_, C> {
         buffer: &mut [u8],
         max_packets: usize,
     ) -> Option<Transmit> {
-        while let Some(index) = self.channels.next_ready() {
+        while let Some(index) = self.bonds.channels.next_ready() {
             let transmit = self.transmit_channel(now, index, buffer, max_packets);
-            self.channels.end_turn(transmit.is_some());
+            self.bonds.channels.end_turn(transmit.is_some());
             if transmit.is_some() {
                 return transmit;
             }
-            self.renew_channel_timer(index);
+            self.bonds.renew_channel_timer(index);
         }
         None
     }
@@ -128,30 +128,17 @@ impl<C: Crypto> Host<'_, C> {
     /// be cut to that length. After a short one (a probe, an acknowledgement) it may not: what
     /// waits would leave in as many crumbs as the batch has places.
     fn goes_on(&self, index: u32, path: Path, len: usize) -> bool {
-        self.channels.at(index).is_some_and(|row| {
+        self.bonds.channels.at(index).is_some_and(|row| {
             let is_long = len.saturating_mul(2) > row.channel.mtu_bytes();
             is_long && row.channel.path() == path && row.channel.tested_path().is_none()
         })
     }
 
     fn transmit_one(&mut self, now: Instant, index: u32, room: &mut [u8]) -> Option<SentInfo> {
-        let row = self.channels.at_mut(index)?;
-        let session_index = row.session;
-        let (session, words) = self.sessions.with_words(session_index)?;
-        let mut around = Surroundings {
-            channel: &mut row.channel,
-            sent: &mut self.sent,
-            streams: &mut self.streams,
-            words,
-        };
-        let transmitted = session.transmit(now, &self.crypto, &mut around, room);
-        if session.has_taken_leave() {
-            row.ends_at = Some(now);
-        }
-        match transmitted {
+        match self.bonds.transmit(now, &self.means.crypto, index, room) {
             Transmitted::Packet(info) => {
-                if self.config.exports_keys {
-                    self.sessions.touch(session_index);
+                if self.means.config.exports_keys {
+                    self.bonds.touch_session_of(index);
                 }
                 Some(info)
             }
@@ -162,7 +149,7 @@ impl<C: Crypto> Host<'_, C> {
             }
             Transmitted::KeysSpent => {
                 self.stats.breaches = self.stats.breaches.saturating_add(1);
-                self.sessions.touch(session_index);
+                self.bonds.touch_session_of(index);
                 None
             }
         }

@@ -48,7 +48,7 @@ impl<C: Crypto> Host<'_, C> {
         let Some(row) = self.negotiations.at(index) else { return };
         let has_early =
             matches!(&row.kind, Kind::Answer(responder) if !responder.early().is_empty());
-        if has_early && self.config.takes_replayable {
+        if has_early && self.means.config.takes_replayable {
             self.negotiations.note_replayable(index, channel);
         }
     }

@@ -140,9 +140,9 @@ fn a_reset_token_is_of_one_identity_and_one_channel() {
     // A host whose key came from a secret that had been wiped would have everyone's token.
     let tokens = [(3, 7), (4, 7), (3, 8)].map(|(seed, channel)| {
         let channel = ChannelId::new(channel).unwrap();
-        host(seed).identity.reset_key.token(channel)
+        host(seed).means.identity.reset_key.token(channel)
     });
-    assert_eq!(tokens[0], host(3).identity.reset_key.token(ChannelId::new(7).unwrap()));
+    assert_eq!(tokens[0], host(3).means.identity.reset_key.token(ChannelId::new(7).unwrap()));
     assert!(tokens[0] != tokens[1] && tokens[0] != tokens[2]);
 }
 
@@ -311,7 +311,7 @@ fn peers_that_name_their_channels_alike_are_served_and_cost_no_long_search() {
         assert_eq!(peer.open(&next(&mut host, at(0)).unwrap())[0], 2, "an acknowledgement");
         peers.push(peer);
     }
-    assert_eq!((host.stats().channels, host.channels.found_by_remote()), (28, 8));
+    assert_eq!((host.stats().channels, host.bonds.channels.found_by_remote()), (28, 8));
     let close = CloseFrame { cause: CloseCause::Transport(TransportCode::NONE), reason: "" };
     for (peer, secret) in peers.iter_mut().zip(2..) {
         let packet = peer.seal(&payload(&[Frame::Close(close)]));
@@ -319,5 +319,5 @@ fn peers_that_name_their_channels_alike_are_served_and_cost_no_long_search() {
     }
     while next(&mut host, at(1)).is_some() {}
     host.handle_timeout(at(30_000));
-    assert_eq!((host.stats().channels, host.channels.found_by_remote()), (0, 0));
+    assert_eq!((host.stats().channels, host.bonds.channels.found_by_remote()), (0, 0));
 }

@@ -3,12 +3,12 @@
 use crate::channel::Path;
 use crate::crypto::{Crypto, kdf};
 use crate::negotiation::{Dropped, Ready};
-use crate::session::{ClosedBy, Ending, Session, SessionState};
+use crate::session::{Breach, ClosedBy, Ending, Packet, Session, SessionState, Visit};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
 use super::Host;
-use super::bonds::Accepting;
+use super::config::Accepting;
 use super::inbound::Ignored;
 use super::tables::UNSETTLED;
 
@@ -48,20 +48,20 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         answered: u64,
     ) -> Result<(), Ignored> {
-        if !channel.is_some_and(|channel| self.attach_channel(now, session, channel, ready)) {
+        if !channel.is_some_and(|channel| self.attach(now, session, channel, ready)) {
             // A call of this host's own may have waited for this.
             let code = TransportCode::NO_CAPACITY;
             let reason = Ending::transport(ClosedBy::Local, code, "no room for the session");
-            self.end_at_once(session, reason);
+            self.bonds.sessions.end_at_once(session, reason);
             let (path, index) = call;
             return Err(self.turn_away(now, path, index, ready, code));
         }
         self.negotiations.remove(call.1);
-        if let Some(row) = channel.and_then(|channel| self.channels.at_mut(channel)) {
+        if let Some(row) = channel.and_then(|channel| self.bonds.channels.at_mut(channel)) {
             row.settled = answered;
         }
         self.clock.note_call_taken(now);
-        if let Some(row) = self.sessions.at_mut(session) {
+        if let Some(row) = self.bonds.sessions.at_mut(session) {
             row.note_incoming();
         }
         Ok(())
@@ -77,7 +77,7 @@ impl<C: Crypto> Host<'_, C> {
         ready: &Ready,
         code: TransportCode,
     ) -> Ignored {
-        let refused = self.write_only_close(now, path, ready, code);
+        let refused = self.bonds.write_only_close(&mut self.means, now, path, ready, code);
         match refused {
             Some(refused) => self.negotiations.turn_away(now, index, path, refused),
             None => self.negotiations.remove(index),
@@ -91,15 +91,15 @@ impl<C: Crypto> Host<'_, C> {
     /// The session that a peer which has just proved itself gets, in the instance that it named.
     /// Both hosts may have dialled at once; docs/PROTOCOL.md section 5.11 says who gives way.
     fn seat(&mut self, now: Instant, path: Path, ready: &Ready, answered: u64) -> Seat {
-        let session = self.sessions.find_in(&ready.peer, ready.parameters.instance);
+        let session = self.bonds.sessions.find_in(&ready.peer, ready.parameters.instance);
         if self.is_reflected(session, ready) {
             return Seat::Reflected;
         }
-        if self.config.accepting == Accepting::Expected && !self.is_expected(session) {
+        if self.means.config.accepting == Accepting::Expected && !self.is_expected(session) {
             return Seat::Refused(TransportCode::IDENTITY_REFUSED);
         }
         let Some(session) = session else { return self.new_seat(now, path, ready) };
-        let Some(row) = self.sessions.at_mut(session) else { return NO_ROOM };
+        let Some(row) = self.bonds.sessions.at_mut(session) else { return NO_ROOM };
         if row.state() == SessionState::Connecting {
             // Our call has not been answered: theirs was quicker.
             let negotiation = row.end_dial();
@@ -127,13 +127,13 @@ impl<C: Crypto> Host<'_, C> {
     /// is complete which this host `answered` at that turn.
     fn rival(&self, channel: Option<u32>, ready: &Ready, answered: u64) -> Rival {
         let Some(channel) = channel else { return Rival::IsOld };
-        let Some(row) = self.channels.at(channel) else { return Rival::IsOld };
+        let Some(row) = self.bonds.channels.at(channel) else { return Rival::IsOld };
         if row.settled & UNSETTLED == 0 {
             // The peer may have settled on the session since we answered this call of its.
             return if row.settled > answered { Rival::Stays } else { Rival::IsOld };
         }
         // Both have dialled, and neither knows which call the other takes.
-        if self.identity.id < ready.peer {
+        if self.means.identity.id < ready.peer {
             return Rival::Stays;
         }
         // A peer that dialled when our FINISH was on its way, and says that it took a call, may
@@ -146,29 +146,69 @@ impl<C: Crypto> Host<'_, C> {
         Rival::GivesWay(channel)
     }
 
+    /// Gives a session the channel that was made in row `channel`.
+    pub(super) fn attach(
+        &mut self,
+        now: Instant,
+        session: u32,
+        channel: u32,
+        ready: &Ready,
+    ) -> bool {
+        let own = &self.means.identity.id;
+        let is_attached = self.bonds.attach_channel(now, own, session, channel, ready);
+        if is_attached {
+            self.stats.channels_made = self.stats.channels_made.saturating_add(1);
+            self.stats.handshakes = self.stats.handshakes.saturating_add(1);
+        }
+        is_attached
+    }
+
+    /// Frees a channel, and the negotiation that kept FINISH for it.
+    pub(super) fn remove_channel(&mut self, now: Instant, index: u32) {
+        self.note_secrets();
+        if let Some(negotiation) = self.bonds.remove_channel(now, index) {
+            self.negotiations.remove(negotiation);
+        }
+    }
+
+    /// Shows an opened packet to the session that its channel, in row `index`, belongs to.
+    pub(super) fn on_payload(&mut self, now: Instant, index: u32, packet: &Packet<'_>) {
+        let visit = self.bonds.receive(now, index, packet);
+        self.stats.on_visit(&visit);
+    }
+
+    /// Closes a session whose peer broke the protocol, or whose keys may not be used any more.
+    pub(super) fn close_for(&mut self, session: u32, breach: &Breach) {
+        let is_breach = self.bonds.sessions.close_for(session, breach);
+        self.stats.on_visit(&Visit { is_breach, ..Visit::default() });
+    }
+
     fn new_seat(&mut self, now: Instant, path: Path, ready: &Ready) -> Seat {
         let from = path.peer.ip();
         if !self.has_seat(now, from, &ready.peer) {
             return NO_ROOM;
         }
-        let session = self.new_session(&ready.peer, ready.parameters.instance);
-        let Some(session) = session else { return NO_ROOM };
-        self.sessions.note_guest(now, session, from);
+        let session = Session::new(Some(ready.peer), ready.parameters.instance, false);
+        let Ok(session) = self.bonds.sessions.insert(session) else { return NO_ROOM };
+        let session = session.index();
+        self.bonds.sessions.note_guest(now, session, from);
         Seat::At(session)
     }
 
     /// Whether a call that is complete is one of this host's own, which it named itself: somebody
     /// brought its packets back.
     fn is_reflected(&self, session: Option<u32>, ready: &Ready) -> bool {
-        let row = session.and_then(|session| self.sessions.at(session));
-        kdf::equal(ready.peer.as_bytes(), self.identity.id.as_bytes())
+        let row = session.and_then(|session| self.bonds.sessions.at(session));
+        kdf::equal(ready.peer.as_bytes(), self.means.identity.id.as_bytes())
             && row.is_some_and(Session::is_own_dial)
     }
 
     /// Whether this host is dialling for the session, too, so that a call for it is expected.
     fn is_expected(&self, session: Option<u32>) -> bool {
-        let Some(row) = session.and_then(|session| self.sessions.at(session)) else { return false };
-        let channel = row.paths().carrier().and_then(|channel| self.channels.at(channel));
+        let Some(row) = session.and_then(|session| self.bonds.sessions.at(session)) else {
+            return false;
+        };
+        let channel = row.paths().carrier().and_then(|channel| self.bonds.channels.at(channel));
         row.dial().is_some() || channel.is_some_and(|row| row.settled & UNSETTLED != 0)
     }
 
@@ -177,12 +217,12 @@ impl<C: Crypto> Host<'_, C> {
     fn replace(&mut self, session: u32) {
         let code = TransportCode::REPLACED;
         let reason = Ending::transport(ClosedBy::Peer, code, "the peer dialled anew");
-        let Some(row) = self.sessions.at_mut(session) else { return };
+        let Some(row) = self.bonds.sessions.at_mut(session) else { return };
         if row.paths().is_empty() {
-            return self.end_at_once(session, reason);
+            return self.bonds.sessions.end_at_once(session, reason);
         }
         row.begin_close(reason, false);
-        self.sessions.touch(session);
+        self.bonds.sessions.touch(session);
     }
 }
 

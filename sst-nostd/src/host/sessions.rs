@@ -1,18 +1,18 @@
 //! What the application may ask of sessions.
 
+use core::net::IpAddr;
+
 use crate::channel::{ChannelStats, KeyEpoch};
 use crate::crypto::Crypto;
 use crate::id::{HostId, Instance};
-use crate::session::{CloseReason, ClosedBy, Ending, Session, SessionState};
-use crate::storage::Handle;
+use crate::session::{CloseReason, ClosedBy, Ending, SessionState};
 use crate::stream::{StreamHandle, Tree};
 use crate::time::Instant;
 use crate::wire::{CloseCause, TransportCode};
 
 use super::Host;
-
-/// Names one session of this host; stale once it was released.
-pub type SessionHandle = Handle<Session>;
+use super::events::Event;
+use super::tables::SessionHandle;
 
 /// There is no such session (any more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +47,14 @@ impl<C: Crypto> Host<'_, C> {
     /// The root stream of a session: where its streams begin.
     #[must_use]
     pub fn root(&self, session: SessionHandle) -> Option<StreamHandle> {
-        self.sessions.get(session)?.tree().map(Tree::root)
+        self.bonds.sessions.get(session)?.tree().map(Tree::root)
     }
 
     /// What there is to know about a session.
     #[must_use]
     pub fn session_info(&self, session: SessionHandle) -> Option<SessionInfo> {
-        let row = self.sessions.get(session)?;
-        let channel = row.paths().carrier().and_then(|index| self.channels.at(index));
+        let row = self.bonds.sessions.get(session)?;
+        let channel = row.paths().carrier().and_then(|index| self.bonds.channels.at(index));
         Some(SessionInfo {
             state: row.state(),
             peer: row.peer().copied(),
@@ -76,30 +76,51 @@ impl<C: Crypto> Host<'_, C> {
         session: SessionHandle,
         largest: &mut [(StreamHandle, u64)],
     ) -> usize {
-        let tree = self.sessions.get(session).and_then(|row| row.tree());
-        tree.map_or(0, |tree| self.streams.largest_unread(tree, largest))
+        let tree = self.bonds.sessions.get(session).and_then(|row| row.tree());
+        tree.map_or(0, |tree| self.bonds.streams.largest_unread(tree, largest))
     }
 
     /// Where a session stands: what [`session_info`](Self::session_info) tells first.
     #[must_use]
     pub fn session_state(&self, session: SessionHandle) -> Option<SessionState> {
-        Some(self.sessions.get(session)?.state())
+        Some(self.bonds.sessions.get(session)?.state())
     }
 
     /// Why a session is closing or closed.
     #[must_use]
     pub fn close_reason(&self, session: SessionHandle) -> Option<CloseReason> {
-        Some(self.sessions.get(session)?.reason()?.reason(self.sessions.words()))
+        Some(self.bonds.sessions.get(session)?.reason()?.reason(self.bonds.sessions.words()))
+    }
+
+    /// The next event; sessions' before streams', so that a session is known before its streams.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.bonds.poll_event()
+    }
+
+    /// A living session with a peer, if there is one; of several, any.
+    #[must_use]
+    pub fn session_with(&self, peer: &HostId) -> Option<SessionHandle> {
+        let index = self.bonds.sessions.find(peer, |_| true)?;
+        self.bonds.sessions.handle_at(index)
+    }
+
+    /// How many sessions with a peer take a row here, those whose CLOSE is being repeated included.
+    /// Looks at each of them.
+    #[must_use]
+    pub fn sessions_with(&self, peer: &HostId) -> u32 {
+        let mut count = 0_u32;
+        self.bonds.sessions.for_each_with(peer, |_, _| count = count.saturating_add(1));
+        count
     }
 
     /// Every session that is not over, those whose CLOSE may have to be repeated included. Looks
     /// at all sessions: for the end of a host.
     pub fn unfinished_sessions(&self) -> impl Iterator<Item = SessionHandle> {
         let is_unfinished = |index: &u32| {
-            self.sessions.at(*index).is_some_and(|row| row.state() != SessionState::Closed)
+            self.bonds.sessions.at(*index).is_some_and(|row| row.state() != SessionState::Closed)
         };
-        let used = (0..self.sessions.used()).filter(is_unfinished);
-        used.filter_map(|index| self.sessions.handle_at(index))
+        let used = (0..self.bonds.sessions.used()).filter(is_unfinished);
+        used.filter_map(|index| self.bonds.sessions.handle_at(index))
     }
 
     /// Closes gracefully: no new streams, what was written is delivered, then the peer hears
@@ -116,8 +137,8 @@ impl<C: Crypto> Host<'_, C> {
         reason: &str,
     ) -> Result<(), UnknownSession> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
-        self.sessions.get(session).ok_or(UnknownSession)?;
-        let words = self.sessions.keep_words(reason);
+        self.bonds.sessions.get(session).ok_or(UnknownSession)?;
+        let words = self.bonds.sessions.keep_words(reason);
         let ended = self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, true);
         self.look_after_touched();
         ended
@@ -135,8 +156,8 @@ impl<C: Crypto> Host<'_, C> {
         reason: &str,
     ) -> Result<(), UnknownSession> {
         let cause = CloseCause::Application(code.min(crate::bytes::MAX_VARINT));
-        self.sessions.get(session).ok_or(UnknownSession)?;
-        let words = self.sessions.keep_words(reason);
+        self.bonds.sessions.get(session).ok_or(UnknownSession)?;
+        let words = self.bonds.sessions.keep_words(reason);
         let ended = self.end(now, session, Ending { by: ClosedBy::Local, cause, words }, false);
         self.look_after_touched();
         ended
@@ -156,12 +177,12 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), UnknownSession> {
         let code = TransportCode::SHUTDOWN;
         let reason = Ending::transport(ClosedBy::Local, code, "host shut down");
-        self.sessions.get_mut(session).ok_or(UnknownSession)?.leave();
+        self.bonds.sessions.get_mut(session).ok_or(UnknownSession)?.leave();
         self.end(now, session, reason, is_graceful)?;
-        if let Some(row) = self.sessions.get_mut(session)
+        if let Some(row) = self.bonds.sessions.get_mut(session)
             && let Some(index) = row.paths().carrier()
             && row.has_taken_leave()
-            && let Some(channel) = self.channels.at_mut(index)
+            && let Some(channel) = self.bonds.channels.at_mut(index)
         {
             // CLOSE went twice before it was known that nobody stays to repeat it.
             channel.ends_at = Some(now);
@@ -199,9 +220,9 @@ impl<C: Crypto> Host<'_, C> {
         let code = TransportCode::NONE;
         let reason = Ending::transport(ClosedBy::Local, code, "");
         let _ = self.end(now, session, reason, false);
-        if let Some(row) = self.sessions.get_mut(session) {
+        if let Some(row) = self.bonds.sessions.get_mut(session) {
             row.release();
-            self.sessions.silence(session.index());
+            self.bonds.sessions.silence(session.index());
         }
         self.look_after_touched();
     }
@@ -212,19 +233,19 @@ impl<C: Crypto> Host<'_, C> {
         session: SessionHandle,
         timeout: Option<crate::time::Duration>,
     ) {
-        if let Some(index) = self.sessions.get(session).and_then(|row| row.paths().carrier())
-            && let Some(channel) = self.channels.at_mut(index)
+        if let Some(index) = self.bonds.sessions.get(session).and_then(|row| row.paths().carrier())
+            && let Some(channel) = self.bonds.channels.at_mut(index)
         {
             channel.channel.set_keep_alive(timeout);
-            self.sessions.touch(session.index());
+            self.bonds.sessions.touch(session.index());
             self.look_after_touched();
         }
     }
 
     /// Begins a new epoch of keys as soon as one may.
     pub fn update_keys(&mut self, session: SessionHandle) {
-        if let Some(index) = self.sessions.get(session).and_then(|row| row.paths().carrier())
-            && let Some(channel) = self.channels.at_mut(index)
+        if let Some(index) = self.bonds.sessions.get(session).and_then(|row| row.paths().carrier())
+            && let Some(channel) = self.bonds.channels.at_mut(index)
         {
             channel.channel.update_keys();
         }
@@ -235,13 +256,26 @@ impl<C: Crypto> Host<'_, C> {
     /// unless [`Config::exports_keys`](super::Config::exports_keys), which says why that is
     /// dangerous.
     pub fn take_key_epoch(&mut self, session: SessionHandle) -> Option<KeyEpoch> {
-        if !self.config.exports_keys {
+        if !self.means.config.exports_keys {
             return None;
         }
-        let index = self.sessions.get(session)?.paths().carrier()?;
-        let row = self.channels.at_mut(index)?;
+        let index = self.bonds.sessions.get(session)?.paths().carrier()?;
+        let row = self.bonds.channels.at_mut(index)?;
         row.hash?;
         row.keys_told.take(&row.channel)
+    }
+
+    /// This host's own addresses may have changed; `gone`, if it is known, is one that it has no
+    /// more. Every peer that could miss this host (with `gone`: whose packets came there) is sent a
+    /// packet at once, from wherever the system then sends, and dials in progress
+    /// go on there. Nothing is lost by calling this too often but a small packet for each session.
+    ///
+    /// Work in proportion to the sessions there are.
+    pub fn network_changed(&mut self, now: Instant, gone: Option<IpAddr>) {
+        let now = self.advance(now);
+        self.bonds.on_network_changed(now, gone);
+        self.negotiations.on_network_changed(now);
+        self.look_after_touched();
     }
 
     /// Ends a session for a reason of this host's.
@@ -253,7 +287,7 @@ impl<C: Crypto> Host<'_, C> {
         is_graceful: bool,
     ) -> Result<(), UnknownSession> {
         let now = self.advance(now);
-        let row = self.sessions.get_mut(session).ok_or(UnknownSession)?;
+        let row = self.bonds.sessions.get_mut(session).ok_or(UnknownSession)?;
         if row.state() == SessionState::Connecting {
             // Nobody else knows of it.
             row.on_over(reason);
@@ -261,7 +295,7 @@ impl<C: Crypto> Host<'_, C> {
             row.begin_close(reason, is_graceful);
             row.check_draining(now);
         }
-        self.sessions.touch(session.index());
+        self.bonds.sessions.touch(session.index());
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What a host has counted, for people to read.
 
 use crate::negotiation;
+use crate::session::Visit;
 
 use super::inbound::Ignored;
 use super::outbound::Transmit;
@@ -71,6 +72,15 @@ impl Stats {
         let packets = transmit.len.div_ceil(segment_len) as u64;
         self.sent_packets = self.sent_packets.saturating_add(packets);
         self.sent_bytes = self.sent_bytes.saturating_add(transmit.len as u64);
+    }
+
+    pub(super) fn on_visit(&mut self, visit: &Visit) {
+        if visit.is_unfinished {
+            self.unfinished_packets = self.unfinished_packets.saturating_add(1);
+        }
+        if visit.is_breach {
+            self.breaches = self.breaches.saturating_add(1);
+        }
     }
 
     pub(super) fn on_ignored(&mut self, reason: Ignored) {

@@ -5,8 +5,8 @@ use crate::crypto::Crypto;
 use crate::session::{Session, SessionState};
 use crate::stream::{
     BytesRead, DatagramError, DatagramForm, DatagramOptions, DatagramSent, DatagramTicket, Open,
-    OpenError, PathQuality, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree,
-    WriteError, WriteOptions,
+    OpenError, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError,
+    WriteOptions,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
@@ -205,7 +205,7 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         is_fixed: bool,
     ) -> Result<(), UnknownStream> {
-        if self.streams.fix_priority(stream, is_fixed) { Ok(()) } else { Err(UnknownStream) }
+        if self.bonds.streams.fix_priority(stream, is_fixed) { Ok(()) } else { Err(UnknownStream) }
     }
 
     /// Asks the peer to give what it sends on `stream` this priority.
@@ -234,13 +234,17 @@ impl<C: Crypto> Host<'_, C> {
         lifetime: Option<Duration>,
     ) -> Result<(), UnknownStream> {
         let now = self.advance(now);
-        if self.streams.set_lifetime(now, stream, lifetime) { Ok(()) } else { Err(UnknownStream) }
+        if self.bonds.streams.set_lifetime(now, stream, lifetime) {
+            Ok(())
+        } else {
+            Err(UnknownStream)
+        }
     }
 
     /// What there is to know about `stream`.
     #[must_use]
     pub fn stream_info(&self, stream: StreamHandle) -> Option<StreamInfo> {
-        self.streams.info(stream)
+        self.bonds.streams.info(stream)
     }
 
     /// Sends a datagram of any size up to the peer's limit, in the form that suits it.
@@ -285,7 +289,7 @@ impl<C: Crypto> Host<'_, C> {
         options: DatagramOptions,
         is_tracked: bool,
     ) -> Result<DatagramSent, DatagramError> {
-        let path = self.path_quality(parent);
+        let path = self.bonds.path_quality(parent);
         self.with_tree(now, parent, |streams, tree, now, state| match state {
             SessionState::Ready => {
                 streams.send_datagram_with(tree, now, parent, bytes, options, path, is_tracked)
@@ -298,10 +302,10 @@ impl<C: Crypto> Host<'_, C> {
     /// Nobody wants to know what becomes of a datagram any more: its outcome is not told, and
     /// another can be tracked in its place. It is delivered or not as before.
     pub fn forget_datagram(&mut self, ticket: DatagramTicket) {
-        let session = self.streams.session_of_datagram(ticket);
-        let session = session.and_then(|session| self.sessions.at_mut(session));
+        let session = self.bonds.streams.session_of_datagram(ticket);
+        let session = session.and_then(|session| self.bonds.sessions.at_mut(session));
         let tree = session.and_then(Session::tree_mut);
-        self.streams.forget_datagram(tree, ticket);
+        self.bonds.streams.forget_datagram(tree, ticket);
     }
 
     /// Takes the next datagram of `parent`. `Ok(None)`: none waits.
@@ -321,22 +325,6 @@ impl<C: Crypto> Host<'_, C> {
     /// Takes the next datagram of `parent` that came as a substream, as that stream.
     pub fn accept_datagram(&mut self, now: Instant, parent: StreamHandle) -> Option<StreamHandle> {
         self.with_tree(now, parent, |s, tree, _, _| s.accept_datagram(tree, parent))?
-    }
-
-    /// What the path of a stream's session is like.
-    fn path_quality(&self, stream: StreamHandle) -> PathQuality {
-        let channel = self
-            .streams
-            .session_of(stream)
-            .and_then(|session| self.sessions.at(session)?.paths().carrier())
-            .and_then(|index| self.channels.at(index));
-        match channel {
-            Some(row) => PathQuality {
-                payload_bytes: row.channel.payload_bytes(),
-                loss_rate: row.channel.loss_rate(),
-            },
-            None => PathQuality { payload_bytes: 0, loss_rate: 0 },
-        }
     }
 
     /// Reads, and turns "nothing yet" into "nothing ever" where the session is over.
@@ -366,10 +354,10 @@ impl<C: Crypto> Host<'_, C> {
         act: impl FnOnce(&mut Streams<'_>, &mut Tree, Instant, SessionState) -> R,
     ) -> Option<R> {
         let now = self.advance(now);
-        let index = self.streams.session_of(stream)?;
-        let session = self.sessions.at_mut(index)?;
+        let index = self.bonds.streams.session_of(stream)?;
+        let session = self.bonds.sessions.at_mut(index)?;
         let state = session.state();
-        let result = act(&mut self.streams, session.tree_mut()?, now, state);
+        let result = act(&mut self.bonds.streams, session.tree_mut()?, now, state);
         self.after_act(index);
         Some(result)
     }

@@ -8,7 +8,7 @@ use crate::wire::negotiation::{Cookie, Version};
 use super::Host;
 use super::call::malformed;
 use super::inbound::Ignored;
-use super::sessions::SessionHandle;
+use super::tables::SessionHandle;
 
 /// Why a dial is not tried in another place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl<C: Crypto> Host<'_, C> {
         after: Duration,
     ) -> Result<(), TryError> {
         let now = self.advance(now);
-        let negotiation = self.sessions.get_mut(session).and_then(|row| row.dial());
+        let negotiation = self.bonds.sessions.get_mut(session).and_then(|row| row.dial());
         let index = negotiation.ok_or(TryError::NotDialling)?;
         let (initiator, _) = self.negotiations.call_mut(index).ok_or(TryError::NotDialling)?;
         initiator.add_path(now, path, now.after(after)).map_err(|_| TryError::TooMany)?;

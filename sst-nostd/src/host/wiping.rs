@@ -5,10 +5,6 @@
 
 use zeroize::zeroize_stack;
 
-use crate::crypto::Crypto;
-
-use super::Host;
-
 /// How deep below a caller secrets may lie, in bytes: deeper than handshakes and ciphers go, which
 /// `sst-std/tests/secrets` shows by a scan of memory. On a board it must not need more stack than
 /// the handshake itself did.
@@ -17,18 +13,4 @@ const DEPTH_BYTES: usize = if cfg!(feature = "large") { 32 << 10 } else { 3 << 1
 /// Overwrites what the last step left on the stack.
 pub(super) fn wipe_stack() {
     zeroize_stack::<DEPTH_BYTES>();
-}
-
-impl<C: Crypto> Host<'_, C> {
-    /// This verb deals with secrets: those of a handshake, or those of a channel that has ended.
-    pub(super) const fn note_secrets(&mut self) {
-        self.has_secrets_on_stack = true;
-    }
-
-    /// The last act of a verb.
-    pub(super) fn wipe_after_verb(&mut self) {
-        if core::mem::take(&mut self.has_secrets_on_stack) {
-            wipe_stack();
-        }
-    }
 }

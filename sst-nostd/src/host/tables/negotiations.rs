@@ -182,6 +182,16 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
         self.renew_timer(index);
     }
 
+    /// The addresses of this host may have changed: dials go on from the new ones.
+    pub(crate) fn on_network_changed(&mut self, now: Instant) {
+        for index in 0..self.rows.used() {
+            if let Some((initiator, _)) = self.call_mut(index) {
+                initiator.on_network_changed(now);
+                self.renew_timer(index);
+            }
+        }
+    }
+
     /// Row `index` has sent its packet. If there is one for another path, it is due next.
     pub(crate) fn on_sent(&mut self, index: u32, is_more_due: bool) {
         let Some(row) = self.rows.at_mut(index) else { return };
@@ -318,11 +328,6 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// How many negotiations are under way.
     pub(crate) const fn len(&self) -> u32 {
         self.rows.len()
-    }
-
-    /// Row indices in use are below this.
-    pub(crate) fn used(&self) -> u32 {
-        self.rows.used()
     }
 
     /// Whether there is no row, and nothing is counted for anybody.

@@ -5,7 +5,9 @@ use core::net::IpAddr;
 
 use crate::id::{HostId, Instance};
 use crate::negotiation::Source;
-use crate::session::{LastWords, Paths, SESSION_EVENTS, Session, SessionEvent, TENDED, Words};
+use crate::session::{
+    Breach, Ending, LastWords, Paths, SESSION_EVENTS, Session, SessionEvent, TENDED, Words,
+};
 use crate::storage::{Full, Handle, HashIndex, KeyedHash, NONE, Queue, Table, Tally};
 use crate::time::{Duration, Instant};
 
@@ -15,6 +17,9 @@ pub(crate) const QUIET_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many sessions are looked at for one that gives way, each time one is wanted: work for some
 /// microseconds. The next look begins where this one ended.
 const MAX_LOOKED_AT: u32 = 16;
+
+/// Names one session of this host; stale once it was released.
+pub type SessionHandle = Handle<Session>;
 
 /// All sessions of a host.
 pub(crate) struct Sessions<'s> {
@@ -64,7 +69,7 @@ impl<'s> Sessions<'s> {
     ///
     /// # Errors
     /// [`Full`]: there is no row, or no room to find it.
-    pub(crate) fn insert(&mut self, session: Session) -> Result<Handle<Session>, Full> {
+    pub(crate) fn insert(&mut self, session: Session) -> Result<SessionHandle, Full> {
         let peer = session.peer().copied();
         let handle = self.rows.insert(session)?;
         if let Some(peer) = peer
@@ -117,6 +122,22 @@ impl<'s> Sessions<'s> {
     /// The living session with a peer in an instance.
     pub(crate) fn find_in(&self, peer: &HostId, instance: Option<Instance>) -> Option<u32> {
         self.find(peer, |row| row.instance() == instance)
+    }
+
+    /// The session with a peer that is up or coming up and answers a dial, which would get
+    /// `instance` if it were new. With `takes_own`, any that this host has begun does. Who dialled
+    /// holds it.
+    pub(crate) fn reuse(
+        &mut self,
+        peer: &HostId,
+        instance: Option<Instance>,
+        takes_own: bool,
+    ) -> Option<SessionHandle> {
+        let index =
+            self.find(peer, |row| row.instance() == instance || takes_own && row.is_own_dial())?;
+        self.rows.at_mut(index)?.adopt();
+        self.touch(index);
+        self.rows.handle_at(index)
     }
 
     /// Shows each session with a peer that is not over, those that are closing included.
@@ -185,6 +206,22 @@ impl<'s> Sessions<'s> {
         }
     }
 
+    /// Closes the session in row `index`, whose peer broke the protocol, or whose keys may not be
+    /// used any more. False if it was ending already.
+    pub(crate) fn close_for(&mut self, index: u32, breach: &Breach) -> bool {
+        let is_breach = self.rows.at_mut(index).is_some_and(|row| row.close_for(breach));
+        self.touch(index);
+        is_breach
+    }
+
+    /// The session in row `index`, which never had a channel, is over.
+    pub(crate) fn end_at_once(&mut self, index: u32, reason: Ending) {
+        if let Some(row) = self.rows.at_mut(index) {
+            row.on_over(reason);
+        }
+        self.touch(index);
+    }
+
     /// Row `index` has its events told, if there are any. Answers with its channels.
     #[inline]
     pub(crate) fn note_events(&mut self, index: u32) -> Option<Paths> {
@@ -202,7 +239,7 @@ impl<'s> Sessions<'s> {
     }
 
     /// The next event, and whose it is.
-    pub(crate) fn pop_event(&mut self) -> Option<(Handle<Session>, SessionEvent)> {
+    pub(crate) fn pop_event(&mut self) -> Option<(SessionHandle, SessionEvent)> {
         loop {
             let index = self.eventful.front()?;
             let handle = self.rows.handle_at(index);
@@ -242,13 +279,13 @@ impl<'s> Sessions<'s> {
 
     /// The session that `handle` names.
     #[inline]
-    pub(crate) fn get(&self, handle: Handle<Session>) -> Option<&Session> {
+    pub(crate) fn get(&self, handle: SessionHandle) -> Option<&Session> {
         self.rows.get(handle)
     }
 
     /// The session that `handle` names.
     #[inline]
-    pub(crate) fn get_mut(&mut self, handle: Handle<Session>) -> Option<&mut Session> {
+    pub(crate) fn get_mut(&mut self, handle: SessionHandle) -> Option<&mut Session> {
         self.rows.get_mut(handle)
     }
 
@@ -266,7 +303,7 @@ impl<'s> Sessions<'s> {
 
     /// The name of the session in row `index`.
     #[inline]
-    pub(crate) fn handle_at(&self, index: u32) -> Option<Handle<Session>> {
+    pub(crate) fn handle_at(&self, index: u32) -> Option<SessionHandle> {
         self.rows.handle_at(index)
     }
 
