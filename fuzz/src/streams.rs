@@ -99,14 +99,14 @@ impl Pair {
 
     fn send(&mut self, from: usize, room: usize) {
         let End { streams, tree, .. } = &mut self.ends[from];
-        if self.air.len() >= MAX_AIR || !streams.has_work(tree) {
+        if self.air.len() >= MAX_AIR || !tree.has_work() {
             return;
         }
         let mut bytes = vec![0; room];
         let mut out = Writer::new(&mut bytes);
         let mut receipts = vec![];
         let mut frames = MAX_FRAMES;
-        let filled = streams.fill(tree, self.now, &mut out, true, |receipt| {
+        let filled = streams.of(tree).fill(self.now, &mut out, true, |receipt| {
             let left = frames.checked_sub(receipt.frames());
             frames = left.unwrap_or(0);
             receipts.extend(left.map(|_| receipt));
@@ -145,7 +145,7 @@ impl Pair {
         }
         for end in &mut self.ends {
             end.tree.begin_close();
-            let is_gone = (0..1000).any(|_| end.streams.tear_down(&mut end.tree));
+            let is_gone = (0..1000).any(|_| end.streams.of(&mut end.tree).tear_down());
             assert!(is_gone, "a tree is always torn down");
             assert_eq!((end.streams.len(), end.streams.bytes_held()), (0, 0));
             assert_eq!(end.streams.next_expiry(), None);
@@ -162,40 +162,40 @@ impl End {
         match what {
             0 => {
                 let open = Open { service: input.flag(), ..Open::default() };
-                self.known.extend(streams.open_substream(tree, now, stream, open).ok());
+                self.known.extend(streams.of(tree).open_substream(now, stream, open).ok());
             }
-            1 => self.known.extend(streams.accept_substream(tree, stream)),
+            1 => self.known.extend(streams.of(tree).accept_substream(stream)),
             2 | 3 => {
                 let options = WriteOptions { mark: what == 3 };
-                let _ = streams.write(tree, stream, &vec![7; len], options);
+                let _ = streams.of(tree).write(stream, &vec![7; len], options);
             }
-            4 => ignore(streams.finish(tree, stream)),
-            5 => ignore(streams.read(tree, now, stream, &mut vec![0; len])),
-            6 => ignore(streams.read_record(tree, now, stream, &mut vec![0; len])),
-            7 => ignore(streams.read_unordered(tree, now, stream, &mut vec![0; len])),
-            8 => streams.reset(tree, stream, StreamCode::new(1)),
-            9 => streams.stop(tree, now, stream, StreamCode::new(2)),
+            4 => ignore(streams.of(tree).finish(stream)),
+            5 => ignore(streams.of(tree).read(now, stream, &mut vec![0; len])),
+            6 => ignore(streams.of(tree).read_record(now, stream, &mut vec![0; len])),
+            7 => ignore(streams.of(tree).read_unordered(now, stream, &mut vec![0; len])),
+            8 => streams.of(tree).reset(stream, StreamCode::new(1)),
+            9 => streams.of(tree).stop(now, stream, StreamCode::new(2)),
             10 => {
-                streams.release(tree, now, stream);
+                streams.of(tree).release(now, stream);
                 self.known.retain(|other| *other != stream || *other == tree.root());
             }
-            11 => ignore(streams.listen(tree, stream, len as u32 % 16)),
+            11 => ignore(streams.of(tree).listen(stream, len as u32 % 16)),
             12 => {
                 let path = PathQuality { payload_bytes: 1150, loss_rate: 100 };
                 let lifetime = input.flag().then_some(Duration::from_millis(5));
                 let options = DatagramOptions { lifetime, reliable: input.flag() };
                 let bytes = vec![9; len];
-                let _ = streams.send_tracked_datagram(tree, now, stream, &bytes, options, path);
+                let _ = streams.of(tree).send_tracked_datagram(now, stream, &bytes, options, path);
             }
-            13 => ignore(streams.recv_datagram(tree, now, stream, &mut vec![0; len])),
+            13 => ignore(streams.of(tree).recv_datagram(now, stream, &mut vec![0; len])),
             14 => {
                 let priority = input.flag().then(|| input.byte().cast_signed());
-                streams.set_priority(tree, stream, priority);
+                streams.of(tree).set_priority(stream, priority);
             }
             _ => {
-                streams.request_priority(tree, stream, len as i8);
+                streams.of(tree).request_priority(stream, len as i8);
                 streams.set_lifetime(now, stream, input.flag().then_some(Duration::from_millis(9)));
-                self.known.extend(streams.accept_datagram(tree, stream));
+                self.known.extend(streams.of(tree).accept_datagram(stream));
             }
         }
     }
@@ -206,7 +206,7 @@ impl End {
         let mut is_whole = true;
         while !reader.is_empty() {
             let frame = Frame::parse(&mut reader).expect("a frame");
-            match self.streams.on_frame(&mut self.tree, now, &frame) {
+            match self.streams.of(&mut self.tree).on_frame(now, &frame) {
                 Ok(()) => {}
                 Err(Fault::NoCapacity) => is_whole = false,
                 Err(fault) => panic!("{fault:?} for {frame:?}"),
@@ -217,7 +217,7 @@ impl End {
 
     fn hear_of(&mut self, receipts: &[Receipt], fate: Fate) {
         for receipt in receipts {
-            self.streams.on_receipt(&mut self.tree, *receipt, fate);
+            self.streams.of(&mut self.tree).on_receipt(*receipt, fate);
         }
     }
 
@@ -230,7 +230,7 @@ impl End {
     fn expire(&mut self, now: Instant) {
         for _ in 0..1000 {
             let Some((_, stream)) = self.streams.take_expired(now) else { return };
-            self.streams.expire(&mut self.tree, stream);
+            self.streams.of(&mut self.tree).expire(stream);
         }
         panic!("there is always another stream to expire");
     }

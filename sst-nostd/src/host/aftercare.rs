@@ -64,7 +64,7 @@ impl<C: Crypto> Bonds<'_, C> {
     fn look_after_closing(&mut self, index: u32, now: Instant) {
         let Some(session) = self.sessions.at_mut(index) else { return };
         if let Some(tree) = session.tree_mut() {
-            self.streams.abandon_datagrams(tree);
+            self.streams.of(tree).abandon_datagrams();
         }
         for channel in session.paths().all() {
             let Some(row) = self.channels.at_mut(channel) else { continue };
@@ -83,7 +83,7 @@ impl<C: Crypto> Bonds<'_, C> {
         let mut dial = None;
         if session.wind_up() {
             if let Some(tree) = session.tree_mut() {
-                self.streams.abandon_datagrams(tree);
+                self.streams.of(tree).abandon_datagrams();
             }
             dial = session.end_dial();
             self.sessions.unlist(index);
@@ -120,7 +120,7 @@ impl<C: Crypto> Bonds<'_, C> {
     pub(super) fn reap(&mut self) {
         let Some(index) = self.sessions.next_doomed() else { return };
         let Some(row) = self.sessions.at_mut(index) else { return };
-        if row.tree_mut().is_none_or(|tree| self.streams.tear_down(tree)) {
+        if row.tree_mut().is_none_or(|tree| self.streams.of(tree).tear_down()) {
             self.sessions.remove(index);
         }
     }

@@ -5,8 +5,7 @@ use crate::crypto::Crypto;
 use crate::session::{Session, SessionState};
 use crate::stream::{
     BytesRead, DatagramError, DatagramForm, DatagramOptions, DatagramSent, DatagramTicket, Open,
-    OpenError, ReadError, RecordRead, StreamHandle, StreamInfo, Streams, Tree, WriteError,
-    WriteOptions,
+    OpenError, ReadError, RecordRead, StreamHandle, StreamInfo, TreeMut, WriteError, WriteOptions,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
@@ -28,8 +27,8 @@ impl<C: Crypto> Host<'_, C> {
         parent: StreamHandle,
         open: Open,
     ) -> Result<StreamHandle, OpenError> {
-        self.with_tree(now, parent, |streams, tree, now, state| match state {
-            SessionState::Ready => streams.open_substream(tree, now, parent, open),
+        self.with_tree(now, parent, |tree, now, state| match state {
+            SessionState::Ready => tree.open_substream(now, parent, open),
             _ => Err(OpenError::SessionClosed),
         })
         .unwrap_or(Err(OpenError::UnknownStream))
@@ -45,7 +44,7 @@ impl<C: Crypto> Host<'_, C> {
         parent: StreamHandle,
         backlog: u32,
     ) -> Result<(), UnknownStream> {
-        match self.with_tree(now, parent, |s, tree, _, _| s.listen(tree, parent, backlog)) {
+        match self.with_tree(now, parent, |tree, _, _| tree.listen(parent, backlog)) {
             Some(true) => Ok(()),
             _ => Err(UnknownStream),
         }
@@ -53,7 +52,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The next child of `parent` that the peer opened.
     pub fn accept_substream(&mut self, now: Instant, parent: StreamHandle) -> Option<StreamHandle> {
-        self.with_tree(now, parent, |s, tree, _, _| s.accept_substream(tree, parent))?
+        self.with_tree(now, parent, |tree, _, _| tree.accept_substream(parent))?
     }
 
     /// Takes as much of `bytes` as there is room for, and tells how much.
@@ -90,8 +89,8 @@ impl<C: Crypto> Host<'_, C> {
         bytes: &[u8],
         options: WriteOptions,
     ) -> Result<usize, WriteError> {
-        self.with_tree(now, stream, |streams, tree, _, state| match state {
-            SessionState::Ready => streams.write(tree, stream, bytes, options),
+        self.with_tree(now, stream, |tree, _, state| match state {
+            SessionState::Ready => tree.write(stream, bytes, options),
             _ => Err(WriteError::SessionClosed),
         })
         .unwrap_or(Err(WriteError::UnknownStream))
@@ -102,8 +101,8 @@ impl<C: Crypto> Host<'_, C> {
     /// # Errors
     /// [`WriteError`].
     pub fn finish(&mut self, now: Instant, stream: StreamHandle) -> Result<(), WriteError> {
-        self.with_tree(now, stream, |streams, tree, _, state| match state {
-            SessionState::Ready | SessionState::Draining => streams.finish(tree, stream),
+        self.with_tree(now, stream, |tree, _, state| match state {
+            SessionState::Ready | SessionState::Draining => tree.finish(stream),
             _ => Err(WriteError::SessionClosed),
         })
         .unwrap_or(Err(WriteError::UnknownStream))
@@ -119,7 +118,7 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         buf: &mut [u8],
     ) -> Result<usize, ReadError> {
-        self.reading(now, stream, |s, tree, now| s.read(tree, now, stream, buf))
+        self.reading(now, stream, |tree, now| tree.read(now, stream, buf))
     }
 
     /// The same, and whether the end follows: who reads until it need not ask once more.
@@ -132,7 +131,7 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         buf: &mut [u8],
     ) -> Result<BytesRead, ReadError> {
-        self.reading(now, stream, |s, tree, now| s.read_on(tree, now, stream, buf))
+        self.reading(now, stream, |tree, now| tree.read_on(now, stream, buf))
     }
 
     /// Reads bytes of one record, never past its mark.
@@ -145,7 +144,7 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         buf: &mut [u8],
     ) -> Result<RecordRead, ReadError> {
-        self.reading(now, stream, |s, tree, now| s.read_record(tree, now, stream, buf))
+        self.reading(now, stream, |tree, now| tree.read_record(now, stream, buf))
     }
 
     /// Takes any bytes that have arrived, in order or not: their position and number. `None`
@@ -159,23 +158,23 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         buf: &mut [u8],
     ) -> Result<Option<(u64, usize)>, ReadError> {
-        self.reading(now, stream, |s, tree, now| s.read_unordered(tree, now, stream, buf))
+        self.reading(now, stream, |tree, now| tree.read_unordered(now, stream, buf))
     }
 
     /// Gives up the sending half; the peer hears `code`.
     pub fn reset(&mut self, now: Instant, stream: StreamHandle, code: StreamCode) {
-        self.with_tree(now, stream, |s, tree, _, _| s.reset(tree, stream, code));
+        self.with_tree(now, stream, |tree, _, _| tree.reset(stream, code));
     }
 
     /// Asks the peer to send no more on `stream`.
     pub fn stop(&mut self, now: Instant, stream: StreamHandle, code: StreamCode) {
-        self.with_tree(now, stream, |s, tree, now, _| s.stop(tree, now, stream, code));
+        self.with_tree(now, stream, |tree, now, _| tree.stop(now, stream, code));
     }
 
     /// Lets go of `stream`. What was not finished is reset, what was not read is stopped; a
     /// finished stream is delivered all the same.
     pub fn release(&mut self, now: Instant, stream: StreamHandle) {
-        self.with_tree(now, stream, |s, tree, now, _| s.release(tree, now, stream));
+        self.with_tree(now, stream, |tree, now, _| tree.release(now, stream));
     }
 
     /// Sets the priority of what this host sends on `stream` and on the streams below it that
@@ -189,7 +188,7 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         priority: Option<i8>,
     ) -> Result<(), UnknownStream> {
-        match self.with_tree(now, stream, |s, tree, _, _| s.set_priority(tree, stream, priority)) {
+        match self.with_tree(now, stream, |tree, _, _| tree.set_priority(stream, priority)) {
             Some(true) => Ok(()),
             _ => Err(UnknownStream),
         }
@@ -219,7 +218,7 @@ impl<C: Crypto> Host<'_, C> {
         priority: i8,
     ) -> Result<(), UnknownStream> {
         let asked =
-            self.with_tree(now, stream, |s, tree, _, _| s.request_priority(tree, stream, priority));
+            self.with_tree(now, stream, |tree, _, _| tree.request_priority(stream, priority));
         if asked == Some(true) { Ok(()) } else { Err(UnknownStream) }
     }
 
@@ -290,9 +289,9 @@ impl<C: Crypto> Host<'_, C> {
         is_tracked: bool,
     ) -> Result<DatagramSent, DatagramError> {
         let path = self.bonds.path_quality(parent);
-        self.with_tree(now, parent, |streams, tree, now, state| match state {
+        self.with_tree(now, parent, |tree, now, state| match state {
             SessionState::Ready => {
-                streams.send_datagram_with(tree, now, parent, bytes, options, path, is_tracked)
+                tree.send_datagram_with(now, parent, bytes, options, path, is_tracked)
             }
             _ => Err(DatagramError::SessionClosed),
         })
@@ -318,13 +317,13 @@ impl<C: Crypto> Host<'_, C> {
         parent: StreamHandle,
         buf: &mut [u8],
     ) -> Result<Option<(usize, DatagramForm)>, ReadError> {
-        self.with_tree(now, parent, |s, tree, now, _| s.recv_datagram(tree, now, parent, buf))
+        self.with_tree(now, parent, |tree, now, _| tree.recv_datagram(now, parent, buf))
             .unwrap_or(Err(ReadError::UnknownStream))
     }
 
     /// Takes the next datagram of `parent` that came as a substream, as that stream.
     pub fn accept_datagram(&mut self, now: Instant, parent: StreamHandle) -> Option<StreamHandle> {
-        self.with_tree(now, parent, |s, tree, _, _| s.accept_datagram(tree, parent))?
+        self.with_tree(now, parent, |tree, _, _| tree.accept_datagram(parent))?
     }
 
     /// Reads, and turns "nothing yet" into "nothing ever" where the session is over.
@@ -332,10 +331,10 @@ impl<C: Crypto> Host<'_, C> {
         &mut self,
         now: Instant,
         stream: StreamHandle,
-        read: impl FnOnce(&mut Streams<'_>, &mut Tree, Instant) -> Result<R, ReadError>,
+        read: impl FnOnce(&mut TreeMut<'_, '_>, Instant) -> Result<R, ReadError>,
     ) -> Result<R, ReadError> {
-        self.with_tree(now, stream, |streams, tree, now, state| {
-            let result = read(streams, tree, now);
+        self.with_tree(now, stream, |tree, now, state| {
+            let result = read(tree, now);
             let is_over = !matches!(state, SessionState::Ready | SessionState::Draining);
             match result {
                 Err(ReadError::Blocked) if is_over => Err(ReadError::SessionClosed),
@@ -351,13 +350,13 @@ impl<C: Crypto> Host<'_, C> {
         &mut self,
         now: Instant,
         stream: StreamHandle,
-        act: impl FnOnce(&mut Streams<'_>, &mut Tree, Instant, SessionState) -> R,
+        act: impl FnOnce(&mut TreeMut<'_, '_>, Instant, SessionState) -> R,
     ) -> Option<R> {
         let now = self.advance(now);
         let index = self.bonds.streams.session_of(stream)?;
         let session = self.bonds.sessions.at_mut(index)?;
         let state = session.state();
-        let result = act(&mut self.bonds.streams, session.tree_mut()?, now, state);
+        let result = act(&mut self.bonds.streams.of(session.tree_mut()?), now, state);
         self.after_act(index);
         Some(result)
     }

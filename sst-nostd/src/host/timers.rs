@@ -26,7 +26,7 @@ impl<C: Crypto> Host<'_, C> {
         while let Some((session, stream)) = self.bonds.streams.take_expired(now) {
             let Some(row) = self.bonds.sessions.at_mut(session) else { continue };
             let Some(tree) = row.tree_mut() else { continue };
-            self.bonds.streams.expire(tree, stream);
+            self.bonds.streams.of(tree).expire(stream);
             self.bonds.sessions.touch(session);
         }
         self.look_after_touched();

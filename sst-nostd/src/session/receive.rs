@@ -158,7 +158,7 @@ impl Session {
             self.data_at = now;
         }
         if let Some(tree) = &mut self.tree {
-            around.streams.settle_priorities(tree);
+            around.streams.of(tree).settle_priorities();
         }
         Ok(applied)
     }
@@ -174,7 +174,7 @@ impl Session {
             return Ok(true);
         }
         let Some(tree) = &mut self.tree else { return Ok(true) };
-        match around.streams.on_frame(tree, now, frame) {
+        match around.streams.of(tree).on_frame(now, frame) {
             Ok(()) => Ok(true),
             Err(Fault::NoCapacity) => Ok(false),
             Err(fault) => Err(stream_breach(fault)),

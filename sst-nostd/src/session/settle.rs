@@ -33,7 +33,7 @@ impl Session {
         around.channel.retire(around.sent);
         if let (SessionState::Closed, Some(tree)) = (self.state, &mut self.tree) {
             // Of a datagram in flight nothing is known: it is not lost.
-            around.streams.abandon_datagrams(tree);
+            around.streams.of(tree).abandon_datagrams();
         }
         self.settle(now, around.channel, around.sent, around.streams);
         self.paths.remove(index);
@@ -60,7 +60,7 @@ impl Session {
                 }
                 Fate::Lost => StreamFate::Lost,
             };
-            streams.on_receipt(tree, receipt, fate);
+            streams.of(tree).on_receipt(receipt, fate);
         }
         self.after_delivery();
     }

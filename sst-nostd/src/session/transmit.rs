@@ -64,7 +64,7 @@ impl Session {
         if !matches!(self.state, SessionState::Ready | SessionState::Draining) {
             return Transmitted::Nothing;
         }
-        let has_work = self.has_work(streams);
+        let has_work = self.has_work();
         let permit = channel.send_permit(now, sent, has_work);
         match permit {
             Permit::Nothing => return Transmitted::Nothing,
@@ -100,8 +100,8 @@ impl Session {
     }
 
     /// Whether any stream has something to send.
-    fn has_work(&self, streams: &Streams<'_>) -> bool {
-        self.tree.as_ref().is_some_and(|tree| streams.has_work(tree))
+    fn has_work(&self) -> bool {
+        self.tree.as_ref().is_some_and(|tree| tree.has_work())
     }
 
     /// Puts what streams have to say into FINISH, if the session is open. What does not fit waits
@@ -130,7 +130,7 @@ impl Session {
         let Some(tree) = &mut self.tree else { return };
         builder.fill(sent, |writer, note| {
             let note = |receipt: Receipt| note(receipts::pack(receipt), receipt.frames());
-            streams.fill(tree, now, writer, is_empty, note).is_closed
+            streams.of(tree).fill(now, writer, is_empty, note).is_closed
         });
     }
 
@@ -145,7 +145,7 @@ impl Session {
         let repeats = channel.probe_repeats();
         for receipt in channel.probe_receipts(sent).take(MAX_PROBE_RECEIPTS) {
             if let Some(receipt) = receipts::unpack(&receipt) {
-                streams.on_probe(tree, receipt, repeats);
+                streams.of(tree).on_probe(receipt, repeats);
             }
         }
     }

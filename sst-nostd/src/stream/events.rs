@@ -1,12 +1,11 @@
 //! What streams have to tell the application. Events are bits in the rows, so however much
 //! happens nothing is queued without bound and nothing is lost.
 
-use crate::storage::NONE;
+use crate::storage::Queue;
 use crate::wire::StreamCode;
 
-use super::Streams;
 use super::flags::{Events, State};
-use super::row::StreamHandle;
+use super::row::{EVENTS, Row, Rows, StreamHandle};
 
 /// Something the application may want to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,34 +39,62 @@ pub enum StreamEvent {
     Writable,
 }
 
-impl Streams<'_> {
-    /// The next event of any stream, with the index of the session it belongs to.
-    pub fn poll_event(&mut self) -> Option<(u32, StreamHandle, StreamEvent)> {
-        loop {
-            let Some(index) = self.eventful.front() else {
-                if self.tell_fed() {
-                    continue;
-                }
-                return None;
-            };
-            if let Some((stream, row)) = self.rows.entry_at_mut(index)
+/// Streams with events that the application has not taken.
+pub(super) struct EventQueue {
+    queue: Queue<EVENTS>,
+}
+
+impl EventQueue {
+    pub(super) const fn new() -> Self {
+        Self { queue: Queue::new() }
+    }
+
+    /// Whether nothing waits to be told, for audits.
+    #[cfg(all(test, feature = "alloc"))]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Notes something to tell the application about `stream`.
+    pub(super) fn tell(&mut self, rows: &mut Rows<'_>, stream: StreamHandle, event: Events) {
+        let Some(row) = rows.get_mut(stream) else { return };
+        row.tell(event);
+        if row.has_untold() {
+            self.push(rows, stream);
+        }
+    }
+
+    /// The row of `stream` has something to tell by now.
+    pub(super) fn push(&mut self, rows: &mut Rows<'_>, stream: StreamHandle) {
+        self.queue.push_back(rows, stream.index());
+    }
+
+    /// `stream` has nothing to tell any more.
+    pub(super) fn remove(&mut self, rows: &mut Rows<'_>, stream: StreamHandle) {
+        self.queue.remove(rows, stream.index());
+    }
+
+    /// The next event of any stream, with the index of the party whose stream it is.
+    pub(super) fn pop(&mut self, rows: &mut Rows<'_>) -> Option<(u32, StreamHandle, StreamEvent)> {
+        while let Some(index) = self.queue.front() {
+            if let Some((stream, row)) = rows.entry_at_mut(index)
                 && let Some(event) = take_event(row)
             {
                 let party = row.party;
                 if row.events.is_empty() {
                     // What happens next to it waits behind what happened to others before.
-                    self.eventful.pop_front(&mut self.rows);
+                    self.queue.pop_front(rows);
                 }
-                let session = self.parties.at(party).map_or(NONE, |party| party.session);
-                return Some((session, stream, event));
+                return Some((party, stream, event));
             }
-            self.eventful.pop_front(&mut self.rows);
+            self.queue.pop_front(rows);
         }
+        None
     }
 }
 
 /// Takes one event off a row. The order is that of usefulness: news before endings.
-fn take_event(row: &mut super::Row) -> Option<StreamEvent> {
+fn take_event(row: &mut Row) -> Option<StreamEvent> {
     let (stop_code, reset_code) = (row.sending.bound.as_code(), row.receiving.bound.as_code());
     let events = &mut row.events;
     let simple = [

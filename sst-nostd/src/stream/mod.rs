@@ -1,83 +1,79 @@
 //! Streams: the tree, credit, buffers, marks, lifetimes, and who sends next.
 //!
 //! One [`Streams`] holds every stream of a host, so that its memory has one bound; a [`Tree`]
-//! is what one session adds. Nothing here knows packets, keys or addresses: frames come in one
-//! at a time ([`Streams::on_frame`]), frames go out into a caller's [`Writer`](crate::bytes)
-//! with a receipt each ([`Streams::fill`]), and later the receipts come back acknowledged or
-//! lost. Source: docs/PROTOCOL.md sections 7 and 8.
+//! is what one session adds, and a [`TreeMut`] is both, for as long as one event takes. Nothing
+//! here knows packets, keys or addresses: frames come in one at a time ([`TreeMut::on_frame`]),
+//! frames go out into a caller's [`Writer`](crate::bytes) with a receipt each
+//! ([`TreeMut::fill`]), and later the receipts come back acknowledged or lost.
+//! Source: docs/PROTOCOL.md sections 7 and 8.
+//!
+//! What there is, is in the files of this folder: rows, and what rows draw on. What is done with it
+//! is in rooms, each of which calls only those above it:
+//!
+//! | room | one idea |
+//! |---|---|
+//! | `half` | one stream's two halves: bytes, marks, ends, credit |
+//! | `schedule` | who sends next: heaps by priority, writers that wait for memory |
+//! | `parent` | one stream as a parent: its children's credit, its datagrams |
+//! | `lifecycle` | streams begin, join their parents, and end; what follows from each event |
+//! | `frames` | frames come in, go out, and their receipts come back |
+//! | `app` | the application's door |
 
-mod acknowledge;
-mod after;
 mod app;
 mod bound;
-mod children;
-mod credit;
 mod datagram;
-mod datagram_in;
-mod datagram_out;
 mod events;
-mod fill;
 mod flags;
-mod frames_in;
-mod frames_out;
+mod frames;
 mod gaps;
-mod inspect;
+mod half;
+mod ids;
+mod lifecycle;
 mod nursery;
-mod open;
-mod outcome;
 mod outcomes;
 mod parent;
 mod party;
-mod priority;
-mod ranges;
-mod read;
 mod receipt;
-mod receive;
-mod refuse;
 mod row;
 mod schedule;
 mod service;
-mod starved;
 mod storage;
-mod store;
 mod stores;
 mod stream_mut;
-mod teardown;
 mod tracked;
 mod tree;
-mod write;
+mod tree_mut;
 
 #[cfg(all(test, feature = "alloc"))]
 mod tests;
 
+pub use app::inspect::{ReceiveState, SendState, StreamInfo};
 pub use datagram::{
     DatagramError, DatagramForm, DatagramOptions, DatagramSent, MAX_STATELESS_LOSS, PathQuality,
 };
 pub use events::StreamEvent;
-pub use fill::Filled;
+pub use frames::sink::Filled;
 pub use gaps::{Gaps, Ranges};
-pub use inspect::{ReceiveState, SendState, StreamInfo};
+pub use half::read::{BytesRead, ReadError, RecordRead};
+pub use half::receive::Fault;
+pub use half::send::{WriteError, WriteOptions};
+pub use lifecycle::open::{Open, OpenError};
 pub use nursery::Nursery;
-pub use open::{Open, OpenError};
 pub use party::Party;
-pub use read::{BytesRead, ReadError, RecordRead};
 pub use receipt::{Fate, Receipt};
-pub use receive::Fault;
 pub use row::{Row, StreamHandle};
 pub use service::{MAX_SERVICE_REQUEST_BYTES, ServiceError, ServiceRequest};
 pub use storage::{LentStreams, ROOT_BYTES, STREAM_BYTES, StreamLimits, StreamStorage};
 pub use tracked::{DatagramOutcome, DatagramTicket, TrackedDatagram};
 pub use tree::{Allowance, MAX_ID_WINDOW, Tree};
-pub use write::{WriteError, WriteOptions};
+pub use tree_mut::TreeMut;
 
-use crate::id::StreamId;
-use crate::storage::{
-    BlockPool, HashIndex, Heap, KeyedHash, Queue, Rope, SharedTable, Table, Timers,
-};
+use crate::storage::{BlockPool, Rope, Table, Timers};
 
-use self::flags::Events;
-use self::party::STARVED;
-use self::row::{EVENTS, WAITING};
+use self::events::EventQueue;
+use self::ids::Ids;
+use self::row::Rows;
+use self::schedule::starved::Starved;
 use self::stores::Stores;
 
 /// What every stream of a host is held to. Units are positions (a byte or a mark) unless said.
@@ -111,52 +107,16 @@ pub struct StreamConfig {
     pub takes_turns: bool,
 }
 
-/// Every stream of a host.
+/// Every stream of a host. What a session does with its own goes through [`Streams::of`].
 pub struct Streams<'s> {
     /// The sessions, as parties that draw on rows and stores.
     parties: Table<'s, Party>,
-    rows: SharedTable<'s, Row>,
+    rows: Rows<'s>,
+    ids: Ids<'s>,
     stores: Stores<'s>,
-    index: HashIndex<'s>,
-    hash: KeyedHash,
     lifetimes: Timers<'s>,
-    /// Streams with events to tell.
-    eventful: Queue<EVENTS>,
-    /// Parties with writers that wait for blocks of the pool, the one that holds least first.
-    starved: Heap<STARVED>,
-    /// Writers of parties that may take blocks again, to be told so.
-    fed: Queue<WAITING>,
-    /// The row last found by its id: mostly the next frame is for the same stream.
-    found: Option<u32>,
-}
-
-impl Streams<'_> {
-    /// The living stream of a party that has this id.
-    fn find(&mut self, party: u32, id: StreamId) -> Option<StreamHandle> {
-        let handle_of = |slot| {
-            let entry = self.rows.entry_at(slot);
-            entry.filter(|(_, row)| row.party == party && row.id == id).map(|(stream, _)| stream)
-        };
-        if let Some(stream) = self.found.and_then(handle_of) {
-            return Some(stream);
-        }
-        let hash = self.hash.hash_pair(u64::from(party), id.as_u64());
-        let mut stream = None;
-        self.found = self.index.find(hash, |slot| {
-            stream = handle_of(slot);
-            stream.is_some()
-        });
-        stream
-    }
-
-    /// Notes something to tell the application about `stream`.
-    fn tell(&mut self, stream: StreamHandle, event: Events) {
-        let Some(row) = self.rows.get_mut(stream) else { return };
-        row.tell(event);
-        if row.has_untold() {
-            self.eventful.push_back(&mut self.rows, stream.index());
-        }
-    }
+    events: EventQueue,
+    starved: Starved,
 }
 
 /// Copies bytes from `position` on; positions that are not held (none should be) read as zero.

@@ -5,7 +5,7 @@
 //! bytes (blocks of the shared pool).
 
 use crate::id::StreamId;
-use crate::storage::{Handle, HasLink, HasNode, Link, NONE, Node, Rope};
+use crate::storage::{Handle, HasLink, HasNode, Link, NONE, Node, Rope, SharedTable};
 
 use super::bound::Bound;
 use super::flags::{Events, Pending, State};
@@ -13,6 +13,9 @@ use super::tracked::DatagramTicket;
 
 /// Names one stream of this host; stale once the stream is gone.
 pub type StreamHandle = Handle<Row>;
+
+/// The rows of every stream, shared by the sessions.
+pub(super) type Rows<'s> = SharedTable<'s, Row>;
 
 /// Names no stream.
 pub(super) const NOBODY: StreamHandle = Handle::from_parts(NONE, 0);
@@ -112,6 +115,29 @@ impl Row {
     /// waits to be accepted is not dropped.
     pub(super) const fn is_dropped(&self) -> bool {
         self.state.has(State::RELEASED) && self.state.has_any(State::ACCEPTED.with(State::DATAGRAM))
+    }
+
+    /// Whether something of the sending half is not acknowledged yet.
+    pub(super) fn is_busy(&self) -> bool {
+        if self.state.has(State::SEND_DONE) {
+            return false;
+        }
+        self.sending.acked < self.sending.written
+            || self.state.has_any(State::FINISHED.with(State::SEND_RESET))
+            || (self.state.has(State::LOCAL) && !self.state.has(State::OPENED))
+    }
+
+    /// Whether the peer opened it and it still waits for the application.
+    pub(super) const fn is_unaccepted(&self) -> bool {
+        !self.state.has_any(State::LOCAL.with(State::ACCEPTED))
+    }
+
+    /// Whether nobody needs the stream any more.
+    pub(super) fn is_over(&self) -> bool {
+        let over = State::SEND_DONE.with(State::RECEIVE_DONE);
+        self.state.has(over)
+            && self.is_dropped()
+            && !self.state.has_any(State::ROOT.with(State::AWAITS_PARENT))
     }
 
     /// Notes something to tell the application.

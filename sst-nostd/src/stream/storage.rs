@@ -3,20 +3,23 @@
 use crate::id::{Side, StreamId};
 use crate::limits::STREAM_RANGES;
 use crate::storage::{
-    BlockPool, HashIndex, Heap, KeyedHash, Link, NONE, Node, Queue, RangeChains, Rope,
-    Row as TableRow, SharedTable, Table, TimerSlot, Timers,
+    BlockPool, HashIndex, KeyedHash, Link, NONE, Node, RangeChains, Rope, Row as TableRow,
+    SharedTable, Table, TimerSlot, Timers,
 };
 use crate::time::Instant;
 
 use super::bound::Bound;
 #[cfg(feature = "alloc")]
 use super::bound::MAX_TICKETS;
+use super::events::EventQueue;
 use super::flags::{Events, Pending, State};
 use super::gaps::{Gaps, Ranges};
+use super::ids::Ids;
 use super::nursery::Nursery;
 use super::outcomes::Outcomes;
 use super::party::Party;
 use super::row::{NO_NURSERY, NOBODY, Receiving, Row, Sending};
+use super::schedule::starved::Starved;
 use super::stores::Stores;
 use super::tracked::TrackedDatagram;
 use super::tree::{Allowance, Tree};
@@ -159,13 +162,10 @@ impl<'s> Streams<'s> {
                 ranges: RangeChains::new(ranges, STREAM_RANGES),
                 outcomes: Outcomes::new(storage.tracked, parties),
             },
-            index: storage.index,
-            hash,
+            ids: Ids::new(storage.index, hash),
             lifetimes: storage.lifetimes,
-            eventful: Queue::new(),
-            starved: Heap::new(),
-            fed: Queue::new(),
-            found: None,
+            events: EventQueue::new(),
+            starved: Starved::new(),
         }
     }
 
@@ -186,7 +186,7 @@ impl<'s> Streams<'s> {
         };
         let window = self.stores.config.session_window;
         let mut tree = Tree::new(index, side, root, allowance, window, now);
-        if self.look_up(&mut tree, root)?.fetch_nursery().is_none() {
+        if self.of(&mut tree).look_up(root)?.fetch_nursery().is_none() {
             self.rows.remove(&mut self.parties.at_mut(index)?.streams, root);
             self.parties.discard_at(index);
             return None;

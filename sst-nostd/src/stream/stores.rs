@@ -22,7 +22,36 @@ pub(super) struct Stores<'s> {
     pub(super) outcomes: Outcomes<'s>,
 }
 
+/// Blocks that writers may fill with bytes, of so many: the last is for the mark behind them, so
+/// that whoever finds room finds room for a whole record of that size.
+const fn for_bytes(blocks: u32) -> u32 {
+    blocks.saturating_sub(1)
+}
+
 impl Stores<'_> {
+    /// Bytes of the pool that the party's writers may take.
+    pub(super) fn pool_room(&self, party: &Party) -> u64 {
+        let free = self.pool.room(&party.outgoing);
+        u64::from(for_bytes(free)).saturating_mul(self.pool.block_len() as u64)
+    }
+
+    /// Bytes that one party's writers could hold at most, if nobody held anything.
+    pub(super) fn most_written(&self) -> u64 {
+        u64::from(for_bytes(self.pool.most())).saturating_mul(self.pool.block_len() as u64)
+    }
+
+    /// Blocks of the share of what arrives that nothing but data in order may take: else data
+    /// behind gaps could hold all of it and keep out what would close the gaps.
+    pub(super) fn kept_for_order(&self, party: &Party) -> u32 {
+        let share = self.pool.share(&party.incoming);
+        (share / 8).max(2).min(share / 2)
+    }
+
+    /// Blocks that what arrives for the party may take now.
+    pub(super) fn free_blocks(&self, party: &Party) -> u32 {
+        self.pool.room(&party.incoming)
+    }
+
     /// The ledger of a stream as a parent, made if it has none. `None` if there is no room.
     pub(super) fn fetch_nursery(
         &mut self,

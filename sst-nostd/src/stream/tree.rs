@@ -2,7 +2,7 @@
 
 use crate::id::{Side, StreamId};
 use crate::limits::ID_WORDS;
-use crate::storage::{Heap, Queue, SlidingBits};
+use crate::storage::{Heap, Queue, Sighting, SlidingBits};
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
@@ -199,6 +199,11 @@ impl Tree {
     pub(super) fn has_id(&self) -> bool {
         let window = self.allowance.id_window.min(MAX_ID_WINDOW);
         self.next_counter < self.ids_out.lowest_unset().saturating_add(window)
+    }
+
+    /// Whether the peer's stream with this counter was seen.
+    pub(super) fn has_seen(&self, counter: u64) -> bool {
+        self.ids_in.state(counter) != Sighting::Fresh
     }
 
     /// Notes that session credit is in the way. The peer hears of each limit once.

@@ -1,7 +1,7 @@
 //! What must hold between any two calls: every count agrees with what it counts.
 
 use super::super::gaps::Kind;
-use super::super::schedule::Work;
+use super::super::schedule::work::Work;
 use super::*;
 use crate::storage::Account;
 
@@ -24,7 +24,7 @@ pub(super) fn audit(streams: &Streams<'_>, tree: &Tree) {
     assert_eq!(counts.nurseries, streams.stores.nurseries.len(), "nurseries");
     assert_eq!(counts.gaps, streams.stores.gaps.len(), "gaps");
     assert_eq!(counts.range_rows, streams.stores.ranges.len(), "ranges");
-    assert_eq!(streams.index.len(), tree.live, "index");
+    assert_eq!(streams.ids.len(), tree.live, "index");
     assert_eq!(counts.widened, tree.widened, "windows");
     let party = streams.parties.at(tree.party).unwrap();
     let held = [&party.streams, &party.parents, &party.gaps, &party.ranges];

@@ -42,9 +42,9 @@ fn a_chain_of_a_hundred_thousand_needs_no_stack() {
         let streams = grow(&mut pair, true);
         assert_eq!(pair.ends[1].tree.stream_count(), 100_000);
         let End { streams: all, tree } = &mut pair.ends[0];
-        assert!(all.set_priority(tree, streams[1], Some(3)));
+        assert!(all.of(tree).set_priority(streams[1], Some(3)));
         let mut steps = 0;
-        while all.settle_priorities(tree) {
+        while all.of(tree).settle_priorities() {
             steps += 1;
         }
         assert!((1000..3000).contains(&steps), "{steps}");
@@ -55,8 +55,8 @@ fn a_chain_of_a_hundred_thousand_needs_no_stack() {
         pair.release(1, first);
         assert!(pair.ends[1].tree.ready.is_member(&pair.ends[1].streams.rows, 50_000));
         for end in &mut pair.ends {
-            while !end.streams.tear_down(&mut end.tree) {}
-            assert!(end.streams.is_empty() && end.streams.index.is_empty());
+            while !end.streams.of(&mut end.tree).tear_down() {}
+            assert!(end.streams.is_empty() && end.streams.ids.len() == 0);
             assert_eq!(end.streams.stores.nurseries.len(), 0);
         }
     });
@@ -67,28 +67,29 @@ fn a_fan_of_a_hundred_thousand_is_opened_reranked_and_closed() {
     with_a_big_tree(|mut pair| {
         let streams = grow(&mut pair, false);
         let End { streams: all, tree } = &mut pair.ends[0];
-        assert!(all.set_priority(tree, tree.root(), Some(-4)));
+        let root = tree.root();
+        assert!(all.of(tree).set_priority(root, Some(-4)));
         // The walk goes on although those it stands at go away.
         let mut gone = 0;
         loop {
             for stream in &streams[1 + gone..11 + gone] {
-                all.release(tree, pair.now, *stream);
+                all.of(tree).release(pair.now, *stream);
             }
             gone += 10;
-            if !all.settle_priorities(tree) {
+            if !all.of(tree).settle_priorities() {
                 break;
             }
         }
         assert_eq!(all.info(streams[100_000]).unwrap().priority, -4);
         assert_eq!(all.info(streams[50_000]).unwrap().priority, -4);
         for stream in &streams[1 + gone..] {
-            all.release(tree, pair.now, *stream);
+            all.of(tree).release(pair.now, *stream);
         }
         let root = pair.ends[1].root();
         for _ in 0..100_000 {
             let End { streams, tree } = &mut pair.ends[1];
-            if let Some(stream) = streams.accept_substream(tree, root) {
-                streams.release(tree, pair.now, stream);
+            if let Some(stream) = streams.of(tree).accept_substream(root) {
+                streams.of(tree).release(pair.now, stream);
             }
         }
         while !pair.is_quiet() {
@@ -120,11 +121,11 @@ fn tearing_down_leaves_nothing_of_a_busy_session() {
             }
         }
         for end in &mut pair.ends {
-            while !end.streams.tear_down(&mut end.tree) {}
+            while !end.streams.of(&mut end.tree).tear_down() {}
             let streams = &end.streams;
-            assert!(streams.is_empty() && streams.index.is_empty());
-            assert!(streams.eventful.is_empty() && streams.starved.is_empty());
-            assert!(streams.fed.is_empty());
+            assert!(streams.is_empty() && streams.ids.len() == 0);
+            assert!(streams.events.is_empty() && streams.starved.is_empty());
+            assert!(streams.starved.has_told_all());
             assert_eq!((streams.stores.pool.used_blocks(), streams.stores.nurseries.len()), (0, 0));
             assert_eq!((streams.stores.gaps.len(), streams.stores.ranges.len()), (0, 0));
         }
@@ -148,21 +149,21 @@ fn a_packet_of_priority_frames_makes_one_step_of_work() {
             let End { streams: all, tree } = &mut pair.ends[0];
             // The walk begins at the top of the tree: of a fan, that is the application's.
             if !deep {
-                all.set_priority(tree, top, Some(1));
+                all.of(tree).set_priority(top, Some(1));
             }
             let before = reranked(&pair.ends[0], &streams);
             assert!(before <= 64);
             let End { streams: all, tree } = &mut pair.ends[0];
             for round in 0..466 {
                 let frame = Frame::Priority { id, priority: 1 + (round % 2) as i8 };
-                all.on_frame(tree, Instant::ZERO, &frame).unwrap();
+                all.of(tree).on_frame(Instant::ZERO, &frame).unwrap();
             }
             assert_eq!(reranked(&pair.ends[0], &streams), before, "frames are only noted");
             let End { streams: all, tree } = &mut pair.ends[0];
-            assert!(all.settle_priorities(tree), "there is more to do than one step");
+            assert!(all.of(tree).settle_priorities(), "there is more to do than one step");
             assert!(reranked(&pair.ends[0], &streams) <= before + 64);
             let End { streams: all, tree } = &mut pair.ends[0];
-            while all.settle_priorities(tree) {}
+            while all.of(tree).settle_priorities() {}
             assert!(reranked(&pair.ends[0], &streams) >= 100_000);
             assert_eq!(pair.ends[0].info(streams[1]).priority, 2, "the last one counts");
         });

@@ -112,7 +112,7 @@ fn session_credit_survives_ten_thousand_streams_that_end_in_every_way() {
             opened += 1;
             let len = pair.random.below(300) as usize;
             let End { streams, tree } = &mut pair.ends[0];
-            let _ = streams.write(tree, stream, &vec![1; len], WriteOptions::default());
+            let _ = streams.of(tree).write(stream, &vec![1; len], WriteOptions::default());
             held.push(stream);
         }
         for _ in 0..12 {
@@ -121,7 +121,7 @@ fn session_credit_survives_ten_thousand_streams_that_end_in_every_way() {
         if let Some(stream) = pair.random.pick(&held) {
             match pair.random.below(4) {
                 0 => pair.reset(0, stream, 1),
-                1 => _ = pair.ends[0].streams.finish(&mut pair.ends[0].tree, stream),
+                1 => _ = pair.ends[0].streams.of(&mut pair.ends[0].tree).finish(stream),
                 _ => {
                     pair.release(0, stream);
                     held.retain(|held| *held != stream);
@@ -130,7 +130,7 @@ fn session_credit_survives_ten_thousand_streams_that_end_in_every_way() {
         }
         let root = pair.ends[1].root();
         let End { streams, tree } = &mut pair.ends[1];
-        taken.extend(streams.accept_substream(tree, root));
+        taken.extend(streams.of(tree).accept_substream(root));
         if let Some(stream) = pair.random.pick(&taken) {
             match pair.random.below(3) {
                 0 => pair.stop(1, stream, 2),
@@ -153,7 +153,7 @@ fn session_credit_survives_ten_thousand_streams_that_end_in_every_way() {
         pair.step();
         let root = pair.ends[1].root();
         let End { streams, tree } = &mut pair.ends[1];
-        taken.extend(streams.accept_substream(tree, root));
+        taken.extend(streams.of(tree).accept_substream(root));
         for stream in taken.drain(..) {
             pair.release(1, stream);
         }

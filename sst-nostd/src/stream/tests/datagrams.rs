@@ -15,13 +15,15 @@ impl Pair {
         options: DatagramOptions,
     ) -> Result<DatagramForm, DatagramError> {
         let End { streams, tree } = &mut self.ends[0];
-        streams.send_datagram(tree, self.now, tree.root(), bytes, options, PATH)
+        let root = tree.root();
+        streams.of(tree).send_datagram(self.now, root, bytes, options, PATH)
     }
 
     fn catch(&mut self) -> Option<(Vec<u8>, DatagramForm)> {
         let mut buf = vec![0; 6000];
         let End { streams, tree } = &mut self.ends[1];
-        let got = streams.recv_datagram(tree, self.now, tree.root(), &mut buf).unwrap();
+        let root = tree.root();
+        let got = streams.of(tree).recv_datagram(self.now, root, &mut buf).unwrap();
         got.map(|(len, form)| (buf[..len].to_vec(), form))
     }
 }
@@ -39,7 +41,7 @@ fn the_form_follows_size_loss_and_wish() {
     let root = tree.root();
     for (loss_rate, form) in [(4096, DatagramForm::Stateless), (4097, DatagramForm::Substream)] {
         let path = PathQuality { loss_rate, ..PATH };
-        let sent = streams.send_datagram(tree, pair.now, root, b"x", OPTIONS, path);
+        let sent = streams.of(tree).send_datagram(pair.now, root, b"x", OPTIONS, path);
         assert_eq!(sent, Ok(form));
     }
 }
@@ -106,8 +108,8 @@ fn a_datagram_stream_is_one_way() {
     assert_eq!(pair.ends[0].tree.stream_count(), 0);
     let root = pair.ends[1].root();
     let End { streams, tree } = &mut pair.ends[1];
-    let stream = streams.accept_datagram(tree, root).unwrap();
-    let written = streams.write(tree, stream, b"no", WriteOptions::default());
+    let stream = streams.of(tree).accept_datagram(root).unwrap();
+    let written = streams.of(tree).write(stream, b"no", WriteOptions::default());
     assert_eq!(written, Err(WriteError::Finished));
     let id = streams.info(stream).unwrap().id;
     let stop = Frame::Stop { id, code: StreamCode::new(1) };
@@ -167,7 +169,7 @@ fn a_substream_datagram_that_expires_is_never_delivered() {
     }
     let End { streams, tree } = &mut pair.ends[0];
     let (_, stream) = streams.take_expired(pair.now).expect("it is over");
-    streams.expire(tree, stream);
+    streams.of(tree).expire(stream);
     pair.weather = Weather::default();
     pair.run();
     assert_eq!(pair.catch(), None);
@@ -185,7 +187,8 @@ fn a_buffer_too_small_leaves_the_datagram() {
     pair.run();
     for _ in 0..2 {
         let End { streams, tree } = &mut pair.ends[1];
-        let got = streams.recv_datagram(tree, pair.now, tree.root(), &mut [0; 49]);
+        let root = tree.root();
+        let got = streams.of(tree).recv_datagram(pair.now, root, &mut [0; 49]);
         assert_eq!(got, Err(ReadError::BufferTooSmall(50)));
         assert_eq!(pair.catch().unwrap().0, [3; 50]);
     }
@@ -222,8 +225,8 @@ fn a_datagram_waits_where_others_take_its_room_or_nothing_can_be_noted() {
     for (room, is_empty, may_note) in [(900, false, true), (1200, true, false)] {
         let mut bytes = [0; 1200];
         let mut out = Writer::new(&mut bytes[..room]);
-        let filled = streams.fill(tree, pair.now, &mut out, is_empty, |_| may_note);
-        assert!(!filled.any && streams.has_work(tree));
+        let filled = streams.of(tree).fill(pair.now, &mut out, is_empty, |_| may_note);
+        assert!(!filled.any && tree.has_work());
     }
     pair.least_bytes = 1100;
     pair.run();
@@ -258,11 +261,11 @@ fn datagrams_of_a_stream_the_peer_may_not_know_go_as_substreams() {
     let root = pair.ends[0].root();
     let one = pair.ends[0].open(root);
     let End { streams, tree } = &mut pair.ends[0];
-    let form = streams.send_datagram(tree, pair.now, one, b"first", OPTIONS, PATH);
+    let form = streams.of(tree).send_datagram(pair.now, one, b"first", OPTIONS, PATH);
     assert_eq!(form, Ok(DatagramForm::Substream));
     pair.run();
     let End { streams, tree } = &mut pair.ends[0];
-    let form = streams.send_datagram(tree, pair.now, one, b"second", OPTIONS, PATH);
+    let form = streams.of(tree).send_datagram(pair.now, one, b"second", OPTIONS, PATH);
     assert_eq!(form, Ok(DatagramForm::Stateless));
     pair.run();
     let root = pair.ends[1].root();
@@ -271,7 +274,7 @@ fn datagrams_of_a_stream_the_peer_may_not_know_go_as_substreams() {
     for expected in [&b"first"[..], b"second"] {
         let mut buf = [0; 10];
         let End { streams, tree } = &mut pair.ends[1];
-        let (len, _) = streams.recv_datagram(tree, pair.now, one, &mut buf).unwrap().unwrap();
+        let (len, _) = streams.of(tree).recv_datagram(pair.now, one, &mut buf).unwrap().unwrap();
         assert_eq!(&buf[..len], expected);
     }
 }
@@ -289,12 +292,13 @@ fn a_datagram_that_becomes_whole_when_its_parent_is_dropped_goes() {
     pair.hear(1, &frame(0, b"ha", false)).unwrap();
     pair.release(1, two);
     pair.hear(1, &frame(2, b"lf", true)).unwrap();
-    assert!(pair.ends[1].streams.find(7, id).is_none());
+    let End { streams, tree } = &mut pair.ends[1];
+    assert!(streams.of(tree).find(id).is_none());
     pair.audit();
 }
 
 /// A datagram of `data` bytes from the peer at host 1 of the pair.
-fn datagram(parent: crate::id::StreamId, data: &[u8]) -> Frame<'_> {
+fn datagram(parent: StreamId, data: &[u8]) -> Frame<'_> {
     Frame::Datagram(DatagramFrame { parent, data })
 }
 
@@ -329,14 +333,14 @@ fn a_session_holds_so_many_datagrams_and_the_oldest_go() {
     let mut buf = [0; 200];
     let End { streams: all, tree } = &mut pair.ends[1];
     for (_, stream) in &streams[1..] {
-        let got = all.recv_datagram(tree, Instant::ZERO, *stream, &mut buf);
+        let got = all.of(tree).recv_datagram(Instant::ZERO, *stream, &mut buf);
         assert_eq!(got, Ok(Some((10, DatagramForm::Stateless))));
     }
     for round in &came[200 - count..] {
-        let got = all.recv_datagram(tree, Instant::ZERO, streams[0].1, &mut buf);
+        let got = all.of(tree).recv_datagram(Instant::ZERO, streams[0].1, &mut buf);
         assert_eq!((got, buf[0]), (Ok(Some((100, DatagramForm::Stateless))), *round));
     }
-    assert_eq!(all.recv_datagram(tree, Instant::ZERO, streams[0].1, &mut buf), Ok(None));
+    assert_eq!(all.of(tree).recv_datagram(Instant::ZERO, streams[0].1, &mut buf), Ok(None));
     pair.audit();
 }
 

@@ -38,7 +38,7 @@ fn a_probe_says_the_lowest_positions_whatever_the_packet_that_it_repeats_said() 
     let (one, _) = pair.join();
     (pair.least_bytes, pair.most_bytes) = (1000, 1000);
     let End { streams, tree } = &mut pair.ends[0];
-    let written = streams.write(tree, one, &bytes(0..1800), WriteOptions::default());
+    let written = streams.of(tree).write(one, &bytes(0..1800), WriteOptions::default());
     assert_eq!(written, Ok(1800));
     while pair.send(0) {}
     let [_, second] = &pair.air[..] else { panic!("{} packets", pair.air.len()) };
@@ -46,7 +46,7 @@ fn a_probe_says_the_lowest_positions_whatever_the_packet_that_it_repeats_said() 
     pair.air.clear();
     for receipt in receipts {
         let End { streams, tree } = &mut pair.ends[0];
-        streams.on_probe(tree, receipt, false);
+        streams.of(tree).on_probe(receipt, false);
     }
     assert!(pair.send(0));
     let frames = Frames::new(&pair.air[0].bytes).map(|frame| frame.expect("well-formed"));
@@ -71,7 +71,7 @@ fn a_probe_says_all_frames_of_a_packet_that_holds_the_lowest_positions() {
     let mark = WriteOptions { mark: true };
     for record in [&bytes(0..20)[..], &bytes(20..500)] {
         let End { streams, tree } = &mut pair.ends[0];
-        assert_eq!(streams.write(tree, one, record, mark), Ok(record.len()));
+        assert_eq!(streams.of(tree).write(one, record, mark), Ok(record.len()));
     }
     assert!(pair.send(0));
     let first = pair.air.remove(0);
@@ -79,7 +79,7 @@ fn a_probe_says_all_frames_of_a_packet_that_holds_the_lowest_positions() {
     assert_eq!(receipts.len(), 2, "one for each record");
     for receipt in receipts {
         let End { streams, tree } = &mut pair.ends[0];
-        streams.on_probe(tree, receipt, false);
+        streams.of(tree).on_probe(receipt, false);
     }
     assert!(pair.send(0));
     let said = |packet: &[u8]| {
@@ -103,7 +103,7 @@ fn arrive(mut pair: Pair) {
         let end = (written + pair.random.below(4000) as usize).min(len);
         let End { streams, tree } = &mut pair.ends[0];
         if written < len {
-            match streams.write(tree, one, &bytes(written..end), WriteOptions::default()) {
+            match streams.of(tree).write(one, &bytes(written..end), WriteOptions::default()) {
                 Ok(taken) => written += taken,
                 Err(error) => assert_eq!(error, WriteError::Blocked),
             }
@@ -148,7 +148,7 @@ fn a_writer_is_woken_when_there_is_room_again() {
             while may_write && written < 30_000 {
                 let End { streams, tree } = &mut pair.ends[0];
                 let chunk = bytes(written..written + 700);
-                match streams.write(tree, one, &chunk, WriteOptions::default()) {
+                match streams.of(tree).write(one, &chunk, WriteOptions::default()) {
                     Ok(taken) => {
                         written += taken;
                         // The rest waits for the event.

@@ -31,7 +31,7 @@ fn the_end_is_told_with_the_last_bytes_and_only_with_them() {
     let (one, two) = pair.join();
     let read_on = |pair: &mut Pair| {
         let (End { streams, tree }, mut buf) = (&mut pair.ends[1], [0; 4]);
-        streams.read_on(tree, pair.now, two, &mut buf).map(|read| (read.len, read.finished))
+        streams.of(tree).read_on(pair.now, two, &mut buf).map(|read| (read.len, read.finished))
     };
     pair.ends[0].write(one, b"open");
     pair.run();
@@ -57,8 +57,11 @@ fn a_reset_reaches_the_reader_with_its_code_and_returns_the_credit() {
     assert!(pair.ends[1].events().contains(&(two, StreamEvent::Reset(StreamCode::new(77)))));
     let tree = &pair.ends[1].tree;
     assert_eq!((tree.received, tree.consumed), (1500, 1500));
-    let written =
-        pair.ends[0].streams.write(&mut pair.ends[0].tree, one, b"more", WriteOptions::default());
+    let written = pair.ends[0].streams.of(&mut pair.ends[0].tree).write(
+        one,
+        b"more",
+        WriteOptions::default(),
+    );
     assert_eq!(written, Err(WriteError::Finished));
 }
 
@@ -182,7 +185,7 @@ fn lost_limits_and_stops_of_a_stopped_stream_say_nothing_false() {
     pair.stop(1, two, 5_000_000);
     let End { streams, tree } = &mut pair.ends[1];
     // A limit sent before the stop, and lost: the row holds the code by now.
-    streams.on_receipt(tree, Receipt::StreamLimit(two), Fate::Lost);
+    streams.of(tree).on_receipt(Receipt::StreamLimit(two), Fate::Lost);
     pair.run();
     assert_eq!(pair.ends[0].info(one).send_state, SendState::Reset);
     pair.audit();
@@ -198,7 +201,7 @@ fn an_acknowledged_fin_does_not_stand_for_a_reset() {
     let End { streams, tree } = &mut pair.ends[0];
     let receipt = |fin| Receipt::Stream { stream: one, start: 4, len: 0, fin, open: false };
     streams.rows.get_mut(one).unwrap().state.set(State::FIN_ACKED);
-    streams.on_receipt(tree, receipt(false), Fate::Acked);
+    streams.of(tree).on_receipt(receipt(false), Fate::Acked);
     assert!(!pair.ends[0].events().contains(&(one, StreamEvent::Finished)));
     assert!(!pair.ends[0].tree.is_drained());
     pair.run();
@@ -213,7 +216,7 @@ fn a_lifetime_ends_what_is_not_delivered_only() {
     for stream in [one, three] {
         let End { streams, tree } = &mut pair.ends[0];
         assert!(streams.set_lifetime(pair.now, stream, Some(Duration::from_secs(60))));
-        streams.write(tree, stream, b"data", WriteOptions::default()).unwrap();
+        streams.of(tree).write(stream, b"data", WriteOptions::default()).unwrap();
     }
     pair.ends[0].finish(one);
     pair.run();
@@ -222,14 +225,14 @@ fn a_lifetime_ends_what_is_not_delivered_only() {
     let End { streams, tree } = &mut pair.ends[0];
     while let Some((session, stream)) = streams.take_expired(pair.now) {
         assert_eq!(session, 7);
-        streams.expire(tree, stream);
+        streams.of(tree).expire(stream);
     }
     assert_eq!(streams.next_expiry(), None);
     pair.run();
     assert_eq!(pair.read(1, two, 9).unwrap(), b"data");
     assert_eq!(pair.read(1, four, 9), Err(ReadError::Reset(StreamCode::EXPIRED)));
     let End { streams, tree } = &mut pair.ends[0];
-    let late = streams.write(tree, three, b"more", WriteOptions::default());
+    let late = streams.of(tree).write(three, b"more", WriteOptions::default());
     assert_eq!(late, Err(WriteError::Expired));
     let events = pair.ends[0].events();
     assert!(events.contains(&(three, StreamEvent::Expired)));
@@ -268,7 +271,7 @@ fn a_stream_that_was_stopped_has_no_limit_any_more() {
     pair.run();
     assert_eq!(pair.ends[0].info(one).send_limit, None);
     let End { streams, tree } = &mut pair.ends[0];
-    let stopped = streams.write(tree, one, b"x", WriteOptions::default());
+    let stopped = streams.of(tree).write(one, b"x", WriteOptions::default());
     assert_eq!(stopped, Err(WriteError::Stopped(StreamCode::new(77))));
     assert_eq!(pair.read(1, two, 1), Err(ReadError::Reset(StreamCode::new(77))), "its answer");
     let (one, two) = pair.join();

@@ -42,7 +42,7 @@ impl Half {
         match state {
             "Open" => {}
             "Finishing" => end.finish(stream),
-            "Resetting" => end.streams.reset(&mut end.tree, stream, CODE),
+            "Resetting" => end.streams.of(&mut end.tree).reset(stream, CODE),
             "Done" => {
                 end.finish(stream);
                 end.speak(Some(Fate::Acked));
@@ -61,8 +61,8 @@ impl Half {
             "all positions and FIN acknowledged" | "RESET acknowledged" => {
                 self.end.speak(Some(Fate::Acked));
             }
-            "reset" => streams.reset(tree, self.stream, CODE),
-            "lifetime over" => streams.expire(tree, self.stream),
+            "reset" => streams.of(tree).reset(self.stream, CODE),
+            "lifetime over" => streams.of(tree).expire(self.stream),
             "STOP arrives" => self.hear(Frame::Stop { id: self.id, code: CODE }),
             "any frame about it" => {
                 self.hear(Frame::Stop { id: self.id, code: CODE });
@@ -118,11 +118,11 @@ impl Half {
             "all positions arrived" => self.hear(Frame::Stream(data(id, 3, b"def"))),
             "RESET" => self.hear(Frame::Reset(reset(id, highest))),
             "all read" => {
-                assert_eq!(streams.read(tree, now, stream, &mut [0; 20]), Ok(highest as usize));
+                assert_eq!(streams.of(tree).read(now, stream, &mut [0; 20]), Ok(highest as usize));
             }
-            "discarded" | "own stop" => streams.stop(tree, now, stream, CODE),
+            "discarded" | "own stop" => streams.of(tree).stop(now, stream, CODE),
             "code reported" => assert!(!self.end.events().is_empty()),
-            "nobody reads" => streams.release(tree, now, stream),
+            "nobody reads" => streams.of(tree).release(now, stream),
             _ => panic!("an event {event:?} of the receiving half"),
         }
     }

@@ -103,11 +103,11 @@ fn arbitrary_frames_never_panic_and_faults_change_nothing() {
             let stream = random.pick(&held).unwrap();
             let End { streams, tree } = &mut pair.ends[0];
             match random.below(8) {
-                0 => held.extend(streams.accept_substream(tree, stream)),
+                0 => held.extend(streams.of(tree).accept_substream(stream)),
                 1 => held.extend(pair.ends[0].try_open(stream)),
-                2 => _ = streams.write(tree, stream, &data, WriteOptions { mark: true }),
+                2 => _ = streams.of(tree).write(stream, &data, WriteOptions { mark: true }),
                 3 => _ = pair.read(0, stream, 100),
-                4 => _ = streams.recv_datagram(tree, pair.now, stream, &mut [0; 1300]),
+                4 => _ = streams.of(tree).recv_datagram(pair.now, stream, &mut [0; 1300]),
                 5 if random.chance(300) => pair.release(0, stream),
                 6 => {
                     pair.send(0);
@@ -119,8 +119,8 @@ fn arbitrary_frames_never_panic_and_faults_change_nothing() {
             audit::audit(&pair.ends[0].streams, &pair.ends[0].tree);
         }
         let End { streams, tree } = &mut pair.ends[0];
-        while !streams.tear_down(tree) {}
-        assert!(streams.is_empty() && streams.index.is_empty());
+        while !streams.of(tree).tear_down() {}
+        assert!(streams.is_empty() && streams.ids.len() == 0);
         assert_eq!(streams.stores.pool.used_blocks(), 0);
     });
 }

@@ -27,7 +27,7 @@ impl Counting {
         let (mut packet, mut receipts) = (vec![0; 1200], vec![]);
         let (count, len) = self.count(|End { streams, tree }| {
             let mut out = Writer::new(&mut packet);
-            streams.fill(tree, Instant::ZERO, &mut out, true, |receipt| {
+            streams.of(tree).fill(Instant::ZERO, &mut out, true, |receipt| {
                 receipts.push(receipt);
                 true
             });
@@ -44,7 +44,7 @@ impl Counting {
         let frame = frames.next().expect("a frame").expect("well-formed");
         assert!(frames.next().is_none(), "one frame");
         let (count, answer) =
-            self.count(|end| end.streams.on_frame(&mut end.tree, Instant::ZERO, &frame));
+            self.count(|end| end.streams.of(&mut end.tree).on_frame(Instant::ZERO, &frame));
         answer.expect("taken");
         count
     }
@@ -55,7 +55,7 @@ impl Counting {
         let acked = Fate::Acked;
         self.count(|End { streams, tree }| {
             for receipt in receipts {
-                streams.on_receipt(tree, receipt, acked);
+                streams.of(tree).on_receipt(receipt, acked);
             }
         })
         .0
@@ -64,7 +64,7 @@ impl Counting {
     fn read(&mut self, stream: StreamHandle) -> u32 {
         let mut buf = [0; 200];
         let (count, read) =
-            self.count(|end| end.streams.read(&mut end.tree, Instant::ZERO, stream, &mut buf));
+            self.count(|end| end.streams.of(&mut end.tree).read(Instant::ZERO, stream, &mut buf));
         assert_eq!(read, Ok(100));
         count
     }
@@ -102,7 +102,7 @@ fn an_event_looks_few_rows_up() {
     }
     let end = sender.count(|end| end.finish(stream)).0;
     counts.push(("finish", end));
-    let drop = sender.count(|end| end.streams.release(&mut end.tree, Instant::ZERO, stream)).0;
+    let drop = sender.count(|end| end.streams.of(&mut end.tree).release(Instant::ZERO, stream)).0;
     counts.push(("release", drop));
     let known = [
         ("open", 5),

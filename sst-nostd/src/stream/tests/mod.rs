@@ -153,27 +153,28 @@ impl End {
     }
 
     pub(super) fn try_open(&mut self, parent: StreamHandle) -> Result<StreamHandle, OpenError> {
-        self.streams.open_substream(&mut self.tree, Instant::ZERO, parent, Open::default())
+        self.streams.of(&mut self.tree).open_substream(Instant::ZERO, parent, Open::default())
     }
 
     pub(super) fn accept(&mut self, parent: StreamHandle) -> StreamHandle {
-        self.streams.accept_substream(&mut self.tree, parent).expect("one waits")
+        self.streams.of(&mut self.tree).accept_substream(parent).expect("one waits")
     }
 
     pub(super) fn write(&mut self, stream: StreamHandle, bytes: &[u8]) -> usize {
         self.streams
-            .write(&mut self.tree, stream, bytes, WriteOptions::default())
+            .of(&mut self.tree)
+            .write(stream, bytes, WriteOptions::default())
             .expect("takes some")
     }
 
     pub(super) fn record(&mut self, stream: StreamHandle, bytes: &[u8]) {
         let options = WriteOptions { mark: true };
-        let taken = self.streams.write(&mut self.tree, stream, bytes, options);
+        let taken = self.streams.of(&mut self.tree).write(stream, bytes, options);
         assert_eq!(taken, Ok(bytes.len()));
     }
 
     pub(super) fn finish(&mut self, stream: StreamHandle) {
-        self.streams.finish(&mut self.tree, stream).expect("may finish");
+        self.streams.of(&mut self.tree).finish(stream).expect("may finish");
     }
 
     pub(super) fn info(&self, stream: StreamHandle) -> StreamInfo {

@@ -18,7 +18,7 @@ impl Pair {
         options: DatagramOptions,
     ) -> Result<DatagramSent, DatagramError> {
         let End { streams, tree } = &mut self.ends[0];
-        streams.send_tracked_datagram(tree, self.now, parent, bytes, options, PATH)
+        streams.of(tree).send_tracked_datagram(self.now, parent, bytes, options, PATH)
     }
 
     fn track(&mut self, bytes: &[u8], options: DatagramOptions) -> DatagramTicket {
@@ -36,7 +36,7 @@ impl Pair {
         self.now = self.now.after(time);
         let End { streams, tree } = &mut self.ends[0];
         while let Some((_, stream)) = streams.take_expired(self.now) {
-            streams.expire(tree, stream);
+            streams.of(tree).expire(stream);
         }
     }
 }
@@ -65,14 +65,14 @@ fn a_lost_one_is_told_of_once_even_if_it_arrived() {
     let receipts = pair.air[0].receipts.clone().expect("the first copy");
     let [receipt] = receipts[..] else { panic!("{receipts:?}") };
     let End { streams, tree } = &mut pair.ends[0];
-    streams.on_receipt(tree, receipt, Fate::Lost);
+    streams.of(tree).on_receipt(receipt, Fate::Lost);
     assert_eq!(pair.outcomes(), [(ticket, DatagramOutcome::Lost)]);
     // The packet was only slow: it arrives, and so does its acknowledgement.
     pair.run();
     assert_eq!(pair.outcomes(), []);
     let root = pair.ends[1].root();
     let End { streams, tree } = &mut pair.ends[1];
-    let got = streams.recv_datagram(tree, pair.now, root, &mut [0; 9]);
+    let got = streams.of(tree).recv_datagram(pair.now, root, &mut [0; 9]);
     assert_eq!(got, Ok(Some((4, DatagramForm::Stateless))));
 }
 
@@ -115,7 +115,7 @@ fn what_can_not_be_sent_any_more_is_discarded() {
     pair.release(0, stream);
     let End { streams, tree } = &mut pair.ends[0];
     let receipt = Receipt::Reset { stream, open: false };
-    streams.on_receipt(tree, receipt, Fate::Acked);
+    streams.of(tree).on_receipt(receipt, Fate::Acked);
     assert!(streams.info(stream).is_none());
     assert_eq!(pair.outcomes(), [(orphan.unwrap(), DatagramOutcome::Discarded)]);
 
@@ -135,14 +135,14 @@ fn the_end_of_the_session_leaves_it_unknown() {
     let queued = pair.track(b"queued", BEST_EFFORT);
     let stream = pair.track(b"stream", RELIABLE);
     let End { streams, tree } = &mut pair.ends[0];
-    streams.abandon_datagrams(tree);
+    streams.of(tree).abandon_datagrams();
     let unknown = DatagramOutcome::Unknown;
     assert_eq!(pair.outcomes(), [(queued, unknown), (stream, unknown)]);
     // Whatever is learnt later is not told.
     pair.run();
     assert_eq!(pair.outcomes(), []);
     let End { streams, tree } = &mut pair.ends[0];
-    while !streams.tear_down(tree) {}
+    while !streams.of(tree).tear_down() {}
     assert_eq!(streams.tracked_datagrams(), 0);
 }
 
@@ -170,7 +170,7 @@ fn an_error_and_a_change_of_mind_leave_nothing() {
     assert_eq!(refused, Err(DatagramError::TooLarge(5000)));
     while pair.ends[0].streams.tracked_datagrams() == 0 {
         let End { streams, tree } = &mut pair.ends[0];
-        let sent = streams.send_datagram(tree, pair.now, root, &[1; 400], BEST_EFFORT, PATH);
+        let sent = streams.of(tree).send_datagram(pair.now, root, &[1; 400], BEST_EFFORT, PATH);
         if sent.is_err() {
             assert_eq!(pair.track_under(root, &[1; 400], BEST_EFFORT), Err(DatagramError::Blocked));
             break;
@@ -179,7 +179,7 @@ fn an_error_and_a_change_of_mind_leave_nothing() {
     assert_eq!(pair.ends[0].streams.tracked_datagrams(), 0);
     let (stream, told) = (pair.track(b"x", RELIABLE), pair.track(b"x", RELIABLE));
     let End { streams, tree } = &mut pair.ends[0];
-    streams.settle_datagram(tree, told, DatagramOutcome::Lost);
+    streams.of(tree).settle_datagram(told, DatagramOutcome::Lost);
     for ticket in [stream, told] {
         streams.forget_datagram(Some(tree), ticket);
         streams.forget_datagram(Some(tree), ticket);
@@ -227,7 +227,7 @@ fn hear(pair: &mut Pair, arrived: &mut [bool], open: &mut BTreeMap<DatagramTicke
     let root = pair.ends[1].root();
     let End { streams, tree } = &mut pair.ends[1];
     let mut buf = [0; 200];
-    while let Ok(Some(_)) = streams.recv_datagram(tree, pair.now, root, &mut buf) {
+    while let Ok(Some(_)) = streams.of(tree).recv_datagram(pair.now, root, &mut buf) {
         arrived[usize::from(buf[0])] = true;
     }
     let has_dropped = tree.dropped_datagrams() > 0;
@@ -249,10 +249,11 @@ fn who_does_not_ask_pays_nothing() {
         let End { streams, tree } = &mut pair.ends[0];
         if is_tracked {
             streams
-                .send_tracked_datagram(tree, pair.now, root, &[1; 10], BEST_EFFORT, PATH)
+                .of(tree)
+                .send_tracked_datagram(pair.now, root, &[1; 10], BEST_EFFORT, PATH)
                 .unwrap();
         } else {
-            streams.send_datagram(tree, pair.now, root, &[1; 10], BEST_EFFORT, PATH).unwrap();
+            streams.of(tree).send_datagram(pair.now, root, &[1; 10], BEST_EFFORT, PATH).unwrap();
         }
         streams.nursery_mut(root).unwrap().outgoing.len()
     };

@@ -74,10 +74,10 @@ impl Pair {
         let mut out = Writer::new(&mut bytes);
         let mut receipts = vec![];
         let End { streams, tree } = &mut self.ends[from];
-        if !streams.has_work(tree) {
+        if !tree.has_work() {
             return false;
         }
-        let filled = streams.fill(tree, self.now, &mut out, true, noting(&mut receipts));
+        let filled = streams.of(tree).fill(self.now, &mut out, true, noting(&mut receipts));
         let len = out.position();
         assert_eq!(filled.any, len > 0);
         if filled.any {
@@ -116,8 +116,8 @@ impl Pair {
     /// Hands host `at` a frame as if it came from its peer.
     pub(super) fn hear(&mut self, at: usize, frame: &Frame<'_>) -> Result<(), Fault> {
         let End { streams, tree } = &mut self.ends[at];
-        let answer = streams.on_frame(tree, self.now, frame);
-        streams.settle_priorities(tree);
+        let answer = streams.of(tree).on_frame(self.now, frame);
+        streams.of(tree).settle_priorities();
         answer
     }
 
@@ -126,13 +126,13 @@ impl Pair {
         let mut fate = Fate::Acked;
         for frame in Frames::new(bytes) {
             let frame = frame.expect("well-formed");
-            match streams.on_frame(tree, self.now, &frame) {
+            match streams.of(tree).on_frame(self.now, &frame) {
                 Ok(()) => {}
                 Err(Fault::NoCapacity) => fate = Fate::Lost,
                 Err(fault) => panic!("{fault:?} for {frame:?}"),
             }
         }
-        streams.settle_priorities(tree);
+        streams.of(tree).settle_priorities();
         self.turned_down += u64::from(fate == Fate::Lost);
         fate
     }
@@ -150,7 +150,7 @@ impl Pair {
         let (from, receipts, fate) = self.fates.remove(at);
         let End { streams, tree } = &mut self.ends[from];
         for receipt in receipts {
-            streams.on_receipt(tree, receipt, fate);
+            streams.of(tree).on_receipt(receipt, fate);
         }
         true
     }
@@ -168,7 +168,7 @@ impl Pair {
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        let has_work = self.ends.iter().any(|end| end.streams.has_work(&end.tree));
+        let has_work = self.ends.iter().any(|end| end.tree.has_work());
         !has_work && self.air.is_empty() && self.fates.is_empty()
     }
 
@@ -194,17 +194,17 @@ impl Pair {
     /// Releases `stream` at host `at`.
     pub(super) fn release(&mut self, at: usize, stream: StreamHandle) {
         let End { streams, tree } = &mut self.ends[at];
-        streams.release(tree, self.now, stream);
+        streams.of(tree).release(self.now, stream);
     }
 
     pub(super) fn reset(&mut self, at: usize, stream: StreamHandle, code: u64) {
         let End { streams, tree } = &mut self.ends[at];
-        streams.reset(tree, stream, StreamCode::new(code));
+        streams.of(tree).reset(stream, StreamCode::new(code));
     }
 
     pub(super) fn stop(&mut self, at: usize, stream: StreamHandle, code: u64) {
         let End { streams, tree } = &mut self.ends[at];
-        streams.stop(tree, self.now, stream, StreamCode::new(code));
+        streams.of(tree).stop(self.now, stream, StreamCode::new(code));
     }
 
     /// Reads with a buffer of `room` bytes.
@@ -216,7 +216,7 @@ impl Pair {
     ) -> Result<Vec<u8>, ReadError> {
         let End { streams, tree } = &mut self.ends[at];
         let mut buf = vec![0; room];
-        let len = streams.read(tree, self.now, stream, &mut buf)?;
+        let len = streams.of(tree).read(self.now, stream, &mut buf)?;
         buf.truncate(len);
         Ok(buf)
     }
@@ -230,7 +230,7 @@ impl Pair {
     ) -> Result<(Vec<u8>, RecordRead), ReadError> {
         let End { streams, tree } = &mut self.ends[at];
         let mut buf = vec![0; room];
-        let read = streams.read_record(tree, self.now, stream, &mut buf)?;
+        let read = streams.of(tree).read_record(self.now, stream, &mut buf)?;
         buf.truncate(read.len);
         Ok((buf, read))
     }
@@ -259,7 +259,7 @@ impl Pair {
                 streams.stores.nurseries.len(),
                 streams.stores.nurseries.limit()
             );
-            std::eprintln!("has work {}", streams.has_work(tree));
+            std::eprintln!("has work {}", tree.has_work());
             std::eprintln!("sent {} of {}", tree.sent, tree.send_limit);
             std::eprintln!("received {} of {}", tree.received, tree.receive_limit);
             for row in (0..streams.rows.limit()).filter_map(|index| streams.rows.at(index)) {

@@ -31,12 +31,13 @@ impl Many {
 
     fn open(&mut self, session: usize) -> Result<StreamHandle, OpenError> {
         let tree = &mut self.trees[session];
-        self.streams.open_substream(tree, Instant::ZERO, tree.root, Open::default())
+        let root = tree.root;
+        self.streams.of(tree).open_substream(Instant::ZERO, root, Open::default())
     }
 
     fn write(&mut self, session: usize, stream: StreamHandle) -> Result<usize, WriteError> {
         let options = WriteOptions::default();
-        self.streams.write(&mut self.trees[session], stream, &[7; 10_000], options)
+        self.streams.of(&mut self.trees[session]).write(stream, &[7; 10_000], options)
     }
 
     /// Opens streams and writes as much as it may on each.
@@ -63,7 +64,7 @@ impl Many {
             StreamFrame { id, offset: *offset, data: &[1; 50], mark: true, fin: false, open };
         let end = frame.offset + 51;
         let tree = &mut self.trees[session];
-        let is_taken = self.streams.on_frame(tree, Instant::ZERO, &Frame::Stream(frame)).is_ok();
+        let is_taken = self.streams.of(tree).on_frame(Instant::ZERO, &Frame::Stream(frame)).is_ok();
         if is_taken {
             *offset = end;
         }
@@ -129,7 +130,7 @@ fn whatever_arrives_and_is_not_read_every_session_can_write_a_record() {
         }
         for (session, stream) in streams.into_iter().enumerate().skip(greedy) {
             let (tree, options) = (&mut host.trees[session], WriteOptions { mark: true });
-            let written = host.streams.write(tree, stream, &[1; 64], options);
+            let written = host.streams.of(tree).write(stream, &[1; 64], options);
             assert_eq!(written, Ok(64), "{session} of {greedy}");
         }
     });
@@ -147,7 +148,7 @@ fn writers_are_woken_when_their_own_session_may_take_again() {
         let before = host.held(0).held();
         let stream = full.iter().rev().find(|s| host.streams.info(**s).unwrap().written > 0);
         let stream = *stream.expect("it holds blocks");
-        host.streams.reset(&mut host.trees[0], stream, StreamCode::DROPPED);
+        host.streams.of(&mut host.trees[0]).reset(stream, StreamCode::DROPPED);
         assert!(host.held(0).held() < before);
     }
     let events = host.events();
@@ -171,10 +172,10 @@ fn writers_that_may_go_on_are_told_when_events_are_asked_for() {
         full.iter().filter(|s| host.streams.info(**s).unwrap().written == 0).collect();
     assert!(waiting.len() > 2, "{}", waiting.len());
     assert_eq!(host.events(), []);
-    host.streams.reset(&mut host.trees[0], full[0], StreamCode::DROPPED);
-    assert!(host.streams.eventful.is_empty() && !host.streams.fed.is_empty());
+    host.streams.of(&mut host.trees[0]).reset(full[0], StreamCode::DROPPED);
+    assert!(host.streams.events.is_empty() && !host.streams.starved.has_told_all());
     assert!(host.events().len() >= waiting.len());
-    assert!(host.streams.fed.is_empty() && host.streams.starved.is_empty());
+    assert!(host.streams.starved.has_told_all() && host.streams.starved.is_empty());
 }
 
 /// Spec: R-7.5-11
@@ -189,7 +190,7 @@ fn a_peer_that_gives_no_credit_makes_a_stream_hold_little() {
     let id = end.info(stream).id;
     let End { streams, tree } = &mut end;
     let limit = Frame::StreamLimit { id, limit: 1 << 19 };
-    streams.on_frame(tree, Instant::ZERO, &limit).unwrap();
+    streams.of(tree).on_frame(Instant::ZERO, &limit).unwrap();
     assert_eq!(end.events(), [(stream, StreamEvent::Writable)]);
     assert_eq!(end.write(stream, &vec![1; 1 << 20]) + taken, (1 << 19) + (32 << 10));
 }
@@ -199,11 +200,11 @@ fn a_session_that_ends_gives_everything_back() {
     let mut host = Many::new(&LIMITS);
     (0..SESSIONS).for_each(|session| drop(host.fill(session)));
     for mut tree in core::mem::take(&mut host.trees) {
-        while !host.streams.tear_down(&mut tree) {}
+        while !host.streams.of(&mut tree).tear_down() {}
     }
     assert_eq!(host.streams.stores.pool.used_blocks(), 0);
     assert_eq!((host.streams.rows.shares().used(), host.streams.parties.len()), (0, 0));
-    assert!(host.streams.starved.is_empty() && host.streams.fed.is_empty());
+    assert!(host.streams.starved.is_empty() && host.streams.starved.has_told_all());
     assert!(host.streams.plant(9, Side::Large, allowance(&CONFIG), Instant::ZERO).is_some());
 }
 
@@ -220,8 +221,8 @@ fn a_peer_that_opens_all_it_may_is_refused_and_the_others_are_not() {
     for counter in 1..64 {
         let tree = &mut host.trees[0];
         let root = tree.root;
-        host.streams.listen(tree, root, 64);
-        match host.streams.on_frame(tree, Instant::ZERO, &frame(counter)) {
+        host.streams.of(tree).listen(root, 64);
+        match host.streams.of(tree).on_frame(Instant::ZERO, &frame(counter)) {
             Ok(()) => refused += tree.refusals.iter().flatten().count() as u32,
             Err(fault) => {
                 assert_eq!(fault, Fault::NoCapacity);
@@ -231,7 +232,7 @@ fn a_peer_that_opens_all_it_may_is_refused_and_the_others_are_not() {
     }
     assert!(refused > 0, "it is told that there is no room");
     let tree = &mut host.trees[1];
-    assert_eq!(host.streams.on_frame(tree, Instant::ZERO, &frame(1)), Ok(()));
+    assert_eq!(host.streams.of(tree).on_frame(Instant::ZERO, &frame(1)), Ok(()));
     assert!(tree.refusals.iter().all(Option::is_none) && tree.stream_count() == 1);
 }
 
@@ -246,12 +247,12 @@ fn a_sender_of_datagrams_is_woken_when_its_session_may_take_blocks_again() {
     // Nothing is queued under either that could make room by being sent.
     for parent in [root, writer] {
         let (tree, options) = (&mut host.trees[0], DatagramOptions::default());
-        let sent = host.streams.send_datagram(tree, Instant::ZERO, parent, b"x", options, PATH);
+        let sent = host.streams.of(tree).send_datagram(Instant::ZERO, parent, b"x", options, PATH);
         assert_eq!(sent, Err(DatagramError::Blocked));
     }
     assert_eq!(host.write(0, writer), Err(WriteError::Blocked));
     assert!(core::iter::from_fn(|| host.streams.poll_event()).next().is_none());
-    host.streams.reset(&mut host.trees[0], full[0], StreamCode::DROPPED);
+    host.streams.of(&mut host.trees[0]).reset(full[0], StreamCode::DROPPED);
     let told: Vec<_> = core::iter::from_fn(|| host.streams.poll_event()).collect();
     for (parent, event) in [
         (root, StreamEvent::DatagramSpace),
@@ -261,6 +262,6 @@ fn a_sender_of_datagrams_is_woken_when_its_session_may_take_blocks_again() {
         assert_eq!(told.iter().filter(|it| **it == (0, parent, event)).count(), 1, "{told:?}");
     }
     let (tree, options) = (&mut host.trees[0], DatagramOptions::default());
-    let sent = host.streams.send_datagram(tree, Instant::ZERO, root, b"x", options, PATH);
+    let sent = host.streams.of(tree).send_datagram(Instant::ZERO, root, b"x", options, PATH);
     assert_eq!(sent, Ok(DatagramForm::Stateless));
 }

@@ -8,10 +8,10 @@ use super::*;
 fn order(pair: &mut Pair, count: usize) -> Vec<StreamHandle> {
     let mut order = vec![];
     let End { streams, tree } = &mut pair.ends[0];
-    while streams.has_work(tree) && order.len() < count {
+    while tree.has_work() && order.len() < count {
         let mut bytes = [0; 150];
         let mut out = Writer::new(&mut bytes);
-        streams.fill(tree, pair.now, &mut out, true, |receipt| {
+        streams.of(tree).fill(pair.now, &mut out, true, |receipt| {
             if let Receipt::Stream { stream, len: 1.., .. } = receipt
                 && order.last() != Some(&stream)
             {
@@ -41,8 +41,8 @@ fn fill_all(pair: &mut Pair, streams: &[StreamHandle]) {
 fn a_higher_level_goes_first_and_lower_ones_wait() {
     let (mut pair, [a, b, c]) = three(CONFIG);
     let End { streams, tree } = &mut pair.ends[0];
-    assert!(streams.set_priority(tree, b, Some(5)));
-    assert!(streams.set_priority(tree, a, Some(-5)));
+    assert!(streams.of(tree).set_priority(b, Some(5)));
+    assert!(streams.of(tree).set_priority(a, Some(-5)));
     fill_all(&mut pair, &[a, b, c]);
     assert_eq!(order(&mut pair, 9), [b, c, a]);
 }
@@ -66,19 +66,19 @@ fn children_follow_their_parent_unless_they_have_their_own() {
     let (mut pair, [a, ..]) = three(CONFIG);
     let End { streams, tree } = &mut pair.ends[0];
     let own = Open { priority: Some(1), ..Open::default() };
-    let child = streams.open_substream(tree, pair.now, a, Open::default()).unwrap();
-    let other = streams.open_substream(tree, pair.now, a, own).unwrap();
-    let grandchild = streams.open_substream(tree, pair.now, child, Open::default()).unwrap();
-    let below = streams.open_substream(tree, pair.now, other, Open::default()).unwrap();
+    let child = streams.of(tree).open_substream(pair.now, a, Open::default()).unwrap();
+    let other = streams.of(tree).open_substream(pair.now, a, own).unwrap();
+    let grandchild = streams.of(tree).open_substream(pair.now, child, Open::default()).unwrap();
+    let below = streams.of(tree).open_substream(pair.now, other, Open::default()).unwrap();
     let priorities = |streams: &Streams<'_>| {
         [child, other, grandchild, below].map(|stream| streams.info(stream).unwrap().priority)
     };
     assert_eq!(priorities(streams), [0, 1, 0, 1]);
-    streams.set_priority(tree, a, Some(7));
+    streams.of(tree).set_priority(a, Some(7));
     assert_eq!(priorities(streams), [7, 1, 7, 1]);
-    streams.set_priority(tree, other, None);
+    streams.of(tree).set_priority(other, None);
     assert_eq!(priorities(streams), [7, 7, 7, 7]);
-    streams.set_priority(tree, child, Some(-7));
+    streams.of(tree).set_priority(child, Some(-7));
     assert_eq!(priorities(streams), [-7, 7, -7, 7]);
 }
 
@@ -87,8 +87,9 @@ fn a_reader_may_ask_its_peer_to_hurry() {
     let mut pair = Pair::new(1);
     let (one, two) = pair.join();
     let End { streams, tree } = &mut pair.ends[1];
-    assert!(streams.request_priority(tree, two, 9));
-    assert!(!streams.request_priority(tree, tree.root(), 9));
+    assert!(streams.of(tree).request_priority(two, 9));
+    let root = tree.root();
+    assert!(!streams.of(tree).request_priority(root, 9));
     pair.run();
     assert_eq!(pair.ends[0].info(one).priority, 9);
     let id = StreamId::ROOT;
@@ -102,7 +103,7 @@ fn a_priority_byte_reaches_the_peer() {
     let End { streams, tree } = &mut pair.ends[0];
     let open = Open { priority: Some(-3), ..Open::default() };
     let root = tree.root();
-    streams.open_substream(tree, pair.now, root, open).unwrap();
+    streams.of(tree).open_substream(pair.now, root, open).unwrap();
     pair.run();
     let root = pair.ends[1].root();
     let stream = pair.ends[1].accept(root);
@@ -118,8 +119,8 @@ fn a_stream_without_session_credit_does_not_hold_up_what_needs_none() {
     let End { streams, tree } = &mut pair.ends[0];
     assert_eq!((tree.send_credit(), tree.ready.is_empty()), (0, true));
     // An end, and a reset, need no credit.
-    streams.finish(tree, b).unwrap();
-    streams.reset(tree, c, StreamCode::new(1));
+    streams.of(tree).finish(b).unwrap();
+    streams.of(tree).reset(c, StreamCode::new(1));
     pair.run();
     assert_eq!(pair.ends[0].info(b).send_state, SendState::Delivered);
     let root = pair.ends[1].root();
@@ -138,7 +139,7 @@ fn requests_for_a_priority_arrive_in_order_and_may_be_refused() {
     let (one, two) = pair.join();
     let ask = |pair: &mut Pair, priority| {
         let End { streams, tree } = &mut pair.ends[1];
-        assert!(streams.request_priority(tree, two, priority));
+        assert!(streams.of(tree).request_priority(two, priority));
         pair.send(1)
     };
     assert!(ask(&mut pair, 5));
@@ -148,11 +149,11 @@ fn requests_for_a_priority_arrive_in_order_and_may_be_refused() {
     // One that is lost is asked for as it is wished now.
     assert!(ask(&mut pair, 1));
     let End { streams, tree } = &mut pair.ends[1];
-    assert!(streams.request_priority(tree, two, 2));
+    assert!(streams.of(tree).request_priority(two, 2));
     pair.air.clear();
     let receipt = Receipt::Priority(two);
     let End { streams, tree } = &mut pair.ends[1];
-    streams.on_receipt(tree, receipt, Fate::Lost);
+    streams.of(tree).on_receipt(receipt, Fate::Lost);
     pair.run();
     assert_eq!(pair.ends[0].info(one).priority, 2);
     assert!(pair.ends[0].streams.fix_priority(one, true));
@@ -174,9 +175,9 @@ fn limits_and_ends_go_before_all_data_and_data_by_priority() {
     pair.ends[1].write(far[1], &[2; 3000]);
     pair.run();
     let End { streams, tree } = &mut pair.ends[0];
-    streams.set_priority(tree, a, Some(50));
-    streams.set_priority(tree, b, Some(-50));
-    streams.set_priority(tree, c, Some(-50));
+    streams.of(tree).set_priority(a, Some(50));
+    streams.of(tree).set_priority(b, Some(-50));
+    streams.of(tree).set_priority(c, Some(-50));
     fill_all(&mut pair, &[a, b, c]);
     // Reading gives credit back, and a stream of the lowest level is given up.
     pair.read(0, b, 3000).unwrap();
@@ -185,7 +186,7 @@ fn limits_and_ends_go_before_all_data_and_data_by_priority() {
     let mut bytes = [0; 500];
     let mut out = Writer::new(&mut bytes);
     let mut receipts = vec![];
-    streams.fill(tree, pair.now, &mut out, true, |receipt| {
+    streams.of(tree).fill(pair.now, &mut out, true, |receipt| {
         receipts.push(receipt);
         true
     });
@@ -209,7 +210,7 @@ fn carried(pair: &mut Pair, count: usize) -> Vec<StreamHandle> {
         let End { streams, tree } = &mut pair.ends[0];
         let mut bytes = [0; 150];
         let mut out = Writer::new(&mut bytes);
-        streams.fill(tree, pair.now, &mut out, true, |receipt| {
+        streams.of(tree).fill(pair.now, &mut out, true, |receipt| {
             match receipt {
                 Receipt::Stream { stream, len: 1.., .. } => carried.push(stream),
                 Receipt::Datagram { parent, .. } => carried.push(parent),
@@ -228,13 +229,13 @@ fn datagrams_wait_with_the_priority_of_their_stream_and_take_turns_there() {
         let (mut pair, [stream, ..]) = three(CONFIG);
         let End { streams, tree } = &mut pair.ends[0];
         let root = tree.root();
-        assert!(streams.set_priority(tree, stream, priority));
-        assert!(streams.set_priority(tree, root, of_session));
-        assert_eq!(streams.write(tree, stream, &[1; 900], WriteOptions::default()), Ok(900));
+        assert!(streams.of(tree).set_priority(stream, priority));
+        assert!(streams.of(tree).set_priority(root, of_session));
+        assert_eq!(streams.of(tree).write(stream, &[1; 900], WriteOptions::default()), Ok(900));
         let path = PathQuality { payload_bytes: 1200, loss_rate: 0 };
         for _ in 0..4 {
             let options = DatagramOptions::default();
-            streams.send_datagram(tree, pair.now, root, &[2; 120], options, path).unwrap();
+            streams.of(tree).send_datagram(pair.now, root, &[2; 120], options, path).unwrap();
         }
         // The last packet may have room for more.
         let mut carried = carried(&mut pair, 4);

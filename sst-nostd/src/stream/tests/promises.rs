@@ -27,7 +27,7 @@ fn an_opening_is_announced_at_once_and_repeated_until_it_is_known() {
     let stream = end.open(root);
     let packets = end.speak(None);
     assert_eq!(frames(&packets), [Frame::Stream(opening(ours(1), ROOT))]);
-    assert!(end.streams.request_priority(&mut end.tree, stream, 3));
+    assert!(end.streams.of(&mut end.tree).request_priority(stream, 3));
     end.write(stream, b"more");
     let packets = end.speak(Some(Fate::Acked));
     let open = opening(ours(1), ROOT).open;
@@ -73,7 +73,7 @@ fn credit_is_renewed_as_it_is_read_and_told_again_to_who_missed_it() {
         |frame: &Frame<'_>| matches!(frame, Frame::StreamLimit { limit, .. } if *limit > 2000);
     assert_eq!(has(&end.speak(Some(Fate::Acked)), is_limit), 0);
     let End { streams, tree } = &mut end;
-    assert_eq!(streams.read(tree, Instant::ZERO, child, &mut [0; 2000]), Ok(2000));
+    assert_eq!(streams.of(tree).read(Instant::ZERO, child, &mut [0; 2000]), Ok(2000));
     assert_eq!(has(&end.speak(Some(Fate::Acked)), is_limit), 1);
     end.hear(Frame::StreamBlocked { id, at: 2000 }).unwrap();
     assert_eq!(has(&end.speak(Some(Fate::Acked)), is_limit), 1);
@@ -100,7 +100,7 @@ fn a_stop_is_answered_by_a_reset_with_its_code_and_nothing_more() {
     assert_eq!(frames(&end.speak(Some(Fate::Acked))), [reset], "until it is acknowledged");
     assert!(end.speak(None).is_empty());
     let End { streams, tree } = &mut end;
-    let written = streams.write(tree, stream, b"9", WriteOptions::default());
+    let written = streams.of(tree).write(stream, b"9", WriteOptions::default());
     assert_eq!(written, Err(WriteError::Stopped(code)));
 }
 
@@ -117,7 +117,7 @@ fn a_reset_takes_back_what_is_not_whole_and_nothing_else() {
         let cut = crate::wire::ResetFrame { code, ..reset(theirs(1), 3) };
         end.hear(Frame::Reset(cut)).unwrap();
         let End { streams, tree } = &mut end;
-        let read = streams.read(tree, Instant::ZERO, child, &mut [0; 9]);
+        let read = streams.of(tree).read(Instant::ZERO, child, &mut [0; 9]);
         assert_eq!(read, if is_whole { Ok(3) } else { Err(ReadError::Reset(code)) });
         assert_eq!(end.tree.consumed, 3, "the credit comes back");
     }
@@ -132,7 +132,7 @@ fn what_arrives_after_a_stop_is_counted_and_thrown_away() {
     let child = end.accept(root);
     let code = StreamCode::new(3);
     let End { streams, tree } = &mut end;
-    streams.stop(tree, Instant::ZERO, child, code);
+    streams.of(tree).stop(Instant::ZERO, child, code);
     assert_eq!(has(&end.speak(None), |frame| *frame == Frame::Stop { id: theirs(1), code }), 1);
     end.hear_stream(data(theirs(1), 0, &ZEROS[..700])).unwrap();
     end.hear(Frame::Reset(reset(theirs(1), 900))).unwrap();
@@ -151,9 +151,9 @@ fn letting_go_is_not_finishing() {
     end.speak(Some(Fate::Acked));
     end.finish(finished);
     let End { streams, tree } = &mut end;
-    let written = streams.write(tree, finished, b"!", WriteOptions::default());
+    let written = streams.of(tree).write(finished, b"!", WriteOptions::default());
     assert_eq!(written, Err(WriteError::Finished));
-    streams.release(tree, Instant::ZERO, dropped);
+    streams.of(tree).release(Instant::ZERO, dropped);
     let packets = end.speak(None);
     let code = StreamCode::DROPPED;
     let cut = crate::wire::ResetFrame { code, ..reset(ours(1), 4) };
@@ -170,7 +170,7 @@ fn a_stream_given_up_at_birth_is_announced_and_then_stopped() {
     let root = end.root();
     let stream = end.open(root);
     let End { streams, tree } = &mut end;
-    streams.release(tree, Instant::ZERO, stream);
+    streams.of(tree).release(Instant::ZERO, stream);
     let stop = Frame::Stop { id: ours(1), code: StreamCode::DROPPED };
     let packets = end.speak(Some(Fate::Acked));
     let is_reset = |frame: &Frame<'_>| match frame {
@@ -197,7 +197,7 @@ fn frames_without_effect_leave_nothing_behind_however_many_come() {
         end.hear(Frame::ChildLimit { id: ROOT, limit: 1 }).unwrap();
         end.hear(Frame::Priority { id: theirs(1), priority: 0 }).unwrap();
     }
-    assert!(!end.streams.has_work(&end.tree));
+    assert!(!end.tree.has_work());
     // What is asked again and again is answered once.
     for _ in 0..10_000 {
         end.hear(Frame::StreamBlocked { id: theirs(1), at: 0 }).unwrap();
@@ -226,7 +226,7 @@ fn what_expires_is_reset_and_announced_if_nobody_heard_of_it() {
         let root = end.root();
         let open = Open { lifetime: Some(Duration::from_millis(100)), ..Open::default() };
         let End { streams, tree } = &mut end;
-        let stream = streams.open_substream(tree, Instant::ZERO, root, open).unwrap();
+        let stream = streams.of(tree).open_substream(Instant::ZERO, root, open).unwrap();
         end.write(stream, b"late");
         if is_heard_of {
             end.speak(None);
@@ -234,7 +234,7 @@ fn what_expires_is_reset_and_announced_if_nobody_heard_of_it() {
         let at = |millis: u64| Instant::from_micros(millis * 1000);
         assert_eq!(end.streams.take_expired(at(99)), None);
         let (_, expired) = end.streams.take_expired(at(100)).unwrap();
-        end.streams.expire(&mut end.tree, expired);
+        end.streams.of(&mut end.tree).expire(expired);
         let packets = end.speak(None);
         let [Frame::Reset(frame)] = frames(&packets)[..] else { panic!("{packets:x?}") };
         assert_eq!((frame.id, frame.code), (ours(1), StreamCode::EXPIRED));
@@ -251,7 +251,7 @@ fn what_is_urgent_goes_first_and_children_are_as_urgent_as_their_parents() {
     let urgent = Open { priority: Some(5), ..Open::default() };
     let low = end.open(root);
     let End { streams, tree } = &mut end;
-    let high = streams.open_substream(tree, Instant::ZERO, root, urgent).unwrap();
+    let high = streams.of(tree).open_substream(Instant::ZERO, root, urgent).unwrap();
     let child = end.open(high);
     end.speak(Some(Fate::Acked));
     assert_eq!([low, high, child].map(|stream| end.info(stream).priority), [0, 5, 5]);
@@ -305,7 +305,7 @@ fn a_child_outlives_its_parent_and_rests_without_a_packet() {
     pair.run();
     assert_eq!(pair.ends[0].tree.stream_count(), 1);
     for end in &pair.ends {
-        assert!(!end.streams.has_work(&end.tree) && end.streams.next_expiry().is_none());
+        assert!(!end.tree.has_work() && end.streams.next_expiry().is_none());
     }
     pair.ends[0].write(child, b"still here");
     pair.run();
@@ -329,7 +329,7 @@ fn the_form_of_a_datagram_follows_from_size_loss_and_wish() {
         let options = DatagramOptions { lifetime: None, reliable };
         let End { streams, tree } = &mut end;
         let bytes = &ZEROS[..len];
-        let sent = streams.send_datagram(tree, Instant::ZERO, root, bytes, options, path);
+        let sent = streams.of(tree).send_datagram(Instant::ZERO, root, bytes, options, path);
         assert_eq!(sent, Ok(form), "{len} {loss_rate} {reliable}");
     }
     let mut end = one();
@@ -338,7 +338,7 @@ fn the_form_of_a_datagram_follows_from_size_loss_and_wish() {
     let send = |end: &mut End| {
         let End { streams, tree } = end;
         let options = DatagramOptions::default();
-        streams.send_datagram(tree, Instant::ZERO, parent, b"x", options, FAIR)
+        streams.of(tree).send_datagram(Instant::ZERO, parent, b"x", options, FAIR)
     };
     assert_eq!(send(&mut end), Ok(Substream), "its parent may not be known");
     end.speak(Some(Fate::Acked));
@@ -352,7 +352,7 @@ fn a_stateless_datagram_is_sent_once() {
     let root = end.root();
     let End { streams, tree } = &mut end;
     let options = DatagramOptions::default();
-    streams.send_datagram(tree, Instant::ZERO, root, b"x", options, FAIR).unwrap();
+    streams.of(tree).send_datagram(Instant::ZERO, root, b"x", options, FAIR).unwrap();
     assert_eq!(end.speak(Some(Fate::Lost)).len(), 1);
     assert!(end.speak(None).is_empty());
 }
@@ -360,7 +360,7 @@ fn a_stateless_datagram_is_sent_once() {
 fn received(end: &mut End) -> Option<(usize, DatagramForm)> {
     let root = end.root();
     let End { streams, tree } = end;
-    streams.recv_datagram(tree, Instant::ZERO, root, &mut [0; 6000]).unwrap()
+    streams.of(tree).recv_datagram(Instant::ZERO, root, &mut [0; 6000]).unwrap()
 }
 
 // Spec: R-8.1-2, R-8.2-3, R-8.3-4, R-8.3-8.
@@ -440,7 +440,7 @@ fn a_datagram_has_one_half_and_no_marks() {
         let root = end.root();
         let options = DatagramOptions { lifetime: None, reliable: true };
         let End { streams, tree } = &mut end;
-        streams.send_datagram(tree, Instant::ZERO, root, b"x", options, FAIR).unwrap();
+        streams.of(tree).send_datagram(Instant::ZERO, root, b"x", options, FAIR).unwrap();
         assert_eq!(end.hear(frame), answer, "{frame:?}");
     }
 }
@@ -455,9 +455,9 @@ fn who_has_no_priority_follows_the_parent_and_who_has_one_does_not() {
     let grandchild = end.open(child);
     let End { streams, tree } = &mut end;
     let fixed = Open { priority: Some(0), ..Open::default() };
-    let fixed = streams.open_substream(tree, Instant::ZERO, parent, fixed).unwrap();
-    assert!(streams.set_priority(tree, parent, Some(9)));
-    while streams.settle_priorities(tree) {}
+    let fixed = streams.of(tree).open_substream(Instant::ZERO, parent, fixed).unwrap();
+    assert!(streams.of(tree).set_priority(parent, Some(9)));
+    while streams.of(tree).settle_priorities() {}
     let found = [parent, child, grandchild, fixed].map(|stream| end.info(stream).priority);
     assert_eq!(found, [9, 9, 9, 0]);
 }
@@ -468,7 +468,7 @@ fn a_wish_for_a_priority_is_obeyed() {
     let root = end.root();
     let stream = end.open(root);
     assert_eq!(end.hear(Frame::Priority { id: ours(1), priority: -7 }), Ok(()));
-    while end.streams.settle_priorities(&mut end.tree) {}
+    while end.streams.of(&mut end.tree).settle_priorities() {}
     assert_eq!(end.info(stream).priority, -7);
 }
 
@@ -515,11 +515,11 @@ fn who_wants_pieces_as_they_come_gets_them_with_their_place() {
     end.hear_stream(data(theirs(1), 5, b"fgh")).unwrap();
     let (mut buf, now) = ([0; 9], Instant::ZERO);
     let End { streams, tree } = &mut end;
-    assert_eq!(streams.read_unordered(tree, now, child, &mut buf), Ok(Some((5, 3))));
+    assert_eq!(streams.of(tree).read_unordered(now, child, &mut buf), Ok(Some((5, 3))));
     assert_eq!(&buf[..3], b"fgh");
-    let blocked = streams.read_unordered(tree, now, child, &mut buf);
+    let blocked = streams.of(tree).read_unordered(now, child, &mut buf);
     assert_eq!(blocked, Err(ReadError::Blocked));
     end.hear_stream(data(theirs(1), 0, b"abcde")).unwrap();
     let End { streams, tree } = &mut end;
-    assert_eq!(streams.read_unordered(tree, now, child, &mut buf), Ok(Some((0, 5))));
+    assert_eq!(streams.of(tree).read_unordered(now, child, &mut buf), Ok(Some((0, 5))));
 }

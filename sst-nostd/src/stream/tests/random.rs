@@ -65,7 +65,7 @@ impl World {
             lifetime: self.pair.random.chance(50).then(|| Duration::from_millis(300)),
         };
         let End { streams, tree } = &mut self.pair.ends[at];
-        if let Ok(stream) = streams.open_substream(tree, self.pair.now, parent, open) {
+        if let Ok(stream) = streams.of(tree).open_substream(self.pair.now, parent, open) {
             self.hold(at, stream);
             if open.lifetime.is_some() {
                 self.half(at, stream, at).is_cut = true;
@@ -82,7 +82,7 @@ impl World {
 
     fn accept_one(&mut self, at: usize, parent: StreamHandle) -> Option<StreamHandle> {
         let End { streams, tree } = &mut self.pair.ends[at];
-        streams.accept_substream(tree, parent)
+        streams.of(tree).accept_substream(parent)
     }
 
     fn write(&mut self, at: usize, stream: StreamHandle) {
@@ -91,7 +91,7 @@ impl World {
         self.fills = self.fills.wrapping_add(1);
         let bytes: Vec<u8> = (0..len).map(|i| (i as u16 * 7 + self.fills) as u8).collect();
         let End { streams, tree } = &mut self.pair.ends[at];
-        let taken = streams.write(tree, stream, &bytes, WriteOptions { mark });
+        let taken = streams.of(tree).write(stream, &bytes, WriteOptions { mark });
         if let Ok(taken) = taken {
             let half = self.half(at, stream, at);
             assert!(!half.is_finished);
@@ -151,7 +151,7 @@ impl World {
             2 => self.release(at, stream),
             3..6 => {
                 let End { streams, tree } = &mut self.pair.ends[at];
-                if streams.finish(tree, stream).is_ok() {
+                if streams.of(tree).finish(stream).is_ok() {
                     self.half(at, stream, at).is_finished = true;
                 }
             }
@@ -175,12 +175,12 @@ impl World {
         let now = self.pair.now;
         let End { streams, tree } = &mut self.pair.ends[at];
         match choice {
-            0 => assert!(streams.set_priority(tree, stream, (priority < 2).then_some(priority))),
-            1 => assert!(streams.request_priority(tree, stream, priority)),
-            2 => _ = streams.listen(tree, stream, backlog),
+            0 => assert!(streams.of(tree).set_priority(stream, (priority < 2).then_some(priority))),
+            1 => assert!(streams.of(tree).request_priority(stream, priority)),
+            2 => _ = streams.of(tree).listen(stream, backlog),
             _ => {
                 while let Some((_, stream)) = streams.take_expired(now) {
-                    streams.expire(tree, stream);
+                    streams.of(tree).expire(stream);
                 }
             }
         }
@@ -196,13 +196,13 @@ impl World {
             let path = PathQuality { payload_bytes: 60, loss_rate: 0 };
             let options = DatagramOptions { lifetime: None, reliable: false };
             let End { streams, tree } = &mut self.pair.ends[at];
-            if streams.send_datagram(tree, now, parent, &bytes, options, path).is_ok() {
+            if streams.of(tree).send_datagram(now, parent, &bytes, options, path).is_ok() {
                 *self.datagrams_sent.entry(bytes).or_default() += 1;
             }
         } else {
             let mut buf = [0; 1000];
             let End { streams, tree } = &mut self.pair.ends[at];
-            let got = streams.recv_datagram(tree, now, parent, &mut buf);
+            let got = streams.of(tree).recv_datagram(now, parent, &mut buf);
             if let Some((len, _)) = got.expect("a buffer large enough") {
                 assert!(self.datagrams_sent.contains_key(&buf[..len]), "a datagram nobody sent");
             }
@@ -272,7 +272,7 @@ impl World {
         let mut is_over = true;
         for stream in self.held[at].clone() {
             let End { streams, tree } = &mut self.pair.ends[at];
-            if streams.finish(tree, stream).is_ok() {
+            if streams.of(tree).finish(stream).is_ok() {
                 self.half(at, stream, at).is_finished = true;
             }
             self.read(at, stream);
@@ -301,7 +301,7 @@ impl World {
             for parent in parents {
                 let mut buf = [0; 1000];
                 let End { streams, tree } = &mut self.pair.ends[at];
-                while let Ok(Some(_)) = streams.recv_datagram(tree, now, parent, &mut buf) {}
+                while let Ok(Some(_)) = streams.of(tree).recv_datagram(now, parent, &mut buf) {}
             }
         }
     }

@@ -17,7 +17,7 @@ fn records_arrive_as_they_were_written() {
             if sent < sizes.len() {
                 let End { streams, tree } = &mut pair.ends[0];
                 let options = WriteOptions { mark: true };
-                if let Ok(taken) = streams.write(tree, one, &rest, options) {
+                if let Ok(taken) = streams.of(tree).write(one, &rest, options) {
                     let has_mark = taken == rest.len();
                     rest.drain(..taken);
                     if has_mark {
@@ -103,7 +103,7 @@ fn a_record_larger_than_every_buffer_passes() {
         let End { streams, tree } = &mut pair.ends[0];
         if sent < record.len() {
             let options = WriteOptions { mark: true };
-            sent += streams.write(tree, one, &record[sent..], options).unwrap_or(0);
+            sent += streams.of(tree).write(one, &record[sent..], options).unwrap_or(0);
         }
         pair.step();
         let Ok((bytes, read)) = pair.read_record(1, two, 300) else { continue };

@@ -43,7 +43,7 @@ pub(super) fn reset(id: StreamId, final_position: u64) -> ResetFrame {
 
 impl End {
     pub(super) fn hear(&mut self, frame: Frame<'_>) -> Result<(), Fault> {
-        self.streams.on_frame(&mut self.tree, Instant::ZERO, &frame)
+        self.streams.of(&mut self.tree).on_frame(Instant::ZERO, &frame)
     }
 
     pub(super) fn hear_stream(&mut self, frame: StreamFrame<'_>) -> Result<(), Fault> {
@@ -54,13 +54,13 @@ impl End {
     pub(super) fn speak(&mut self, fate: Option<Fate>) -> Vec<Vec<u8>> {
         let mut packets = vec![];
         let mut receipts = vec![];
-        while self.streams.has_work(&self.tree) {
+        while self.tree.has_work() {
             let mut bytes = vec![0; 1400];
             let mut out = Writer::new(&mut bytes);
             let now = Instant::ZERO;
             let mut noted = vec![];
             let note = pair::noting(&mut noted);
-            let filled = self.streams.fill(&mut self.tree, now, &mut out, true, note);
+            let filled = self.streams.of(&mut self.tree).fill(now, &mut out, true, note);
             receipts.append(&mut noted);
             let len = out.position();
             if !filled.any {
@@ -71,7 +71,7 @@ impl End {
         }
         for receipt in receipts {
             let Some(fate) = fate else { break };
-            self.streams.on_receipt(&mut self.tree, receipt, fate);
+            self.streams.of(&mut self.tree).on_receipt(receipt, fate);
         }
         packets
     }
@@ -141,8 +141,8 @@ fn frames_about_a_stream_that_is_gone_change_nothing() {
     let child = end.accept(root);
     end.finish(child);
     let End { streams, tree } = &mut end;
-    assert_eq!(streams.read(tree, Instant::ZERO, child, &mut [0; 9]), Ok(0));
-    streams.release(tree, Instant::ZERO, child);
+    assert_eq!(streams.of(tree).read(Instant::ZERO, child, &mut [0; 9]), Ok(0));
+    streams.of(tree).release(Instant::ZERO, child);
     assert_eq!(end.tree.stream_count(), 1, "its end is not acknowledged");
     end.speak(Some(Fate::Acked));
     assert_eq!(end.tree.stream_count(), 0, "freed at once");
@@ -293,7 +293,7 @@ fn a_child_of_a_stream_that_is_gone_is_refused() {
     let root = end.root();
     let parent = end.accept(root);
     let End { streams, tree } = &mut end;
-    streams.release(tree, Instant::ZERO, parent);
+    streams.of(tree).release(Instant::ZERO, parent);
     end.speak(Some(Fate::Acked));
     end.hear(Frame::Reset(reset(theirs(1), 0))).unwrap();
     assert_eq!(end.hear_stream(opening(theirs(2), theirs(1))), Ok(()));

@@ -33,27 +33,27 @@ fn a_segment_of_a_bulk_stream() {
         while count < segments {
             let now = Instant::from_micros(1_000_000 + u64::from(count));
             let [a, b] = &mut pair.ends;
-            let written = a.streams.write(&mut a.tree, one, &bytes, WriteOptions::default());
+            let written = a.streams.of(&mut a.tree).write(one, &bytes, WriteOptions::default());
             assert_eq!(written, Ok(1200));
             let mut out = Writer::new(&mut packet);
             let mut noted = 0;
-            a.streams.fill(&mut a.tree, now, &mut out, true, |receipt| {
+            a.streams.of(&mut a.tree).fill(now, &mut out, true, |receipt| {
                 receipts[noted] = Some(receipt);
                 noted += 1;
                 true
             });
             for frame in Frames::new(out.written()) {
-                b.streams.on_frame(&mut b.tree, now, &frame.unwrap()).unwrap();
+                b.streams.of(&mut b.tree).on_frame(now, &frame.unwrap()).unwrap();
             }
-            assert_eq!(b.streams.read(&mut b.tree, now, two, &mut buf), Ok(1200));
+            assert_eq!(b.streams.of(&mut b.tree).read(now, two, &mut buf), Ok(1200));
             for receipt in receipts[..noted].iter().flatten() {
-                a.streams.on_receipt(&mut a.tree, *receipt, Fate::Acked);
+                a.streams.of(&mut a.tree).on_receipt(*receipt, Fate::Acked);
             }
             let mut back = Writer::new(&mut packet);
-            if b.streams.has_work(&b.tree) {
-                b.streams.fill(&mut b.tree, now, &mut back, true, |_| true);
+            if b.tree.has_work() {
+                b.streams.of(&mut b.tree).fill(now, &mut back, true, |_| true);
                 for frame in Frames::new(back.written()) {
-                    a.streams.on_frame(&mut a.tree, now, &frame.unwrap()).unwrap();
+                    a.streams.of(&mut a.tree).on_frame(now, &frame.unwrap()).unwrap();
                 }
             }
             if count.is_multiple_of(64) {

@@ -55,15 +55,15 @@ impl World {
             let mut receipts = vec![];
             let note = pair::noting(&mut receipts);
             let now = self.pair.now;
-            if !sender.streams.fill(&mut sender.tree, now, &mut out, true, note).any {
+            if !sender.streams.of(&mut sender.tree).fill(now, &mut out, true, note).any {
                 break;
             }
             let len = out.position();
             for frame in Frames::new(&bytes[..len]) {
-                receiver.streams.on_frame(&mut receiver.tree, now, &frame.unwrap()).unwrap();
+                receiver.streams.of(&mut receiver.tree).on_frame(now, &frame.unwrap()).unwrap();
             }
             for receipt in receipts {
-                sender.streams.on_receipt(&mut sender.tree, receipt, Fate::Acked);
+                sender.streams.of(&mut sender.tree).on_receipt(receipt, Fate::Acked);
             }
             left = left.saturating_sub(len);
         }
@@ -91,7 +91,7 @@ impl World {
     fn write(&mut self, stream: usize) {
         let End { streams, tree } = &mut self.pair.ends[0];
         let stream = self.streams[stream].0;
-        while streams.write(tree, stream, &[7; 4096], WriteOptions::default()).is_ok() {}
+        while streams.of(tree).write(stream, &[7; 4096], WriteOptions::default()).is_ok() {}
     }
 
     /// Lets `count` streams be read up to `before` bytes each, side by side, and no more.

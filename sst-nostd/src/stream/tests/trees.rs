@@ -48,7 +48,7 @@ fn child_credit_is_what_was_accepted_and_the_backlog() {
     assert_eq!(pair.ends[0].try_open(one), Err(OpenError::Blocked));
     pair.ends[0].events();
     let End { streams, tree } = &mut pair.ends[1];
-    assert!(streams.listen(tree, two, 6));
+    assert!(streams.of(tree).listen(two, 6));
     pair.run();
     assert!(pair.ends[0].events().contains(&(one, StreamEvent::ChildCredit)));
     pair.ends[0].open(one);
@@ -249,10 +249,10 @@ fn a_service_stream_is_a_child_of_the_root() {
     let (one, _) = pair.join();
     let End { streams, tree } = &mut pair.ends[0];
     let open = Open { service: true, ..Open::default() };
-    let wrong = streams.open_substream(tree, pair.now, one, open);
+    let wrong = streams.of(tree).open_substream(pair.now, one, open);
     assert_eq!(wrong, Err(OpenError::NotRoot));
     let root = tree.root();
-    streams.open_substream(tree, pair.now, root, open).unwrap();
+    streams.of(tree).open_substream(pair.now, root, open).unwrap();
     pair.run();
     let root = pair.ends[1].root();
     let stream = pair.ends[1].accept(root);

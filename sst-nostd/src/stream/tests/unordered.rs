@@ -17,9 +17,9 @@ fn every_byte_is_taken_once_in_any_order() {
             if sent < len {
                 let end = (sent + 200).min(len);
                 let options = WriteOptions::default();
-                sent += streams.write(tree, one, &bytes[sent..end], options).unwrap_or(0);
+                sent += streams.of(tree).write(one, &bytes[sent..end], options).unwrap_or(0);
                 if sent == len {
-                    streams.finish(tree, one).unwrap();
+                    streams.of(tree).finish(one).unwrap();
                 }
             }
             for _ in 0..5 {
@@ -38,7 +38,7 @@ fn every_byte_is_taken_once_in_any_order() {
                 continue;
             }
             let End { streams, tree } = &mut pair.ends[1];
-            match streams.read_unordered(tree, pair.now, two, &mut buf) {
+            match streams.of(tree).read_unordered(pair.now, two, &mut buf) {
                 Ok(Some((at, count))) => {
                     let range = at as usize..at as usize + count;
                     assert_eq!(&bytes[range.clone()], &buf[..count]);
@@ -77,9 +77,9 @@ fn what_came_behind_a_gap_can_be_taken_at_once() {
     pair.hear(1, &Frame::Stream(frame)).unwrap();
     let mut buf = [0; 10];
     let End { streams, tree } = &mut pair.ends[1];
-    assert_eq!(streams.read(tree, pair.now, two, &mut buf), Err(ReadError::Blocked));
-    assert_eq!(streams.read_unordered(tree, pair.now, two, &mut buf), Ok(Some((100, 4))));
-    let again = streams.read_unordered(tree, pair.now, two, &mut buf);
+    assert_eq!(streams.of(tree).read(pair.now, two, &mut buf), Err(ReadError::Blocked));
+    assert_eq!(streams.of(tree).read_unordered(pair.now, two, &mut buf), Ok(Some((100, 4))));
+    let again = streams.of(tree).read_unordered(pair.now, two, &mut buf);
     assert_eq!(again, Err(ReadError::Blocked));
     pair.audit();
 }
