@@ -18,6 +18,15 @@ pub struct Heap<const HEAP: usize> {
     root: u32,
 }
 
+/// A [`Heap`] that most rows are pushed to in order: a row goes below the one pushed before it, if
+/// it comes after that one. Rows pushed so form a chain, which is popped without a comparison.
+#[derive(Debug)]
+pub struct OrderlyHeap<const HEAP: usize> {
+    heap: Heap<HEAP>,
+    /// The row pushed last, while it is here.
+    last: u32,
+}
+
 /// A row's place and priority in a [`Heap`].
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
@@ -64,14 +73,27 @@ impl<const HEAP: usize> Heap<HEAP> {
     where
         R: Heaped<HEAP> + ?Sized,
     {
+        let is_new = Self::put(rows, index, level, tick);
+        if is_new {
+            self.root = Self::meld(rows, self.root, index);
+        }
+        is_new
+    }
+
+    /// Makes the node of row `index` a heap of its own. `false` if there is no such row or it is
+    /// in a heap already.
+    #[inline]
+    fn put<R>(rows: &mut R, index: u32, level: i32, tick: u64) -> bool
+    where
+        R: Heaped<HEAP> + ?Sized,
+    {
         match rows.node_mut(index) {
             Some(node) if !node.is_member() => {
                 *node = Node { tick, level, prev: NONE, ..Node::new() };
+                true
             }
-            _ => return false,
+            _ => false,
         }
-        self.root = Self::meld(rows, self.root, index);
-        true
     }
 
     /// Takes out the row that comes first.
@@ -158,6 +180,10 @@ impl<const HEAP: usize> Heap<HEAP> {
     /// Tarjan, "The pairing heap", 1986). The pairs wait in a stack threaded through `next`.
     fn meld_all<R: Heaped<HEAP> + ?Sized>(rows: &mut R, first: u32) -> u32 {
         let (mut rest, mut pairs) = (first, NONE);
+        if let Some(only) = rows.node_mut(first).filter(|only| only.next == NONE) {
+            only.prev = NONE;
+            return first;
+        }
         while rest != NONE {
             let one = rest;
             let two = next(rows, one);
@@ -177,6 +203,79 @@ impl<const HEAP: usize> Heap<HEAP> {
             node.prev = NONE;
         });
         top
+    }
+}
+
+impl<const HEAP: usize> OrderlyHeap<HEAP> {
+    /// The empty heap.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { heap: Heap::new(), last: NONE }
+    }
+
+    /// As [`Heap::push`].
+    #[inline]
+    pub fn push<R>(&mut self, rows: &mut R, index: u32, level: i32, tick: u64) -> bool
+    where
+        R: Heaped<HEAP> + ?Sized,
+    {
+        if !Heap::put(rows, index, level, tick) {
+            return false;
+        }
+        let key = (Reverse(level), tick);
+        if rows.node(self.last).is_some_and(|last| last.key() <= key) {
+            Heap::meld(rows, self.last, index);
+        } else {
+            self.heap.root = Heap::meld(rows, self.heap.root, index);
+        }
+        self.last = index;
+        true
+    }
+
+    /// As [`Heap::pop`].
+    pub fn pop<R: Heaped<HEAP> + ?Sized>(&mut self, rows: &mut R) -> Option<u32> {
+        let index = self.peek()?;
+        self.remove(rows, index).then_some(index)
+    }
+
+    /// As [`Heap::remove`]. A row of this heap is taken out by no other.
+    pub fn remove<R: Heaped<HEAP> + ?Sized>(&mut self, rows: &mut R, index: u32) -> bool {
+        if self.last == index {
+            self.last = NONE;
+        }
+        self.heap.remove(rows, index)
+    }
+
+    /// As [`Heap::append`].
+    pub fn append<R: Heaped<HEAP> + ?Sized>(&mut self, rows: &mut R, other: &mut Heap<HEAP>) {
+        self.heap.append(rows, other);
+    }
+
+    /// The row that comes first.
+    #[inline]
+    #[must_use]
+    pub const fn peek(&self) -> Option<u32> {
+        self.heap.peek()
+    }
+
+    /// Whether row `index` is in a heap with this number.
+    #[inline]
+    #[must_use]
+    pub fn is_member<R: Heaped<HEAP> + ?Sized>(&self, rows: &R, index: u32) -> bool {
+        self.heap.is_member(rows, index)
+    }
+
+    /// Whether there is no row in it.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+}
+
+impl<const HEAP: usize> Default for OrderlyHeap<HEAP> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -284,46 +383,72 @@ mod tests {
 
     #[test]
     fn agrees_with_a_sorted_set() {
+        agrees(
+            Heap::new,
+            |heap, rows, index, level, tick| heap.push(rows, index, level, tick),
+            |heap, rows| heap.pop(rows),
+            |heap, rows, index| heap.remove(rows, index),
+            Heap::peek,
+        );
+    }
+
+    #[test]
+    fn an_orderly_heap_agrees_with_a_sorted_set() {
+        agrees(
+            OrderlyHeap::new,
+            |heap, rows, index, level, tick| heap.push(rows, index, level, tick),
+            |heap, rows| heap.pop(rows),
+            |heap, rows, index| heap.remove(rows, index),
+            OrderlyHeap::peek,
+        );
+    }
+
+    fn agrees<H>(
+        new: fn() -> H,
+        push: fn(&mut H, &mut Table<'_, Node>, u32, i32, u64) -> bool,
+        pop: fn(&mut H, &mut Table<'_, Node>) -> Option<u32>,
+        remove: fn(&mut H, &mut Table<'_, Node>, u32) -> bool,
+        peek: fn(&H) -> Option<u32>,
+    ) {
         for seed in 0..20 {
             let mut random = Random::new(seed);
             let mut rows = rows(40);
             let mut table = filled(&mut rows);
-            let mut heap = Heap::<0>::new();
+            let mut heap = new();
             let mut model = BTreeSet::new();
             for step in 0..4000_u64 {
                 let index = random.below(42) as u32;
                 let member = model.iter().find(|(_, _, row)| *row == index).copied();
                 match random.below(if step / 500 % 2 == 0 { 5 } else { 3 }) {
                     0 => {
-                        assert_eq!(heap.pop(&mut table), model.pop_first().map(|key| key.2));
+                        assert_eq!(pop(&mut heap, &mut table), model.pop_first().map(|key| key.2));
                     }
                     1 => {
-                        assert_eq!(heap.remove(&mut table, index), member.is_some());
+                        assert_eq!(remove(&mut heap, &mut table, index), member.is_some());
                         member.iter().for_each(|key| assert!(model.remove(key)));
                     }
                     _ => {
                         // A level of few values and a tick of its own, so that order is total.
                         let level = random.below(5) as i32 - 2;
-                        let tick = random.next() << 16 | step;
-                        let is_new = heap.push(&mut table, index, level, tick);
+                        let is_late = random.below(2) == 0;
+                        let tick = if is_late { step } else { random.next() << 16 | step };
+                        let is_new = push(&mut heap, &mut table, index, level, tick);
                         assert_eq!(is_new, index < 40 && member.is_none());
                         if is_new {
                             model.insert((Reverse(level), tick, index));
                         }
                     }
                 }
-                assert_eq!(heap.peek(), model.first().map(|key| key.2));
-                assert_eq!(heap.is_empty(), model.is_empty());
+                assert_eq!(peek(&heap), model.first().map(|key| key.2));
                 let member = model.iter().find(|(_, _, row)| *row == index);
-                assert_eq!(heap.is_member(&table, index), member.is_some());
                 let key = table.at(index).filter(|node| node.is_member());
                 let key = key.map(|node| (Reverse(node.level()), node.tick(), index));
                 assert_eq!(key.as_ref(), member);
             }
             while let Some(key) = model.pop_first() {
-                assert_eq!(heap.pop(&mut table), Some(key.2));
+                assert_eq!(pop(&mut heap, &mut table), Some(key.2));
             }
-            assert_eq!(heap.pop(&mut table), None);
+            assert_eq!(pop(&mut heap, &mut table), None);
         }
     }
 

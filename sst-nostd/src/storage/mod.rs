@@ -26,7 +26,7 @@ mod timers;
 pub use backing::{Backing, MAX_ROWS};
 pub use blocks::BlockPool;
 pub use hash::KeyedHash;
-pub use heap::{HasNode, Heap, Heaped, Node};
+pub use heap::{HasNode, Heap, Heaped, Node, OrderlyHeap};
 pub use index::HashIndex;
 pub use queue::{HasLink, Link, Linked, Queue};
 pub(crate) use range_chains::RangeChains;

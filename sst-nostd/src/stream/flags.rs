@@ -131,6 +131,8 @@ bits! {
         PRIORITY = 1 << 7;
         /// The FIN.
         FIN = 1 << 8;
+        /// Stateless datagrams, which wait in the stream's ledger as a parent.
+        DATAGRAM = 1 << 9;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::id::{Side, StreamId};
 use crate::limits::ID_WORDS;
-use crate::storage::{Heap, Queue, Sighting, SlidingBits};
+use crate::storage::{Heap, OrderlyHeap, Queue, Sighting, SlidingBits};
 use crate::time::{Duration, Instant};
 use crate::wire::StreamCode;
 
@@ -59,7 +59,7 @@ pub struct Tree {
     /// The root stream.
     pub(super) root: StreamHandle,
     /// Streams with something to send.
-    pub(super) ready: Heap<READY>,
+    pub(super) ready: OrderlyHeap<READY>,
     /// Streams that wait for session credit.
     pub(super) blocked: Heap<READY>,
     pub(super) tick: u64,
@@ -120,7 +120,7 @@ impl Tree {
             party,
             side,
             root,
-            ready: Heap::new(),
+            ready: OrderlyHeap::new(),
             blocked: Heap::new(),
             tick: 0,
             stale: Queue::new(),

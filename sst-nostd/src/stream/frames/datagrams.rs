@@ -6,7 +6,7 @@ use crate::time::Instant;
 use crate::wire::DatagramHeader;
 
 use crate::stream::copy_out;
-use crate::stream::flags::{After, Events, State};
+use crate::stream::flags::{After, Events, Pending, State};
 use crate::stream::nursery::Nursery;
 use crate::stream::parent::datagrams_out::{Entry, first_entry};
 use crate::stream::receipt::Receipt;
@@ -23,7 +23,7 @@ impl StreamMut<'_, '_> {
         now: Instant,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<(), Progress> {
-        if !self.row.is_known() {
+        if !self.row.sendable().has(Pending::DATAGRAM) {
             return Ok(());
         }
         let (stream, id) = (self.stream, self.row.id);
@@ -49,6 +49,9 @@ impl StreamMut<'_, '_> {
                 return sent;
             }
             nursery.outgoing.skip(&mut stores.pool, &mut self.party.outgoing, entry.bytes());
+            if nursery.outgoing.is_empty() {
+                self.row.pending.clear(Pending::DATAGRAM);
+            }
             if let (Some(ticket), Some(outcome)) = (entry.ticket, outcome) {
                 stores.outcomes.settle(self.tree, self.party, ticket, outcome);
             }

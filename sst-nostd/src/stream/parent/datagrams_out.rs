@@ -5,7 +5,7 @@ use crate::time::Instant;
 
 use crate::stream::copy_out;
 use crate::stream::datagram::DatagramError;
-use crate::stream::flags::{After, State};
+use crate::stream::flags::{After, Pending, State};
 use crate::stream::nursery::Nursery;
 use crate::stream::party::Party;
 use crate::stream::stores::Stores;
@@ -61,6 +61,7 @@ impl StreamMut<'_, '_> {
             }
             return Err(DatagramError::Blocked);
         }
+        self.owe(Pending::DATAGRAM);
         Ok(())
     }
 }

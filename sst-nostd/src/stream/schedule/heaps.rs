@@ -108,8 +108,12 @@ impl Tree {
 
     fn put(&mut self, rows: &mut Rows<'_>, stream: StreamHandle, place: Option<Place>) {
         let Some(Place { is_ready, level, turn }) = place else { return };
-        let heap = if is_ready { &mut self.ready } else { &mut self.blocked };
-        heap.push(rows, stream.index(), level, turn);
+        if is_ready {
+            // Turns are handed out in order, so most come behind the one put there before.
+            self.ready.push(rows, stream.index(), level, turn);
+        } else {
+            self.blocked.push(rows, stream.index(), level, turn);
+        }
     }
 
     /// Takes `stream` out of whichever heap it is in.
@@ -120,9 +124,11 @@ impl Tree {
         }
         // Heaps are melded without visiting their members, so a member may believe itself in
         // the other one. Only the root of a heap has to be taken out by name.
-        let root =
-            if self.blocked.peek() == Some(index) { &mut self.blocked } else { &mut self.ready };
-        root.remove(rows, index);
+        if self.blocked.peek() == Some(index) {
+            self.blocked.remove(rows, index);
+        } else {
+            self.ready.remove(rows, index);
+        }
     }
 
     /// The peer gave the session more credit: everyone who waited for that competes again.

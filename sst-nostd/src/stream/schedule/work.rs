@@ -3,7 +3,7 @@
 use crate::storage::NONE;
 
 use crate::stream::flags::{Pending, State};
-use crate::stream::row::{NO_NURSERY, Row};
+use crate::stream::row::Row;
 use crate::stream::stores::Stores;
 use crate::stream::tree::Tree;
 
@@ -47,7 +47,8 @@ impl Row {
     pub(in crate::stream) fn sendable(&self) -> Pending {
         let mut pending = self.pending;
         if !self.is_known() {
-            pending.clear(AFTER_OPEN);
+            // Datagrams of a stream that the peer does not know would be dropped.
+            pending.clear(AFTER_OPEN.with(Pending::DATAGRAM));
         }
         if self.state.has(State::PRIORITY_SENT) {
             pending.clear(Pending::PRIORITY);
@@ -67,12 +68,9 @@ impl Row {
     }
 
     /// Whether it has nothing to send by its row alone: all is sent, nothing is owed, and it has no
-    /// row of gaps and no ledger in which more could be noted.
+    /// row of gaps in which more could be noted.
     const fn is_quiet(&self) -> bool {
-        self.pending.is_empty()
-            && self.sending.next >= self.sending.written
-            && self.gaps == NONE
-            && self.nursery >= NO_NURSERY
+        self.pending.is_empty() && self.sending.next >= self.sending.written && self.gaps == NONE
     }
 
     /// Whether it waits for session credit.
@@ -84,10 +82,7 @@ impl Row {
 impl Stores<'_> {
     /// What a stream could send.
     pub(in crate::stream) fn work(&self, row: &Row, tree: &Tree) -> Work {
-        // Datagrams wait for the stream to be known, or they would be dropped.
-        let has_datagram = row.is_known()
-            && self.nurseries.at(row.nursery).is_some_and(|nursery| !nursery.outgoing.is_empty());
-        if !row.sendable().is_empty() || self.has_lost(row) || has_datagram {
+        if !row.sendable().is_empty() || self.has_lost(row) {
             Work::Ready
         } else if row.has_new() {
             // What was sent before has its credit.

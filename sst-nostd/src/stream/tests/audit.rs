@@ -82,6 +82,8 @@ impl Counts {
                 && nursery.peer_opened <= nursery.granted
                 && nursery.opened <= nursery.allowed;
             assert!(is_sound, "{nursery:?} of {row:?}");
+            let has_datagram = row.pending.has(Pending::DATAGRAM);
+            assert_eq!(has_datagram, !nursery.outgoing.is_empty(), "{nursery:?} of {row:?}");
         }
         if let Some(gaps) = streams.stores.gaps.at(row.gaps) {
             self.gaps += 1;
