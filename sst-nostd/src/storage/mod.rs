@@ -46,3 +46,13 @@ pub struct Full;
 
 /// "No row" wherever a row index is stored. Never a valid index: see [`MAX_ROWS`].
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// A row that must be there by what the tables promise each other, which `invariant` says. Where it
+/// is not, a debug build stops, so that tests, simulations and fuzzing hear of it; a release build
+/// goes on without the row.
+#[inline]
+#[track_caller]
+pub(crate) fn present<T>(row: Option<T>, invariant: &str) -> Option<T> {
+    debug_assert!(row.is_some(), "broken: {invariant}");
+    row
+}

@@ -1,7 +1,7 @@
 //! What streams have to tell the application. Events are bits in the rows, so however much
 //! happens nothing is queued without bound and nothing is lost.
 
-use crate::storage::Queue;
+use crate::storage::{Queue, present};
 use crate::wire::StreamCode;
 
 use super::flags::{Events, State};
@@ -57,7 +57,8 @@ impl EventQueue {
 
     /// Notes something to tell the application about `stream`.
     pub(super) fn tell(&mut self, rows: &mut Rows<'_>, stream: StreamHandle, event: Events) {
-        let Some(row) = rows.get_mut(stream) else { return };
+        let row = rows.get_mut(stream);
+        let Some(row) = present(row, "only a living stream has news") else { return };
         row.tell(event);
         if row.has_untold() {
             self.push(rows, stream);

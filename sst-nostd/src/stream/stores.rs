@@ -1,7 +1,7 @@
 //! What the streams of all sessions draw on, each session on its accounts.
 
 use crate::limits::RANGES_PER_ROW;
-use crate::storage::{BlockPool, RangeChains, SharedTable};
+use crate::storage::{BlockPool, RangeChains, SharedTable, present};
 
 use super::StreamConfig;
 use super::flags::State;
@@ -74,7 +74,8 @@ impl Stores<'_> {
 
     /// Gives back a row of gaps, which is the party's, and all that hangs on it.
     pub(super) fn free_gaps(&mut self, party: &mut Party, gaps: u32) {
-        let Some(mut gaps) = self.gaps.remove_at(&mut party.gaps, gaps) else { return };
+        let gaps = self.gaps.remove_at(&mut party.gaps, gaps);
+        let Some(mut gaps) = present(gaps, "a row of gaps is freed once") else { return };
         gaps.sent_marks.clear_to(&mut self.pool, &mut party.outgoing, 0);
         gaps.received_marks.clear_to(&mut self.pool, &mut party.incoming, 0);
         for set in gaps.sets_mut() {

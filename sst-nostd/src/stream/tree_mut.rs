@@ -1,6 +1,7 @@
 //! One session's streams: what all that a session does with its streams works on.
 
 use crate::id::StreamId;
+use crate::storage::present;
 
 use super::Streams;
 use super::row::StreamHandle;
@@ -26,7 +27,7 @@ impl<'s> TreeMut<'_, 's> {
     pub(super) fn look_up(&mut self, stream: StreamHandle) -> Option<StreamMut<'_, 's>> {
         let row = self.streams.rows.get_mut(stream)?;
         let party = self.streams.parties.at_mut(row.party);
-        debug_assert!(party.is_some(), "the session of a stream has its accounts");
+        let party = present(party, "a stream has its party");
         Some(StreamMut::new(stream, row, party?, self.tree, &mut self.streams.stores))
     }
 
@@ -38,7 +39,7 @@ impl<'s> TreeMut<'_, 's> {
     /// The outcome of a datagram is known. The first one stands.
     pub(super) fn settle_datagram(&mut self, ticket: DatagramTicket, outcome: DatagramOutcome) {
         let party = self.streams.parties.at_mut(self.tree.party);
-        debug_assert!(party.is_some(), "a session that has a tree has its accounts");
+        let party = present(party, "a session that has a tree has its accounts");
         let Some(party) = party else { return };
         self.streams.stores.outcomes.settle(self.tree, party, ticket, outcome);
     }

@@ -1,5 +1,6 @@
 //! Datagrams are sent and taken.
 
+use crate::storage::present;
 use crate::time::{Duration, Instant};
 use crate::wire::DatagramHeader;
 
@@ -176,8 +177,8 @@ impl TreeMut<'_, '_> {
         index: u32,
         buf: &mut [u8],
     ) -> Result<Option<(usize, DatagramForm)>, ReadError> {
-        let Some(child) = self.streams.rows.handle_at(index) else { return Ok(None) };
-        let Some(row) = self.streams.rows.get(child) else { return Ok(None) };
+        let entry = present(self.streams.rows.entry_at(index), "only a living stream waits");
+        let Some((child, row)) = entry else { return Ok(None) };
         let len = row.receiving.highest.saturating_sub(row.receiving.read);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let Some(to) = buf.get_mut(..len) else { return Err(ReadError::BufferTooSmall(len)) };

@@ -1,7 +1,7 @@
 //! Queued stateless datagrams go into packets.
 
 use crate::id::StreamId;
-use crate::storage::BlockPool;
+use crate::storage::{BlockPool, present};
 use crate::time::Instant;
 use crate::wire::DatagramHeader;
 
@@ -29,7 +29,9 @@ impl StreamMut<'_, '_> {
         let (stream, id) = (self.stream, self.row.id);
         loop {
             let stores = &mut *self.stores;
-            let Some(nursery) = stores.nurseries.at_mut(self.row.nursery) else { return Ok(()) };
+            let nursery = stores.nurseries.at_mut(self.row.nursery);
+            let nursery = present(nursery, "who owes datagrams has a ledger");
+            let Some(nursery) = nursery else { return Ok(()) };
             let Some(entry) = first_entry(nursery, &stores.pool) else { return Ok(()) };
             let header_len = DatagramHeader { parent: id, len: None }.encoded_len();
             let fits = header_len.saturating_add(entry.len) <= sink.out.remaining_len();

@@ -1,6 +1,7 @@
 //! Fills a packet: session frames first, then the streams in order of priority.
 
 use crate::bytes::Writer;
+use crate::storage::present;
 use crate::time::Instant;
 use crate::wire::Frame;
 
@@ -91,7 +92,10 @@ impl TreeMut<'_, '_> {
         if has_parent && let Err(progress) = self.announce_parents(stream, sink) {
             return (progress, false);
         }
-        let Some(mut one) = self.look_up(stream) else { return (Progress::Done, false) };
+        let one = self.look_up(stream);
+        let Some(mut one) = present(one, "a stream that is ready is here") else {
+            return (Progress::Done, false);
+        };
         if is_urgent {
             return (one.write_owed(sink).err().unwrap_or(Progress::Done), false);
         }

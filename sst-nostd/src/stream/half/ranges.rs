@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use crate::storage::NONE;
+use crate::storage::{NONE, present};
 
 use crate::stream::flags::{After, Pending, State};
 use crate::stream::gaps::{Gaps, Kind, Use};
@@ -56,7 +56,10 @@ impl StreamMut<'_, '_> {
     pub(in crate::stream) fn add_range(&mut self, kind: Kind, range: Range<u64>) -> bool {
         let for_use = if kind == Kind::Received { Use::Needed } else { Use::Optional };
         let Some(gaps) = self.fetch_gaps(for_use) else { return false };
-        let Some(gaps) = self.stores.gaps.at_mut(gaps) else { return false };
+        let gaps = self.stores.gaps.at_mut(gaps);
+        let Some(gaps) = present(gaps, "a row of gaps that was fetched is here") else {
+            return false;
+        };
         let account = &mut self.party.ranges;
         self.stores.ranges.insert(account, gaps.set_mut(kind), range).is_ok()
     }

@@ -1,5 +1,6 @@
 //! Where received positions go: into blocks of the pool, with a note of the gaps between them.
 
+use crate::storage::present;
 use crate::wire::StreamFrame;
 
 use super::receive::Fault;
@@ -129,7 +130,8 @@ impl StreamMut<'_, '_> {
     /// The first gap closes at least up to `to`: absorb the ranges that it meets.
     fn advance_contiguous(&mut self, mut to: u64) {
         let stores = &mut *self.stores;
-        let Some(gaps) = stores.gaps.at_mut(self.row.gaps) else { return };
+        let gaps = stores.gaps.at_mut(self.row.gaps);
+        let Some(gaps) = present(gaps, "a gap has its row") else { return };
         let highest = self.row.receiving.highest.max(to);
         let received = gaps.set_mut(Kind::Received);
         while let Some(first) = stores.ranges.first(*received).filter(|first| first.start <= to) {

@@ -1,7 +1,7 @@
 //! Streams end: let go of by the application, turned away before it had them, or with their
 //! session.
 
-use crate::storage::{HasLink, NONE, Queue};
+use crate::storage::{HasLink, NONE, Queue, present};
 use crate::time::Instant;
 use crate::wire::StreamCode;
 
@@ -52,7 +52,8 @@ impl TreeMut<'_, '_> {
     /// Ends all of `waiting` and all that waits under them, however deep.
     fn turn_away_all(&mut self, now: Instant, mut waiting: Queue<WAITING>, code: StreamCode) {
         while let Some(index) = waiting.pop_front(&mut self.streams.rows) {
-            let Some(stream) = self.streams.rows.handle_at(index) else { continue };
+            let stream = self.streams.rows.handle_at(index);
+            let Some(stream) = present(stream, "only a living stream waits") else { continue };
             self.take_unaccepted(stream, &mut waiting);
             let Some(row) = self.streams.rows.get_mut(stream) else { continue };
             row.state.set(State::ACCEPTED.with(State::RELEASED));
@@ -66,7 +67,8 @@ impl TreeMut<'_, '_> {
     /// Moves the children of `parent` that the application was not given to `waiting`.
     fn take_unaccepted(&mut self, parent: StreamHandle, waiting: &mut Queue<WAITING>) {
         let streams = &mut *self.streams;
-        let Some(nursery) = streams.rows.get(parent).map(|row| row.nursery) else { return };
+        let nursery = streams.rows.get(parent).map(|row| row.nursery);
+        let Some(nursery) = present(nursery, "who ends is still here") else { return };
         if let Some(nursery) = streams.stores.nurseries.at_mut(nursery) {
             waiting.append(&mut streams.rows, &mut nursery.unaccepted);
             waiting.append(&mut streams.rows, &mut nursery.datagram_streams);
@@ -77,7 +79,8 @@ impl TreeMut<'_, '_> {
     /// can be learnt later.
     pub fn abandon_datagrams(&mut self) {
         while let Some(index) = self.tree.tracked.front() {
-            let Some(ticket) = self.streams.stores.outcomes.ticket_at(index) else { return };
+            let ticket = self.streams.stores.outcomes.ticket_at(index);
+            let Some(ticket) = present(ticket, "an open outcome has its row") else { return };
             self.settle_datagram(ticket, DatagramOutcome::Unknown);
         }
     }
@@ -105,7 +108,10 @@ impl TreeMut<'_, '_> {
     fn free_root(&mut self) {
         self.leave_queues(self.tree.root);
         let Self { streams, tree } = self;
-        let Some(party) = streams.parties.at_mut(tree.party) else { return };
+        let party = streams.parties.at_mut(tree.party);
+        let Some(party) = present(party, "a session that has a tree has its accounts") else {
+            return;
+        };
         if let Some(row) = streams.rows.remove(&mut party.streams, tree.root)
             && let Some(mut nursery) =
                 streams.stores.nurseries.remove_at(&mut party.parents, row.nursery)

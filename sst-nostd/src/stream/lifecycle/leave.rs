@@ -1,6 +1,6 @@
 //! A stream leaves: its queues, its siblings, its ledger and its row.
 
-use crate::storage::{HasLink, NONE};
+use crate::storage::{HasLink, NONE, present};
 
 use crate::stream::flags::State;
 use crate::stream::nursery::Nursery;
@@ -32,7 +32,8 @@ impl TreeMut<'_, '_> {
     /// Takes a stream out of all queues but that of its siblings.
     pub(super) fn leave_queues(&mut self, stream: StreamHandle) {
         let index = stream.index();
-        let Some(row) = self.streams.rows.at(index) else { return };
+        let row = self.streams.rows.at(index);
+        let Some(row) = present(row, "a stream is freed once") else { return };
         let is_scheduled = row.node.is_member();
         let [has_news, waits, is_stale] = [
             HasLink::<EVENTS>::link(row).is_linked(),
@@ -72,7 +73,8 @@ impl TreeMut<'_, '_> {
     pub(super) fn leave_waiting(&mut self, stream: StreamHandle) {
         let index = stream.index();
         let Self { streams, tree } = self;
-        let Some(row) = streams.rows.get_mut(stream) else { return };
+        let row = streams.rows.get_mut(stream);
+        let Some(row) = present(row, "only a living stream waits") else { return };
         if row.state.take(State::WAITS_IDS) {
             tree.id_waiters.remove(&mut streams.rows, index);
             return;

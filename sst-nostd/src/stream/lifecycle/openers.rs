@@ -1,5 +1,6 @@
 //! Parents whose next child waits for the window of ids to move.
 
+use crate::storage::present;
 use crate::stream::flags::{Events, State};
 use crate::stream::row::StreamHandle;
 use crate::stream::schedule::starved::wake_fed;
@@ -13,7 +14,10 @@ impl TreeMut<'_, '_> {
         }
         let streams = &mut *self.streams;
         while let Some(index) = self.tree.id_waiters.pop_front(&mut streams.rows) {
-            let Some((parent, row)) = streams.rows.entry_at_mut(index) else { continue };
+            let entry = streams.rows.entry_at_mut(index);
+            let Some((parent, row)) = present(entry, "only a living stream waits") else {
+                continue;
+            };
             row.state.clear(State::WAITS_IDS);
             let wanted = row.state.take(State::WANTS_CHILD_CREDIT);
             wake_fed(&mut streams.rows, &mut streams.events, parent);

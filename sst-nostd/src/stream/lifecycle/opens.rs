@@ -1,7 +1,7 @@
 //! Children from the peer: taking in an OPEN, listening, accepting.
 
 use crate::id::StreamId;
-use crate::storage::NONE;
+use crate::storage::{NONE, present};
 use crate::time::Instant;
 use crate::wire::{Open as WireOpen, StreamCode};
 
@@ -181,7 +181,8 @@ impl TreeMut<'_, '_> {
             self.turn_away(now, child, StreamCode::NO_CAPACITY);
             return Ok(());
         };
-        let Some(nursery) = self.streams.stores.nurseries.at_mut(ledger) else { return Ok(()) };
+        let nursery = self.streams.stores.nurseries.at_mut(ledger);
+        let Some(nursery) = present(nursery, "a parent has its ledger") else { return Ok(()) };
         if nursery.is_at_limit() {
             return Err(Fault::ChildLimit);
         }
@@ -216,8 +217,10 @@ impl TreeMut<'_, '_> {
 
     /// Puts a child among those of `parent` that wait for the application.
     fn put_before(&mut self, parent: StreamHandle, child: StreamHandle) {
-        let Some(row) = self.streams.rows.get_mut(parent) else { return };
-        let Some(nursery) = self.streams.stores.nurseries.at_mut(row.nursery) else { return };
+        let row = self.streams.rows.get_mut(parent);
+        let Some(row) = present(row, "who takes in a child is here") else { return };
+        let nursery = self.streams.stores.nurseries.at_mut(row.nursery);
+        let Some(nursery) = present(nursery, "a parent has its ledger") else { return };
         row.tell(Events::CHILD);
         let has_news = row.has_untold();
         nursery.unaccepted.push_back(&mut self.streams.rows, child.index());

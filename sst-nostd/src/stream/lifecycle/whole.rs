@@ -1,5 +1,6 @@
 //! A datagram that came as a substream is whole.
 
+use crate::storage::present;
 use crate::time::Instant;
 use crate::wire::StreamCode;
 
@@ -21,7 +22,8 @@ impl TreeMut<'_, '_> {
         else {
             return self.turn_away(now, stream, StreamCode::PARENT_GONE);
         };
-        let Some(nursery) = streams.stores.nurseries.at_mut(above.nursery) else { return };
+        let nursery = streams.stores.nurseries.at_mut(above.nursery);
+        let Some(nursery) = present(nursery, "a parent has its ledger") else { return };
         if nursery.datagram_streams.push_back(&mut streams.rows, stream.index()) {
             streams.events.tell(&mut streams.rows, parent, Events::DATAGRAM);
         }

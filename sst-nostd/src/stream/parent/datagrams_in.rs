@@ -1,7 +1,7 @@
 //! Datagrams from the peer: queued at their parent until the application takes them, whatever
 //! form they came in.
 
-use crate::storage::BlockPool;
+use crate::storage::{BlockPool, present};
 
 use crate::stream::copy_out;
 use crate::stream::flags::{After, Events};
@@ -72,7 +72,10 @@ impl StreamMut<'_, '_> {
     fn append_datagram(&mut self, data: &[u8]) -> bool {
         let Self { row, party, stores, .. } = self;
         let kept = stores.kept_for_order(party);
-        let Some(nursery) = stores.nurseries.at_mut(row.nursery) else { return false };
+        let nursery = stores.nurseries.at_mut(row.nursery);
+        let Some(nursery) = present(nursery, "who queues datagrams has a ledger") else {
+            return false;
+        };
         let queue = &mut nursery.incoming;
         let before = queue.len();
         let len = (data.len() as u32).to_be_bytes();
@@ -87,7 +90,10 @@ impl StreamMut<'_, '_> {
     /// Lets the first datagram go. `false` if there is none.
     fn drop_first(&mut self) -> bool {
         let Self { row, party, stores, .. } = self;
-        let Some(nursery) = stores.nurseries.at_mut(row.nursery) else { return false };
+        let nursery = stores.nurseries.at_mut(row.nursery);
+        let Some(nursery) = present(nursery, "who queues datagrams has a ledger") else {
+            return false;
+        };
         let queue = &mut nursery.incoming;
         let Some(len) = peek_len(queue, &stores.pool) else { return false };
         let before = queue.len();

@@ -1,5 +1,6 @@
 //! Who has something to send: keeps the tree's two heaps true.
 
+use crate::storage::present;
 use crate::stream::flags::State;
 use crate::stream::row::{Row, Rows, StreamHandle};
 use crate::stream::stores::Stores;
@@ -60,7 +61,8 @@ impl Tree {
         stores: &Stores<'_>,
         stream: StreamHandle,
     ) {
-        let Some(row) = rows.get_mut(stream) else { return };
+        let row = rows.get_mut(stream);
+        let Some(row) = present(row, "only a living stream is scheduled") else { return };
         if !row.node.is_member() {
             let place = stores.place(row, self, None);
             return self.put(rows, stream, place);
@@ -77,7 +79,8 @@ impl Tree {
         stores: &Stores<'_>,
         stream: StreamHandle,
     ) {
-        let Some(turn) = rows.get(stream).map(|row| row.node.tick()) else { return };
+        let turn = rows.get(stream).map(|row| row.node.tick());
+        let Some(turn) = present(turn, "only a living stream is scheduled") else { return };
         self.move_in_turn(rows, stores, stream, Some(turn));
     }
 
@@ -101,7 +104,8 @@ impl Tree {
         turn: Option<u64>,
     ) {
         self.unschedule(rows, stream);
-        let Some(row) = rows.get_mut(stream) else { return };
+        let row = rows.get_mut(stream);
+        let Some(row) = present(row, "only a living stream is scheduled") else { return };
         let place = stores.place(row, self, turn);
         self.put(rows, stream, place);
     }

@@ -3,6 +3,7 @@
 //! A change travels down the tree in small steps, so that a parent of 100,000 costs no packet
 //! more than a step's worth of time, and depth costs no stack.
 
+use crate::storage::present;
 use crate::stream::flags::{After, Pending, State};
 use crate::stream::receipt::Fate;
 use crate::stream::row::{Rows, StreamHandle};
@@ -58,7 +59,8 @@ impl Tree {
     /// Works out one priority; if it changed, the first child is next, and if this stream was
     /// reached from its parent, so is its sibling.
     fn settle_priority(&mut self, rows: &mut Rows<'_>, stores: &Stores<'_>, stream: StreamHandle) {
-        let Some(row) = rows.get(stream) else { return };
+        let row = rows.get(stream);
+        let Some(row) = present(row, "a stream in a queue is here") else { return };
         let parent = row.parent();
         let inherited = parent.and_then(|parent| rows.get(parent)).map(|row| row.priority);
         let Some(row) = rows.get_mut(stream) else { return };
@@ -89,7 +91,8 @@ impl Tree {
         stores: &Stores<'_>,
         stream: StreamHandle,
     ) {
-        let Some(row) = rows.get_mut(stream) else { return };
+        let row = rows.get_mut(stream);
+        let Some(row) = present(row, "a walk is at a living stream") else { return };
         if !row.state.take(State::WALKS_SIBLINGS) {
             return;
         }

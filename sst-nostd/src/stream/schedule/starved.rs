@@ -1,6 +1,6 @@
 //! Writers that wait for memory of the pool.
 
-use crate::storage::{Heap, Queue, Table};
+use crate::storage::{Heap, Queue, Table, present};
 
 use crate::stream::events::EventQueue;
 use crate::stream::flags::{Events, State};
@@ -28,8 +28,10 @@ impl Starved {
         parties: &mut Table<'_, Party>,
         stream: StreamHandle,
     ) {
-        let Some(index) = rows.get(stream).map(|row| row.party) else { return };
-        let Some(party) = parties.at_mut(index) else { return };
+        let index = rows.get(stream).map(|row| row.party);
+        let Some(index) = present(index, "a writer is a living stream") else { return };
+        let party = parties.at_mut(index);
+        let Some(party) = present(party, "a stream has its party") else { return };
         if !party.starved.push_back(rows, stream.index()) {
             return;
         }
@@ -44,8 +46,10 @@ impl Starved {
         parties: &mut Table<'_, Party>,
         stream: StreamHandle,
     ) -> bool {
-        let Some(index) = rows.get(stream).map(|row| row.party) else { return false };
-        let Some(party) = parties.at_mut(index) else { return false };
+        let index = rows.get(stream).map(|row| row.party);
+        let Some(index) = present(index, "a writer is a living stream") else { return false };
+        let party = parties.at_mut(index);
+        let Some(party) = present(party, "a stream has its party") else { return false };
         let has_waited =
             party.starved.remove(rows, stream.index()) || self.fed.remove(rows, stream.index());
         if party.starved.is_empty() {
@@ -91,7 +95,8 @@ impl Starved {
         }
         self.rank(parties, party);
         while let Some(first) = self.parties.peek() {
-            let Some(party) = parties.at(first) else { return };
+            let party = parties.at(first);
+            let Some(party) = present(party, "a party that waits is here") else { return };
             if party.node.tick() != u64::from(party.outgoing.held()) {
                 self.rank(parties, first);
                 continue;
@@ -143,7 +148,8 @@ pub(in crate::stream) fn wake_fed(
     events: &mut EventQueue,
     stream: StreamHandle,
 ) {
-    let Some(row) = rows.get_mut(stream) else { return };
+    let row = rows.get_mut(stream);
+    let Some(row) = present(row, "a writer is a living stream") else { return };
     let news = row.take_wants();
     events.tell(rows, stream, news);
 }
