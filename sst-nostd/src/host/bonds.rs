@@ -11,7 +11,7 @@ use crate::time::Instant;
 use crate::wire::TransportCode;
 
 use super::events::Event;
-use super::tables::{Channels, Sessions};
+use super::tables::{ChannelRow, Channels, Sessions};
 
 /// All sessions of a host, the channels that they have, their streams, and the packets in flight.
 pub(super) struct Bonds<'s, C: Crypto> {
@@ -95,6 +95,14 @@ impl<'s, C: Crypto> Bonds<'s, C> {
         let session = bond.index;
         self.sessions.touch(session);
         over.is_some()
+    }
+
+    /// The channels of a session, and their rows.
+    pub(super) fn channels_of(
+        &self,
+        session: &Session,
+    ) -> impl Iterator<Item = (u32, &ChannelRow<C>)> {
+        session.paths().all().filter_map(|index| Some((index, self.channels.at(index)?)))
     }
 
     /// The session of the channel in row `index` is to be looked after.

@@ -108,6 +108,15 @@ pub enum ConnectError {
     Random,
 }
 
+/// Why a dial is not tried in another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryError {
+    /// It is answered, or over: there is nothing left to try.
+    NotDialling,
+    /// It is tried in [`MAX_ROUTES`](crate::negotiation::limits::MAX_ROUTES) places.
+    TooMany,
+}
+
 #[cfg(test)]
 mod tests {
     use std::string::ToString;

@@ -6,7 +6,7 @@ use crate::negotiation::{Front, Source, Sources};
 use crate::recovery::ecn::Codepoint;
 use crate::storage::may_join;
 
-use super::outbound::Transmit;
+use super::transmit::Transmit;
 
 /// Where strangers' packets end or are let in.
 pub(super) struct Door {

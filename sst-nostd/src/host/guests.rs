@@ -8,43 +8,48 @@
 
 use core::net::IpAddr;
 
-use crate::crypto::Crypto;
 use crate::id::HostId;
 use crate::session::{ClosedBy, Ending, SessionState};
 use crate::storage::may_join;
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
-use super::Host;
-use super::tables::QUIET_TIMEOUT;
+use super::config::Config;
+use super::tables::{QUIET_TIMEOUT, Sessions};
 
 /// Sessions give way from when one row in so many is left, so that those who come find one free.
 const SCARCE_DIVISOR: u32 = 64;
 
-impl<C: Crypto> Host<'_, C> {
+impl Sessions<'_> {
     /// Whether a session for a peer at `from` has a place. If hardly any is left, another session
     /// is asked to give way: to this peer, if it tries again, or to the next.
-    pub(super) fn has_seat(&mut self, now: Instant, from: IpAddr, peer: &HostId) -> bool {
-        let free = self.bonds.sessions.limit().saturating_sub(self.bonds.sessions.len());
-        let held = self.bonds.sessions.held_by(from);
-        if free <= self.bonds.sessions.limit().checked_div(SCARCE_DIVISOR).unwrap_or(0) {
+    pub(super) fn has_seat(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+        peer: &HostId,
+        config: &Config,
+    ) -> bool {
+        let free = self.limit().saturating_sub(self.len());
+        let held = self.held_by(from);
+        if free <= self.limit().checked_div(SCARCE_DIVISOR).unwrap_or(0) {
             self.make_way(now, held);
         }
-        let is_within_share = !self.means.config.shares_by_source || may_join(held, free);
-        free > 0 && is_within_share && self.is_within_cap(now, peer)
+        let is_within_share = !config.shares_by_source || may_join(held, free);
+        free > 0 && is_within_share && self.is_within_cap(now, peer, config.max_sessions_per_peer)
     }
 
-    /// Whether an identity may have one more session by dialling: fewer than so many, or one of
+    /// Whether an identity may have one more session by dialling: fewer than `cap`, or one of
     /// them is quiet and gives way at once. A command that was killed leaves such sessions.
-    fn is_within_cap(&mut self, now: Instant, peer: &HostId) -> bool {
+    fn is_within_cap(&mut self, now: Instant, peer: &HostId, cap: u32) -> bool {
         let (mut count, mut quiet) = (0_u32, None);
-        self.bonds.sessions.for_each_with(peer, |session, row| {
+        self.for_each_with(peer, |session, row| {
             if !row.is_own_dial() {
                 count = count.saturating_add(u32::from(row.state() == SessionState::Ready));
                 quiet = quiet.or_else(|| row.is_quiet(now, QUIET_TIMEOUT).then_some(session));
             }
         });
-        if count < self.means.config.max_sessions_per_peer {
+        if count < cap {
             return true;
         }
         let Some(session) = quiet else { return false };
@@ -54,7 +59,7 @@ impl<C: Crypto> Host<'_, C> {
 
     /// Ends a quiet session of a source that has more than `held`, if a few looks find one.
     fn make_way(&mut self, now: Instant, held: u32) {
-        if let Some(session) = self.bonds.sessions.find_quiet(now, held) {
+        if let Some(session) = self.find_quiet(now, held) {
             self.end_for_another(session);
         }
     }
@@ -62,9 +67,9 @@ impl<C: Crypto> Host<'_, C> {
     fn end_for_another(&mut self, session: u32) {
         let reason = "room was needed for others, and this session had no streams";
         let code = TransportCode::NO_CAPACITY;
-        if let Some(row) = self.bonds.sessions.at_mut(session) {
+        if let Some(row) = self.at_mut(session) {
             row.begin_close(Ending::transport(ClosedBy::Local, code, reason), false);
         }
-        self.bonds.sessions.touch(session);
+        self.touch(session);
     }
 }

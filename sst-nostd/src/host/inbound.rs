@@ -3,36 +3,17 @@
 
 use crate::channel::{Dropped, Path};
 use crate::crypto::Crypto;
+use crate::negotiation::is_lost;
 use crate::negotiation::limits::LOST_SOURCE_INTERVAL;
-use crate::negotiation::{self, is_lost};
 use crate::recovery::ecn::Codepoint;
-use crate::session::{ClosedBy, Ending, KEYS_SPENT, Packet};
+use crate::session::{ClosedBy, Ending, KEYS_SPENT, Packet, Visit};
 use crate::time::Instant;
 use crate::wire::negotiation::MIN_LOST_CAUSE_BYTES;
 use crate::wire::{PacketKind, SealedHeader, TransportCode};
 
 use super::Host;
-
-/// Why a packet was ignored. Each reason has a counter in [`Stats`](super::Stats); nothing else
-/// changed, and nothing needs to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ignored {
-    /// Its channel would not open it.
-    Channel(Dropped),
-    /// A LOST packet without the right token.
-    FalseLost,
-    /// It is of no kind there is.
-    Kind,
-    /// The negotiation did not want it.
-    Negotiation(negotiation::Dropped),
-    /// A table is full.
-    NoCapacity,
-    /// This host answers no calls now.
-    NotAccepting,
-    /// No channel or negotiation has its id.
-    UnknownChannel,
-}
+use super::finish::Origin;
+use super::ignored::Ignored;
 
 impl<C: Crypto> Host<'_, C> {
     /// Takes in a packet that arrived on `path`. It is opened in place: the buffer's contents
@@ -48,7 +29,7 @@ impl<C: Crypto> Host<'_, C> {
         packet: &mut [u8],
     ) -> Result<(), Ignored> {
         let result = self.take_packet(now, path, ecn, packet);
-        self.wipe_after_verb();
+        self.means.wiping.wipe_after_verb();
         result
     }
 
@@ -62,20 +43,27 @@ impl<C: Crypto> Host<'_, C> {
     ) -> Result<(), Ignored> {
         let now = self.advance(now);
         self.stats.on_received(packet.len());
+        let from = Origin { path, codepoint: ecn };
         // What belongs to negotiations is never inlined: it has large values on the stack, and most
         // packets do not need them.
         let result = match packet.first().and_then(|first| PacketKind::of(*first)) {
             Some(PacketKind::Sealed) => self.on_sealed(now, path, ecn, packet),
             Some(PacketKind::Init) => self.on_init(now, path, packet),
             Some(PacketKind::Reply) => self.on_reply(now, path, packet),
-            Some(PacketKind::Finish) => self.on_finish(now, path, ecn, packet),
-            Some(PacketKind::Cookie) => self.on_cookie(path, packet),
-            Some(PacketKind::Version) => self.on_version(path, packet),
+            Some(PacketKind::Finish) => self.on_finish(now, from, packet),
+            Some(PacketKind::Cookie) => self.split().0.on_cookie(path, packet),
+            Some(PacketKind::Version) => self.split().0.on_version(path, packet),
             Some(PacketKind::Lost) => self.on_lost(now, path, packet),
             None => Err(Ignored::Kind),
         };
         self.look_after_touched();
         result.inspect_err(|reason| self.stats.on_ignored(*reason))
+    }
+
+    /// An INIT: answered, once it is worth the work.
+    fn on_init(&mut self, now: Instant, path: Path, packet: &[u8]) -> Result<(), Ignored> {
+        let (mut negotiator, bonds) = self.split();
+        negotiator.on_init(now, path, packet, |id| bonds.channels.find(id).is_some())
     }
 
     fn on_sealed(
@@ -89,8 +77,8 @@ impl<C: Crypto> Host<'_, C> {
         let header = SealedHeader::parse(packet).map_err(|_| malformed)?;
         let Some(index) = self.bonds.channels.find(header.channel) else {
             if let Some(negotiation) = self.negotiations.find(header.channel) {
-                self.note_secrets();
-                return self.on_first_sealed(now, path, ecn, negotiation, packet);
+                let from = Origin { path, codepoint: ecn };
+                return self.on_first_sealed(now, from, negotiation, packet);
             }
             self.answer_unknown(now, path, packet);
             return Err(Ignored::UnknownChannel);
@@ -101,7 +89,8 @@ impl<C: Crypto> Host<'_, C> {
         let (session, was_confirmed) = (row.session, row.channel.is_confirmed());
         let opened = row.channel.open(&self.means.crypto, now, packet);
         if row.channel.is_exhausted() {
-            self.close_for(session, &KEYS_SPENT);
+            let is_breach = self.bonds.sessions.close_for(session, &KEYS_SPENT);
+            self.stats.on_visit(&Visit { is_breach, ..Visit::default() });
         }
         let opened = opened.map_err(Ignored::Channel)?;
         if !was_confirmed {
@@ -116,7 +105,8 @@ impl<C: Crypto> Host<'_, C> {
             proves_finish: !was_confirmed,
             payload: packet.get(opened.payload).unwrap_or_default(),
         };
-        self.on_payload(now, index, &packet);
+        let visit = self.bonds.receive(now, index, &packet);
+        self.stats.on_visit(&visit);
         Ok(())
     }
 

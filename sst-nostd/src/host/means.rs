@@ -12,6 +12,7 @@ use crate::time::Instant;
 use crate::wire::Parameters;
 
 use super::config::Config;
+use super::wiping::Wiping;
 
 /// A host's identity, and what it can prove with it.
 pub(super) struct Identity<S: Zeroize> {
@@ -26,6 +27,8 @@ pub(super) struct Means<C: Crypto> {
     pub(super) config: Config,
     pub(super) crypto: C,
     pub(super) identity: Identity<C::Secret>,
+    /// Whether secrets were computed with.
+    pub(super) wiping: Wiping,
 }
 
 impl<C: Crypto> Means<C> {

@@ -15,19 +15,19 @@
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod address_tests;
 mod aftercare;
-mod answer;
 mod attach;
 mod bonds;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod both_dial_tests;
-mod call;
 mod clock;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod closing_tests;
 mod config;
 mod dial;
+mod dials;
 mod door;
 mod events;
+mod finish;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod first_packet_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
@@ -35,13 +35,15 @@ mod flood_tests;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod full_tests;
 mod guests;
+mod ignored;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod ik_tests;
 mod inbound;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod instance_tests;
 mod means;
-mod negotiations;
+mod meet;
+mod negotiator;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod opened_tests;
 mod outbound;
@@ -59,7 +61,7 @@ mod tables;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod tests;
 mod timers;
-mod tries;
+mod transmit;
 #[cfg(all(test, feature = "alloc", feature = "insecure-test-hooks"))]
 mod unacknowledged_tests;
 mod wiping;
@@ -67,17 +69,17 @@ mod wiping;
 pub use config::{
     Accepting, Config, ConfigError, MAX_PACKET_BYTES, MIN_IDLE_TIMEOUT, MIN_PACKET_BYTES,
 };
-pub use dial::{ConnectError, Dial, InstanceWish, InstanceWishError};
+pub use dial::{ConnectError, Dial, InstanceWish, InstanceWishError, TryError};
 pub use events::Event;
-pub use inbound::Ignored;
-pub use outbound::Transmit;
+pub use ignored::Ignored;
+
 pub use replayable::Replayable;
 pub use sessions::{SessionInfo, UnknownSession};
 pub use stats::Stats;
 pub use storage::{LentHost, Limits, Storage};
 pub use streams::UnknownStream;
 pub use tables::{ChannelRow, NegotiationRow, SessionHandle};
-pub use tries::TryError;
+pub use transmit::Transmit;
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -93,8 +95,9 @@ use self::bonds::Bonds;
 use self::clock::Clock;
 use self::door::{Door, Outbox};
 use self::means::{Identity, Means};
+use self::negotiator::Negotiator;
 use self::tables::{Channels, Negotiations, Sessions};
-use self::wiping::wipe_stack;
+use self::wiping::Wiping;
 
 /// One running end of SST, with an identity.
 pub struct Host<'s, C: Crypto> {
@@ -104,8 +107,6 @@ pub struct Host<'s, C: Crypto> {
     bonds: Bonds<'s, C>,
     negotiations: Negotiations<'s, C::Secret>,
     stats: Stats,
-    /// This verb has computed with secrets.
-    has_secrets_on_stack: bool,
 }
 
 impl<'s, C: Crypto> Host<'s, C> {
@@ -150,7 +151,12 @@ impl<'s, C: Crypto> Host<'s, C> {
             sent: storage.sent,
         };
         Ok(Self {
-            means: Means { config, crypto, identity: Identity { statics, id, reset_key } },
+            means: Means {
+                config,
+                crypto,
+                identity: Identity { statics, id, reset_key },
+                wiping: Wiping::new(),
+            },
             clock: Clock::new(now),
             door: Door { front, lost_sources, outbox: Outbox::new() },
             bonds,
@@ -162,7 +168,6 @@ impl<'s, C: Crypto> Host<'s, C> {
                 storage.negotiation_timers,
             ),
             stats: Stats::default(),
-            has_secrets_on_stack: false,
         })
     }
 
@@ -224,15 +229,16 @@ impl<'s, C: Crypto> Host<'s, C> {
         }
     }
 
-    /// This verb deals with secrets: those of a handshake, or those of a channel that has ended.
-    const fn note_secrets(&mut self) {
-        self.has_secrets_on_stack = true;
-    }
-
-    /// The last act of a verb.
-    fn wipe_after_verb(&mut self) {
-        if core::mem::take(&mut self.has_secrets_on_stack) {
-            wipe_stack();
-        }
+    /// What works on negotiations, and beside it what sessions are bound by.
+    #[inline]
+    fn split(&mut self) -> (Negotiator<'_, 's, C>, &mut Bonds<'s, C>) {
+        let negotiator = Negotiator {
+            rows: &mut self.negotiations,
+            means: &mut self.means,
+            clock: &mut self.clock,
+            door: &mut self.door,
+            stats: &mut self.stats,
+        };
+        (negotiator, &mut self.bonds)
     }
 }

@@ -3,25 +3,12 @@
 use crate::channel::SentInfo;
 use crate::crypto::Crypto;
 use crate::path::Path;
-use crate::recovery::ecn::Codepoint;
 use crate::session::Transmitted;
 use crate::time::Instant;
 
 use super::Host;
-
-/// Packets to send: `len` bytes at the start of the buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transmit {
-    /// From and to where.
-    pub path: Path,
-    /// Bytes in the buffer.
-    pub len: usize,
-    /// Where the buffer holds several packets, the length of each but the last, which may be
-    /// shorter.
-    pub segment_len: Option<usize>,
-    /// The codepoint of their IP headers.
-    pub ecn: Codepoint,
-}
+use super::negotiator::Due;
+use super::transmit::Transmit;
 
 impl<C: Crypto> Host<'_, C> {
     /// The next packets to send, at most `max_packets` of one length to one address, written to
@@ -34,7 +21,7 @@ impl<C: Crypto> Host<'_, C> {
         max_packets: usize,
     ) -> Option<Transmit> {
         let transmit = self.next_transmit(now, buffer, max_packets);
-        self.wipe_after_verb();
+        self.means.wiping.wipe_after_verb();
         transmit
     }
 
@@ -65,10 +52,31 @@ impl<C: Crypto> Host<'_, C> {
         self.door
             .outbox
             .pop(buffer)
-            .or_else(|| self.transmit_negotiation(now, buffer))
+            .or_else(|| self.transmit_negotiations(now, buffer))
             .or_else(|| self.transmit_channels(now, buffer, max_packets.max(1)))
             // A channel may have found that its FINISH must go again.
-            .or_else(|| self.transmit_negotiation(now, buffer))
+            .or_else(|| self.transmit_negotiations(now, buffer))
+    }
+
+    /// What negotiations have to send.
+    fn transmit_negotiations(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        while self.negotiations.has_due() {
+            let sent = match self.split().0.transmit(now, buffer)? {
+                Due::Packet(transmit) => Some(transmit),
+                Due::Finish { negotiation, channel } => {
+                    self.write_finish(now, negotiation, channel, buffer)
+                }
+                Due::FinishAgain { channel, transmit } => {
+                    self.bonds.on_finish_resent(now, channel);
+                    self.bonds.touch_session_of(channel);
+                    transmit
+                }
+            };
+            if sent.is_some() {
+                return sent;
+            }
+        }
+        None
     }
 
     fn transmit_channels(

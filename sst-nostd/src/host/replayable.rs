@@ -5,12 +5,8 @@
 //! and the application must have asked for them.
 
 use crate::channel::Path;
-use crate::crypto::Crypto;
-use crate::id::{ChannelId, HostId};
+use crate::id::HostId;
 use crate::negotiation::limits::MAX_EARLY_LEN;
-
-use super::Host;
-use super::tables::Kind;
 
 /// Data that may be a replay: from the peer, but perhaps not now, and perhaps not for the first
 /// time. Answer with what anyone may hear as often as they like, and change nothing for it.
@@ -24,32 +20,14 @@ pub struct Replayable {
 }
 
 impl Replayable {
+    /// What `peer` said on `path`; `None` if it is too long.
+    pub(super) fn new(peer: HostId, path: Path, bytes: &[u8]) -> Option<Self> {
+        Some(Self { peer, path, bytes: heapless::Vec::from_slice(bytes).ok()? })
+    }
+
     /// What it said.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-impl<C: Crypto> Host<'_, C> {
-    /// Data that came with a dial, if [`Config::takes_replayable`](super::Config) asks for them.
-    /// Ask after each packet: one waits at most, and a negotiation that ends takes its own along.
-    pub fn poll_replayable(&mut self) -> Option<Replayable> {
-        let (index, channel) = self.negotiations.take_replayable()?;
-        let row = self.negotiations.at(index)?;
-        let Kind::Answer(responder) = &row.kind else { return None };
-        let peer = responder.offer().ok()?.peer.filter(|_| responder.channel() == channel)?;
-        let bytes = heapless::Vec::from_slice(responder.early()).ok()?;
-        Some(Replayable { peer, path: row.path, bytes })
-    }
-
-    /// A dial was answered for the first time: its data wait for the application.
-    pub(super) fn note_replayable(&mut self, index: u32, channel: ChannelId) {
-        let Some(row) = self.negotiations.at(index) else { return };
-        let has_early =
-            matches!(&row.kind, Kind::Answer(responder) if !responder.early().is_empty());
-        if has_early && self.means.config.takes_replayable {
-            self.negotiations.note_replayable(index, channel);
-        }
     }
 }

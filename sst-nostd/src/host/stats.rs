@@ -3,8 +3,8 @@
 use crate::negotiation;
 use crate::session::Visit;
 
-use super::inbound::Ignored;
-use super::outbound::Transmit;
+use super::ignored::Ignored;
+use super::transmit::Transmit;
 
 /// Totals since the host was made, and what it holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +72,16 @@ impl Stats {
         let packets = transmit.len.div_ceil(segment_len) as u64;
         self.sent_packets = self.sent_packets.saturating_add(packets);
         self.sent_bytes = self.sent_bytes.saturating_add(transmit.len as u64);
+    }
+
+    pub(super) fn on_curve(&mut self, operations: u32) {
+        self.curve_operations = self.curve_operations.saturating_add(u64::from(operations));
+    }
+
+    /// A negotiation was completed, and its channel given to a session, if there was room.
+    pub(super) fn on_attached(&mut self, is_attached: bool) {
+        self.channels_made = self.channels_made.saturating_add(u64::from(is_attached));
+        self.handshakes = self.handshakes.saturating_add(u64::from(is_attached));
     }
 
     pub(super) fn on_visit(&mut self, visit: &Visit) {

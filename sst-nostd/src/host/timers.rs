@@ -9,7 +9,7 @@ impl<C: Crypto> Host<'_, C> {
     /// Does what is due at `now`. Then poll for packets and events.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.let_time_pass(now);
-        self.wipe_after_verb();
+        self.means.wiping.wipe_after_verb();
     }
 
     #[inline(never)]
@@ -21,7 +21,9 @@ impl<C: Crypto> Host<'_, C> {
             }
         }
         while let Some(index) = self.negotiations.pop_expired(now) {
-            self.on_negotiation_timeout(now, index);
+            if let Some(failed) = self.split().0.on_timeout(now, index) {
+                self.on_failed(now, &failed);
+            }
         }
         while let Some((session, stream)) = self.bonds.streams.take_expired(now) {
             let Some(row) = self.bonds.sessions.at_mut(session) else { continue };

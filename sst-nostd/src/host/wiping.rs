@@ -14,3 +14,26 @@ const DEPTH_BYTES: usize = if cfg!(feature = "large") { 32 << 10 } else { 3 << 1
 pub(super) fn wipe_stack() {
     zeroize_stack::<DEPTH_BYTES>();
 }
+
+/// Whether a verb has to wipe the stack when it is done.
+pub(super) struct Wiping {
+    is_due: bool,
+}
+
+impl Wiping {
+    pub(super) const fn new() -> Self {
+        Self { is_due: false }
+    }
+
+    /// This verb deals with secrets: those of a handshake, or those of a channel that has ended.
+    pub(super) const fn note(&mut self) {
+        self.is_due = true;
+    }
+
+    /// The last act of a verb.
+    pub(super) fn wipe_after_verb(&mut self) {
+        if core::mem::take(&mut self.is_due) {
+            wipe_stack();
+        }
+    }
+}

@@ -10,7 +10,7 @@ mod sessions;
 pub use channels::ChannelRow;
 pub(super) use channels::{Channels, UNSETTLED};
 pub use negotiation_row::NegotiationRow;
-pub(super) use negotiation_row::{BARE_FINISH_BYTES, Confirm, Kind, TurnedAway, may_try};
+pub(super) use negotiation_row::{BARE_FINISH_BYTES, Confirm, For, Kind, TurnedAway, may_try};
 pub(super) use negotiations::Negotiations;
 pub use sessions::SessionHandle;
 pub(super) use sessions::{QUIET_TIMEOUT, Sessions};

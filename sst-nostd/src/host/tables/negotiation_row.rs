@@ -39,10 +39,19 @@ pub struct NegotiationRow<S: Zeroize = [u8; KEY_LEN]> {
     pub(super) link: Link,
 }
 
+/// Whose a call of this host's is. The negotiation itself only hands this on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// The session in that row waits for it.
+    Session(u32),
+    /// It is answered, and brought the channel in that row, of which FINISH is the first packet.
+    Channel(u32),
+}
+
 #[allow(clippy::large_enum_variant, reason = "rows of a table are of one size, without boxes")]
 pub(crate) enum Kind<S: Zeroize> {
-    /// This host dials, for the session with this index.
-    Call(Initiator<S>, u32),
+    /// This host dials.
+    Call(Initiator<S>, For),
     /// A peer dials.
     Answer(Responder<S>),
     /// FINISH, until the peer has it.

@@ -13,7 +13,8 @@ use crate::storage::{Full, HashIndex, KeyedHash, NONE, Queue, Table, Tally, Time
 use crate::time::Instant;
 use crate::wire::negotiation::Init;
 
-use super::negotiation_row::{Confirm, DUE, Kind, NegotiationRow, TurnedAway};
+use super::super::replayable::Replayable;
+use super::negotiation_row::{Confirm, DUE, For, Kind, NegotiationRow, TurnedAway};
 
 /// All negotiations of a host.
 pub(crate) struct Negotiations<'s, S: Zeroize> {
@@ -68,11 +69,11 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
         Some(index)
     }
 
-    /// Row `index` is a dial of this host's, for the session with that index.
+    /// Row `index` is a dial of this host's, which somebody `waits` for.
     #[inline(always)]
-    pub(crate) fn begin_call(&mut self, index: u32, initiator: Initiator<S>, session: u32) {
+    pub(crate) fn begin_call(&mut self, index: u32, initiator: Initiator<S>, waits: For) {
         if let Some(row) = self.rows.at_mut(index) {
-            row.kind = Kind::Call(initiator, session);
+            row.kind = Kind::Call(initiator, waits);
             self.own_dials = self.own_dials.saturating_add(1);
         }
         self.renew_timer(index);
@@ -126,11 +127,14 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
         self.renew_timer(index);
     }
 
-    /// The call in row `index` was answered on `path`. Its first packet waits for a word of the
-    /// channel; an INIT that was due is not, now.
-    pub(crate) fn hold_first_packet(&mut self, index: u32, path: Path) {
+    /// The call in row `index` was answered on `path`, and brought `channel`. Its first packet
+    /// waits for a word of that; an INIT that was due is not, now.
+    pub(crate) fn hold_first_packet(&mut self, index: u32, path: Path, channel: u32) {
         self.due.remove(&mut self.rows, index);
         if let Some(row) = self.rows.at_mut(index) {
+            if let Kind::Call(_, waits) = &mut row.kind {
+                *waits = For::Channel(channel);
+            }
             row.path = path;
             row.sends = 0;
         }
@@ -185,7 +189,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// The addresses of this host may have changed: dials go on from the new ones.
     pub(crate) fn on_network_changed(&mut self, now: Instant) {
         for index in 0..self.rows.used() {
-            if let Some((initiator, _)) = self.call_mut(index) {
+            if let Some(initiator) = self.call_mut(index) {
                 initiator.on_network_changed(now);
                 self.renew_timer(index);
             }
@@ -202,6 +206,12 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
             self.owe(index);
         }
         self.renew_timer(index);
+    }
+
+    /// Whether any row has something to send.
+    #[inline]
+    pub(crate) const fn has_due(&self) -> bool {
+        !self.due.is_empty()
     }
 
     /// A row that has something to send, which is its turn now.
@@ -250,19 +260,14 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     }
 
     /// Row `index`.
-    pub(crate) fn at(&self, index: u32) -> Option<&NegotiationRow<S>> {
-        self.rows.at(index)
-    }
-
-    /// Row `index`.
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut NegotiationRow<S>> {
         self.rows.at_mut(index)
     }
 
-    /// This host's dial in row `index`, and the session that waits for it.
-    pub(crate) fn call_mut(&mut self, index: u32) -> Option<(&mut Initiator<S>, u32)> {
+    /// This host's dial in row `index`.
+    pub(crate) fn call_mut(&mut self, index: u32) -> Option<&mut Initiator<S>> {
         match &mut self.rows.at_mut(index)?.kind {
-            Kind::Call(initiator, session) => Some((initiator, *session)),
+            Kind::Call(initiator, _) => Some(initiator),
             Kind::Answer(_) | Kind::Confirm(..) | Kind::Refused(..) => None,
         }
     }
@@ -305,14 +310,23 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
         may_join(self.callers.held(self.source_of(from)), free)
     }
 
-    /// Row `index`, for that channel, brought early data.
-    pub(crate) const fn note_replayable(&mut self, index: u32, channel: ChannelId) {
-        self.replayable = Some((index, channel));
+    /// The dial that row `index` answers may have brought early data: they wait for the
+    /// application.
+    pub(crate) fn note_replayable(&mut self, index: u32) {
+        if let Some(responder) = self.answer_mut(index)
+            && !responder.early().is_empty()
+        {
+            self.replayable = Some((index, responder.channel()));
+        }
     }
 
-    /// The row that brought early data nobody has taken, and its channel. It may be gone.
-    pub(crate) const fn take_replayable(&mut self) -> Option<(u32, ChannelId)> {
-        self.replayable.take()
+    /// The early data that nobody has taken, unless the row that brought them is gone.
+    pub(crate) fn take_replayable(&mut self) -> Option<Replayable> {
+        let (index, channel) = self.replayable.take()?;
+        let row = self.rows.at(index)?;
+        let Kind::Answer(responder) = &row.kind else { return None };
+        let peer = responder.offer().ok()?.peer.filter(|_| responder.channel() == channel)?;
+        Replayable::new(peer, row.path, responder.early())
     }
 
     /// Whether this host dials somebody.
