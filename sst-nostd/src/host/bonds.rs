@@ -75,8 +75,8 @@ impl<'s, C: Crypto> Bonds<'s, C> {
         transmitted
     }
 
-    /// The time of the channel in row `index` has come. Whether it is to be removed, with its
-    /// session over: CLOSE has been said often enough, or nothing was heard for too long.
+    /// The time of the channel in row `index` has come. Whether it is to be removed: CLOSE has been
+    /// said often enough, or nothing was heard for too long.
     pub(super) fn on_channel_timeout(&mut self, now: Instant, index: u32) -> bool {
         let Some(mut bond) = self.bond(index) else { return false };
         let over = if bond.ends_at.is_some_and(|at| at <= now) {
@@ -88,13 +88,41 @@ impl<'s, C: Crypto> Bonds<'s, C> {
         };
         match over {
             Some((by, reason)) => {
-                bond.session.on_over(Ending::transport(by, TransportCode::NONE, reason));
+                bond.session
+                    .on_channel_over(index, Ending::transport(by, TransportCode::NONE, reason));
             }
             None => bond.session.on_timeout(now, &mut bond.around),
         }
         let session = bond.index;
         self.sessions.touch(session);
         over.is_some()
+    }
+
+    /// A process that leaves has said what it has to in the session in row `index`: its channels
+    /// wait for nothing, if CLOSE went often enough before it was known that nobody stays.
+    pub(super) fn on_leaving(&mut self, now: Instant, index: u32) {
+        if self.sessions.at_mut(index).is_some_and(Session::has_taken_leave) {
+            self.for_each_channel(index, |row| row.ends_at = Some(now));
+        }
+    }
+
+    /// Shows each channel of the session in row `index`.
+    pub(super) fn for_each_channel(
+        &mut self,
+        index: u32,
+        mut show: impl FnMut(&mut ChannelRow<C>),
+    ) {
+        let Some(session) = self.sessions.at(index) else { return };
+        for channel in session.paths().all() {
+            if let Some(row) = self.channels.at_mut(channel) {
+                show(row);
+            }
+        }
+    }
+
+    /// The channel that carries the frames of a session's streams, if it has one.
+    pub(super) fn carrier(&self, session: &Session) -> Option<&ChannelRow<C>> {
+        self.channels.at(session.paths().carrier()?)
     }
 
     /// The channels of a session, and their rows.
@@ -126,8 +154,7 @@ impl<'s, C: Crypto> Bonds<'s, C> {
     /// What the path is like that carries the frames of a stream.
     pub(super) fn path_quality(&self, stream: StreamHandle) -> PathQuality {
         let session = self.streams.session_of(stream).and_then(|index| self.sessions.at(index));
-        let channel = session.and_then(|row| self.channels.at(row.paths().carrier()?));
-        match channel {
+        match session.and_then(|session| self.carrier(session)) {
             Some(row) => PathQuality {
                 payload_bytes: row.channel.payload_bytes(),
                 loss_rate: row.channel.loss_rate(),

@@ -141,7 +141,7 @@ impl<C: Crypto> Host<'_, C> {
         let reason =
             Ending::transport(ClosedBy::Peer, code, "it does not know the session any more");
         if let Some(row) = self.bonds.sessions.at_mut(session) {
-            row.on_over(reason);
+            row.on_channel_over(index, reason);
         }
         self.remove_channel(now, index);
         Ok(())

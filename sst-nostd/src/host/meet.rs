@@ -56,6 +56,11 @@ impl<C: Crypto> Host<'_, C> {
                 let Some(row) = self.bonds.channels.at(channel) else { return };
                 let session = row.session;
                 self.remove_channel(now, channel);
+                let row = self.bonds.sessions.at(session);
+                if row.is_none_or(|row| !row.paths().is_empty()) {
+                    // It has another.
+                    return;
+                }
                 session
             }
         };

@@ -33,7 +33,7 @@ pub struct SessionInfo {
     pub unread: u64,
     /// Stateless datagrams that arrived and were dropped, as nobody took them in time.
     pub dropped_datagrams: u64,
-    /// Its channel, while it has one.
+    /// The channel that carries its streams, while it has one.
     pub channel: Option<ChannelStats>,
     /// Where the peer is, while there is a channel.
     pub path: Option<crate::channel::Path>,
@@ -54,7 +54,7 @@ impl<C: Crypto> Host<'_, C> {
     #[must_use]
     pub fn session_info(&self, session: SessionHandle) -> Option<SessionInfo> {
         let row = self.bonds.sessions.get(session)?;
-        let channel = row.paths().carrier().and_then(|index| self.bonds.channels.at(index));
+        let channel = self.bonds.carrier(row);
         Some(SessionInfo {
             state: row.state(),
             peer: row.peer().copied(),
@@ -179,14 +179,7 @@ impl<C: Crypto> Host<'_, C> {
         let reason = Ending::transport(ClosedBy::Local, code, "host shut down");
         self.bonds.sessions.get_mut(session).ok_or(UnknownSession)?.leave();
         self.end(now, session, reason, is_graceful)?;
-        if let Some(row) = self.bonds.sessions.get_mut(session)
-            && let Some(index) = row.paths().carrier()
-            && row.has_taken_leave()
-            && let Some(channel) = self.bonds.channels.at_mut(index)
-        {
-            // CLOSE went twice before it was known that nobody stays to repeat it.
-            channel.ends_at = Some(now);
-        }
+        self.bonds.on_leaving(now, session.index());
         self.look_after_touched();
         Ok(())
     }
@@ -233,21 +226,18 @@ impl<C: Crypto> Host<'_, C> {
         session: SessionHandle,
         timeout: Option<crate::time::Duration>,
     ) {
-        if let Some(index) = self.bonds.sessions.get(session).and_then(|row| row.paths().carrier())
-            && let Some(channel) = self.bonds.channels.at_mut(index)
-        {
-            channel.channel.set_keep_alive(timeout);
-            self.bonds.sessions.touch(session.index());
+        if self.bonds.sessions.get(session).is_some_and(|row| !row.paths().is_empty()) {
+            let index = session.index();
+            self.bonds.for_each_channel(index, |row| row.channel.set_keep_alive(timeout));
+            self.bonds.sessions.touch(index);
             self.look_after_touched();
         }
     }
 
     /// Begins a new epoch of keys as soon as one may.
     pub fn update_keys(&mut self, session: SessionHandle) {
-        if let Some(index) = self.bonds.sessions.get(session).and_then(|row| row.paths().carrier())
-            && let Some(channel) = self.bonds.channels.at_mut(index)
-        {
-            channel.channel.update_keys();
+        if self.bonds.sessions.get(session).is_some() {
+            self.bonds.for_each_channel(session.index(), |row| row.channel.update_keys());
         }
     }
 
@@ -259,10 +249,12 @@ impl<C: Crypto> Host<'_, C> {
         if !self.means.config.exports_keys {
             return None;
         }
-        let index = self.bonds.sessions.get(session)?.paths().carrier()?;
-        let row = self.bonds.channels.at_mut(index)?;
-        row.hash?;
-        row.keys_told.take(&row.channel)
+        let paths = *self.bonds.sessions.get(session)?.paths();
+        paths.all().find_map(|channel| {
+            let row = self.bonds.channels.at_mut(channel)?;
+            row.hash?;
+            row.keys_told.take(&row.channel)
+        })
     }
 
     /// This host's own addresses may have changed; `gone`, if it is known, is one that it has no

@@ -1,7 +1,7 @@
 //! Which channels a session has, and which of them carries what.
 
-/// The rows of a session's channels. Today one channel at most carries everything; whoever asks
-/// says what for, so that a second one has its place.
+/// The rows of a session's channels. Today there is one at most; whoever asks says what for, so that
+/// none, one or several fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paths {
     channel: Option<u32>,
@@ -20,11 +20,17 @@ impl Paths {
         self.channel.into_iter()
     }
 
-    /// The row of the channel that carries new frames, and by which the session is judged.
+    /// The row of the channel that carries the frames of streams. None, while the session is being
+    /// dialled or has lost its last one.
     #[inline]
     #[must_use]
     pub const fn carrier(&self) -> Option<u32> {
         self.channel
+    }
+
+    /// Whether the one in that row is the only one.
+    pub fn is_only(&self, channel: u32) -> bool {
+        self.all().eq([channel])
     }
 
     /// Whether there is no channel.
