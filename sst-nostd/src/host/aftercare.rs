@@ -8,9 +8,13 @@
 
 use crate::crypto::Crypto;
 use crate::session::{Session, SessionState, linger, pto};
+use crate::storage::present;
 use crate::time::Instant;
 
-use super::bonds::Bonds;
+use super::bonds::{Bonds, LISTED, OWNED};
+
+/// What must be so of the sessions that are looked after.
+const TOUCHED: &str = "a session that was touched is here";
 
 /// What looking after sessions goes by.
 #[derive(Clone, Copy)]
@@ -26,7 +30,7 @@ impl<C: Crypto> Bonds<'_, C> {
     /// bring it a channel, if it is over and nobody waits for that any more.
     #[inline]
     pub(super) fn look_after(&mut self, index: u32, care: Care) -> Option<u32> {
-        let session = self.sessions.at(index)?;
+        let session = present(self.sessions.at(index), TOUCHED)?;
         if !session.is_calm() || care.exports_keys {
             return self.look_after_change(index, care);
         }
@@ -39,7 +43,7 @@ impl<C: Crypto> Bonds<'_, C> {
     /// Does what the state of the session in row `index` asks for, and has its events told.
     #[inline(never)]
     fn look_after_change(&mut self, index: u32, care: Care) -> Option<u32> {
-        let session = self.sessions.at_mut(index)?;
+        let session = present(self.sessions.at_mut(index), TOUCHED)?;
         session.after_delivery();
         let mut dial = None;
         match session.state() {
@@ -62,12 +66,12 @@ impl<C: Crypto> Bonds<'_, C> {
     /// repeat CLOSE if need be.
     #[inline(never)]
     fn look_after_closing(&mut self, index: u32, now: Instant) {
-        let Some(session) = self.sessions.at_mut(index) else { return };
+        let Some(session) = present(self.sessions.at_mut(index), TOUCHED) else { return };
         if let Some(tree) = session.tree_mut() {
             self.streams.of(tree).abandon_datagrams();
         }
         for channel in session.paths().all() {
-            let Some(row) = self.channels.at_mut(channel) else { continue };
+            let Some(row) = present(self.channels.at_mut(channel), LISTED) else { continue };
             if row.ends_at.is_none() {
                 row.ends_at = Some(now.after(linger(&row.channel)));
                 session.plan_repeats(now, pto(&row.channel));
@@ -79,7 +83,7 @@ impl<C: Crypto> Bonds<'_, C> {
     /// channel and nobody holds it, it is freed. Answers with its negotiation, which is over too.
     #[inline(never)]
     fn look_after_over(&mut self, index: u32) -> Option<u32> {
-        let session = self.sessions.at_mut(index)?;
+        let session = present(self.sessions.at_mut(index), TOUCHED)?;
         let mut dial = None;
         if session.wind_up() {
             if let Some(tree) = session.tree_mut() {
@@ -97,13 +101,13 @@ impl<C: Crypto> Bonds<'_, C> {
     /// Where keys are handed out, the application hears of those that it does not have.
     #[inline(never)]
     fn note_keys(&mut self, index: u32) {
-        let Some(session) = self.sessions.at_mut(index) else { return };
+        let Some(session) = present(self.sessions.at_mut(index), TOUCHED) else { return };
         for channel in session.paths().all() {
             // Who is told of keys is told the hash with them.
             let is_behind = |row: &super::ChannelRow<C>| {
                 row.hash.is_some() && row.keys_told.is_behind(&row.channel)
             };
-            if self.channels.at(channel).is_some_and(is_behind) {
+            if present(self.channels.at(channel), LISTED).is_some_and(is_behind) {
                 session.note_keys();
             }
         }
@@ -111,15 +115,17 @@ impl<C: Crypto> Bonds<'_, C> {
 
     /// The channel in row `index` has nothing to send until its next deadline.
     pub(super) fn renew_channel_timer(&mut self, index: u32) {
-        let Some(row) = self.channels.at(index) else { return };
-        let acts_at = self.sessions.at(row.session).and_then(Session::acts_at);
+        let Some(row) = present(self.channels.at(index), "a channel in the queue is here") else {
+            return;
+        };
+        let acts_at = present(self.sessions.at(row.session), OWNED).and_then(Session::acts_at);
         self.channels.renew_timer(index, acts_at);
     }
 
     /// Frees the streams of sessions that are gone, a step at a time.
     pub(super) fn reap(&mut self) {
         let Some(index) = self.sessions.next_doomed() else { return };
-        let Some(row) = self.sessions.at_mut(index) else { return };
+        let Some(row) = present(self.sessions.at_mut(index), "the doomed are here") else { return };
         if row.tree_mut().is_none_or(|tree| self.streams.of(tree).tear_down()) {
             self.sessions.remove(index);
         }

@@ -6,6 +6,7 @@ use crate::crypto::Crypto;
 use crate::id::{HostId, Side};
 use crate::negotiation::Ready;
 use crate::session::linger;
+use crate::storage::present;
 use crate::stream::Allowance;
 use crate::time::Instant;
 use crate::wire::{CloseCause, CloseFrame, Frame, Parameters, TransportCode};
@@ -14,6 +15,9 @@ use super::bonds::Bonds;
 use super::means::Means;
 use super::tables::{BARE_FINISH_BYTES, ChannelRow, TurnedAway};
 use super::wiping::wipe_stack;
+
+/// What must be so of the session that gets a channel.
+const SEATED: &str = "a session that gets a channel is here";
 
 impl<C: Crypto> Bonds<'_, C> {
     /// Makes the channel that a negotiation agreed on in a row of its own, nobody's yet and not to
@@ -65,7 +69,7 @@ impl<C: Crypto> Bonds<'_, C> {
             self.channels.discard(channel);
             return false;
         }
-        let Some(row) = self.sessions.at_mut(session) else { return false };
+        let Some(row) = present(self.sessions.at_mut(session), SEATED) else { return false };
         row.add_channel(channel);
         self.sessions.touch(session);
         true
@@ -86,7 +90,7 @@ impl<C: Crypto> Bonds<'_, C> {
     /// Gives a session its tree, if it has none. False if there is no room for it.
     #[inline(never)]
     fn plant_tree(&mut self, now: Instant, own: &HostId, session: u32, ready: &Ready) -> bool {
-        let Some(row) = self.sessions.at(session) else { return false };
+        let Some(row) = present(self.sessions.at(session), SEATED) else { return false };
         if row.tree().is_none() {
             let side = Side::of(own, &ready.peer, row.is_own_dial());
             let allowance = allowance(&ready.parameters);

@@ -6,12 +6,18 @@ use core::net::IpAddr;
 use crate::channel::SentPackets;
 use crate::crypto::Crypto;
 use crate::session::{ClosedBy, Ending, Packet, Session, Surroundings, Transmitted, Visit, linger};
+use crate::storage::present;
 use crate::stream::{PathQuality, StreamHandle, Streams};
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
 use super::events::Event;
 use super::tables::{ChannelRow, Channels, Sessions};
+
+/// What must be so of the row that a channel names.
+pub(super) const OWNED: &str = "a channel that was given to a session has it";
+/// What must be so of the rows that a session names.
+pub(super) const LISTED: &str = "a session has the channels that it lists";
 
 /// All sessions of a host, the channels that they have, their streams, and the packets in flight.
 pub(super) struct Bonds<'s, C: Crypto> {
@@ -35,8 +41,9 @@ impl<'s, C: Crypto> Bonds<'s, C> {
     /// The channel in row `index`, beside its session.
     #[inline]
     pub(super) fn bond(&mut self, index: u32) -> Option<Bond<'_, 's, C>> {
-        let row = self.channels.at_mut(index)?;
-        let (session, words) = self.sessions.with_words(row.session)?;
+        let row =
+            present(self.channels.at_mut(index), "a channel that something happens to is here")?;
+        let (session, words) = present(self.sessions.with_words(row.session), OWNED)?;
         let around = Surroundings {
             channel: &mut row.channel,
             sent: &mut self.sent,
@@ -114,7 +121,7 @@ impl<'s, C: Crypto> Bonds<'s, C> {
     ) {
         let Some(session) = self.sessions.at(index) else { return };
         for channel in session.paths().all() {
-            if let Some(row) = self.channels.at_mut(channel) {
+            if let Some(row) = present(self.channels.at_mut(channel), LISTED) {
                 show(row);
             }
         }
@@ -122,7 +129,7 @@ impl<'s, C: Crypto> Bonds<'s, C> {
 
     /// The channel that carries the frames of a session's streams, if it has one.
     pub(super) fn carrier(&self, session: &Session) -> Option<&ChannelRow<C>> {
-        self.channels.at(session.paths().carrier()?)
+        present(self.channels.at(session.paths().carrier()?), LISTED)
     }
 
     /// The channels of a session, and their rows.
@@ -130,12 +137,13 @@ impl<'s, C: Crypto> Bonds<'s, C> {
         &self,
         session: &Session,
     ) -> impl Iterator<Item = (u32, &ChannelRow<C>)> {
-        session.paths().all().filter_map(|index| Some((index, self.channels.at(index)?)))
+        let row = |index| present(self.channels.at(index), LISTED);
+        session.paths().all().filter_map(move |index| Some((index, row(index)?)))
     }
 
     /// The session of the channel in row `index` is to be looked after.
     pub(super) fn touch_session_of(&mut self, channel: u32) {
-        if let Some(row) = self.channels.at(channel) {
+        if let Some(row) = present(self.channels.at(channel), "a channel that sends is here") {
             self.sessions.touch(row.session);
         }
     }
@@ -143,6 +151,7 @@ impl<'s, C: Crypto> Bonds<'s, C> {
     /// The addresses of this host may have changed, of which it has `gone` no more.
     pub(super) fn on_network_changed(&mut self, now: Instant, gone: Option<IpAddr>) {
         for index in 0..self.channels.used() {
+            // Rows between those in use may be free.
             let Some(row) = self.channels.at_mut(index) else { continue };
             if row.ends_at.is_none() {
                 row.channel.on_network_changed(now, gone);
@@ -173,7 +182,8 @@ impl<'s, C: Crypto> Bonds<'s, C> {
                 let (ticket, outcome) = self.streams.poll_outcome()?;
                 return Some(Event::Datagram(ticket, outcome));
             };
-            let Some(row) = self.sessions.at(session) else { continue };
+            let row = present(self.sessions.at(session), "a stream with an event has its session");
+            let Some(row) = row else { continue };
             if let (true, Some(handle)) = (row.is_known(), self.sessions.handle_at(session)) {
                 return Some(Event::Stream(handle, stream, event));
             }

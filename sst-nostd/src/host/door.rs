@@ -5,6 +5,7 @@ use crate::limits::ANSWERS as MAX_ANSWERS;
 use crate::negotiation::{Front, Source, Sources};
 use crate::recovery::ecn::Codepoint;
 use crate::storage::may_join;
+use crate::storage::present;
 
 use super::transmit::Transmit;
 
@@ -41,6 +42,13 @@ impl Outbox {
         }
         if let Ok(answer) = heapless::Vec::from_slice(answer) {
             let _ = self.answers.push_back((path, answer));
+        }
+    }
+
+    /// Keeps the answer of `len` bytes at the front of `buffer`.
+    pub(super) fn push_from(&mut self, path: Path, buffer: &[u8], len: usize) {
+        if let Some(answer) = present(buffer.get(..len), "an answer is within its buffer") {
+            self.push(path, answer);
         }
     }
 

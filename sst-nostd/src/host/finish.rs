@@ -9,6 +9,7 @@ use crate::negotiation::limits::FINISH_HEAD_LEN;
 use crate::negotiation::{FinishError, Initiator};
 use crate::recovery::ecn::Codepoint;
 use crate::session::{Breach, Packet, Visit};
+use crate::storage::present;
 use crate::time::Instant;
 use crate::wire::{Frames, TransportCode};
 
@@ -16,6 +17,9 @@ use super::bonds::Bonds;
 use super::ignored::Ignored;
 use super::negotiator::{Failure, Proved};
 use super::tables::UNSETTLED;
+
+/// What must be so of the channel that a negotiation names.
+const ANSWERED: &str = "the channel that a call brought is here as long as the call";
 
 /// Where a packet came from, and the mark on it.
 #[derive(Clone, Copy)]
@@ -53,7 +57,7 @@ impl<C: Crypto> Bonds<'_, C> {
         };
         let sealed = around.channel.seal_finish(now, builder, around.sent, seal);
         let len = sealed.map_err(|error| error.map_or(Failure::NoRoom, |_| Failure::NoKeys))?;
-        if let Some(row) = self.channels.at_mut(channel) {
+        if let Some(row) = present(self.channels.at_mut(channel), ANSWERED) {
             row.hash = hash;
         }
         Ok(len)
@@ -66,7 +70,7 @@ impl<C: Crypto> Bonds<'_, C> {
         channel: u32,
         turn: u64,
     ) -> Option<(ChannelId, Path)> {
-        let row = self.channels.at_mut(channel)?;
+        let row = present(self.channels.at_mut(channel), ANSWERED)?;
         row.settled = UNSETTLED | turn;
         self.sessions.touch(row.session);
         Some((row.channel.local_id(), row.channel.path()))
@@ -74,7 +78,7 @@ impl<C: Crypto> Bonds<'_, C> {
 
     /// FINISH went again for the channel in row `index`, as far as it can.
     pub(super) fn on_finish_resent(&mut self, now: Instant, index: u32) {
-        if let Some(row) = self.channels.at_mut(index) {
+        if let Some(row) = present(self.channels.at_mut(index), ANSWERED) {
             row.channel.on_finish_resent(now, &mut self.sent);
         }
     }
@@ -90,8 +94,13 @@ impl<C: Crypto> Bonds<'_, C> {
         call: &Proved,
         packet: &[u8],
     ) -> Visit {
-        let payload = packet.get(call.frames.clone()).unwrap_or_default();
-        let Some(row) = self.channels.at_mut(channel) else { return Visit::default() };
+        let payload = present(packet.get(call.frames.clone()), "frames are within their packet")
+            .unwrap_or_default();
+        let Some(row) =
+            present(self.channels.at_mut(channel), "a peer that was let in has a channel")
+        else {
+            return Visit::default();
+        };
         let mut first = Packet {
             number: 0,
             is_highest: true,
@@ -128,7 +137,8 @@ impl<C: Crypto> Bonds<'_, C> {
     /// It was not opened and may come from anywhere: the answer goes to the validated address.
     pub(super) fn on_finish_again(&mut self, now: Instant, id: ChannelId) -> Result<(), Ignored> {
         let index = self.channels.find(id).ok_or(Ignored::UnknownChannel)?;
-        let row = self.channels.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        let row = present(self.channels.at_mut(index), "a channel that was found is here");
+        let row = row.ok_or(Ignored::UnknownChannel)?;
         row.channel.on_finish_repeated(now);
         self.sessions.touch(row.session);
         Ok(())

@@ -7,6 +7,7 @@ use crate::negotiation::is_lost;
 use crate::negotiation::limits::LOST_SOURCE_INTERVAL;
 use crate::recovery::ecn::Codepoint;
 use crate::session::{ClosedBy, Ending, KEYS_SPENT, Packet, Visit};
+use crate::storage::present;
 use crate::time::Instant;
 use crate::wire::negotiation::MIN_LOST_CAUSE_BYTES;
 use crate::wire::{PacketKind, SealedHeader, TransportCode};
@@ -14,6 +15,9 @@ use crate::wire::{PacketKind, SealedHeader, TransportCode};
 use super::Host;
 use super::finish::Origin;
 use super::ignored::Ignored;
+
+/// What must be so of the row that an index of channels leads to.
+const FOUND: &str = "a channel that was found is here";
 
 impl<C: Crypto> Host<'_, C> {
     /// Takes in a packet that arrived on `path`. It is opened in place: the buffer's contents
@@ -83,9 +87,8 @@ impl<C: Crypto> Host<'_, C> {
             self.answer_unknown(now, path, packet);
             return Err(Ignored::UnknownChannel);
         };
-        let Some(row) = self.bonds.channels.at_mut(index) else {
-            return Err(Ignored::UnknownChannel);
-        };
+        let row = present(self.bonds.channels.at_mut(index), FOUND);
+        let row = row.ok_or(Ignored::UnknownChannel)?;
         let (session, was_confirmed) = (row.session, row.channel.is_confirmed());
         let opened = row.channel.open(&self.means.crypto, now, packet);
         if row.channel.is_exhausted() {
@@ -103,7 +106,8 @@ impl<C: Crypto> Host<'_, C> {
             path,
             len: packet.len(),
             proves_finish: !was_confirmed,
-            payload: packet.get(opened.payload).unwrap_or_default(),
+            payload: present(packet.get(opened.payload), "frames are within their packet")
+                .unwrap_or_default(),
         };
         let visit = self.bonds.receive(now, index, &packet);
         self.stats.on_visit(&visit);
@@ -121,7 +125,7 @@ impl<C: Crypto> Host<'_, C> {
         }
         let mut answer = [0; 64];
         if let Some(len) = self.means.identity.reset_key.write_lost(now, packet, &mut answer) {
-            self.door.outbox.push(path, answer.get(..len).unwrap_or_default());
+            self.door.outbox.push_from(path, &answer, len);
         }
     }
 
@@ -131,7 +135,7 @@ impl<C: Crypto> Host<'_, C> {
         let id = crate::wire::negotiation::Lost::parse(packet).map_err(|_| Ignored::FalseLost)?;
         let index =
             self.bonds.channels.find_by_remote(path, id.channel).ok_or(Ignored::FalseLost)?;
-        let row = self.bonds.channels.at(index).ok_or(Ignored::FalseLost)?;
+        let row = present(self.bonds.channels.at(index), FOUND).ok_or(Ignored::FalseLost)?;
         let token = row.peer_token.as_ref().ok_or(Ignored::FalseLost)?;
         if !is_lost(packet, id.channel, token) {
             return Err(Ignored::FalseLost);

@@ -7,6 +7,7 @@ use crate::limits::FINISH_BYTES;
 use crate::negotiation::{Dropped, Ready};
 use crate::recovery::ecn::Codepoint;
 use crate::session::{ClosedBy, Ending};
+use crate::storage::present;
 use crate::time::{Duration, Instant};
 use crate::wire::TransportCode;
 use crate::wire::negotiation::Finish;
@@ -19,6 +20,9 @@ use super::seat::{Seat, Unwelcome};
 use super::tables::{Confirm, For};
 use super::transmit::Transmit;
 use super::wiping::wipe_stack;
+
+/// What must be so of the channel that a call brought.
+const ANSWERED: &str = "the channel that a call brought is here as long as the call";
 
 /// The longest that the first packet waits, whatever the configuration says: the peer forgets the
 /// negotiation in the end.
@@ -53,7 +57,7 @@ impl<C: Crypto> Host<'_, C> {
         let session = match failed.waits {
             For::Session(session) => session,
             For::Channel(channel) => {
-                let Some(row) = self.bonds.channels.at(channel) else { return };
+                let Some(row) = present(self.bonds.channels.at(channel), ANSWERED) else { return };
                 let session = row.session;
                 self.remove_channel(now, channel);
                 let row = self.bonds.sessions.at(session);
@@ -72,7 +76,10 @@ impl<C: Crypto> Host<'_, C> {
     /// A call succeeded: its session has a channel, and is ready.
     #[inline(never)]
     fn on_agreed(&mut self, now: Instant, path: Path, negotiation: u32, waits: For, ready: &Ready) {
-        let For::Session(session) = waits else { return };
+        let For::Session(session) = waits else {
+            debug_assert!(false, "a call that brought a channel takes no second REPLY");
+            return;
+        };
         let sessions = &mut self.bonds.sessions;
         // A peer that knows no instances does not echo it.
         let instance = ready.parameters.instance;
@@ -117,7 +124,7 @@ impl<C: Crypto> Host<'_, C> {
         channel: u32,
         has_finish: bool,
     ) {
-        let Some(row) = self.bonds.channels.at_mut(channel) else { return };
+        let Some(row) = present(self.bonds.channels.at_mut(channel), ANSWERED) else { return };
         let wait = self.means.config.first_packet_wait.min(MAX_WAIT);
         row.channel.hold_first(has_finish, now.after(wait));
         row.negotiation = Some(negotiation);
@@ -142,14 +149,17 @@ impl<C: Crypto> Host<'_, C> {
         buffer: &mut [u8],
     ) -> Option<Transmit> {
         let crypto = &self.means.crypto;
-        let sealed = match self.negotiations.call_mut(negotiation) {
+        let call =
+            present(self.negotiations.call_mut(negotiation), "a call that owes FINISH is here");
+        let sealed = match call {
             Some(call) => self.bonds.seal_finish(now, crypto, channel, call, buffer),
             None => Err(Failure::NoKeys),
         };
         wipe_stack();
         match sealed {
             Ok(len) => {
-                let finish = heapless::Vec::from_slice(buffer.get(..len)?).unwrap_or_default();
+                let finish = heapless::Vec::from_slice(buffer.get(..len)?).ok();
+                let finish = present(finish, "FINISH is no longer than it may be")?;
                 let path = self.await_confirmation(negotiation, channel, finish)?;
                 Some(Transmit { path, len, segment_len: None, ecn: Codepoint::NotEct })
             }
@@ -184,7 +194,9 @@ impl<C: Crypto> Host<'_, C> {
 
     /// The peer has FINISH.
     pub(super) fn on_confirmed(&mut self, channel: u32) {
-        let Some(row) = self.bonds.channels.at_mut(channel) else { return };
+        let row =
+            present(self.bonds.channels.at_mut(channel), "a channel that opened a packet is here");
+        let Some(row) = row else { return };
         row.settled = row.settled.min(self.clock.next_turn());
         if let Some(negotiation) = row.negotiation.take() {
             self.negotiations.remove(negotiation);

@@ -3,6 +3,7 @@
 use crate::channel::Path;
 use crate::crypto::{Crypto, kdf};
 use crate::session::{ClosedBy, Ending, Session, SessionState};
+use crate::storage::present;
 use crate::time::Instant;
 use crate::wire::TransportCode;
 
@@ -134,7 +135,8 @@ impl<C: Crypto> Bonds<'_, C> {
     fn replace(&mut self, session: u32) {
         let code = TransportCode::REPLACED;
         let reason = Ending::transport(ClosedBy::Peer, code, "the peer dialled anew");
-        let Some(row) = self.sessions.at_mut(session) else { return };
+        let row = present(self.sessions.at_mut(session), "a session that was found is here");
+        let Some(row) = row else { return };
         if row.paths().is_empty() {
             return self.sessions.end_at_once(session, reason);
         }

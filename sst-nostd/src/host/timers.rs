@@ -1,6 +1,7 @@
 //! Time passes: what is due is done, and no more than that.
 
 use crate::crypto::Crypto;
+use crate::storage::present;
 use crate::time::Instant;
 
 use super::Host;
@@ -26,8 +27,9 @@ impl<C: Crypto> Host<'_, C> {
             }
         }
         while let Some((session, stream)) = self.bonds.streams.take_expired(now) {
-            let Some(row) = self.bonds.sessions.at_mut(session) else { continue };
-            let Some(tree) = row.tree_mut() else { continue };
+            let row = present(self.bonds.sessions.at_mut(session), "a stream has its session");
+            let tree = row.and_then(|row| present(row.tree_mut(), "a stream has its tree"));
+            let Some(tree) = tree else { continue };
             self.bonds.streams.of(tree).expire(stream);
             self.bonds.sessions.touch(session);
         }

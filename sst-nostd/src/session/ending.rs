@@ -151,7 +151,8 @@ impl Session {
         self.owes_close |= self.heard_since_close.is_power_of_two();
     }
 
-    /// Its channel in that row is about to go, for `reason`: with the last one, the session is over.
+    /// Its channel in that row is about to go, for `reason`: with the last one, the session is
+    /// over.
     pub fn on_channel_over(&mut self, channel: u32, reason: Ending) {
         if self.paths.is_only(channel) {
             self.on_over(reason);

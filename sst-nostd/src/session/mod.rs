@@ -37,6 +37,9 @@ pub const SESSION_EVENTS: usize = 0;
 /// freed.
 pub const TENDED: usize = 1;
 
+/// What must be so of a session that is open, or has a channel.
+const PLANTED: &str = "a session with a channel has a tree";
+
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionState {

@@ -1,7 +1,7 @@
 //! Which channels a session has, and which of them carries what.
 
-/// The rows of a session's channels. Today there is one at most; whoever asks says what for, so that
-/// none, one or several fit.
+/// The rows of a session's channels. Today there is one at most; whoever asks says what for, so
+/// that none, one or several fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paths {
     channel: Option<u32>,

@@ -3,13 +3,14 @@
 use crate::channel::{AckInvalid, Arrival, Channel, Path, SentPackets};
 use crate::crypto::Crypto;
 use crate::recovery::ecn::Codepoint;
+use crate::storage::present;
 use crate::stream::{Fault, Streams};
 use crate::time::Instant;
 use crate::wire::{Frame, FrameError, Frames, MAX_FRAMES, TransportCode};
 
 use super::close::{Breach, ClosedBy, Ending};
 use super::words::LastWords;
-use super::{Session, SessionState};
+use super::{PLANTED, Session, SessionState};
 
 /// A packet that a channel opened.
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +174,7 @@ impl Session {
         if !matches!(self.state, SessionState::Ready | SessionState::Draining) {
             return Ok(true);
         }
-        let Some(tree) = &mut self.tree else { return Ok(true) };
+        let Some(tree) = present(self.tree.as_mut(), PLANTED) else { return Ok(true) };
         match around.streams.of(tree).on_frame(now, frame) {
             Ok(()) => Ok(true),
             Err(Fault::NoCapacity) => Ok(false),

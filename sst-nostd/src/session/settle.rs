@@ -3,12 +3,13 @@
 
 use crate::channel::{Channel, Fate, SentPackets};
 use crate::crypto::Crypto;
+use crate::storage::present;
 use crate::stream::{Fate as StreamFate, Streams};
 use crate::time::Instant;
 
 use super::ending::{DRAIN_TIMEOUT, NEVER, pto};
 use super::receive::Surroundings;
-use super::{Session, SessionState, receipts};
+use super::{PLANTED, Session, SessionState, receipts};
 
 impl Session {
     /// A channel's time has come: what it lost goes to the streams, and CLOSE goes again, or for
@@ -48,7 +49,9 @@ impl Session {
         streams: &mut Streams<'_>,
     ) {
         while let Some((receipt, fate)) = channel.take_settled(sent) {
-            let (Some(tree), Some(receipt)) = (&mut self.tree, receipts::unpack(&receipt)) else {
+            let receipt = present(receipts::unpack(&receipt), "receipts are as they were packed");
+            let (Some(tree), Some(receipt)) = (present(self.tree.as_mut(), PLANTED), receipt)
+            else {
                 continue;
             };
             let fate = match fate {

@@ -4,6 +4,7 @@ use crate::channel::{
     BeginError, Channel, PacketBuilder, Permit, SealError, SentInfo, SentPackets,
 };
 use crate::crypto::Crypto;
+use crate::storage::present;
 use crate::stream::{Receipt, Streams};
 use crate::time::Instant;
 use crate::wire::Frame;
@@ -12,7 +13,7 @@ use super::close::KEYS_SPENT;
 use super::receipts;
 use super::receive::Surroundings;
 use super::words::LastWords;
-use super::{Session, SessionState};
+use super::{PLANTED, Session, SessionState};
 
 /// What became of an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +128,7 @@ impl Session {
         sent: &mut SentPackets<'_>,
         streams: &mut Streams<'_>,
     ) {
-        let Some(tree) = &mut self.tree else { return };
+        let Some(tree) = present(self.tree.as_mut(), PLANTED) else { return };
         builder.fill(sent, |writer, note| {
             let note = |receipt: Receipt| note(receipts::pack(receipt), receipt.frames());
             streams.of(tree).fill(now, writer, is_empty, note).is_closed
@@ -141,7 +142,7 @@ impl Session {
         sent: &SentPackets<'_>,
         streams: &mut Streams<'_>,
     ) {
-        let Some(tree) = &mut self.tree else { return };
+        let Some(tree) = present(self.tree.as_mut(), PLANTED) else { return };
         let repeats = channel.probe_repeats();
         for receipt in channel.probe_receipts(sent).take(MAX_PROBE_RECEIPTS) {
             if let Some(receipt) = receipts::unpack(&receipt) {
@@ -161,7 +162,8 @@ impl Session {
         buffer: &mut [u8],
     ) -> Transmitted {
         self.owes_close = false;
-        let Some(reason) = &self.reason else { return Transmitted::Nothing };
+        let reason = present(self.reason.as_ref(), "a session that closes has a reason");
+        let Some(reason) = reason else { return Transmitted::Nothing };
         let permit = Permit::AckOnly;
         let Ok(mut builder) = channel.begin_packet(crypto, now, permit, buffer, sent) else {
             return Transmitted::Nothing;

@@ -8,6 +8,7 @@ use crate::channel::{Opened, Path};
 use crate::crypto::{Crypto, KEY_LEN, KeyPair};
 use crate::id::ChannelId;
 use crate::negotiation::{self, Ready, Responder, Verdict, WriteReplyError};
+use crate::storage::present;
 use crate::time::Instant;
 use crate::wire::negotiation::Init;
 use crate::wire::{Frame, Frames, Refusal};
@@ -16,7 +17,7 @@ use super::super::config::Accepting;
 use super::super::ignored::Ignored;
 use super::super::tables::{Kind, NegotiationRow, Negotiations};
 use super::super::wiping::wipe_stack;
-use super::Negotiator;
+use super::{BEGUN, FOUND, Negotiator};
 
 /// The largest FINISH payload that is read.
 const MAX_PAYLOAD_BYTES: usize = 1200;
@@ -62,11 +63,11 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
             Verdict::Drop(reason) => Err(Ignored::Negotiation(reason)),
             Verdict::SendCookie(len) => {
                 self.stats.cookies_sent = self.stats.cookies_sent.saturating_add(1);
-                self.door.outbox.push(path, answer.get(..len).unwrap_or_default());
+                self.door.outbox.push_from(path, &answer, len);
                 Ok(())
             }
             Verdict::SendVersion(len) => {
-                self.door.outbox.push(path, answer.get(..len).unwrap_or_default());
+                self.door.outbox.push_from(path, &answer, len);
                 Ok(())
             }
         }
@@ -125,7 +126,7 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
     ) -> Result<(), Ignored> {
         let (crypto, statics) = (&self.means.crypto, &self.means.identity.statics);
         plant_answer(self.rows, now, index, statics, init, channel);
-        let responder = self.rows.answer_mut(index).ok_or(Ignored::NoCapacity)?;
+        let responder = present(self.rows.answer_mut(index), BEGUN).ok_or(Ignored::NoCapacity)?;
         responder.read(crypto, statics, init, ephemeral).map_err(Ignored::Negotiation)
     }
 
@@ -143,7 +144,8 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
     ) -> Result<(), Option<Ignored>> {
         let parameters = self.means.parameters(channel);
         let crypto = &self.means.crypto;
-        let responder = self.rows.answer_mut(index).ok_or(Some(Ignored::NoCapacity))?;
+        let responder = present(self.rows.answer_mut(index), BEGUN);
+        let responder = responder.ok_or(Some(Ignored::NoCapacity))?;
         let accepted = responder.accept(crypto, now, &parameters).map(|_| ());
         self.stats.on_curve(responder.curve_operations());
         if let Err(WriteReplyError::Refuse(code)) = accepted {
@@ -165,7 +167,7 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
         index: u32,
         packet: &mut [u8],
     ) -> Result<Proved, Ignored> {
-        let row = self.rows.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        let row = present(self.rows.at_mut(index), FOUND).ok_or(Ignored::UnknownChannel)?;
         let Kind::Answer(responder) = &mut row.kind else {
             // The answer to each is a packet.
             row.may_try(now).map_err(Ignored::Negotiation)?;
@@ -193,7 +195,7 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
         packet: &[u8],
     ) -> Result<bool, Ignored> {
         self.means.wiping.note();
-        if is_rejection(packet.get(call.frames.clone()).unwrap_or_default()) {
+        if is_rejection(frames_of(packet, &call.frames)) {
             self.rows.remove(call.negotiation);
             return Ok(false);
         }
@@ -212,9 +214,10 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
         packet: &mut [u8],
     ) -> Result<Option<Proved>, Ignored> {
         self.means.wiping.note();
-        let row = self.rows.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        let row = present(self.rows.at_mut(index), FOUND).ok_or(Ignored::UnknownChannel)?;
         row.may_try(now).map_err(Ignored::Negotiation)?;
         let NegotiationRow { kind: Kind::Answer(responder), answered, .. } = row else {
+            // Anyone may name the channel of another negotiation.
             return Err(Ignored::UnknownChannel);
         };
         // With the other patterns it has overtaken FINISH.
@@ -224,7 +227,7 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
         let opened = self.open_first(now, path, &ready, secret, packet);
         wipe_stack();
         let Opened { payload: frames, number, .. } = opened?;
-        if is_rejection(packet.get(frames.clone()).unwrap_or_default()) {
+        if is_rejection(frames_of(packet, &frames)) {
             self.rows.remove(index);
             return Ok(None);
         }
@@ -247,6 +250,11 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
         let channel = channel.as_mut().map_err(|_| Ignored::NoCapacity)?;
         channel.open(&self.means.crypto, now, packet).map_err(Ignored::Channel)
     }
+}
+
+/// The frames of a packet that opened.
+fn frames_of<'p>(packet: &'p [u8], frames: &Range<usize>) -> &'p [u8] {
+    present(packet.get(frames.clone()), "frames are within their packet").unwrap_or_default()
 }
 
 /// Whether a FINISH says that the initiator wants no session after all.

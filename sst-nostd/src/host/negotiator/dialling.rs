@@ -5,6 +5,7 @@ use crate::crypto::{Crypto, KEY_LEN};
 use crate::id::{ChannelId, HostId, Instance};
 use crate::negotiation::{Call, CallError, Initiator, Ready, ReplyError};
 use crate::noise::Pattern;
+use crate::storage::present;
 use crate::time::{Duration, Instant};
 use crate::wire::PacketError;
 use crate::wire::negotiation::{Cookie, Reply, Version};
@@ -13,7 +14,7 @@ use super::super::dial::{ConnectError, TryError};
 use super::super::ignored::Ignored;
 use super::super::tables::{BARE_FINISH_BYTES, For, Kind, NegotiationRow, Negotiations, may_try};
 use super::super::wiping::wipe_stack;
-use super::{Failed, Failure, Negotiator};
+use super::{BEGUN, FOUND, Failed, Failure, Negotiator};
 
 /// Whom to call, and how.
 pub(in crate::host) struct Wish<'a> {
@@ -86,7 +87,8 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
             ephemeral,
         };
         plant_call(self.rows, &self.means.crypto, now, index, wish.waits, &call)?;
-        let initiator = self.rows.call_mut(index).ok_or(ConnectError::NoCapacity)?;
+        let initiator =
+            present(self.rows.call_mut(index), BEGUN).ok_or(ConnectError::NoCapacity)?;
         initiator.write_first(&self.means.crypto, &call, wish.early).map_err(call_error)
     }
 
@@ -152,7 +154,7 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
         index: u32,
         packet: &[u8],
     ) -> Result<Answered, Ignored> {
-        let row = self.rows.at_mut(index).ok_or(Ignored::UnknownChannel)?;
+        let row = present(self.rows.at_mut(index), FOUND).ok_or(Ignored::UnknownChannel)?;
         let NegotiationRow { kind: Kind::Call(initiator, waits), trials, .. } = row else {
             return Err(Ignored::UnknownChannel);
         };
@@ -181,13 +183,15 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
     /// The call is over.
     #[inline(never)]
     pub(in crate::host) fn agree(&mut self, index: u32) -> Result<Ready, Failure> {
-        let initiator = self.rows.call_mut(index).ok_or(Failure::NoKeys)?;
+        let call = present(self.rows.call_mut(index), "a call that was answered is here");
+        let initiator = call.ok_or(Failure::NoKeys)?;
         initiator.agree(&self.means.crypto).map_err(|_| Failure::NoKeys)
     }
 
     /// The call of this host's for the channel that it named `id`.
     fn find_call(&mut self, id: ChannelId) -> Result<(u32, &mut Initiator<C::Secret>), Ignored> {
         let index = self.rows.find(id).ok_or(Ignored::UnknownChannel)?;
+        // Anyone may name the channel of another negotiation.
         let initiator = self.rows.call_mut(index).ok_or(Ignored::UnknownChannel)?;
         Ok((index, initiator))
     }

@@ -4,11 +4,12 @@ use crate::crypto::Crypto;
 use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
 use crate::negotiation::{Initiator, TimerVerdict};
 use crate::recovery::ecn::Codepoint;
+use crate::storage::present;
 use crate::time::Instant;
 
 use super::super::tables::{For, Kind};
 use super::super::transmit::Transmit;
-use super::{Failed, Failure, Negotiator};
+use super::{FOUND, Failed, Failure, Negotiator};
 
 /// What a negotiation has to send.
 pub(in crate::host) enum Due {
@@ -25,7 +26,7 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
     /// What is due next, if anything is.
     pub(in crate::host) fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Due> {
         while let Some(index) = self.rows.pop_due() {
-            let Some(row) = self.rows.at_mut(index) else { continue };
+            let Some(row) = present(self.rows.at_mut(index), FOUND) else { continue };
             let mut path = row.path;
             let mut is_more_due = false;
             let mut again = None;
@@ -69,7 +70,7 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
     /// The time of the negotiation in row `index` has come. Answers with a call of this host's that
     /// has failed by it.
     pub(in crate::host) fn on_timeout(&mut self, now: Instant, index: u32) -> Option<Failed> {
-        let row = self.rows.at_mut(index)?;
+        let row = present(self.rows.at_mut(index), FOUND)?;
         match &mut row.kind {
             Kind::Call(initiator, waits) => match initiator.handle_timeout(now) {
                 TimerVerdict::GiveUp => {

@@ -21,6 +21,11 @@ use super::means::Means;
 use super::stats::Stats;
 use super::tables::{For, Negotiations};
 
+/// What must be so of the row of a negotiation that has just begun.
+const BEGUN: &str = "a negotiation that begins has its row";
+/// What must be so of the row that an index of negotiations, a timer or a queue leads to.
+const FOUND: &str = "a negotiation that was found is here";
+
 /// What dialling and answering work with.
 pub(super) struct Negotiator<'h, 's, C: Crypto> {
     pub(super) rows: &'h mut Negotiations<'s, C::Secret>,

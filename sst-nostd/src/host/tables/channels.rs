@@ -4,6 +4,7 @@
 use crate::channel::{Channel, KeysTold, Path};
 use crate::crypto::Crypto;
 use crate::id::ChannelId;
+use crate::storage::present;
 use crate::storage::{Full, HasLink, HashIndex, KeyedHash, Link, NONE, Queue, Table, Timers};
 use crate::time::Instant;
 
@@ -72,6 +73,9 @@ impl<C: Crypto> ChannelRow<C> {
     }
 }
 
+/// What must be so of the row of a channel that a session had.
+const GIVEN: &str = "a channel that a session has is here";
+
 /// All channels of a host.
 pub(crate) struct Channels<'s, C: Crypto> {
     rows: Table<'s, ChannelRow<C>>,
@@ -137,7 +141,7 @@ impl<'s, C: Crypto> Channels<'s, C> {
 
     /// Frees the row of a channel that a session had.
     pub(crate) fn remove(&mut self, index: u32) {
-        let Some(row) = self.rows.at(index) else { return };
+        let Some(row) = present(self.rows.at(index), GIVEN) else { return };
         let (id, remote_id) = (row.channel.local_id(), row.channel.remote_id());
         self.by_local.remove(hash_of(&self.hash, id), index);
         self.by_remote.remove(hash_of(&self.hash, remote_id), index);
@@ -201,14 +205,14 @@ impl<'s, C: Crypto> Channels<'s, C> {
     /// Sets the timer of row `index` to the channel's next deadline, or to when its session must
     /// act, if that is sooner.
     pub(crate) fn renew_timer(&mut self, index: u32, acts_at: Option<Instant>) {
-        let Some(row) = self.rows.at(index) else { return };
+        let Some(row) = present(self.rows.at(index), GIVEN) else { return };
         let of_channel = row.ends_at.or_else(|| row.channel.deadline());
         let deadline = match (of_channel, acts_at) {
             (Some(channel), Some(session)) => Some(channel.min(session)),
             (channel, session) => channel.or(session),
         };
-        // The timers have a slot for every row.
-        let _ = self.timers.set(index, deadline);
+        let is_set = self.timers.set(index, deadline).is_ok();
+        debug_assert!(is_set, "the timers have a slot for every row");
     }
 
     /// A row whose time has come.

@@ -9,12 +9,16 @@ use zeroize::Zeroize;
 use crate::channel::Path;
 use crate::id::ChannelId;
 use crate::negotiation::{HalfOpen, Initiator, Responder, Source};
+use crate::storage::present;
 use crate::storage::{Full, HashIndex, KeyedHash, NONE, Queue, Table, Tally, Timers, may_join};
 use crate::time::Instant;
 use crate::wire::negotiation::Init;
 
 use super::super::replayable::Replayable;
 use super::negotiation_row::{Confirm, DUE, For, Kind, NegotiationRow, TurnedAway};
+
+/// What must be so of each row that is named.
+const ROW: &str = "a negotiation that is named is here";
 
 /// All negotiations of a host.
 pub(crate) struct Negotiations<'s, S: Zeroize> {
@@ -72,7 +76,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// Row `index` is a dial of this host's, which somebody `waits` for.
     #[inline(always)]
     pub(crate) fn begin_call(&mut self, index: u32, initiator: Initiator<S>, waits: For) {
-        if let Some(row) = self.rows.at_mut(index) {
+        if let Some(row) = present(self.rows.at_mut(index), ROW) {
             row.kind = Kind::Call(initiator, waits);
             self.own_dials = self.own_dials.saturating_add(1);
         }
@@ -82,7 +86,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// Row `index` is the answer to a peer that dials.
     #[inline(always)]
     pub(crate) fn begin_answer(&mut self, index: u32, responder: Responder<S>) {
-        if let Some(row) = self.rows.at_mut(index) {
+        if let Some(row) = present(self.rows.at_mut(index), ROW) {
             row.kind = Kind::Answer(responder);
         }
         self.renew_timer(index);
@@ -102,7 +106,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     ) -> Result<(), Full> {
         let hash = self.hash.hash_bytes(&init.ephemeral());
         let source = self.source_of(from);
-        if let Some(row) = self.rows.at_mut(index) {
+        if let Some(row) = present(self.rows.at_mut(index), ROW) {
             row.answered = answered;
             row.init_hash = Some(hash);
             row.source = self.callers.add(source).is_ok().then_some(source);
@@ -119,7 +123,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// only the row's deadline counts.
     #[inline(always)]
     pub(crate) fn begin_confirm(&mut self, index: u32, path: Path, confirm: Confirm) {
-        if let Some(row) = self.rows.at_mut(index) {
+        if let Some(row) = present(self.rows.at_mut(index), ROW) {
             row.sends = u32::from(!confirm.finish.is_empty());
             row.kind = Kind::Confirm(confirm);
             row.path = path;
@@ -131,7 +135,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// waits for a word of that; an INIT that was due is not, now.
     pub(crate) fn hold_first_packet(&mut self, index: u32, path: Path, channel: u32) {
         self.due.remove(&mut self.rows, index);
-        if let Some(row) = self.rows.at_mut(index) {
+        if let Some(row) = present(self.rows.at_mut(index), ROW) {
             if let Kind::Call(_, waits) = &mut row.kind {
                 *waits = For::Channel(channel);
             }
@@ -150,7 +154,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
         path: Path,
         mut refused: TurnedAway,
     ) {
-        if let Some(row) = self.rows.at_mut(index) {
+        if let Some(row) = present(self.rows.at_mut(index), ROW) {
             refused.on_finish(now, row.begun_at);
             row.kind = Kind::Refused(refused);
             row.path = path;
@@ -167,7 +171,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
     /// The INIT that row `index` answers came again, on `path`: the answer goes there, wherever the
     /// one before went. Two paths may wait for an answer, more copies than that get none.
     pub(crate) fn owe_reply(&mut self, index: u32, path: Path) {
-        let Some(row) = self.rows.at_mut(index) else { return };
+        let Some(row) = present(self.rows.at_mut(index), ROW) else { return };
         if !row.link.is_linked() {
             row.path = path;
         } else if row.path != path && row.also.is_none() {
@@ -198,7 +202,7 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
 
     /// Row `index` has sent its packet. If there is one for another path, it is due next.
     pub(crate) fn on_sent(&mut self, index: u32, is_more_due: bool) {
-        let Some(row) = self.rows.at_mut(index) else { return };
+        let Some(row) = present(self.rows.at_mut(index), ROW) else { return };
         row.sends = row.sends.saturating_add(1);
         let also = row.also.take();
         row.path = also.unwrap_or(row.path);
@@ -231,14 +235,14 @@ impl<'s, S: Clone + Zeroize> Negotiations<'s, S> {
 
     /// Sets the timer of row `index` to when it must act or is given up.
     pub(crate) fn renew_timer(&mut self, index: u32) {
-        let deadline = self.rows.at(index).and_then(NegotiationRow::deadline);
-        // The timers have a slot for every row.
-        let _ = self.timers.set(index, deadline);
+        let deadline = present(self.rows.at(index), ROW).and_then(NegotiationRow::deadline);
+        let is_set = self.timers.set(index, deadline).is_ok();
+        debug_assert!(is_set, "the timers have a slot for every row");
     }
 
     /// Frees row `index`.
     pub(crate) fn remove(&mut self, index: u32) {
-        let Some(row) = self.rows.at(index) else { return };
+        let Some(row) = present(self.rows.at(index), ROW) else { return };
         let id_hash = self.hash_of(row.channel());
         let (init_hash, source) = (row.init_hash, row.source);
         let is_own = match &row.kind {

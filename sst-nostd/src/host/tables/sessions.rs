@@ -8,6 +8,7 @@ use crate::negotiation::Source;
 use crate::session::{
     Breach, Ending, LastWords, Paths, SESSION_EVENTS, Session, SessionEvent, TENDED, Words,
 };
+use crate::storage::present;
 use crate::storage::{Full, Handle, HashIndex, KeyedHash, NONE, Queue, Table, Tally};
 use crate::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ pub(crate) const QUIET_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many sessions are looked at for one that gives way, each time one is wanted: work for some
 /// microseconds. The next look begins where this one ended.
 const MAX_LOOKED_AT: u32 = 16;
+
+/// What must be so of each row that this host names.
+const ROW: &str = "a session that is named is here";
 
 /// Names one session of this host; stale once it was released.
 pub type SessionHandle = Handle<Session>;
@@ -96,7 +100,7 @@ impl<'s> Sessions<'s> {
     /// The peer that the session in row `index` waited for has proved itself, in that instance.
     pub(crate) fn set_peer(&mut self, index: u32, peer: HostId, instance: Option<Instance>) {
         let hash = self.hash_of(&peer);
-        let Some(row) = self.rows.at_mut(index) else { return };
+        let Some(row) = present(self.rows.at_mut(index), ROW) else { return };
         if row.set_peer(peer, instance) {
             // The index has room for every row.
             let _ = self.by_peer.insert(hash, index);
@@ -209,14 +213,15 @@ impl<'s> Sessions<'s> {
     /// Closes the session in row `index`, whose peer broke the protocol, or whose keys may not be
     /// used any more. False if it was ending already.
     pub(crate) fn close_for(&mut self, index: u32, breach: &Breach) -> bool {
-        let is_breach = self.rows.at_mut(index).is_some_and(|row| row.close_for(breach));
+        let is_breach =
+            present(self.rows.at_mut(index), ROW).is_some_and(|row| row.close_for(breach));
         self.touch(index);
         is_breach
     }
 
     /// The session in row `index`, which never had a channel, is over.
     pub(crate) fn end_at_once(&mut self, index: u32, reason: Ending) {
-        if let Some(row) = self.rows.at_mut(index) {
+        if let Some(row) = present(self.rows.at_mut(index), ROW) {
             row.on_over(reason);
         }
         self.touch(index);
@@ -225,7 +230,7 @@ impl<'s> Sessions<'s> {
     /// Row `index` has its events told, if there are any. Answers with its channels.
     #[inline]
     pub(crate) fn note_events(&mut self, index: u32) -> Option<Paths> {
-        let row = self.rows.at(index)?;
+        let row = present(self.rows.at(index), ROW)?;
         let paths = *row.paths();
         if row.has_events() {
             self.eventful.push_back(&mut self.rows, index);
