@@ -15,7 +15,7 @@ use crate::driver::Driver;
 use crate::endpoint::{Endpoint, host_config, open_key_log, storage_for};
 use crate::error::BindError;
 use crate::shared::{Lifeline, Shared};
-use crate::udp::Socket;
+use crate::udp::{Receiver, Socket};
 
 impl Endpoint {
     /// Binds the sockets and starts the endpoint's task in the current tokio runtime.
@@ -36,7 +36,7 @@ impl Endpoint {
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let runtime = Handle::try_current().map_err(|_| BindError::NoRuntime)?;
         let sockets = bind_all(&config.bind)?;
-        let local: Vec<_> = sockets.iter().map(Socket::local).collect();
+        let local: Vec<_> = sockets.iter().map(|(socket, _)| socket.local()).collect();
         let clock = Clock::system();
         let storage = storage_for(&config)?;
         let key_log = config.key_log.as_deref().map(open_key_log).transpose()?;
@@ -50,7 +50,7 @@ impl Endpoint {
     }
 }
 
-fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Socket>, BindError> {
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<(Socket, Receiver)>, BindError> {
     let bind = |address: SocketAddr, dual_stack| {
         Socket::bind(address, dual_stack).map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => BindError::InUse { address },
@@ -63,7 +63,7 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Socket>, BindError> {
         // A system without IPv6 is no reason to fail.
         return bind(both, true).or_else(|_| bind(four, false)).map(|socket| vec![socket]);
     }
-    let mut sockets: Vec<Socket> = Vec::with_capacity(addresses.len());
+    let mut sockets = Vec::with_capacity(addresses.len());
     for (at, &address) in addresses.iter().enumerate() {
         if addresses.iter().take(at).any(|other| other.ip() == address.ip()) {
             return Err(BindError::SameIp { address });

@@ -6,66 +6,40 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sst_nostd::{Codepoint as Ecn, Duration, Instant, Path};
+use sst_nostd::{Duration, Instant};
 use tokio::time::Sleep;
 use tracing::trace;
 use zeroize::zeroize_stack;
 
-use crate::shared::{Acted, Inner, Phase, Shared};
-use crate::udp::{Inbox, Outgoing, Sent, Socket};
+use crate::outbox::Outbox;
+use crate::shared::{Acted, More, Phase, Shared};
+use crate::udp::{Inbox, Receiver, Socket};
 
 /// Packets taken in before other tasks get their turn, timers and sending included.
 const MAX_PACKETS_IN: usize = 64;
-/// Batches sent before receiving gets its turn.
-const MAX_BATCHES_OUT: usize = 16;
-/// The most that one UDP send carries, headers of either IP version considered.
-const OUTBOX_LEN: usize = 65_487;
 /// How deep below a turn ciphers go, in bytes: ChaCha20's leave the key there.
 const CIPHER_DEPTH_BYTES: usize = 8 << 10;
 /// Far enough for a sleep, and never overflows.
 const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
 
-/// Owns the sockets; shares the host with the handles.
+/// Receives from the sockets; shares the host with the handles.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    sockets: Vec<Socket>,
+    receivers: Vec<Receiver>,
     inbox: Inbox,
-    outbox: Outbox,
     sleep: Pin<Box<Sleep>>,
     sleeps_until: Option<Instant>,
     woken: Vec<Waker>,
 }
 
-/// Memory for what is being sent, and what the kernel had no room for.
-struct Outbox {
-    bytes: Box<[u8]>,
-    held: Option<Held>,
-}
-
-#[derive(Clone, Copy)]
-struct Held {
-    socket: usize,
-    path: Path,
-    ecn: Ecn,
-    len: usize,
-    segment_len: Option<usize>,
-}
-
-/// Whether there is more to do without waiting.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum More {
-    No,
-    Now,
-}
-
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, sockets: Vec<Socket>) -> Self {
-        let outbox = Outbox { bytes: vec![0; OUTBOX_LEN].into_boxed_slice(), held: None };
+    pub(crate) fn new(shared: Arc<Shared>, sockets: Vec<(Socket, Receiver)>) -> Self {
+        let (senders, receivers) = sockets.into_iter().unzip();
+        shared.lock().outbox = Some(Box::new(Outbox::new(senders)));
         Self {
             shared,
-            sockets,
+            receivers,
             inbox: Inbox::new(),
-            outbox,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             sleeps_until: None,
             woken: Vec::new(),
@@ -76,15 +50,15 @@ impl Driver {
     /// answered at once.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> More {
         let mut packets = 0;
-        for at in 0..self.sockets.len() {
+        for at in 0..self.receivers.len() {
             while packets < MAX_PACKETS_IN {
-                let Some(socket) = self.sockets.get(at) else { break };
-                if socket.poll_receive(cx, &mut self.inbox).is_pending() {
+                let Some(receiver) = self.receivers.get(at) else { break };
+                if receiver.poll_receive(cx, &mut self.inbox).is_pending() {
                     break;
                 }
                 let now = self.shared.clock.now();
                 let mut inner = self.shared.lock();
-                packets += self.inbox.for_each(socket, |path, ecn, packet| {
+                packets += self.inbox.for_each(receiver, |path, ecn, packet| {
                     if let Err(why) = inner.host.handle_packet(now, path, ecn, packet) {
                         trace!(peer = %path.peer, ?why, "packet dropped");
                     }
@@ -100,7 +74,7 @@ impl Driver {
         let mut inner = self.shared.lock();
         inner.driver = Some(cx.waker().clone());
         inner.turn(now, &mut self.woken);
-        let mut more = self.outbox.poll_transmit(cx, &mut self.sockets, &mut inner, now);
+        let mut more = inner.poll_transmit(cx, now);
         // Sending makes room, and that is news.
         if inner.drain_events(now, &mut self.woken) == Acted::Yes {
             more = More::Now;
@@ -166,77 +140,13 @@ impl Drop for Driver {
     /// The runtime ends: whoever waits for something hears of it.
     fn drop(&mut self) {
         let now = self.shared.clock.now();
-        self.shared.lock().abandon(now, &mut self.woken);
+        let mut inner = self.shared.lock();
+        inner.abandon(now, &mut self.woken);
+        // Handles may stay; the sockets close.
+        inner.outbox = None;
+        drop(inner);
         for waker in self.woken.drain(..) {
             waker.wake();
         }
     }
-}
-
-impl Outbox {
-    /// Sends what the host has, until it has no more, the socket is full, or it is others' turn.
-    fn poll_transmit(
-        &mut self,
-        cx: &mut Context<'_>,
-        sockets: &mut [Socket],
-        inner: &mut Inner,
-        now: Instant,
-    ) -> More {
-        let max_packets = sockets.iter().map(Socket::max_segments).min().unwrap_or(1).max(1);
-        for _ in 0..MAX_BATCHES_OUT {
-            let held = match self.held.take() {
-                Some(held) => held,
-                None => match inner.host.poll_transmit(now, &mut self.bytes, max_packets) {
-                    Some(transmit) => Held {
-                        socket: best(sockets, transmit.path),
-                        path: transmit.path,
-                        ecn: transmit.ecn,
-                        len: transmit.len,
-                        segment_len: transmit.segment_len,
-                    },
-                    None => return More::No,
-                },
-            };
-            match self.offer(cx, now, sockets, held) {
-                Poll::Ready(sent) => note(inner, now, held.path, &sent),
-                Poll::Pending => {
-                    self.held = Some(held);
-                    return More::No;
-                }
-            }
-        }
-        More::Now
-    }
-
-    /// Pending if the socket is full; the task is then woken when it is not.
-    fn offer(
-        &self,
-        cx: &mut Context<'_>,
-        now: Instant,
-        sockets: &mut [Socket],
-        held: Held,
-    ) -> Poll<Sent> {
-        let (Some(socket), Some(bytes)) =
-            (sockets.get_mut(held.socket), self.bytes.get(..held.len))
-        else {
-            return Poll::Ready(Sent::Taken);
-        };
-        let Held { path, ecn, segment_len, .. } = held;
-        socket.poll_send(cx, now, Outgoing { path, ecn, segment_len, bytes })
-    }
-}
-
-/// What became of a packet tells of the way to its peer, and of this host's own addresses.
-fn note(inner: &mut Inner, now: Instant, path: Path, sent: &Sent) {
-    match sent {
-        Sent::Taken => inner.refusals.clear(path.peer),
-        Sent::Lost(error) => inner.refusals.note(path.peer, error),
-        Sent::Unsourced => inner.host.network_changed(now, path.local),
-    }
-}
-
-/// Which socket a packet for `path` leaves by.
-fn best(sockets: &[Socket], path: Path) -> usize {
-    let scored = sockets.iter().enumerate().rev();
-    scored.max_by_key(|(_, socket)| socket.fitness(path)).map_or(0, |(at, _)| at)
 }

@@ -58,6 +58,8 @@ mod kept;
 mod key_log;
 mod listener;
 mod lists;
+#[cfg(feature = "net")]
+mod outbox;
 mod partial;
 mod read_half;
 mod service;

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "net")]
+use std::task::Context;
 use std::task::Waker;
 
 use sst_nostd::{
@@ -19,6 +21,8 @@ use crate::delivery::Deliveries;
 use crate::error::{By, Code, SessionClosed};
 use crate::incoming::Waiting;
 use crate::key_log::KeyLog;
+#[cfg(feature = "net")]
+use crate::outbox::Outbox;
 use crate::waiters::{Interest, Slots};
 
 pub(crate) type StdHost = Host<'static, Primitives>;
@@ -44,6 +48,9 @@ pub(crate) struct Inner {
     pub(crate) incoming: Waiting,
     pub(crate) alarms: Alarms,
     pub(crate) driver: Option<Waker>,
+    /// What the driver sends with, as long as there is one with sockets.
+    #[cfg(feature = "net")]
+    pub(crate) outbox: Option<Box<Outbox>>,
     /// Where packets could not be sent to.
     pub(crate) refusals: Refusals,
     pub(crate) phase: Phase,
@@ -56,6 +63,14 @@ pub(crate) struct Inner {
 pub(crate) enum Acted {
     No,
     Yes,
+}
+
+/// Whether there is more to do without waiting.
+#[cfg(feature = "net")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum More {
+    No,
+    Now,
 }
 
 /// How far an endpoint is.
@@ -86,6 +101,8 @@ impl Shared {
             incoming: Waiting::new(&config),
             alarms: Alarms::default(),
             driver: None,
+            #[cfg(feature = "net")]
+            outbox: None,
             refusals: Refusals::default(),
             phase: Phase::Open,
             allow: config.allow,
@@ -190,6 +207,15 @@ impl Inner {
         }
         // Before sending, because a refused session has something to be told.
         self.drain_events(now, woken);
+    }
+
+    /// Sends what there is to send; the task is woken when a socket that was full is not.
+    #[cfg(feature = "net")]
+    pub(crate) fn poll_transmit(&mut self, cx: &mut Context<'_>, now: Instant) -> More {
+        let Some(mut outbox) = self.outbox.take() else { return More::No };
+        let more = outbox.poll_transmit(cx, self, now);
+        self.outbox = Some(outbox);
+        more
     }
 
     /// When the next turn is due.

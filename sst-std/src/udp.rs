@@ -5,6 +5,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use quinn_udp::{EcnCodepoint, RecvMeta, UdpSocketState};
@@ -13,7 +14,7 @@ use sst_nostd::{Codepoint as Ecn, Duration, Instant, Path};
 use tracing::{debug, trace};
 
 use crate::addresses::plain;
-use crate::watched::{Found, Watched};
+use crate::watched::{Found, Room, Watched};
 
 /// What is asked of the kernel for each direction; it may give less.
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
@@ -32,12 +33,20 @@ const FIRST_REST: Duration = Duration::from_secs(1);
 /// The longest such rest: one batch in vain each minute costs nothing.
 const MAX_REST: Duration = Duration::from_secs(64);
 
-/// A bound UDP socket.
+/// A bound UDP socket, for sending.
 pub(crate) struct Socket {
-    io: Watched,
+    io: Arc<Watched>,
     state: UdpSocketState,
     local: SocketAddr,
     rest: Rest,
+    room: Room,
+}
+
+/// The same socket, for receiving: who waits for packets need not have what sends them.
+pub(crate) struct Receiver {
+    io: Arc<Watched>,
+    state: UdpSocketState,
+    local: SocketAddr,
 }
 
 /// What became of a packet, or a batch, that was offered to the kernel. It is no longer ours.
@@ -76,7 +85,7 @@ pub(crate) struct Inbox {
 
 impl Socket {
     /// Binds `address`. With `dual_stack`, an IPv6 socket carries IPv4 too.
-    pub(crate) fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<Self> {
+    pub(crate) fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<(Self, Receiver)> {
         let raw = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6()
             && let Err(error) = raw.set_only_v6(!dual_stack)
@@ -87,8 +96,12 @@ impl Socket {
         raw.bind(&address.into())?;
         enlarge_buffers(&raw);
         let state = UdpSocketState::new((&raw).into())?;
+        let receiving = UdpSocketState::new((&raw).into())?;
         let local = raw.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(Self { io: Watched::new(raw)?, state, local, rest: Rest::default() })
+        let io = Arc::new(Watched::new(raw)?);
+        let receiver = Receiver { io: io.clone(), state: receiving, local };
+        let socket = Self { io, state, local, rest: Rest::default(), room: Room::default() };
+        Ok((socket, receiver))
     }
 
     /// Offers a packet, or a batch, to the kernel.
@@ -130,29 +143,6 @@ impl Socket {
         }
     }
 
-    /// Receives a batch. Errors are skipped: they say something about one packet or one peer,
-    /// never about the socket.
-    pub(crate) fn poll_receive(&self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<()> {
-        inbox.filled = 0;
-        for _ in 0..MAX_ERRORS {
-            let mut buffers = inbox.bytes.chunks_exact_mut(BUFFER_LEN).map(IoSliceMut::new);
-            let mut buffers: [IoSliceMut<'_>; BUFFER_COUNT] =
-                std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            let received = self.io.poll_receive(cx, |io| {
-                inbox.filled = self.state.recv(io.into(), &mut buffers, &mut inbox.metas)?;
-                let is_last = IS_SHORT_LAST && inbox.filled < BUFFER_COUNT;
-                Ok(if is_last { Found::Last } else { Found::Some })
-            });
-            match ready!(received) {
-                Ok(()) => return Poll::Ready(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => trace!(%error, "a receive failed"),
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
     /// Offers a packet, or a batch, to the kernel; pending if the socket is full. The task is then
     /// woken when it is worth another try.
     pub(crate) fn poll_send(
@@ -163,10 +153,10 @@ impl Socket {
     ) -> Poll<Sent> {
         for _ in 0..MAX_ERRORS {
             if let Ok(sent) = self.send(now, outgoing) {
-                self.io.on_room();
+                self.room.on_found();
                 return Poll::Ready(sent);
             }
-            if let Err(error) = ready!(self.io.poll_room(cx)) {
+            if let Err(error) = ready!(self.room.poll(&self.io, cx)) {
                 debug!(%error, "room in a socket cannot be waited for");
                 break;
             }
@@ -245,6 +235,31 @@ impl Socket {
             other => other,
         }
     }
+}
+
+impl Receiver {
+    /// Receives a batch. Errors are skipped: they say something about one packet or one peer,
+    /// never about the socket.
+    pub(crate) fn poll_receive(&self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<()> {
+        inbox.filled = 0;
+        for _ in 0..MAX_ERRORS {
+            let mut buffers = inbox.bytes.chunks_exact_mut(BUFFER_LEN).map(IoSliceMut::new);
+            let mut buffers: [IoSliceMut<'_>; BUFFER_COUNT] =
+                std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+            let received = self.io.poll_receive(cx, |io| {
+                inbox.filled = self.state.recv(io.into(), &mut buffers, &mut inbox.metas)?;
+                let is_last = IS_SHORT_LAST && inbox.filled < BUFFER_COUNT;
+                Ok(if is_last { Found::Last } else { Found::Some })
+            });
+            match ready!(received) {
+                Ok(()) => return Poll::Ready(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => trace!(%error, "a receive failed"),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
 
     fn path_of(&self, meta: &RecvMeta) -> Path {
         let ours = self.local.ip();
@@ -263,7 +278,7 @@ impl Inbox {
     /// Every packet of the batch, in order, and how many there were.
     pub(crate) fn for_each(
         &mut self,
-        socket: &Socket,
+        socket: &Receiver,
         mut handle: impl FnMut(Path, Ecn, &mut [u8]),
     ) -> usize {
         let mut count = 0;
@@ -385,27 +400,29 @@ mod tests {
         poll_fn(|cx| socket.poll_send(cx, Instant::ZERO, outgoing)).await
     }
 
-    async fn receive(socket: &Socket, packets: usize) -> Vec<(Path, Ecn, Vec<u8>)> {
+    async fn receive(receiver: &Receiver, packets: usize) -> Vec<(Path, Ecn, Vec<u8>)> {
         let (mut inbox, mut received) = (Inbox::new(), Vec::new());
         while received.len() < packets {
-            poll_fn(|cx| socket.poll_receive(cx, &mut inbox)).await;
-            inbox.for_each(socket, |path, ecn, packet| received.push((path, ecn, packet.to_vec())));
+            poll_fn(|cx| receiver.poll_receive(cx, &mut inbox)).await;
+            inbox.for_each(receiver, |path, ecn, packet| {
+                received.push((path, ecn, packet.to_vec()))
+            });
         }
         received
     }
 
-    fn loopback() -> Socket {
+    fn loopback() -> (Socket, Receiver) {
         Socket::bind("127.0.0.1:0".parse().unwrap(), false).unwrap()
     }
 
     #[tokio::test]
     async fn a_batch_arrives_as_its_packets_with_ecn_and_addresses() {
-        let (mut from, to) = (loopback(), loopback());
+        let ((mut from, _), (to, receiver)) = (loopback(), loopback());
         let bytes: Vec<u8> = (0..25_u32).flat_map(|at| [at as u8; 100]).take(2_450).collect();
         let path = Path { local: None, peer: to.local() };
         let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: Some(100), bytes: &bytes };
         send(&mut from, outgoing).await;
-        let received = receive(&to, 25).await;
+        let received = receive(&receiver, 25).await;
         assert_eq!(received.iter().flat_map(|packet| packet.2.clone()).collect::<Vec<_>>(), bytes);
         for (path, ecn, _) in &received {
             assert_eq!((path.peer, path.local), (from.local(), Some(to.local().ip())));
@@ -415,24 +432,24 @@ mod tests {
 
     #[tokio::test]
     async fn one_socket_carries_both_families() {
-        let mut both = Socket::bind("[::]:0".parse().unwrap(), true).unwrap();
-        let mut four = loopback();
+        let (mut both, at_both) = Socket::bind("[::]:0".parse().unwrap(), true).unwrap();
+        let (mut four, at_four) = loopback();
         let peer = SocketAddr::new("127.0.0.1".parse().unwrap(), both.local().port());
         let path = Path { local: None, peer };
         let outgoing = Outgoing { path, ecn: Ecn::NotEct, segment_len: None, bytes: b"there" };
         send(&mut four, outgoing).await;
-        let received = receive(&both, 1).await;
+        let received = receive(&at_both, 1).await;
         let back = received[0].0;
         assert_eq!(back.peer, four.local(), "IPv4 looks like IPv4");
         send(&mut both, Outgoing { path: back, bytes: b"back", ..outgoing }).await;
-        assert_eq!(receive(&four, 1).await[0].2, b"back");
+        assert_eq!(receive(&at_four, 1).await[0].2, b"back");
     }
 
     #[tokio::test]
     async fn nothing_the_network_refuses_is_an_error_and_offload_survives() {
-        let mut socket = loopback();
+        let (mut socket, receiver) = loopback();
         let segments = socket.max_segments();
-        let closed = loopback().local();
+        let closed = loopback().0.local();
         for peer in ["127.0.0.1:0", "[::1]:9", "255.255.255.255:9", &closed.to_string()] {
             let path = Path { local: None, peer: peer.parse().unwrap() };
             let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: None, bytes: b"x" };
@@ -442,10 +459,10 @@ mod tests {
         let huge = vec![0; 65_535];
         let outgoing = Outgoing { path, ecn: Ecn::Ect0, segment_len: None, bytes: &huge };
         send(&mut socket, outgoing).await;
-        let mut other = loopback();
+        let (mut other, _) = loopback();
         let path = Path { local: None, peer: socket.local() };
         send(&mut other, Outgoing { path, bytes: b"alive", ..outgoing }).await;
-        assert_eq!(receive(&socket, 1).await[0].2, b"alive");
+        assert_eq!(receive(&receiver, 1).await[0].2, b"alive");
         assert!(socket.max_segments() == segments || segments == 1);
     }
 
@@ -487,7 +504,7 @@ mod tests {
     fn packets_leave_by_the_socket_that_fits_best() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         let _entered = runtime.enter();
-        let bind = |at: &str, dual| Socket::bind(at.parse().unwrap(), dual).unwrap();
+        let bind = |at: &str, dual| Socket::bind(at.parse().unwrap(), dual).unwrap().0;
         let (four, any) = (bind("127.0.0.1:0", false), bind("[::]:0", true));
         let path = |local: Option<&str>, peer: &str| Path {
             local: local.map(|ip| ip.parse().unwrap()),

@@ -8,9 +8,9 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 #[cfg(not(unix))]
-pub(crate) use portable::Watched;
+pub(crate) use portable::{Room, Watched};
 #[cfg(unix)]
-pub(crate) use watching::Watched;
+pub(crate) use watching::{Room, Watched};
 
 /// What a try to receive found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +31,16 @@ mod watching {
 
     pub(crate) struct Watched {
         io: AsyncFd<RawSocket>,
-        /// Another descriptor of the socket, while room is waited for.
-        room: Option<AsyncFd<RawSocket>>,
     }
+
+    /// Another descriptor of a socket, while room is waited for.
+    #[derive(Default)]
+    pub(crate) struct Room(Option<AsyncFd<RawSocket>>);
 
     impl Watched {
         /// Watches a socket, which must not block, in the current runtime.
         pub(crate) fn new(raw: RawSocket) -> io::Result<Self> {
-            Ok(Self { io: watch(raw, Interest::READABLE)?, room: None })
+            Ok(Self { io: watch(raw, Interest::READABLE)? })
         }
 
         /// Tries to receive if there may be something. Pending: there is nothing, and the task is
@@ -67,21 +69,27 @@ mod watching {
         ) -> io::Result<()> {
             send(self.io.get_ref())
         }
+    }
 
+    impl Room {
         /// Ready when there may be room again, after a try that found none.
-        pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            if self.room.is_none() {
-                let other = self.io.get_ref().try_clone()?;
-                self.room = Some(watch(other, Interest::WRITABLE)?);
+        pub(crate) fn poll(
+            &mut self,
+            socket: &Watched,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.0.is_none() {
+                let other = socket.io.get_ref().try_clone()?;
+                self.0 = Some(watch(other, Interest::WRITABLE)?);
             }
-            let Some(room) = &self.room else { return Poll::Ready(Ok(())) };
+            let Some(room) = &self.0 else { return Poll::Ready(Ok(())) };
             ready!(room.poll_write_ready(cx))?.clear_ready();
             Poll::Ready(Ok(()))
         }
 
         /// There was room: nobody waits for it any more.
-        pub(crate) fn on_room(&mut self) {
-            self.room = None;
+        pub(crate) fn on_found(&mut self) {
+            self.0 = None;
         }
     }
 
@@ -126,12 +134,22 @@ mod portable {
         ) -> io::Result<()> {
             self.io.try_io(Interest::WRITABLE, || send(&self.io))
         }
+    }
 
-        pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.io.poll_send_ready(cx)
+    /// Tokio's socket knows by itself whether there is room.
+    #[derive(Default)]
+    pub(crate) struct Room;
+
+    impl Room {
+        pub(crate) fn poll(
+            &mut self,
+            socket: &Watched,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            socket.io.poll_send_ready(cx)
         }
 
-        pub(crate) fn on_room(&mut self) {}
+        pub(crate) fn on_found(&mut self) {}
     }
 }
 
@@ -165,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn room_is_waited_for_when_there_is_none() {
-        let (mut watched, theirs) = pair();
+        let ((watched, theirs), mut room) = (pair(), Room::default());
         let mut sent = 0;
         while had_room(&watched) {
             sent += 1;
@@ -183,11 +201,11 @@ mod tests {
                     return Poll::Ready(());
                 }
                 waits += 1;
-                ready!(watched.poll_room(cx)).unwrap();
+                ready!(room.poll(&watched, cx)).unwrap();
             }
         })
         .await;
-        watched.on_room();
+        room.on_found();
         assert!((1..100).contains(&waits), "waited, and did not spin: {waits}");
         let (all_read, _theirs) = reading.await.unwrap();
         assert!(all_read);
