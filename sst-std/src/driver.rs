@@ -17,6 +17,8 @@ use crate::udp::{Inbox, Receiver, Socket};
 
 /// Packets taken in before other tasks get their turn, timers and sending included.
 const MAX_PACKETS_IN: usize = 64;
+/// So few packets take so little time that it need not be asked for again.
+const FEW_PACKETS: usize = 4;
 /// How deep below a turn ciphers go, in bytes: ChaCha20's leave the key there.
 const CIPHER_DEPTH_BYTES: usize = 8 << 10;
 /// Far enough for a sleep, and never overflows.
@@ -30,6 +32,21 @@ pub(crate) struct Driver {
     sleep: Pin<Box<Sleep>>,
     sleeps_until: Option<Instant>,
     woken: Vec<Waker>,
+}
+
+/// What a turn took in.
+struct Received {
+    more: More,
+    packets: usize,
+    /// The time, if it was asked for so lately that it is still right.
+    now: Option<Instant>,
+}
+
+/// What a turn did besides.
+struct Served {
+    more: More,
+    phase: Phase,
+    used_keys: bool,
 }
 
 impl Driver {
@@ -48,8 +65,8 @@ impl Driver {
 
     /// Receives until there is nothing, or others must have a turn; everything received is
     /// answered at once.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> More {
-        let mut packets = 0;
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Received {
+        let (mut packets, mut asked_at) = (0, None);
         for at in 0..self.receivers.len() {
             while packets < MAX_PACKETS_IN {
                 let Some(receiver) = self.receivers.get(at) else { break };
@@ -57,6 +74,7 @@ impl Driver {
                     break;
                 }
                 let now = self.shared.clock.now();
+                asked_at = Some(now);
                 let mut inner = self.shared.lock();
                 packets += self.inbox.for_each(receiver, |path, ecn, packet| {
                     if let Err(why) = inner.host.handle_packet(now, path, ecn, packet) {
@@ -65,12 +83,13 @@ impl Driver {
                 });
             }
         }
-        if packets < MAX_PACKETS_IN { More::No } else { More::Now }
+        let more = if packets < MAX_PACKETS_IN { More::No } else { More::Now };
+        Received { more, packets, now: asked_at.filter(|_| packets <= FEW_PACKETS) }
     }
 
     /// Timers, sending and news, under one lock.
-    fn serve(&mut self, cx: &mut Context<'_>) -> (More, Phase) {
-        let now = self.shared.clock.now();
+    fn serve(&mut self, cx: &mut Context<'_>, now: Option<Instant>) -> Served {
+        let now = now.unwrap_or_else(|| self.shared.clock.now());
         let mut inner = self.shared.lock();
         inner.driver = Some(cx.waker().clone());
         inner.turn(now, &mut self.woken);
@@ -81,11 +100,15 @@ impl Driver {
         }
         let due = inner.poll_timeout();
         let phase = inner.end_if_stopping(&mut self.woken);
+        let used_keys = std::mem::take(&mut inner.used_keys);
         drop(inner);
         for waker in self.woken.drain(..) {
             waker.wake();
         }
-        (if self.poll_sleep(cx, due, now) == More::Now { More::Now } else { more }, phase)
+        if self.poll_sleep(cx, due, now) == More::Now {
+            more = More::Now;
+        }
+        Served { more, phase, used_keys }
     }
 
     /// Has the task woken at `due`, or before: deadlines move away with every packet, and to wake
@@ -112,27 +135,31 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let over = self.get_mut().take_turn(cx);
-        // The runtime may have this task polled by another thread next time.
-        zeroize_stack::<CIPHER_DEPTH_BYTES>();
+        let (over, used_keys) = self.get_mut().take_turn(cx);
+        if used_keys {
+            // The runtime may have this task polled by another thread next time.
+            zeroize_stack::<CIPHER_DEPTH_BYTES>();
+        }
         over
     }
 }
 
 impl Driver {
-    /// Never inlined, so that what ciphers leave on the stack lies below whoever calls this.
+    /// A turn, and whether keys were used in it. Never inlined, so that what ciphers leave on the
+    /// stack lies below whoever calls this.
     #[inline(never)]
-    fn take_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn take_turn(&mut self, cx: &mut Context<'_>) -> (Poll<()>, bool) {
         let received = self.poll_receive(cx);
-        let (served, phase) = self.serve(cx);
-        if phase == Phase::Stopping || phase == Phase::Stopped {
-            return Poll::Ready(());
+        let served = self.serve(cx, received.now);
+        let used_keys = received.packets > 0 || served.used_keys;
+        if served.phase == Phase::Stopping || served.phase == Phase::Stopped {
+            return (Poll::Ready(()), used_keys);
         }
-        if received == More::Now || served == More::Now {
+        if received.more == More::Now || served.more == More::Now {
             // Not a loop: other tasks come first, or a flood would be all that happens here.
             cx.waker().wake_by_ref();
         }
-        Poll::Pending
+        (Poll::Pending, used_keys)
     }
 }
 

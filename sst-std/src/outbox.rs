@@ -60,6 +60,7 @@ impl Outbox {
     fn next(&mut self, inner: &mut Inner, now: Instant) -> Option<Held> {
         let max_packets = self.sockets.iter().map(Socket::max_segments).min().unwrap_or(1).max(1);
         let transmit = inner.host.poll_transmit(now, &mut self.bytes, max_packets)?;
+        inner.used_keys = true;
         Some(Held {
             socket: best(&self.sockets, transmit.path),
             path: transmit.path,

@@ -51,6 +51,9 @@ pub(crate) struct Inner {
     /// What the driver sends with, as long as there is one with sockets.
     #[cfg(feature = "net")]
     pub(crate) outbox: Option<Box<Outbox>>,
+    /// Whether a packet was sealed, or a timer served, since this was last taken back: then keys
+    /// may be on the stack.
+    pub(crate) used_keys: bool,
     /// Where packets could not be sent to.
     pub(crate) refusals: Refusals,
     pub(crate) phase: Phase,
@@ -103,6 +106,7 @@ impl Shared {
             driver: None,
             #[cfg(feature = "net")]
             outbox: None,
+            used_keys: false,
             refusals: Refusals::default(),
             phase: Phase::Open,
             allow: config.allow,
@@ -198,6 +202,7 @@ impl Inner {
     pub(crate) fn turn(&mut self, now: Instant, woken: &mut Vec<Waker>) {
         if self.host.poll_timeout().is_some_and(|at| at <= now) {
             self.host.handle_timeout(now);
+            self.used_keys = true;
         }
         self.alarms.ring(now, woken);
         if self.phase == Phase::Stopping {
