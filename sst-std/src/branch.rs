@@ -10,6 +10,7 @@ use crate::delivery::{DatagramOptions, Delivery};
 use crate::error::{DatagramError, OpenError};
 use crate::listener::Listener;
 use crate::session::SessionRef;
+use crate::shared::Inner;
 use crate::stream::Stream;
 use crate::waiter::Waiter;
 use crate::waiters::Interest;
@@ -112,12 +113,14 @@ impl Branch {
     ) -> Poll<Result<Stream, OpenError>> {
         let StreamRef { session, handle, .. } = &*self.stream;
         let OpenOptions { priority, lifetime, is_service } = options;
-        let opened = session.poll_stream(cx, waiter, *handle, Interest::Open, |inner, now| {
-            let open = core::Open { priority, lifetime, service: is_service };
-            match inner.host.open_substream(now, *handle, open) {
-                Ok(stream) => Poll::Ready(Ok(stream)),
-                Err(error) => session.open_error(inner, error),
-            }
+        let open = core::Open { priority, lifetime, service: is_service };
+        let opened = waiter.lend(&session.shared, |seat| {
+            session.poll_stream(cx, seat, *handle, Interest::Open, |inner, now| {
+                match inner.host.open_substream(now, *handle, open) {
+                    Ok(stream) => Poll::Ready(Ok(stream)),
+                    Err(error) => session.open_error(inner, error),
+                }
+            })
         });
         opened.map_ok(|opened| Stream::new(Self::new(session.clone(), opened, false)))
     }
@@ -218,7 +221,7 @@ impl Branch {
         options: DatagramOptions,
     ) -> Poll<Result<Delivery, DatagramError>> {
         let StreamRef { session, handle, .. } = &*self.stream;
-        let sent = session.poll_stream(cx, waiter, *handle, Interest::Send, |inner, now| {
+        let attempt = |inner: &mut Inner, now| {
             use core::DatagramError as Core;
             let error = match inner.send_datagram(now, *handle, bytes, options) {
                 Ok(sent) => return Poll::Ready(Ok(sent)),
@@ -231,6 +234,9 @@ impl Branch {
                 Err(_) => session.gone(inner),
             };
             Poll::Ready(Err(error))
+        };
+        let sent = waiter.lend(&session.shared, |seat| {
+            session.poll_stream(cx, seat, *handle, Interest::Send, attempt)
         });
         sent.map_ok(|(form, tracked)| Delivery::new(session.clone(), form, tracked))
     }
@@ -258,7 +264,7 @@ impl Branch {
         let StreamRef { session, handle, .. } = &*self.stream;
         // Whoever waits for a datagram, perhaps for hours, needs no memory for it yet.
         let mut datagram = Vec::new();
-        let len = session.poll_stream(cx, waiter, *handle, Interest::Receive, |inner, now| {
+        let attempt = |inner: &mut Inner, now| {
             loop {
                 return match inner.host.recv_datagram(now, *handle, &mut datagram) {
                     Ok(Some((len, _))) => Poll::Ready(Ok(len)),
@@ -276,6 +282,9 @@ impl Branch {
                     Err(_) => Poll::Ready(Err(session.gone(inner))),
                 };
             }
+        };
+        let len = waiter.lend(&session.shared, |seat| {
+            session.poll_stream(cx, seat, *handle, Interest::Receive, attempt)
         });
         let len = ready!(len)?;
         datagram.truncate(len);

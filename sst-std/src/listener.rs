@@ -50,14 +50,16 @@ impl Listener {
 fn poll_accept(parent: &Branch, cx: &mut Context<'_>, waiter: &mut Waiter) -> Poll<Option<Stream>> {
     let reference = &*parent.stream;
     let session = &reference.session;
-    session
-        .poll_stream(cx, waiter, reference.handle, Interest::Accept, |inner, now| {
-            match inner.host.accept_substream(now, reference.handle) {
-                Some(child) => Poll::Ready(Some(child)),
-                None if inner.is_closed(session.handle) => Poll::Ready(None),
-                None if inner.host.stream_info(reference.handle).is_none() => Poll::Ready(None),
-                None => Poll::Pending,
-            }
+    let accepted = waiter.lend(&session.shared, |seat| {
+        session.poll_stream(cx, seat, reference.handle, Interest::Accept, |inner, now| match inner
+            .host
+            .accept_substream(now, reference.handle)
+        {
+            Some(child) => Poll::Ready(Some(child)),
+            None if inner.is_closed(session.handle) => Poll::Ready(None),
+            None if inner.host.stream_info(reference.handle).is_none() => Poll::Ready(None),
+            None => Poll::Pending,
         })
-        .map(|child| child.map(|child| Stream::new(Branch::new(session.clone(), child, false))))
+    });
+    accepted.map(|child| child.map(|child| Stream::new(Branch::new(session.clone(), child, false))))
 }

@@ -14,7 +14,7 @@ use crate::kept::Refusal;
 use crate::partial::Partial;
 use crate::session::SessionRef;
 use crate::shared::Inner;
-use crate::waiter::Waiter;
+use crate::waiter::Seat;
 use crate::waiters::{Interest, Place};
 
 /// The reading half of a [`Stream`](crate::Stream).
@@ -23,27 +23,38 @@ use crate::waiters::{Interest, Place};
 #[derive(Debug)]
 pub struct ReadHalf {
     branch: Branch,
+    /// Nothing for those who read no records, and between two of them.
+    record: Option<Box<Record>>,
+    /// Where it waits for bytes.
+    seat: Seat,
+    is_at_end: bool,
+}
+
+/// How far the record being read is.
+#[derive(Debug, Default)]
+struct Record {
     /// Of a record whose mark has not come yet.
     partial: Partial,
     /// How many bytes of memory for it are known to the endpoint.
     kept: usize,
     /// The mark after `partial` has come, but the caller's limit was too low for it.
     is_whole: bool,
-    is_at_end: bool,
-    /// For the poll functions.
-    waiters: Waiters,
+    /// It lacked memory when it was polled last.
+    is_short: bool,
+    /// Where it waits for memory.
+    seat: Seat,
+}
+
+/// A half in the hands of a future. What waits for the future waits no more once it is dropped;
+/// what a poll function left waiting then waits as before.
+struct Reading<'a> {
+    half: &'a mut ReadHalf,
+    before: Seat,
 }
 
 impl ReadHalf {
     pub(crate) const fn new(branch: Branch) -> Self {
-        Self {
-            branch,
-            partial: Partial::new(),
-            kept: 0,
-            is_whole: false,
-            is_at_end: false,
-            waiters: Waiters { read: Waiter::new(), room: Waiter::new(), is_short: false },
-        }
+        Self { branch, record: None, seat: Seat::new(), is_at_end: false }
     }
 
     /// The next record: the bytes up to the next mark. `None` at the end.
@@ -57,8 +68,8 @@ impl ReadHalf {
     /// had written when it failed: [`ReadError::UnfinishedRecord`], each time. Plain reads give
     /// them.
     pub async fn read_record(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, ReadError> {
-        let mut waiters = Waiters::default();
-        poll_fn(|cx| self.poll_record_as(cx, &mut waiters, max_bytes)).await
+        let reading = Reading::new(self);
+        poll_fn(|cx| reading.half.poll_record(cx, max_bytes)).await
     }
 
     /// [`read_record`](Self::read_record) as a poll function. Of this and
@@ -72,9 +83,9 @@ impl ReadHalf {
         cx: &mut Context<'_>,
         max_bytes: usize,
     ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
-        let mut waiters = std::mem::take(&mut self.waiters);
-        let answer = self.poll_record_as(cx, &mut waiters, max_bytes);
-        self.waiters = waiters;
+        let answer = self.poll_whole_record(cx, max_bytes);
+        // Whoever waits for a record, perhaps for hours, needs nothing for it yet.
+        self.record.take_if(|record| record.is_idle());
         answer
     }
 
@@ -94,19 +105,19 @@ impl ReadHalf {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<Result<usize, ReadError>> {
-        if self.partial.len() > 0 {
-            let len = self.partial.read(buffer);
-            if self.partial.len() == 0 {
+        if let Some(record) = self.record.as_mut().filter(|record| record.partial.len() > 0) {
+            let len = record.partial.read(buffer);
+            if record.partial.len() == 0 {
                 // The mark goes with the last byte before it.
-                self.is_whole = false;
-                self.keep_nothing();
+                record.is_whole = false;
+                record.keep_nothing(&self.branch);
             }
             return Poll::Ready(Ok(len));
         }
         if self.is_at_end || buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let read = ready!(poll(&self.branch, cx, &mut self.waiters.read, |inner, now, handle| {
+        let read = ready!(poll(&self.branch, cx, &mut self.seat, |inner, now, handle| {
             inner.host.read_on(now, handle, buffer)
         }))?;
         // Told with the last bytes, the end costs no second lock and no second look.
@@ -114,45 +125,58 @@ impl ReadHalf {
         Poll::Ready(Ok(read.len))
     }
 
-    fn poll_record_as(
+    fn poll_whole_record(
         &mut self,
         cx: &mut Context<'_>,
-        waiters: &mut Waiters,
         max_bytes: usize,
     ) -> Poll<Result<Option<Vec<u8>>, ReadError>> {
         loop {
-            let held = self.partial.len();
+            let record = self.record.get_or_insert_default();
+            let held = record.partial.len();
             if held > max_bytes {
                 return Poll::Ready(Err(ReadError::RecordTooLong { limit: max_bytes }));
             }
-            if std::mem::take(&mut self.is_whole) {
-                self.keep_nothing();
-                return Poll::Ready(Ok(Some(self.partial.take())));
+            if std::mem::take(&mut record.is_whole) {
+                record.keep_nothing(&self.branch);
+                return Poll::Ready(Ok(Some(record.partial.take())));
             }
             if self.is_at_end {
                 let unfinished = ReadError::UnfinishedRecord { len: held };
                 return Poll::Ready(if held > 0 { Err(unfinished) } else { Ok(None) });
             }
-            let read = ready!(self.poll_record_part(cx, waiters, max_bytes))?;
+            let read = ready!(record.poll_part(&self.branch, cx, &mut self.seat, max_bytes))?;
+            record.is_whole = read.end;
             self.is_at_end = read.finished;
-            self.is_whole = read.end;
         }
     }
 
+    /// Waits for nothing any more.
+    fn leave(&mut self) {
+        let shared = &self.branch.stream.session.shared;
+        self.seat.leave(shared);
+        if let Some(record) = &mut self.record {
+            record.seat.leave(shared);
+            record.is_short = false;
+        }
+        self.record.take_if(|record| record.is_idle());
+    }
+}
+
+impl Record {
     /// Reads more of the record, up to one byte more than `max_bytes`: so that a record of just
     /// that length can end.
-    fn poll_record_part(
+    fn poll_part(
         &mut self,
+        branch: &Branch,
         cx: &mut Context<'_>,
-        waiters: &mut Waiters,
+        seat: &mut Seat,
         max_bytes: usize,
     ) -> Poll<Result<core::RecordRead, ReadError>> {
-        let Self { branch, partial, kept, .. } = self;
-        let Waiters { read: waiter, is_short, .. } = waiters;
+        let Self { partial, kept, is_short, .. } = self;
         let (session, stream) = (branch.stream.session.handle, branch.stream.handle);
         let room = max_bytes.saturating_add(1);
         let (mut refusal, mut woken) = (None, Vec::new());
-        let answer = poll(branch, cx, waiter, |inner, now, handle| {
+        let answer = poll(branch, cx, seat, |inner, now, handle| {
             let wanted = partial.memory_with_room(room);
             if wanted > *kept {
                 refusal = inner.slots.may_keep(session, stream, *kept, wanted).err();
@@ -184,21 +208,22 @@ impl ReadHalf {
         woken.into_iter().for_each(Waker::wake);
         match refusal {
             Some(Refusal::Full) => Poll::Ready(Err(ReadError::NoCapacity)),
-            Some(Refusal::Share) => self.poll_room(cx, waiters, room).map(|()| Ok(NOTHING)),
+            Some(Refusal::Share) => self.poll_room(branch, cx, room).map(|()| Ok(NOTHING)),
             None => {
-                waiters.room.leave();
+                self.seat.leave(&branch.stream.session.shared);
                 answer
             }
         }
     }
 
     /// Waits for memory, beside what is waited for already.
-    fn poll_room(&self, cx: &mut Context<'_>, waiters: &mut Waiters, room: usize) -> Poll<()> {
-        waiters.is_short = true;
-        let SessionRef { shared, handle, .. } = &*self.branch.stream.session;
-        let (stream, wanted) = (self.branch.stream.handle, self.partial.memory_with_room(room));
-        waiters.room.poll(cx, shared, Place::Room(*handle), |inner, _| {
-            match inner.slots.may_keep(*handle, stream, self.kept, wanted) {
+    fn poll_room(&mut self, branch: &Branch, cx: &mut Context<'_>, room: usize) -> Poll<()> {
+        self.is_short = true;
+        let SessionRef { shared, handle, .. } = &*branch.stream.session;
+        let (stream, wanted) = (branch.stream.handle, self.partial.memory_with_room(room));
+        let kept = self.kept;
+        self.seat.poll(cx, shared, Place::Room(*handle), |inner, _| {
+            match inner.slots.may_keep(*handle, stream, kept, wanted) {
                 Err(Refusal::Share) => Poll::Pending,
                 Ok(()) | Err(Refusal::Full) => Poll::Ready(()),
             }
@@ -206,28 +231,39 @@ impl ReadHalf {
     }
 
     /// The record is not kept any more.
-    fn keep_nothing(&mut self) {
+    fn keep_nothing(&mut self, branch: &Branch) {
         let kept = std::mem::take(&mut self.kept);
         if kept > 0 {
-            let (session, stream) = (&self.branch.stream.session, self.branch.stream.handle);
+            let (session, stream) = (&branch.stream.session, branch.stream.handle);
             let mut woken = Vec::new();
             session.shared.lock().slots.keep(session.handle, stream, kept, 0, &mut woken);
             woken.into_iter().for_each(Waker::wake);
         }
     }
+
+    /// Whether it is as if it had not begun.
+    const fn is_idle(&self) -> bool {
+        let Self { partial, kept, is_whole, is_short, seat } = self;
+        partial.memory() == 0 && *kept == 0 && !*is_whole && !*is_short && !seat.is_taken()
+    }
 }
 
-/// What [`ReadHalf::poll_record_part`] read when it was only told to try again.
+impl<'a> Reading<'a> {
+    fn new(half: &'a mut ReadHalf) -> Self {
+        let before = std::mem::take(&mut half.seat);
+        Self { half, before }
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.half.leave();
+        std::mem::swap(&mut self.half.seat, &mut self.before);
+    }
+}
+
+/// What [`Record::poll_part`] read when it was only told to try again.
 const NOTHING: core::RecordRead = core::RecordRead { len: 0, end: false, finished: false };
-
-/// Where a reader of records waits: for bytes, and for memory to put them.
-#[derive(Debug, Default)]
-struct Waiters {
-    read: Waiter,
-    room: Waiter,
-    /// It lacked memory when it was polled last.
-    is_short: bool,
-}
 
 impl AsyncRead for ReadHalf {
     fn poll_read(
@@ -243,7 +279,10 @@ impl AsyncRead for ReadHalf {
 
 impl Drop for ReadHalf {
     fn drop(&mut self) {
-        self.keep_nothing();
+        self.leave();
+        if let Some(record) = &mut self.record {
+            record.keep_nothing(&self.branch);
+        }
         if !self.is_at_end {
             self.branch.stop_as(StreamCode::DROPPED);
         }
@@ -253,11 +292,11 @@ impl Drop for ReadHalf {
 fn poll<T>(
     branch: &Branch,
     cx: &mut Context<'_>,
-    waiter: &mut Waiter,
+    seat: &mut Seat,
     read: impl FnOnce(&mut Inner, Instant, StreamHandle) -> Result<T, core::ReadError>,
 ) -> Poll<Result<T, ReadError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
-    session.poll_stream(cx, waiter, handle, Interest::Read, |inner, now| {
+    session.poll_stream(cx, seat, handle, Interest::Read, |inner, now| {
         match read(inner, now, handle) {
             Ok(answer) => Poll::Ready(Ok(answer)),
             Err(error) => translate(session.handle, inner, error).map(Err),

@@ -11,7 +11,7 @@ use sst_nostd::{self as core, HostId, Instance, Instant, SessionHandle, StreamHa
 use crate::branch::Branch;
 use crate::error::{DatagramError, OpenError, SessionClosed};
 use crate::shared::{Inner, Lifeline, Shared};
-use crate::waiter::Waiter;
+use crate::waiter::{Seat, Waiter};
 use crate::waiters::{Interest, Place};
 
 pub use sst_nostd::ChannelStats as SessionStats;
@@ -289,14 +289,14 @@ impl SessionRef {
     pub(crate) fn poll_stream<T>(
         &self,
         cx: &mut Context<'_>,
-        waiter: &mut Waiter,
+        seat: &mut Seat,
         stream: StreamHandle,
         interest: Interest,
         attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
     ) -> Poll<T> {
         let mut driver = None;
         let place = Place::Stream(self.handle, stream, interest);
-        let answer = waiter.poll(cx, &self.shared, place, |inner, now| {
+        let answer = seat.poll(cx, &self.shared, place, |inner, now| {
             let answer = attempt(inner, now);
             if answer.is_ready() {
                 driver = inner.driver.take();

@@ -1,5 +1,6 @@
-//! [`Waiter`]: one task's place among those who wait.
+//! [`Waiter`]: one task's place among those who wait; [`Seat`], the same for whoever knows where.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -35,19 +36,27 @@ use crate::waiters::Place;
 /// ```
 #[derive(Default)]
 pub struct Waiter {
-    /// Where it has a place, and its key there.
-    held: Option<(Arc<Shared>, usize)>,
+    /// Where it has a place, if it has one.
+    shared: Option<Arc<Shared>>,
+    seat: Seat,
+}
+
+/// A place among those who wait at an endpoint, in as little memory as there can be: every stream
+/// has two. It must be given up by whoever has it.
+#[derive(Debug, Default)]
+pub(crate) struct Seat {
+    /// One more than the key.
+    key: Option<NonZeroU32>,
 }
 
 impl Waiter {
     /// One that waits for nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { held: None }
+        Self { shared: None, seat: Seat::new() }
     }
 
-    /// Tries something; while it has to wait, the task has its place at `place`. What does not
-    /// depend on the attempt is in functions of its own: there are twenty of these.
+    /// Tries something; while it has to wait, the task has its place at `place`.
     pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -55,60 +64,100 @@ impl Waiter {
         place: Place,
         attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
     ) -> Poll<T> {
-        let (mut inner, now) = self.lock(shared);
+        self.lend(shared, |seat| seat.poll(cx, shared, place, attempt))
+    }
+
+    /// Lets `poll` have the seat, which then is one of that endpoint's.
+    pub(crate) fn lend<T>(
+        &mut self,
+        shared: &Arc<Shared>,
+        poll: impl FnOnce(&mut Seat) -> Poll<T>,
+    ) -> Poll<T> {
+        if self.shared.as_ref().is_some_and(|there| !Arc::ptr_eq(there, shared)) {
+            self.leave();
+        }
+        let answer = poll(&mut self.seat);
+        if !self.seat.is_taken() {
+            self.shared = None;
+        } else if self.shared.is_none() {
+            self.shared = Some(shared.clone());
+        }
+        answer
+    }
+
+    /// Gives the place up.
+    fn leave(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            self.seat.leave(&shared);
+        }
+    }
+}
+
+impl Seat {
+    pub(crate) const fn new() -> Self {
+        Self { key: None }
+    }
+
+    /// Tries something; while it has to wait, the task has its place at `place`. What does not
+    /// depend on the attempt is in functions of its own: there are twenty of these.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        place: Place,
+        attempt: impl FnOnce(&mut Inner, Instant) -> Poll<T>,
+    ) -> Poll<T> {
+        let now = shared.clock.now();
+        let mut inner = shared.lock();
         let answer = attempt(&mut inner, now);
         if answer.is_pending() {
-            self.stay(inner, shared, place, cx.waker());
-        } else {
+            self.stay(inner, place, cx.waker());
+        } else if self.is_taken() {
             self.go(inner);
         }
         answer
     }
 
+    pub(crate) const fn is_taken(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Takes the place, or keeps it.
     #[inline(never)]
-    fn stay(
-        &mut self,
-        mut inner: MutexGuard<'_, Inner>,
-        shared: &Arc<Shared>,
-        place: Place,
-        waker: &Waker,
-    ) {
-        let (key, before) = inner.slots.wait(self.key(), place, waker);
-        if self.held.is_none() {
-            self.held = Some((shared.clone(), key));
+    fn stay(&mut self, mut inner: MutexGuard<'_, Inner>, place: Place, waker: &Waker) {
+        let (key, mut before) = inner.slots.wait(self.key(), place, waker);
+        self.key = u32::try_from(key).ok().and_then(|key| NonZeroU32::new(key.wrapping_add(1)));
+        if self.key.is_none() {
+            // Four thousand million others wait: this one has to come again.
+            before = inner.slots.leave(key);
+            waker.wake_by_ref();
         }
         // A waker may be the last of its task, and the task may have handles: never under the lock.
         drop(inner);
         drop::<Option<Waker>>(before);
     }
 
-    /// Gives up the place, if it has one, because the task waits no more.
+    /// Gives up the place, because the task waits no more.
     #[inline(never)]
     fn go(&mut self, mut inner: MutexGuard<'_, Inner>) {
-        let held = self.held.take();
-        let before = held.as_ref().and_then(|&(_, key)| inner.slots.leave(key));
+        let before = self.take_key().and_then(|key| inner.slots.leave(key));
         drop(inner);
         drop::<Option<Waker>>(before);
     }
 
-    /// The lock, while this has no place anywhere else, and the time.
-    #[inline(never)]
-    fn lock<'a>(&mut self, shared: &'a Arc<Shared>) -> (MutexGuard<'a, Inner>, Instant) {
-        let now = shared.clock.now();
-        if self.held.as_ref().is_some_and(|(there, _)| !Arc::ptr_eq(there, shared)) {
-            self.leave();
-        }
-        (shared.lock(), now)
-    }
-
     fn key(&self) -> Option<usize> {
-        self.held.as_ref().map(|&(_, key)| key)
+        self.key.map(|key| key.get() as usize - 1)
     }
 
-    /// Gives the place up.
-    pub(crate) fn leave(&mut self) {
-        if let Some((shared, key)) = self.held.take() {
+    fn take_key(&mut self) -> Option<usize> {
+        let key = self.key();
+        self.key = None;
+        key
+    }
+
+    /// Gives the place up, if it has one, because nobody will ask again.
+    pub(crate) fn leave(&mut self, shared: &Shared) {
+        if let Some(key) = self.take_key() {
             let mut woken = Vec::new();
             let waker = shared.lock().slots.abandon(key, &mut woken);
             drop(waker);
@@ -125,6 +174,6 @@ impl Drop for Waiter {
 
 impl std::fmt::Debug for Waiter {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Waiter").field("waits", &self.held.is_some()).finish()
+        out.debug_struct("Waiter").field("waits", &self.shared.is_some()).finish()
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 use crate::branch::Branch;
 use crate::error::WriteError;
 use crate::shared::Inner;
-use crate::waiter::Waiter;
+use crate::waiter::Seat;
 use crate::waiters::Interest;
 
 /// The writing half of a [`Stream`](crate::Stream).
@@ -26,8 +26,14 @@ pub struct WriteHalf {
     branch: Branch,
     is_finished: bool,
     record: Record,
-    /// For the poll functions.
-    waiter: Waiter,
+    seat: Seat,
+}
+
+/// A half in the hands of a future. What waits for the future waits no more once it is dropped;
+/// what a poll function left waiting then waits as before.
+struct Writing<'a> {
+    half: &'a mut WriteHalf,
+    before: Seat,
 }
 
 /// How far the record being written is.
@@ -40,7 +46,7 @@ enum Record {
 
 impl WriteHalf {
     pub(crate) const fn new(branch: Branch) -> Self {
-        Self { branch, is_finished: false, record: Record::None, waiter: Waiter::new() }
+        Self { branch, is_finished: false, record: Record::None, seat: Seat::new() }
     }
 
     /// Writes a record: the bytes, and a mark after them. Waits for credit.
@@ -53,20 +59,21 @@ impl WriteHalf {
     /// [`WriteError`].
     pub async fn write_record(&mut self, record: &[u8]) -> Result<(), WriteError> {
         self.check_whole()?;
-        let (mut rest, mut waiter) = (record, Waiter::new());
+        let (mut rest, writing) = (record, Writing::new(self));
         loop {
             let taken = poll_fn(|cx| {
-                poll(&self.branch, cx, &mut waiter, |inner, now, handle| {
+                let WriteHalf { branch, seat, .. } = &mut *writing.half;
+                poll(branch, cx, seat, |inner, now, handle| {
                     inner.host.write_record(now, handle, rest)
                 })
             })
             .await?;
             rest = rest.get(taken..).unwrap_or_default();
             if rest.is_empty() {
-                self.record = Record::None;
+                writing.half.record = Record::None;
                 return Ok(());
             }
-            self.record = Record::Open;
+            writing.half.record = Record::Open;
         }
     }
 
@@ -77,8 +84,8 @@ impl WriteHalf {
     /// # Errors
     /// [`WriteError`].
     pub async fn finish(&mut self) -> Result<(), WriteError> {
-        let mut waiter = Waiter::new();
-        poll_fn(|cx| self.poll_finish_as(cx, &mut waiter)).await
+        let writing = Writing::new(self);
+        poll_fn(|cx| writing.half.poll_finish(cx)).await
     }
 
     /// [`finish`](Self::finish) as a poll function. Of this and [`poll_bytes`](Self::poll_bytes),
@@ -87,10 +94,24 @@ impl WriteHalf {
     /// # Errors
     /// [`WriteError`].
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        let mut waiter = std::mem::take(&mut self.waiter);
-        let answer = self.poll_finish_as(cx, &mut waiter);
-        self.waiter = waiter;
-        answer
+        self.start_finish()?;
+        let Self { branch, seat, .. } = self;
+        let (session, handle) = (&branch.stream.session, branch.stream.handle);
+        session.poll_stream(cx, seat, handle, Interest::Write, |inner, now| {
+            match inner.host.stream_info(handle).map(|info| info.send_state) {
+                Some(SendState::Delivered) => Poll::Ready(Ok(())),
+                Some(SendState::Open | SendState::Finishing)
+                    if !inner.is_closed(session.handle) =>
+                {
+                    Poll::Pending
+                }
+                _ => {
+                    let why = inner.host.write(now, handle, b"?").err();
+                    let why = why.unwrap_or(core::WriteError::UnknownStream);
+                    Poll::Ready(Err(translate(branch, inner, why)))
+                }
+            }
+        })
     }
 
     /// Ends this direction without waiting: what was written will still be delivered, as long as
@@ -131,36 +152,16 @@ impl WriteHalf {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let (branch, waiter) = (&self.branch, &mut self.waiter);
-        poll(branch, cx, waiter, |inner, now, handle| inner.host.write(now, handle, bytes))
+        let Self { branch, seat, .. } = self;
+        poll(branch, cx, seat, |inner, now, handle| inner.host.write(now, handle, bytes))
+    }
+
+    fn leave(&mut self) {
+        self.seat.leave(&self.branch.stream.session.shared);
     }
 
     fn check_whole(&self) -> Result<(), WriteError> {
         if self.record == Record::Open { Err(WriteError::RecordTorn) } else { Ok(()) }
-    }
-
-    fn poll_finish_as(
-        &mut self,
-        cx: &mut Context<'_>,
-        waiter: &mut Waiter,
-    ) -> Poll<Result<(), WriteError>> {
-        self.start_finish()?;
-        let (session, handle) = (&self.branch.stream.session, self.branch.stream.handle);
-        session.poll_stream(cx, waiter, handle, Interest::Write, |inner, now| {
-            match inner.host.stream_info(handle).map(|info| info.send_state) {
-                Some(SendState::Delivered) => Poll::Ready(Ok(())),
-                Some(SendState::Open | SendState::Finishing)
-                    if !inner.is_closed(session.handle) =>
-                {
-                    Poll::Pending
-                }
-                _ => {
-                    let why = inner.host.write(now, handle, b"?").err();
-                    let why = why.unwrap_or(core::WriteError::UnknownStream);
-                    Poll::Ready(Err(translate(&self.branch, inner, why)))
-                }
-            }
-        })
     }
 }
 
@@ -184,8 +185,23 @@ impl AsyncWrite for WriteHalf {
     }
 }
 
+impl<'a> Writing<'a> {
+    fn new(half: &'a mut WriteHalf) -> Self {
+        let before = std::mem::take(&mut half.seat);
+        Self { half, before }
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.half.leave();
+        std::mem::swap(&mut self.half.seat, &mut self.before);
+    }
+}
+
 impl Drop for WriteHalf {
     fn drop(&mut self) {
+        self.leave();
         if !self.is_finished {
             self.branch.reset_as(StreamCode::DROPPED);
         }
@@ -195,11 +211,11 @@ impl Drop for WriteHalf {
 fn poll<T>(
     branch: &Branch,
     cx: &mut Context<'_>,
-    waiter: &mut Waiter,
+    seat: &mut Seat,
     write: impl FnOnce(&mut Inner, Instant, StreamHandle) -> Result<T, core::WriteError>,
 ) -> Poll<Result<T, WriteError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
-    session.poll_stream(cx, waiter, handle, Interest::Write, |inner, now| {
+    session.poll_stream(cx, seat, handle, Interest::Write, |inner, now| {
         match write(inner, now, handle) {
             Ok(answer) => Poll::Ready(Ok(answer)),
             Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
