@@ -1,6 +1,8 @@
 //! [`Lists`]: any number of lists whose rows lie in one slab. To add a row, and to take one out
 //! from wherever it is, costs the same however many there are.
 
+use std::num::NonZeroU32;
+
 use slab::Slab;
 
 /// The rows of many lists. A row is in one of them, or in none.
@@ -25,6 +27,22 @@ struct Row<T> {
 struct Beside {
     previous: usize,
     next: usize,
+}
+
+/// A key in four bytes, for those who keep many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SmallKey(NonZeroU32);
+
+impl SmallKey {
+    /// `None` after four thousand million rows.
+    pub(crate) fn new(key: usize) -> Option<Self> {
+        let one_more = u32::try_from(key).ok()?.checked_add(1)?;
+        NonZeroU32::new(one_more).map(Self)
+    }
+
+    pub(crate) const fn key(self) -> usize {
+        self.0.get() as usize - 1
+    }
 }
 
 impl<T> Default for Lists<T> {

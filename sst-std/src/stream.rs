@@ -124,3 +124,14 @@ impl AsyncWrite for Stream {
         Pin::new(&mut self.write).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_nobody_waits_on_is_small() {
+        let is_wide = size_of::<usize>() == 8;
+        assert!(!is_wide || size_of::<Stream>() <= 40, "{}", size_of::<Stream>());
+    }
+}

@@ -1,11 +1,11 @@
 //! [`Waiter`]: one task's place among those who wait; [`Seat`], the same for whoever knows where.
 
-use std::num::NonZeroU32;
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use sst_nostd::Instant;
 
+use crate::lists::SmallKey;
 use crate::shared::{Inner, Shared};
 use crate::waiters::Place;
 
@@ -45,8 +45,7 @@ pub struct Waiter {
 /// has two. It must be given up by whoever has it.
 #[derive(Debug, Default)]
 pub(crate) struct Seat {
-    /// One more than the key.
-    key: Option<NonZeroU32>,
+    key: Option<SmallKey>,
 }
 
 impl Waiter {
@@ -126,7 +125,7 @@ impl Seat {
     #[inline(never)]
     fn stay(&mut self, mut inner: MutexGuard<'_, Inner>, place: Place, waker: &Waker) {
         let (key, mut before) = inner.slots.wait(self.key(), place, waker);
-        self.key = u32::try_from(key).ok().and_then(|key| NonZeroU32::new(key.wrapping_add(1)));
+        self.key = SmallKey::new(key);
         if self.key.is_none() {
             // Four thousand million others wait: this one has to come again.
             before = inner.slots.leave(key);
@@ -146,7 +145,7 @@ impl Seat {
     }
 
     fn key(&self) -> Option<usize> {
-        self.key.map(|key| key.get() as usize - 1)
+        self.key.map(SmallKey::key)
     }
 
     fn take_key(&mut self) -> Option<usize> {

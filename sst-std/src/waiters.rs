@@ -6,7 +6,7 @@ use std::task::Waker;
 use sst_nostd::{SessionHandle, StreamEvent, StreamHandle};
 
 use crate::kept::{Budget, Kept, Refusal};
-use crate::lists::{List, Lists};
+use crate::lists::{List, Lists, SmallKey};
 
 /// What a task can wait for on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum Place {
     Stream(SessionHandle, StreamHandle, Interest),
 }
 
-/// The waiting tasks of an endpoint. A stream on which nobody waits costs one word.
+/// The waiting tasks of an endpoint. A stream on which nobody waits costs four bytes.
 pub(crate) struct Slots {
     waiting: Lists<Waiting>,
     places: Places,
@@ -64,7 +64,7 @@ struct Places {
     ending: List,
     sessions: Vec<Option<SessionSlot>>,
     /// Where in `slots` a stream's is, by the index of its handle.
-    streams: Vec<Option<u32>>,
+    streams: Vec<Option<SmallKey>>,
     /// Of streams on which someone waits, in the list of their session.
     slots: Lists<StreamSlot>,
 }
@@ -366,7 +366,7 @@ impl Places {
         let key =
             self.slots.add(StreamSlot { handle: stream, session, waiting: Default::default() });
         self.slots.push(&mut owner.streams, key);
-        *place(&mut self.streams, stream.index()) = u32::try_from(key).ok();
+        *place(&mut self.streams, stream.index()) = SmallKey::new(key);
         Some(key)
     }
 
@@ -383,14 +383,14 @@ impl Places {
         }
         self.slots.remove(key);
         let found = place(&mut self.streams, index);
-        if *found == u32::try_from(key).ok() {
+        if *found == SmallKey::new(key) {
             *found = None;
         }
     }
 
     /// Where the slot of `stream` is, if someone waits there.
     fn key(&mut self, stream: StreamHandle) -> Option<usize> {
-        let key = (*self.streams.get(stream.index() as usize)?)? as usize;
+        let key = (*self.streams.get(stream.index() as usize)?)?.key();
         (self.slots.value(key)?.handle == stream).then_some(key)
     }
 
