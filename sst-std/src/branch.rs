@@ -224,8 +224,8 @@ impl Branch {
         let attempt = |inner: &mut Inner, now| {
             use core::DatagramError as Core;
             let error = match inner.send_datagram(now, *handle, bytes, options) {
-                Ok(sent) => return Poll::Ready(Ok(sent)),
-                Err(Core::Blocked) => return Poll::Pending,
+                Ok(sent) => return (Poll::Ready(Ok(sent)), bytes.len()),
+                Err(Core::Blocked) => return (Poll::Pending, 0),
                 Err(Core::NoCapacity) => DatagramError::NoCapacity,
                 Err(Core::TooLarge(limit)) => {
                     DatagramError::TooLarge { limit: usize::try_from(limit).unwrap_or(usize::MAX) }
@@ -233,10 +233,10 @@ impl Branch {
                 Err(Core::SessionClosed) => inner.closed(session.handle).into(),
                 Err(_) => session.gone(inner),
             };
-            Poll::Ready(Err(error))
+            (Poll::Ready(Err(error)), 0)
         };
         let sent = waiter.lend(&session.shared, |seat| {
-            session.poll_stream(cx, seat, *handle, Interest::Send, attempt)
+            session.poll_sending(cx, seat, *handle, Interest::Send, attempt)
         });
         sent.map_ok(|(form, tracked)| Delivery::new(session.clone(), form, tracked))
     }

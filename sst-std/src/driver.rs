@@ -8,38 +8,23 @@ use std::task::{Context, Poll, Waker};
 
 use sst_nostd::{Duration, Instant};
 use tokio::time::Sleep;
-use tracing::trace;
 use zeroize::zeroize_stack;
 
+use crate::at_once::{CIPHER_DEPTH_BYTES, Gathered, Scene};
+use crate::intake::{Intake, Received};
 use crate::outbox::Outbox;
 use crate::shared::{Acted, More, Phase, Shared};
-use crate::udp::{Inbox, Receiver, Socket};
+use crate::udp::{Receiver, Socket};
 
-/// Packets taken in before other tasks get their turn, timers and sending included.
-const MAX_PACKETS_IN: usize = 64;
-/// So few packets take so little time that it need not be asked for again.
-const FEW_PACKETS: usize = 4;
-/// How deep below a turn ciphers go, in bytes: ChaCha20's leave the key there.
-const CIPHER_DEPTH_BYTES: usize = 8 << 10;
 /// Far enough for a sleep, and never overflows.
 const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
 
-/// Receives from the sockets; shares the host with the handles.
+/// Shares the host and the sockets with the handles.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    receivers: Vec<Receiver>,
-    inbox: Inbox,
     sleep: Pin<Box<Sleep>>,
     sleeps_until: Option<Instant>,
     woken: Vec<Waker>,
-}
-
-/// What a turn took in.
-struct Received {
-    more: More,
-    packets: usize,
-    /// The time, if it was asked for so lately that it is still right.
-    now: Option<Instant>,
 }
 
 /// What a turn did besides.
@@ -53,38 +38,20 @@ impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, sockets: Vec<(Socket, Receiver)>) -> Self {
         let (senders, receivers) = sockets.into_iter().unzip();
         shared.lock().outbox = Some(Box::new(Outbox::new(senders)));
+        *shared.intake() = Some(Intake::new(receivers));
         Self {
             shared,
-            receivers,
-            inbox: Inbox::new(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             sleeps_until: None,
             woken: Vec::new(),
         }
     }
 
-    /// Receives until there is nothing, or others must have a turn; everything received is
-    /// answered at once.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Received {
-        let (mut packets, mut asked_at) = (0, None);
-        for at in 0..self.receivers.len() {
-            while packets < MAX_PACKETS_IN {
-                let Some(receiver) = self.receivers.get(at) else { break };
-                if receiver.poll_receive(cx, &mut self.inbox).is_pending() {
-                    break;
-                }
-                let now = self.shared.clock.now();
-                asked_at = Some(now);
-                let mut inner = self.shared.lock();
-                packets += self.inbox.for_each(receiver, |path, ecn, packet| {
-                    if let Err(why) = inner.host.handle_packet(now, path, ecn, packet) {
-                        trace!(peer = %path.peer, ?why, "packet dropped");
-                    }
-                });
-            }
-        }
-        let more = if packets < MAX_PACKETS_IN { More::No } else { More::Now };
-        Received { more, packets, now: asked_at.filter(|_| packets <= FEW_PACKETS) }
+    /// What there is to receive.
+    fn poll_receive(&self, cx: &mut Context<'_>) -> Received {
+        let nothing = Received { more: More::No, packets: 0, now: None };
+        let mut intake = self.shared.intake();
+        intake.as_mut().map_or(nothing, |intake| intake.poll_receive(cx, &self.shared))
     }
 
     /// Timers, sending and news, under one lock.
@@ -101,6 +68,8 @@ impl Driver {
         let due = inner.poll_timeout();
         let phase = inner.end_if_stopping(&mut self.woken);
         let used_keys = std::mem::take(&mut inner.used_keys);
+        inner.scene = Scene::after(&self.woken);
+        inner.gathered = Gathered::default();
         drop(inner);
         for waker in self.woken.drain(..) {
             waker.wake();
@@ -172,6 +141,7 @@ impl Drop for Driver {
         // Handles may stay; the sockets close.
         inner.outbox = None;
         drop(inner);
+        *self.shared.intake() = None;
         for waker in self.woken.drain(..) {
             waker.wake();
         }

@@ -254,6 +254,11 @@ impl Endpoint {
         self.lifeline.0.lock().host.stats()
     }
 
+    #[cfg(all(test, feature = "net"))]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.lifeline.0
+    }
+
     /// Waits until the negotiation is over.
     async fn ready(&self, session: SessionHandle) -> Result<(), SessionClosed> {
         let mut waiter = Waiter::new();

@@ -35,6 +35,8 @@
 mod addresses;
 mod alarm;
 #[cfg(feature = "net")]
+mod at_once;
+#[cfg(feature = "net")]
 mod bind;
 mod branch;
 mod carrier;
@@ -54,6 +56,8 @@ pub mod gateway;
 mod gather;
 mod identity;
 mod incoming;
+#[cfg(feature = "net")]
+mod intake;
 mod kept;
 mod key_log;
 mod listener;
@@ -86,7 +90,7 @@ mod two_hosts;
 
 pub use branch::{Branch, DatagramForm, OpenOptions, StreamInfo};
 pub use carrier::{Carrier, Surroundings};
-pub use config::{Accepting, Algorithm, Config, CookieMode, InstanceWish};
+pub use config::{Accepting, Algorithm, Config, CookieMode, InstanceWish, MAX_BUSY_POLL};
 #[cfg(feature = "net")]
 pub use crypto::{AwsLc, AwsLcAead, AwsLcSecret};
 pub use delivery::{DatagramOptions, Delivery};

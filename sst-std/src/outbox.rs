@@ -9,6 +9,8 @@ use crate::udp::{Outgoing, Sent, Socket};
 
 /// Batches sent before receiving gets its turn.
 const MAX_BATCHES: usize = 16;
+/// Batches that a task sends before it waits.
+const MAX_BATCHES_AT_ONCE: usize = 2;
 /// The most that one UDP send carries, headers of either IP version considered.
 const LEN: usize = 65_487;
 
@@ -54,6 +56,27 @@ impl Outbox {
             }
         }
         More::Now
+    }
+
+    /// Sends what the host has without waiting for anything: what does not leave is left to
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub(crate) fn try_transmit(&mut self, inner: &mut Inner, now: Instant) {
+        for _ in 0..MAX_BATCHES_AT_ONCE {
+            if self.held.is_some() {
+                return;
+            }
+            let Some(held) = self.next(inner, now) else { return };
+            let (Some(socket), Some(bytes)) =
+                (self.sockets.get_mut(held.socket), self.bytes.get(..held.len))
+            else {
+                return;
+            };
+            let Held { path, ecn, segment_len, .. } = held;
+            match socket.send(now, Outgoing { path, ecn, segment_len, bytes }) {
+                Ok(sent) => note(inner, now, path, &sent),
+                Err(_) => self.held = Some(held),
+            }
+        }
     }
 
     /// The next batch that the host has.

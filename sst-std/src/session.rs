@@ -8,6 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use sst_nostd::{self as core, HostId, Instance, Instant, SessionHandle, StreamHandle, StreamId};
 
+#[cfg(feature = "net")]
+use crate::at_once::wipe_stack;
 use crate::branch::Branch;
 use crate::error::{DatagramError, OpenError, SessionClosed};
 use crate::shared::{Inner, Lifeline, Shared};
@@ -305,6 +307,32 @@ impl SessionRef {
         });
         self.shared.tell(driver);
         answer
+    }
+
+    /// [`poll_stream`](Self::poll_stream) for an attempt that tells how many bytes it wrote.
+    pub(crate) fn poll_sending<T>(
+        &self,
+        cx: &mut Context<'_>,
+        seat: &mut Seat,
+        stream: StreamHandle,
+        interest: Interest,
+        attempt: impl FnOnce(&mut Inner, Instant) -> (Poll<T>, usize),
+    ) -> Poll<T> {
+        #[cfg(not(feature = "net"))]
+        return self.poll_stream(cx, seat, stream, interest, |inner, now| attempt(inner, now).0);
+        #[cfg(feature = "net")]
+        {
+            let mut has_sent = false;
+            let answer = self.poll_stream(cx, seat, stream, interest, |inner, now| {
+                let (answer, bytes) = attempt(inner, now);
+                has_sent = bytes > 0 && inner.send_if_full(bytes, now);
+                answer
+            });
+            if has_sent {
+                wipe_stack();
+            }
+            answer
+        }
     }
 
     /// What a failed open means here; pending if waiting helps.

@@ -14,12 +14,18 @@ use tracing::{debug, info};
 
 use crate::addresses::Refusals;
 use crate::alarm::Alarms;
+#[cfg(feature = "net")]
+use crate::at_once::{Gathered, Scene};
 use crate::clock::Clock;
 use crate::config::Config;
+#[cfg(feature = "net")]
+use crate::config::MAX_BUSY_POLL;
 use crate::crypto::Primitives;
 use crate::delivery::Deliveries;
 use crate::error::{By, Code, SessionClosed};
 use crate::incoming::Waiting;
+#[cfg(feature = "net")]
+use crate::intake::Intake;
 use crate::key_log::KeyLog;
 #[cfg(feature = "net")]
 use crate::outbox::Outbox;
@@ -34,6 +40,12 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) connect_timeout: Duration,
     pub(crate) instance: InstanceWish,
+    /// What the driver receives with, as long as there is one with sockets. Locked before `inner`.
+    #[cfg(feature = "net")]
+    pub(crate) intake: Mutex<Option<Intake>>,
+    /// How long a task that waits for an answer looks out for it before it sleeps.
+    #[cfg(feature = "net")]
+    pub(crate) busy_poll: Duration,
     inner: Mutex<Inner>,
 }
 
@@ -51,6 +63,11 @@ pub(crate) struct Inner {
     /// What the driver sends with, as long as there is one with sockets.
     #[cfg(feature = "net")]
     pub(crate) outbox: Option<Box<Outbox>>,
+    /// Whether a task may send by itself.
+    #[cfg(feature = "net")]
+    pub(crate) scene: Scene,
+    #[cfg(feature = "net")]
+    pub(crate) gathered: Gathered,
     /// Whether a packet was sealed, or a timer served, since this was last taken back: then keys
     /// may be on the stack.
     pub(crate) used_keys: bool,
@@ -106,6 +123,10 @@ impl Shared {
             driver: None,
             #[cfg(feature = "net")]
             outbox: None,
+            #[cfg(feature = "net")]
+            scene: Scene::default(),
+            #[cfg(feature = "net")]
+            gathered: Gathered::default(),
             used_keys: false,
             refusals: Refusals::default(),
             phase: Phase::Open,
@@ -113,7 +134,24 @@ impl Shared {
             key_log,
         };
         let (connect_timeout, instance) = (config.connect_timeout, config.instance);
-        Self { id, local, clock, connect_timeout, instance, inner: Mutex::new(inner) }
+        Self {
+            id,
+            local,
+            clock,
+            connect_timeout,
+            instance,
+            #[cfg(feature = "net")]
+            intake: Mutex::default(),
+            #[cfg(feature = "net")]
+            busy_poll: config.busy_poll.min(MAX_BUSY_POLL),
+            inner: Mutex::new(inner),
+        }
+    }
+
+    /// What is received with. Nobody who has [the lock](Self::lock) may ask for it.
+    #[cfg(feature = "net")]
+    pub(crate) fn intake(&self) -> MutexGuard<'_, Option<Intake>> {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lock. The host has no broken states, so a panic elsewhere does not poison it.

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use quinn_udp::{EcnCodepoint, RecvMeta, UdpSocketState};
+use quinn_udp::{EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use sst_nostd::{Codepoint as Ecn, Duration, Instant, Path};
 use tracing::{debug, trace};
@@ -108,7 +108,7 @@ impl Socket {
     ///
     /// # Errors
     /// The socket is full: offer it again when the socket is writable.
-    fn send(&mut self, now: Instant, outgoing: Outgoing<'_>) -> io::Result<Sent> {
+    pub(crate) fn send(&mut self, now: Instant, outgoing: Outgoing<'_>) -> io::Result<Sent> {
         if self.rest.is_over(now) {
             self.renew();
         }
@@ -241,13 +241,9 @@ impl Receiver {
     /// Receives a batch. Errors are skipped: they say something about one packet or one peer,
     /// never about the socket.
     pub(crate) fn poll_receive(&self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<()> {
-        inbox.filled = 0;
         for _ in 0..MAX_ERRORS {
-            let mut buffers = inbox.bytes.chunks_exact_mut(BUFFER_LEN).map(IoSliceMut::new);
-            let mut buffers: [IoSliceMut<'_>; BUFFER_COUNT] =
-                std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
             let received = self.io.poll_receive(cx, |io| {
-                inbox.filled = self.state.recv(io.into(), &mut buffers, &mut inbox.metas)?;
+                self.receive(io.into(), inbox)?;
                 let is_last = IS_SHORT_LAST && inbox.filled < BUFFER_COUNT;
                 Ok(if is_last { Found::Last } else { Found::Some })
             });
@@ -259,6 +255,20 @@ impl Receiver {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Receives a batch if there is one, whatever is known of the socket.
+    pub(crate) fn try_receive(&self, inbox: &mut Inbox) -> bool {
+        self.io.try_receive(|io| self.receive(io.into(), inbox)).is_ok()
+    }
+
+    fn receive(&self, io: UdpSockRef<'_>, inbox: &mut Inbox) -> io::Result<()> {
+        inbox.filled = 0;
+        let mut buffers = inbox.bytes.chunks_exact_mut(BUFFER_LEN).map(IoSliceMut::new);
+        let mut buffers: [IoSliceMut<'_>; BUFFER_COUNT] =
+            std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+        inbox.filled = self.state.recv(io, &mut buffers, &mut inbox.metas)?;
+        Ok(())
     }
 
     fn path_of(&self, meta: &RecvMeta) -> Path {

@@ -110,7 +110,7 @@ impl Seat {
         let mut inner = shared.lock();
         let answer = attempt(&mut inner, now);
         if answer.is_pending() {
-            self.stay(inner, place, cx.waker());
+            self.stay(inner, shared, place, cx.waker(), now);
         } else if self.is_taken() {
             self.go(inner);
         }
@@ -123,7 +123,14 @@ impl Seat {
 
     /// Takes the place, or keeps it.
     #[inline(never)]
-    fn stay(&mut self, mut inner: MutexGuard<'_, Inner>, place: Place, waker: &Waker) {
+    fn stay(
+        &mut self,
+        mut inner: MutexGuard<'_, Inner>,
+        shared: &Shared,
+        place: Place,
+        waker: &Waker,
+        now: Instant,
+    ) {
         let (key, mut before) = inner.slots.wait(self.key(), place, waker);
         self.key = SmallKey::new(key);
         if self.key.is_none() {
@@ -131,9 +138,17 @@ impl Seat {
             before = inner.slots.leave(key);
             waker.wake_by_ref();
         }
+        #[cfg(feature = "net")]
+        let has_sent = inner.send_at_once(place, now);
         // A waker may be the last of its task, and the task may have handles: never under the lock.
         drop(inner);
         drop::<Option<Waker>>(before);
+        #[cfg(feature = "net")]
+        if has_sent {
+            shared.look_out();
+        }
+        #[cfg(not(feature = "net"))]
+        let _ = (shared, now);
     }
 
     /// Gives up the place, because the task waits no more.

@@ -69,6 +69,14 @@ mod watching {
         ) -> io::Result<()> {
             send(self.io.get_ref())
         }
+
+        /// Tries to receive, whatever is known of what there is.
+        pub(crate) fn try_receive(
+            &self,
+            receive: impl FnOnce(&RawSocket) -> io::Result<()>,
+        ) -> io::Result<()> {
+            receive(self.io.get_ref())
+        }
     }
 
     impl Room {
@@ -133,6 +141,13 @@ mod portable {
             send: impl FnOnce(&UdpSocket) -> io::Result<()>,
         ) -> io::Result<()> {
             self.io.try_io(Interest::WRITABLE, || send(&self.io))
+        }
+
+        pub(crate) fn try_receive(
+            &self,
+            receive: impl FnOnce(&UdpSocket) -> io::Result<()>,
+        ) -> io::Result<()> {
+            receive(&self.io)
         }
     }
 

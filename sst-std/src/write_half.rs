@@ -208,18 +208,21 @@ impl Drop for WriteHalf {
     }
 }
 
-fn poll<T>(
+/// Tries to write: how many bytes were taken.
+fn poll(
     branch: &Branch,
     cx: &mut Context<'_>,
     seat: &mut Seat,
-    write: impl FnOnce(&mut Inner, Instant, StreamHandle) -> Result<T, core::WriteError>,
-) -> Poll<Result<T, WriteError>> {
+    write: impl FnOnce(&mut Inner, Instant, StreamHandle) -> Result<usize, core::WriteError>,
+) -> Poll<Result<usize, WriteError>> {
     let (session, handle) = (&branch.stream.session, branch.stream.handle);
-    session.poll_stream(cx, seat, handle, Interest::Write, |inner, now| {
+    session.poll_sending(cx, seat, handle, Interest::Write, |inner, now| {
         match write(inner, now, handle) {
-            Ok(answer) => Poll::Ready(Ok(answer)),
-            Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(translate(branch, inner, error))),
+            Ok(taken) => (Poll::Ready(Ok(taken)), taken),
+            Err(core::WriteError::Blocked) if !inner.is_closed(session.handle) => {
+                (Poll::Pending, 0)
+            }
+            Err(error) => (Poll::Ready(Err(translate(branch, inner, error))), 0),
         }
     })
 }
