@@ -66,6 +66,14 @@ impl Stream {
         self.write.write_record(record).await
     }
 
+    /// See [`WriteHalf::write_last`].
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn write_last(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.write.write_last(bytes).await
+    }
+
     /// See [`WriteHalf::finish`].
     ///
     /// # Errors

@@ -132,6 +132,37 @@ impl WriteHalf {
         finished
     }
 
+    /// Writes all of `bytes` and ends this direction with them, as
+    /// [`start_finish`](Self::start_finish) does: what a request or a reply is. It waits for
+    /// credit, not for the peer, and costs less than to write and then to finish.
+    ///
+    /// Not cancel-safe: how much was taken of what a dropped future had to write is not known.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    ///
+    /// # Examples
+    /// ```
+    /// use tokio::io::AsyncReadExt;
+    /// # use sst_std::{OpenOptions, Session};
+    /// # async fn example(session: Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut stream = session.open_substream(OpenOptions::new()).await?;
+    /// stream.write_last(b"request").await?;
+    /// let mut reply = Vec::new();
+    /// stream.read_to_end(&mut reply).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn write_last(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let (mut rest, writing) = (bytes, Writing::new(self));
+        loop {
+            let taken = poll_fn(|cx| writing.half.poll_last(cx, rest)).await?;
+            rest = rest.get(taken..).unwrap_or_default();
+            if writing.half.is_finished {
+                return Ok(());
+            }
+        }
+    }
+
     /// The branch this half belongs to.
     #[must_use]
     pub const fn branch(&self) -> &Branch {
@@ -156,6 +187,21 @@ impl WriteHalf {
         poll(branch, cx, seat, |inner, now, handle| inner.host.write(now, handle, bytes))
     }
 
+    /// Takes bytes to write, as many as there is credit for; the end with the last of them.
+    fn poll_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, WriteError>> {
+        self.check_whole()?;
+        if bytes.is_empty() {
+            return Poll::Ready(self.start_finish().map(|()| 0));
+        }
+        let Self { branch, seat, .. } = self;
+        let taken = ready!(poll(branch, cx, seat, |inner, now, handle| {
+            inner.host.write_last(now, handle, bytes)
+        }))?;
+        self.is_finished |= taken == bytes.len();
+        Poll::Ready(Ok(taken))
+    }
+
+    /// Waits for nothing any more.
     fn leave(&mut self) {
         self.seat.leave(&self.branch.stream.session.shared);
     }

@@ -108,6 +108,30 @@ impl<C: Crypto> Host<'_, C> {
         .unwrap_or(Err(WriteError::UnknownStream))
     }
 
+    /// Takes as much of `bytes` as there is room for, and the [end](Self::finish) if that is all
+    /// of it: one call for both. An answer of all of it means that the end was taken too.
+    ///
+    /// # Errors
+    /// [`WriteError`]; `Blocked` only if nothing was taken.
+    pub fn write_last(
+        &mut self,
+        now: Instant,
+        stream: StreamHandle,
+        bytes: &[u8],
+    ) -> Result<usize, WriteError> {
+        self.with_tree(now, stream, |tree, _, state| {
+            if state != SessionState::Ready {
+                return Err(WriteError::SessionClosed);
+            }
+            let taken = tree.write(stream, bytes, WriteOptions::default())?;
+            if taken == bytes.len() {
+                tree.finish(stream)?;
+            }
+            Ok(taken)
+        })
+        .unwrap_or(Err(WriteError::UnknownStream))
+    }
+
     /// Reads bytes in order, marks left out. `Ok(0)` for a buffer with room means the end.
     ///
     /// # Errors
