@@ -40,7 +40,7 @@ pub(crate) trait Transport: 'static {
 
     fn meet(arrival: Self::Arrival) -> impl Future<Output = Fallible<Self::Guest>> + Send;
 
-    fn client(task: &Task, card: &Card) -> impl Future<Output = Fallible<Self::Client>>;
+    fn client(task: &Task, card: &Card) -> impl Future<Output = Fallible<Self::Client>> + Send;
 
     fn connect(client: &Self::Client) -> impl Future<Output = Fallible<Self::Session>> + Send;
 }
@@ -81,6 +81,14 @@ pub(crate) trait Stream: Send + 'static {
     /// Ends this direction; does not wait for the peer.
     fn finish(&mut self) -> impl Future<Output = Fallible<()>> + Send;
 
+    /// Sends all of it and ends this direction, with one call where there is one for that.
+    fn send_last(&mut self, bytes: Bytes) -> impl Future<Output = Fallible<()>> + Send {
+        async {
+            self.send(bytes).await?;
+            self.finish().await
+        }
+    }
+
     /// At least one byte; none at the end.
     fn read(&mut self, room: &mut [u8]) -> impl Future<Output = Fallible<usize>> + Send;
 
@@ -109,19 +117,26 @@ pub(crate) fn serve(task: &Task) -> Fallible<()> {
 
 /// Is the client of a task: what it measured. `server` is the process id of the other side.
 pub(crate) fn drive(task: &Task, card: &Card, server: u32) -> Fallible<Figures> {
-    let runtime = runtime()?;
     match task.peer {
-        Peer::Sst => runtime.block_on(work::drive::<sst::Sst>(task, card, server)),
-        Peer::Quinn => runtime.block_on(work::drive::<quinn::Quinn>(task, card, server)),
-        Peer::S2n | Peer::S2nTls => runtime.block_on(work::drive::<s2n::S2n>(task, card, server)),
-        Peer::H2 => runtime.block_on(work::drive::<h2::H2>(task, card, server)),
-        Peer::Tls | Peer::Tcp => runtime.block_on(work::drive::<tcp::Tcp>(task, card, server)),
+        Peer::Sst => drive_in_task::<sst::Sst>(*task, card.clone(), server),
+        Peer::Quinn => drive_in_task::<quinn::Quinn>(*task, card.clone(), server),
+        Peer::S2n | Peer::S2nTls => drive_in_task::<s2n::S2n>(*task, card.clone(), server),
+        Peer::H2 => drive_in_task::<h2::H2>(*task, card.clone(), server),
+        Peer::Tls | Peer::Tcp => drive_in_task::<tcp::Tcp>(*task, card.clone(), server),
         Peer::Udp => limit::drive(task, card, server),
         #[cfg(feature = "quiche")]
         Peer::Quiche => quiche::drive(task, card, server),
         #[cfg(not(feature = "quiche"))]
         Peer::Quiche => Err("built without quiche".into()),
     }
+}
+
+/// In a task, as programs do their work: the runtime looks at the future that it blocks on only
+/// after it has asked the system for news once more.
+fn drive_in_task<T: Transport>(task: Task, card: Card, server: u32) -> Fallible<Figures> {
+    runtime()?.block_on(async {
+        tokio::spawn(async move { work::drive::<T>(&task, &card, server).await }).await?
+    })
 }
 
 /// One thread: there is one core.

@@ -104,6 +104,10 @@ impl Stream for SstStream {
         Ok(self.0.write_all(&bytes).await?)
     }
 
+    async fn send_last(&mut self, bytes: Bytes) -> Fallible<()> {
+        Ok(self.0.write_last(&bytes).await?)
+    }
+
     async fn finish(&mut self) -> Fallible<()> {
         Ok(self.0.start_finish()?)
     }

@@ -20,8 +20,7 @@ pub(super) async fn serve(mut stream: impl Stream) -> Fallible<()> {
     if read_to_end(&mut stream, &mut [0; 2 * REQUEST_LEN]).await? != REQUEST_LEN {
         return Err("a request of another length".into());
     }
-    stream.send(Bytes::from_static(&REPLY)).await?;
-    stream.finish().await
+    stream.send_last(Bytes::from_static(&REPLY)).await
 }
 
 pub(super) async fn drive<T: Transport>(
@@ -59,8 +58,7 @@ pub(super) async fn drive<T: Transport>(
 
 async fn request(session: &impl Session) -> Fallible<()> {
     let mut stream = session.open().await?;
-    stream.send(Bytes::from_static(&REQUEST)).await?;
-    stream.finish().await?;
+    stream.send_last(Bytes::from_static(&REQUEST)).await?;
     match read_to_end(&mut stream, &mut [0; 2 * REPLY_LEN]).await? {
         REPLY_LEN => Ok(()),
         len => Err(format!("a reply of {len} bytes").into()),
