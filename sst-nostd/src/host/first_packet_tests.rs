@@ -5,8 +5,9 @@ use std::vec::Vec;
 
 use super::rules_tests::{TestHost, at, dial, events, hand, host_with, next, pass, path};
 use super::*;
-use crate::crypto::{InsecureFixedRng, RustCrypto};
-use crate::session::SessionEvent;
+use crate::crypto::{InsecureFixedRng, RustCrypto, TAG_LEN};
+use crate::negotiation::limits::FINISH_HEAD_LEN;
+use crate::session::{SessionEvent, SessionState};
 use crate::stream::Open;
 use crate::time::Duration;
 
@@ -87,6 +88,18 @@ fn a_request_goes_along_with_finish_and_again_with_it() {
     one.handle_timeout(late);
     let totals = one.session_info(session).unwrap();
     assert_eq!(totals.channel.unwrap().totals.lost_packets, 0);
+}
+
+#[test]
+fn a_finish_that_finds_no_room_in_the_buffer_waits_for_a_longer_one() {
+    let Answered { mut one, mut two, session } = answered(|one, two| dial(one, two, at(0)));
+    write(&mut one, session, b"a request");
+    for len in [1, FINISH_HEAD_LEN + TAG_LEN - 1] {
+        assert!(one.poll_transmit(at(0), &mut vec![0; len], 1).is_none(), "{len}");
+        assert_eq!(one.session_state(session), Some(SessionState::Ready), "{len}");
+    }
+    pass(&mut one, &mut two, at(0));
+    assert_eq!(read(&mut two), b"a request");
 }
 
 // Spec: R-5.7-3.

@@ -1,7 +1,7 @@
 //! Negotiations in time: what they have to send, and what comes of those that take too long.
 
-use crate::crypto::Crypto;
-use crate::negotiation::limits::HANDSHAKE_TIMEOUT;
+use crate::crypto::{Crypto, TAG_LEN};
+use crate::negotiation::limits::{FINISH_HEAD_LEN, HANDSHAKE_TIMEOUT};
 use crate::negotiation::{Initiator, TimerVerdict};
 use crate::recovery::ecn::Codepoint;
 use crate::storage::present;
@@ -10,6 +10,9 @@ use crate::time::Instant;
 use super::super::tables::{For, Kind};
 use super::super::transmit::Transmit;
 use super::{FOUND, Failed, Failure, Negotiator};
+
+/// A FINISH without frames.
+const MIN_FINISH_BYTES: usize = FINISH_HEAD_LEN + TAG_LEN;
 
 /// What a negotiation has to send.
 pub(in crate::host) enum Due {
@@ -23,7 +26,7 @@ pub(in crate::host) enum Due {
 }
 
 impl<C: Crypto> Negotiator<'_, '_, C> {
-    /// What is due next, if anything is.
+    /// What is due next, if anything is, and FINISH has room in the buffer.
     pub(in crate::host) fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Due> {
         while let Some(index) = self.rows.pop_due() {
             let Some(row) = present(self.rows.at_mut(index), FOUND) else { continue };
@@ -31,6 +34,11 @@ impl<C: Crypto> Negotiator<'_, '_, C> {
             let mut is_more_due = false;
             let mut again = None;
             let len = match &mut row.kind {
+                Kind::Call(_, For::Channel(_)) if buffer.len() < MIN_FINISH_BYTES => {
+                    // It is made once, and can only be cut for want of frames: it waits.
+                    self.rows.owe(index);
+                    return None;
+                }
                 Kind::Call(_, For::Channel(channel)) => {
                     return Some(Due::Finish { negotiation: index, channel: *channel });
                 }
