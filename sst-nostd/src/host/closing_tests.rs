@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use super::rules_tests::{TestHost, at, events, hand, joined, next};
+use super::rules_tests::{TestHost, at, dial, events, hand, host, host_with, joined, next, pass};
 use super::*;
 use crate::session::SessionEvent;
 
@@ -91,4 +91,19 @@ fn a_host_that_leaves_while_it_closes_says_close_once_more() {
     let (spoken, end) = spoken(&mut one, 101);
     assert_eq!((spoken.len(), end), (1, 101));
     assert_eq!(one.close_reason(session).unwrap().reason(), "done");
+}
+
+#[test]
+fn a_session_that_was_let_go_of_tells_of_no_keys() {
+    let config = Config { exports_keys: true, ..Config::new([1; 32]) };
+    let limits = Limits::of(4, 64, 1 << 20);
+    let (mut one, mut two) = (host_with(1, config, &limits), host(2));
+    let session = dial(&mut one, &two, at(0));
+    pass(&mut one, &mut two, at(0));
+    pass(&mut two, &mut one, at(0));
+    assert!(next(&mut one, at(0)).is_some(), "FINISH, after which there are keys to tell");
+    one.release_session(at(0), session);
+    assert_eq!(events(&mut one), []);
+    one.abort(at(0), session, 1, "").unwrap();
+    assert_eq!(events(&mut one), []);
 }

@@ -88,9 +88,10 @@ impl Session {
         self.events.ready = self.is_known;
     }
 
-    /// There are keys that the application has not seen.
+    /// There are keys that the application has not seen: it hears so, unless it let go of the
+    /// session.
     pub const fn note_keys(&mut self) {
-        self.events.keys = true;
+        self.events.keys = !self.is_released;
     }
 
     /// The next event to tell.
