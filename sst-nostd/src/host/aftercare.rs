@@ -92,9 +92,7 @@ impl<C: Crypto> Bonds<'_, C> {
             dial = session.end_dial();
             self.sessions.unlist(index);
         }
-        if self.sessions.at(index).is_some_and(Session::is_forgotten) {
-            self.sessions.doom(index);
-        }
+        self.sessions.doom_if_forgotten(index);
         dial
     }
 

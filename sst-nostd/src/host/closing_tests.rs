@@ -107,3 +107,15 @@ fn a_session_that_was_let_go_of_tells_of_no_keys() {
     one.abort(at(0), session, 1, "").unwrap();
     assert_eq!(events(&mut one), []);
 }
+
+#[test]
+fn a_session_that_is_let_go_of_again_is_freed_once() {
+    let (mut one, two) = (host(1), host(2));
+    let session = dial(&mut one, &two, at(0));
+    for _ in 0..3 {
+        one.release_session(at(0), session);
+        assert_eq!(one.stats().sessions, 1, "its turn comes");
+    }
+    one.handle_timeout(at(0));
+    assert_eq!((one.stats().sessions, one.poll_timeout()), (0, None));
+}

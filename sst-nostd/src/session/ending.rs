@@ -17,6 +17,17 @@ const CLOSES_OF_LEAVER: u8 = 2;
 /// No moment comes so late. An option of one would cost every session eight bytes more.
 pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
 
+/// What followed from the end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aftermath {
+    /// Nothing yet.
+    None,
+    /// Its peer may have another session, and its dial is over.
+    WoundUp,
+    /// Its row waits to be freed.
+    Doomed,
+}
+
 /// No probe timeout is longer (docs/PROTOCOL.md, R-6.6-2).
 const MAX_PTO: Duration = Duration::from_secs(10);
 
@@ -131,12 +142,24 @@ impl Session {
     /// Whether it is over and what follows from that is to be done: true once.
     pub const fn wind_up(&mut self) -> bool {
         let is_over = matches!(self.state, SessionState::Closed);
-        is_over && !core::mem::replace(&mut self.is_wound_up, true)
+        let is_new = is_over && matches!(self.aftermath, Aftermath::None);
+        if is_new {
+            self.aftermath = Aftermath::WoundUp;
+        }
+        is_new
+    }
+
+    /// Whether its row is to be freed by now, once its streams are: true once.
+    pub const fn doom(&mut self) -> bool {
+        let is_new = self.is_forgotten() && !matches!(self.aftermath, Aftermath::Doomed);
+        if is_new {
+            self.aftermath = Aftermath::Doomed;
+        }
+        is_new
     }
 
     /// Whether it is over, or never began, and nothing is left that needs its row.
-    #[must_use]
-    pub const fn is_forgotten(&self) -> bool {
+    const fn is_forgotten(&self) -> bool {
         let is_over = match self.state {
             SessionState::Closed => true,
             SessionState::Connecting => self.negotiation.is_none(),

@@ -28,7 +28,7 @@ use crate::storage::{HasLink, Link};
 use crate::stream::Tree;
 use crate::time::{Duration, Instant};
 
-use ending::NEVER;
+use ending::{Aftermath, NEVER};
 use events::SessionEvents;
 
 /// The list of sessions with events to tell.
@@ -82,8 +82,8 @@ pub struct Session {
     closes_sent: u8,
     /// The process is about to leave: CLOSE goes twice at once, and nothing is waited for.
     is_leaving: bool,
-    /// What follows from its end was done.
-    is_wound_up: bool,
+    /// What of that which follows from its end was done.
+    aftermath: Aftermath,
     /// CLOSE must be sent (again).
     owes_close: bool,
     /// Packets heard since CLOSE was sent.
@@ -142,7 +142,7 @@ impl Session {
             close_repeats: 0,
             closes_sent: 0,
             is_leaving: false,
-            is_wound_up: false,
+            aftermath: Aftermath::None,
             owes_close: false,
             heard_since_close: 0,
             is_known: false,

@@ -256,9 +256,13 @@ impl<'s> Sessions<'s> {
         }
     }
 
-    /// Row `index` is to be freed, once its streams are.
-    pub(crate) fn doom(&mut self, index: u32) {
-        self.doomed.push_back(&mut self.rows, index);
+    /// Row `index` is to be freed, once its streams are, if nothing needs it any more.
+    pub(crate) fn doom_if_forgotten(&mut self, index: u32) {
+        let is_forgotten = present(self.rows.at_mut(index), ROW).is_some_and(Session::doom);
+        if is_forgotten {
+            let is_queued = self.doomed.push_back(&mut self.rows, index);
+            debug_assert!(is_queued, "a session that is looked after is in neither list");
+        }
     }
 
     /// The row that is to be freed next.
