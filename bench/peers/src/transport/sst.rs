@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Guest, Session, Stream, Transport};
 use crate::Fallible;
-use crate::task::{Card, Cipher, Task};
+use crate::task::{Card, Cipher, Task, Work};
 
 pub(crate) struct Sst;
 
@@ -40,7 +40,9 @@ impl Transport for Sst {
     async fn serve(task: &Task) -> Fallible<(Endpoint, Card)> {
         let mut config = config(task)?;
         config.accept = true;
-        config.max_sessions = 16_384;
+        if task.work != Work::IdleStreams {
+            config.max_sessions = 16_384;
+        }
         config.shares_by_source = false;
         config.backlog = config.max_sessions;
         let endpoint = Endpoint::bind(config).await?;
@@ -130,6 +132,11 @@ fn config(task: &Task) -> Fallible<Config> {
     config.cookies = CookieMode::Never;
     if task.is_idle() {
         config.idle_timeout = None;
+    }
+    if task.work == Work::IdleStreams {
+        // One of several sessions may hold no more than half of the streams that there can be.
+        config.max_sessions = 1;
+        config.max_streams = task.streams();
     }
     Ok(config)
 }
