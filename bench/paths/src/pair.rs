@@ -109,10 +109,12 @@ impl<C: Crypto + 'static> Pair<C> {
     fn read_ended(&mut self, host: usize, streams: &mut VecDeque<Incoming>) -> Vec<Incoming> {
         let mut ended = Vec::new();
         while let Some((stream, len)) = streams.front_mut() {
-            match self.hosts[host].read(self.now, *stream, &mut self.buffer) {
-                Ok(0) => ended.extend(streams.pop_front()),
-                Ok(more) => *len += more,
-                Err(_) => break,
+            let Ok(read) = self.hosts[host].read_on(self.now, *stream, &mut self.buffer) else {
+                break;
+            };
+            *len += read.len;
+            if read.finished {
+                ended.extend(streams.pop_front());
             }
         }
         ended
@@ -121,8 +123,7 @@ impl<C: Crypto + 'static> Pair<C> {
     /// Replies to what came whole.
     fn reply(&mut self, requests: Vec<Incoming>) -> Option<()> {
         for (child, len) in requests {
-            self.hosts[1].write(self.now, child, &[2; REPLY_LEN]).ok()?;
-            self.hosts[1].finish(self.now, child).ok()?;
+            self.hosts[1].write_last(self.now, child, &[2; REPLY_LEN]).ok()?;
             self.hosts[1].release(self.now, child);
             if len != REQUEST_LEN {
                 return None;
@@ -172,13 +173,11 @@ impl<C: Crypto + 'static> Hosts for Pair<C> {
         let [ours, theirs] = self.session?;
         let (here, there) = (self.hosts[0].root(ours)?, self.hosts[1].root(theirs)?);
         let stream = self.hosts[0].open_substream(self.now, here, Open::default()).ok()?;
-        self.hosts[0].write(self.now, stream, &[1; REQUEST_LEN]).ok()?;
-        self.hosts[0].finish(self.now, stream).ok()?;
+        self.hosts[0].write_last(self.now, stream, &[1; REQUEST_LEN]).ok()?;
         self.turn();
         let child = self.hosts[1].accept_substream(self.now, there)?;
         let len = self.hosts[1].read(self.now, child, &mut self.buffer).ok()?;
-        self.hosts[1].write(self.now, child, &[2; REPLY_LEN]).ok()?;
-        self.hosts[1].finish(self.now, child).ok()?;
+        self.hosts[1].write_last(self.now, child, &[2; REPLY_LEN]).ok()?;
         self.turn();
         let reply = self.hosts[0].read(self.now, stream, &mut self.buffer).ok()?;
         self.hosts[0].release(self.now, stream);
@@ -192,8 +191,7 @@ impl<C: Crypto + 'static> Hosts for Pair<C> {
         let (mut waiting, mut serving) = (VecDeque::with_capacity(AT_ONCE), VecDeque::new());
         for _ in 0..AT_ONCE {
             let stream = self.hosts[0].open_substream(self.now, here, Open::default()).ok()?;
-            self.hosts[0].write(self.now, stream, &[1; REQUEST_LEN]).ok()?;
-            self.hosts[0].finish(self.now, stream).ok()?;
+            self.hosts[0].write_last(self.now, stream, &[1; REQUEST_LEN]).ok()?;
             waiting.push_back((stream, 0));
         }
         for _ in 0..MAX_TURNS {

@@ -119,15 +119,9 @@ impl<C: Crypto> Host<'_, C> {
         stream: StreamHandle,
         bytes: &[u8],
     ) -> Result<usize, WriteError> {
-        self.with_tree(now, stream, |tree, _, state| {
-            if state != SessionState::Ready {
-                return Err(WriteError::SessionClosed);
-            }
-            let taken = tree.write(stream, bytes, WriteOptions::default())?;
-            if taken == bytes.len() {
-                tree.finish(stream)?;
-            }
-            Ok(taken)
+        self.with_tree(now, stream, |tree, _, state| match state {
+            SessionState::Ready => tree.write_last(stream, bytes),
+            _ => Err(WriteError::SessionClosed),
         })
         .unwrap_or(Err(WriteError::UnknownStream))
     }

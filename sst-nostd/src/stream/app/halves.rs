@@ -86,6 +86,21 @@ impl TreeMut<'_, '_> {
         taken.unwrap_or(Err(WriteError::UnknownStream))
     }
 
+    /// The same, and the end with it, if all of `bytes` is taken.
+    ///
+    /// # Errors
+    /// [`WriteError`]; `Blocked` only if nothing was taken that should have been.
+    pub fn write_last(&mut self, stream: StreamHandle, bytes: &[u8]) -> Result<usize, WriteError> {
+        let taken = self.with(stream, |one| {
+            let taken = one.write(bytes, WriteOptions::default())?;
+            if taken == bytes.len() {
+                one.end()?;
+            }
+            Ok(taken)
+        });
+        taken.unwrap_or(Err(WriteError::UnknownStream))
+    }
+
     /// The application will write no more; the peer reads to here and no further.
     ///
     /// # Errors

@@ -281,3 +281,33 @@ fn a_stream_that_was_stopped_has_no_limit_any_more() {
     assert_eq!(pair.read(1, two, 1), Err(ReadError::Reset(StreamCode::new(5))));
     assert_eq!(pair.ends[1].info(two).receive_state, ReceiveState::Reset(StreamCode::new(5)));
 }
+
+/// The end goes with the last bytes, and only with the last.
+// Spec: R-7.7-1.
+#[test]
+fn the_end_is_taken_with_all_of_the_bytes_or_not_at_all() {
+    let mut pair = Pair::new(1);
+    let (one, two) = pair.join();
+    let (mut left, mut read) = (5000, 0);
+    while left > 0 {
+        let End { streams, tree } = &mut pair.ends[0];
+        match streams.of(tree).write_last(one, &vec![1; left]) {
+            Ok(taken) => left -= taken,
+            Err(error) => assert_eq!(error, WriteError::Blocked),
+        }
+        let is_open = pair.ends[0].info(one).send_state == SendState::Open;
+        assert_eq!(is_open, left > 0);
+        pair.run();
+        read += pair.read(1, two, 5000).map_or(0, |got| got.len());
+    }
+    loop {
+        pair.run();
+        match pair.read(1, two, 5000).unwrap() {
+            got if got.is_empty() => break,
+            got => read += got.len(),
+        }
+    }
+    assert_eq!(read, 5000);
+    let End { streams, tree } = &mut pair.ends[0];
+    assert_eq!(streams.of(tree).write_last(one, &[]), Err(WriteError::Finished));
+}
