@@ -14,6 +14,10 @@ const LULL_TIMEOUTS: u32 = 4;
 /// Longer than most pauses between two messages of one conversation.
 const MIN_LULL: Duration = Duration::from_secs(1);
 
+/// After such a silence the ciphers are put to rest, where that saves memory. To make them again
+/// costs about as much as a packet does: once a second, that is nothing.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// When something last happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Idle {
@@ -79,6 +83,11 @@ impl Idle {
     /// When to send something.
     pub(super) fn keep_alive_at(&self) -> Option<Instant> {
         self.keep_alive_timeout.map(|timeout| self.heard_at.after(timeout.max(MIN_KEEP_ALIVE)))
+    }
+
+    /// When the ciphers need no longer be kept at hand.
+    pub(super) fn rests_at(&self) -> Instant {
+        self.heard_at.after(REST_TIMEOUT)
     }
 
     /// When to ask whether the peer still knows where we are, with a probe timeout of `pto`: a

@@ -4,7 +4,7 @@ use super::finish::Finish;
 use super::probes::SpacedProbes;
 use super::sent::{Receipts, SentPackets};
 use super::{Channel, MIN_ASKING_LEN};
-use crate::crypto::Crypto;
+use crate::crypto::{Aead, Crypto};
 use crate::time::{Duration, Instant};
 
 /// Packets sent at once at a probe timeout, if so many are in flight (RFC 9002 section 6.2.4).
@@ -40,6 +40,10 @@ impl<C: Crypto> Channel<C> {
         if self.paced_until.is_some_and(|at| at <= now) {
             self.paced_until = None;
         }
+        if self.rests_at().is_some_and(|at| at <= now) {
+            self.send_keys.rest();
+            self.receive_keys.rest();
+        }
     }
 
     /// When to call [`Channel::on_timeout`] and then [`Channel::send_permit`].
@@ -56,6 +60,7 @@ impl<C: Crypto> Channel<C> {
             self.paced_until,
             self.expires_at(),
             self.breaks_silence_at(),
+            self.rests_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -127,6 +132,14 @@ impl<C: Crypto> Channel<C> {
         // What is in flight asks already.
         let lull_at = self.idle.lull_at(self.pto_base()).filter(|_| self.in_flight.is_empty());
         [lull_at, self.idle.keep_alive_at()].into_iter().flatten().min()
+    }
+
+    /// When the ciphers are put to rest, if that saves memory and they are not. What is in flight
+    /// may have to be sent again.
+    fn rests_at(&self) -> Option<Instant> {
+        let are_resting = self.send_keys.is_resting() && self.receive_keys.is_resting();
+        let can_rest = C::Aead::RESTS && !are_resting && self.in_flight.is_empty();
+        can_rest.then(|| self.idle.rests_at())
     }
 
     fn expires_at(&self) -> Option<Instant> {

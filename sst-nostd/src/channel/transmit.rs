@@ -72,6 +72,7 @@ impl<C: Crypto> Channel<C> {
         if self.send_keys.is_spent(&self.key_limits()) {
             return Err(BeginError::KeyLimit);
         }
+        self.send_keys.wake(crypto);
         let number = self.next_number;
         let acked = self.largest_acked.unwrap_or(0);
         if number > MAX_VARINT || number.saturating_sub(acked) > MAX_DISTANCE {

@@ -79,6 +79,11 @@ pub trait Crypto {
 
 /// Authenticated encryption with associated data, in place, with the tag apart (RFC 5116).
 pub trait Aead {
+    /// Whether it keeps memory outside of its value that it can give up. Then a channel that was
+    /// silent for a while lets its ciphers [`rest`](Self::rest), and has [`Crypto::aead`] make them
+    /// again for the next packet.
+    const RESTS: bool = false;
+
     /// Encrypts `in_out` and returns the tag over it and `associated`.
     ///
     /// `None` if a length is beyond what the cipher can do; `in_out` is then unchanged.
@@ -102,6 +107,15 @@ pub trait Aead {
         in_out: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), OpenError>;
+
+    /// Erases the key and frees what there is outside of the value. It seals and opens nothing any
+    /// more.
+    fn rest(&mut self) {}
+
+    /// Whether it was put to rest.
+    fn is_resting(&self) -> bool {
+        false
+    }
 }
 
 /// A cipher for packets, by its number on the wire.

@@ -97,7 +97,7 @@ impl Crypto for AwsLc {
             Suite::ChaCha20Poly1305 => &CHACHA20_POLY1305,
             Suite::Aes256Gcm => &AES_256_GCM,
         };
-        UnboundKey::new(algorithm, key).ok().map(|key| AwsLcAead(LessSafeKey::new(key)))
+        UnboundKey::new(algorithm, key).ok().map(|key| AwsLcAead(Some(LessSafeKey::new(key))))
     }
 
     fn supports(&self, _suite: Suite) -> bool {
@@ -109,10 +109,13 @@ impl Crypto for AwsLc {
     }
 }
 
-/// A packet cipher of [`AwsLc`]. aws-lc erases the key when it is dropped.
-pub struct AwsLcAead(LessSafeKey);
+/// A packet cipher of [`AwsLc`]. aws-lc erases the key when it is dropped, or put to rest: what it
+/// computes from one takes 600 bytes.
+pub struct AwsLcAead(Option<LessSafeKey>);
 
 impl Aead for AwsLcAead {
+    const RESTS: bool = true;
+
     fn seal(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -121,7 +124,7 @@ impl Aead for AwsLcAead {
     ) -> Option<[u8; TAG_LEN]> {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let associated = aead::Aad::from(associated);
-        let tag = self.0.seal_in_place_separate_tag(nonce, associated, in_out).ok()?;
+        let tag = self.0.as_ref()?.seal_in_place_separate_tag(nonce, associated, in_out).ok()?;
         tag.as_ref().try_into().ok()
     }
 
@@ -134,7 +137,8 @@ impl Aead for AwsLcAead {
     ) -> Result<(), OpenError> {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let associated = aead::Aad::from(associated);
-        let opened = self.0.open_in_place_separate_tag(nonce, associated, tag, in_out);
+        let key = self.0.as_ref().ok_or(OpenError)?;
+        let opened = key.open_in_place_separate_tag(nonce, associated, tag, in_out);
         match opened {
             Ok(_) => Ok(()),
             Err(_) => {
@@ -143,6 +147,14 @@ impl Aead for AwsLcAead {
                 Err(OpenError)
             }
         }
+    }
+
+    fn rest(&mut self) {
+        self.0 = None;
+    }
+
+    fn is_resting(&self) -> bool {
+        self.0.is_none()
     }
 }
 
@@ -272,6 +284,20 @@ mod tests {
             assert_eq!(aead.open(&[1; 12], b"", &mut text, &tag), Err(OpenError));
             assert_eq!(text, [0; 14]);
         }
+    }
+
+    #[test]
+    fn a_cipher_at_rest_does_nothing_and_takes_no_more_room_in_its_row() {
+        assert_eq!(size_of::<AwsLcAead>(), size_of::<LessSafeKey>());
+        let mut aead = AwsLc::new().aead(Suite::Aes256Gcm, &[7; 32]).unwrap();
+        let mut text = *b"attack at dawn";
+        let tag = aead.seal(&[1; 12], b"", &mut text).unwrap();
+        let sealed = text;
+        assert!(AwsLcAead::RESTS && !aead.is_resting());
+        aead.rest();
+        assert!(aead.is_resting());
+        assert_eq!(aead.open(&[1; 12], b"", &mut text, &tag), Err(OpenError));
+        assert_eq!((text, aead.seal(&[2; 12], b"", &mut text)), (sealed, None));
     }
 
     #[test]

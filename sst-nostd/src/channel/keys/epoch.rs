@@ -4,10 +4,10 @@
 //! stolen key does not open what was sealed before it. One bit of the header, the key phase, is the
 //! epoch's lowest bit.
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, zeroize_stack};
 
 use crate::crypto::kdf::{expand_label, expand_labels};
-use crate::crypto::{Crypto, KEY_LEN, NONCE_LEN, Suite};
+use crate::crypto::{Aead, Crypto, KEY_LEN, NONCE_LEN, Suite};
 
 /// How deep on the stack the derivation of a key goes, in bytes.
 pub(super) const DERIVATION_BYTES: usize = 2 << 10;
@@ -45,6 +45,23 @@ impl Secret {
         let aead = crypto.aead(suite, &exported.key);
         exported.key.zeroize();
         Some(EpochKey { aead: aead?, iv: exported.iv })
+    }
+
+    /// Makes the cipher of `key`, which is this secret's, again if it was put to rest.
+    #[inline]
+    pub(super) fn wake<C: Crypto>(&self, crypto: &C, suite: Suite, key: &mut EpochKey<C::Aead>) {
+        if C::Aead::RESTS && key.aead.is_resting() {
+            self.remake(crypto, suite, key);
+            zeroize_stack::<DERIVATION_BYTES>();
+        }
+    }
+
+    #[inline(never)]
+    fn remake<C: Crypto>(&self, crypto: &C, suite: Suite, key: &mut EpochKey<C::Aead>) {
+        // Without memory for it, it stays at rest: what it is asked to do fails.
+        if let Some(made) = self.key(crypto, suite) {
+            *key = made;
+        }
     }
 
     pub(super) fn export(&self, epoch: u64, suite: Suite) -> Exported {

@@ -70,6 +70,8 @@ impl<A: Aead> ReceiveKeys<A> {
         if self.is_exhausted(limits) {
             return Err(Dropped::AeadLimit);
         }
+        // Whatever the packet's epoch is, this one's may soon be the one before.
+        self.secret.wake(crypto, self.suite, &mut self.current);
         let candidate = self.candidate(packet);
         if candidate == Candidate::Next && self.next.is_none() {
             self.derive_next(crypto);
@@ -95,6 +97,15 @@ impl<A: Aead> ReceiveKeys<A> {
             Candidate::Next => self.advance(packet.number),
         }
         Ok(candidate == Candidate::Next)
+    }
+
+    /// Lets the cipher rest until the next packet.
+    pub(in crate::channel) fn rest(&mut self) {
+        self.current.aead.rest();
+    }
+
+    pub(in crate::channel) fn is_resting(&self) -> bool {
+        self.current.aead.is_resting()
     }
 
     /// When to erase the key of the epoch before.

@@ -73,6 +73,24 @@ impl<A: Aead> SendKeys<A> {
         true
     }
 
+    /// Lets the cipher rest until [`wake`](Self::wake).
+    pub(in crate::channel) fn rest(&mut self) {
+        self.current.aead.rest();
+    }
+
+    pub(in crate::channel) fn is_resting(&self) -> bool {
+        self.current.aead.is_resting()
+    }
+
+    /// Makes the cipher again if it was put to rest: a packet is to be sealed.
+    #[inline]
+    pub(in crate::channel) fn wake<C>(&mut self, crypto: &C)
+    where
+        C: Crypto<Aead = A>,
+    {
+        self.secret.wake(crypto, self.suite, &mut self.current);
+    }
+
     /// Seals `body` in place as packet `number`; returns the tag.
     ///
     /// `None` once the key has sealed twice what it may, and if the cipher refuses the length.

@@ -1,6 +1,7 @@
 //! Channels in pairs: what is promised of them whatever the network does.
 
 mod congestion;
+mod drowsy;
 mod keys;
 mod pair;
 mod paths;
@@ -242,7 +243,7 @@ fn a_lost_finish_is_asked_for_again_until_the_peer_is_heard() {
 // Spec: R-5.10-3, R-6.6-2.
 #[test]
 fn the_first_timeout_follows_the_negotiation_but_never_a_wait_for_lost_packets() {
-    let crypto = crate::crypto::RustCrypto::new(pair::NoRandom);
+    let crypto = pair::Crypto::new();
     let first_timeout = |measured: Option<u64>| {
         let measured = measured.map(Duration::from_millis);
         let channel = pair::channel_after(&crypto, &ChannelConfig::default(), false, measured);

@@ -11,13 +11,12 @@ use std::vec::Vec;
 use core::net::SocketAddr;
 
 use super::super::*;
-use crate::crypto::RustCrypto;
 use crate::id::StreamId;
 use crate::recovery::ecn::Codepoint;
 use crate::storage::Row;
 use crate::wire::{DatagramFrame, Frame, Frames};
 
-pub(super) type Crypto = RustCrypto<NoRandom>;
+pub(super) use super::drowsy::Drowsy as Crypto;
 
 /// Channels draw no random bytes.
 pub(super) struct NoRandom;
@@ -171,7 +170,7 @@ impl Pair {
     }
 
     pub(super) fn with(seed: u64, faults: Faults, config: &ChannelConfig) -> Self {
-        let crypto = RustCrypto::new(NoRandom);
+        let crypto = Crypto::new();
         let side = |is_initiator| Side {
             channel: channel(&crypto, config, is_initiator),
             sent: sent_packets(20_000),
