@@ -46,6 +46,23 @@ impl Default for ChannelConfig {
     }
 }
 
+/// What a channel goes on asking of its configuration. Every idle session has a copy: what is asked
+/// once stays out of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) key_limits: Option<KeyLimits>,
+    pub(super) initial_rtt: Duration,
+    pub(super) algorithm: Algorithm,
+    pub(super) can_mark_ecn: bool,
+}
+
+impl Kept {
+    pub(super) const fn of(config: &ChannelConfig) -> Self {
+        let ChannelConfig { key_limits, initial_rtt, algorithm, can_mark_ecn, .. } = *config;
+        Self { key_limits, initial_rtt, algorithm, can_mark_ecn }
+    }
+}
+
 /// What a negotiation has agreed on for one channel.
 pub struct ChannelStart {
     /// The secrets; erased once the channel is made.

@@ -133,7 +133,7 @@ impl<C: Crypto> Channel<C> {
     pub fn on_finish_received(&mut self, now: Instant, codepoint: Codepoint) {
         self.received.on_packet(now, 0, true, codepoint);
         self.received.hurry(now);
-        self.finish_answer_at = now.after(self.config.ack.max_ack_delay);
+        self.finish_answer_at = now.after(self.received.max_ack_delay());
         self.idle.on_received(now);
     }
 
@@ -147,7 +147,7 @@ impl<C: Crypto> Channel<C> {
         if is_answered || self.finish_answers >= MAX_FINISH_ANSWERS {
             self.received.on_repeat(now);
         } else if now >= self.finish_answer_at {
-            self.finish_answer_at = now.after(self.config.ack.max_ack_delay);
+            self.finish_answer_at = now.after(self.received.max_ack_delay());
             self.finish_answers = self.finish_answers.saturating_add(1);
             self.probes_owed = self.probes_owed.max(1);
         }

@@ -61,6 +61,7 @@ use crate::recovery::received::Received;
 use crate::storage::SlidingBits;
 use crate::time::{Duration, Instant};
 use crate::wire::SealedHeader;
+use config::Kept;
 use finish::Finish;
 use flight::Flight;
 use idle::Idle;
@@ -79,7 +80,7 @@ pub struct UnsupportedSuite(pub Suite);
 
 /// One keyed path of a session.
 pub struct Channel<C: Crypto> {
-    config: ChannelConfig,
+    config: Kept,
     local_id: ChannelId,
     remote_id: ChannelId,
     local_secret: [u8; 16],
@@ -154,6 +155,7 @@ impl<C: Crypto> Channel<C> {
         // Packet 0 is FINISH, which is never sealed like this one's packets.
         replay.set(0);
         let max_packet_len = config.max_packet_len.min(seed.peer_max_packet_len);
+        let kept = Kept::of(config);
         let initial_rtt = seed.measured_rtt.unwrap_or(config.initial_rtt).min(config.initial_rtt);
         Self {
             local_id: seed.local_id,
@@ -173,7 +175,7 @@ impl<C: Crypto> Channel<C> {
             settled: List::EMPTY,
             on_record: OnRecord::default(),
             late: LateWatch::new(),
-            flight: Flight::new(config, max_packet_len, initial_rtt, 0, now),
+            flight: Flight::new(&kept, max_packet_len, initial_rtt, 0, now),
             loss_at: None,
             probes_owed: 0,
             paced_until: None,
@@ -193,7 +195,7 @@ impl<C: Crypto> Channel<C> {
             dropped: DropCounts::default(),
             #[cfg(test)]
             rows_seen: 0,
-            config: *config,
+            config: kept,
         }
     }
 

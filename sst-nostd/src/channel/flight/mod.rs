@@ -6,7 +6,7 @@ mod port;
 
 pub(super) use fate::{AckFacts, LostBatch, NewlyAcked};
 
-use super::config::ChannelConfig;
+use super::config::Kept;
 use super::sent::SentPacket;
 use super::stats::LossRate;
 use crate::recovery::congestion::{AnyController, Controller};
@@ -58,7 +58,7 @@ pub(super) enum Room {
 impl Flight {
     /// A path nothing is known of. Packets from `first_number` on are sent there.
     pub(super) fn new(
-        config: &ChannelConfig,
+        config: &Kept,
         max_len: usize,
         initial_rtt: Duration,
         first_number: u64,

@@ -123,6 +123,12 @@ impl Received {
         }
     }
 
+    /// The longest that an acknowledgement waits, as promised to the peer.
+    #[must_use]
+    pub fn max_ack_delay(&self) -> Duration {
+        self.policy.max_ack_delay
+    }
+
     /// When an acknowledgement must be sent; `None` if nothing waits for one.
     #[must_use]
     pub fn ack_at(&self) -> Option<Instant> {
