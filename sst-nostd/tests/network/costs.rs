@@ -54,14 +54,14 @@ fn what_is_written_in_pieces_is_not_delayed_by_the_search_for_larger_packets() {
     let (host, now) = pair.net.host(0);
     let root = host.root(session).expect("a root");
     let stream = host.open_substream(now, root, Open::default()).expect("opens");
-    assert_eq!(host.write(now, stream, &[7; 16]), Ok(16));
+    assert_eq!(host.write(now, stream, &[7; 1200]), Ok(1200), "the search has begun");
     pair.net.run_for(MS);
     let (host, now) = pair.net.host(0);
     assert_eq!(host.write(now, stream, &[7; 1000]), Ok(1000));
     host.finish(now, stream).expect("ends");
     let mut child = None;
     let mut received = 0;
-    while received < 1016 {
+    while received < 2200 {
         let event = pair.net.next_event(begun.after(SECOND)).expect("all arrives");
         let (host, now) = pair.net.host(1);
         if let (1, Event::Stream(_, parent, StreamEvent::Child)) = event {
@@ -74,10 +74,32 @@ fn what_is_written_in_pieces_is_not_delayed_by_the_search_for_larger_packets() {
         }
     }
     let took = pair.net.now().since(begun);
-    println!("1 KiB in two pieces: {took:?}");
-    assert!(took <= 36 * MS, "{took:?}");
+    println!("2 KiB in two pieces: {took:?}");
+    assert!(took <= 43 * MS, "{took:?}");
     pair.net.run_for(SECOND);
     assert!(mtu_bytes(&pair) > 1200, "no probe went");
+}
+
+// Spec: R-6.9-2.
+#[test]
+fn a_session_that_fills_no_packet_asks_for_no_larger_ones() {
+    let mut pair = Pair::connected(1, &LinkConfig::clean(20 * MS));
+    let session = pair.session.expect("a session");
+    let root = pair.net.node(0).host.root(session).expect("a root");
+    exchange(&mut pair.net, root);
+    pair.net.run_for(5 * SECOND);
+    let stats = |pair: &Pair| {
+        let info = pair.net.node(0).host.session_info(session);
+        info.and_then(|info| info.channel).expect("a channel")
+    };
+    let short = stats(&pair);
+    println!("{} packets of {} bytes", short.totals.sent_packets, short.totals.sent_bytes);
+    assert!(short.totals.sent_bytes < 1000 && short.mtu_bytes == 1200, "{short:?}");
+    let (host, now) = pair.net.host(0);
+    let stream = host.open_substream(now, root, Open::default()).expect("opens");
+    assert_eq!(host.write(now, stream, &[7; 1200]), Ok(1200));
+    pair.net.run_for(SECOND);
+    assert!(stats(&pair).mtu_bytes > 1200, "no probe went");
 }
 
 #[test]

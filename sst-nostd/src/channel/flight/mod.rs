@@ -64,8 +64,7 @@ impl Flight {
         first_number: u64,
         now: Instant,
     ) -> Self {
-        let mut mtu = Mtu::new(max_len);
-        mtu.start();
+        let mtu = Mtu::new(max_len);
         Self {
             rtt: Rtt::new(initial_rtt),
             congestion: AnyController::new(config.algorithm, mtu.current() as u64),
@@ -101,6 +100,8 @@ impl Flight {
         self.ecn.on_sent(packet.has(SentPacket::ECT0));
         if packet.has(SentPacket::MTU_PROBE) {
             self.mtu.on_probe_sent(usize::from(packet.len));
+        } else {
+            self.mtu.on_packet_sent(usize::from(packet.len));
         }
     }
 

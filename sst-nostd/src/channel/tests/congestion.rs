@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use super::super::*;
 use super::pair::{CLEAN, Faults, Pair, add_item};
-use super::{ack_ranges, assert_all_arrived};
+use super::{FULL, ack_ranges, assert_all_arrived};
 use crate::recovery::congestion::Algorithm;
 
 // Spec: R-6.7-1.
@@ -159,6 +159,7 @@ fn acknowledging_costs_the_same_however_many_packets_are_in_flight() {
 #[test]
 fn lost_probes_of_the_size_are_no_congestion() {
     let mut pair = Pair::new(8, Faults { max_len: 1200, ..CLEAN });
+    pair.sides[0].item_len = FULL;
     pair.enqueue(0, 0..500);
     pair.run_until(30, Pair::is_done);
     assert_all_arrived(&pair, [500, 0], 8);

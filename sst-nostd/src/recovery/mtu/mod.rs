@@ -2,6 +2,7 @@
 //!
 //! Sizes are UDP payload bytes. The search goes up a list of sizes that paths commonly have, then
 //! narrows down between the largest that passed and the smallest that did not. No ICMP is needed.
+//! It begins once something has filled a packet: who only says little sends no probes.
 
 mod black_hole;
 
@@ -10,6 +11,9 @@ use black_hole::BlackHole;
 
 /// Every path must carry this much (RFC 9000 section 14).
 pub const BASE_BYTES: usize = 1200;
+
+/// A packet of so many bytes is about full: what was to go into it hardly had room, or had none.
+const FULL_BYTES: usize = BASE_BYTES - 64;
 
 /// The largest UDP payload over IPv4.
 pub const MAX_BYTES: usize = 65_507;
@@ -36,7 +40,7 @@ const BLACK_HOLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Where the search stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MtuState {
-    /// Probing is not allowed yet.
+    /// No packet was full yet: nobody asks for larger ones.
     Base,
     /// Large packets vanished: resting at the base size until the instant.
     BlackHole(Instant),
@@ -61,8 +65,8 @@ pub struct Mtu {
 }
 
 impl Mtu {
-    /// A path at the base size, to be searched up to `ceiling_bytes` once [`Self::start`] is
-    /// called.
+    /// A path at the base size, to be searched up to `ceiling_bytes` once a packet
+    /// [was sent](Self::on_packet_sent) that is about full.
     #[must_use]
     pub fn new(ceiling_bytes: usize) -> Self {
         let ceiling = ceiling_bytes.clamp(BASE_BYTES, MAX_BYTES);
@@ -78,9 +82,10 @@ impl Mtu {
         }
     }
 
-    /// The path is validated and may be probed.
-    pub fn start(&mut self) {
-        if self.state == MtuState::Base {
+    /// A packet of `bytes` was sent that is no probe. The first that is about full begins the
+    /// search.
+    pub fn on_packet_sent(&mut self, bytes: usize) {
+        if bytes >= FULL_BYTES && self.state == MtuState::Base {
             self.search();
         }
     }

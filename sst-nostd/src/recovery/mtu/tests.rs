@@ -27,7 +27,7 @@ fn search(mtu: &mut Mtu, path_bytes: usize, now: Instant) -> Vec<usize> {
 
 fn found(ceiling: usize, path_bytes: usize) -> usize {
     let mut mtu = Mtu::new(ceiling);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     search(&mut mtu, path_bytes, at(0));
     assert!(matches!(mtu.state(), MtuState::SearchComplete(_)));
     mtu.current()
@@ -59,17 +59,17 @@ fn every_size_is_found_to_within_the_least_gain() {
 #[test]
 fn an_ethernet_search_is_cheap() {
     let mut mtu = Mtu::new(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     assert_eq!(search(&mut mtu, 1472, at(0)), [1280, 1400, 1452, 1472]);
     let mut mtu = Mtu::new(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     assert_eq!(search(&mut mtu, 1452, at(0)), [1280, 1400, 1452, 1472, 1472, 1472]);
 }
 
 #[test]
 fn a_single_lost_probe_is_not_a_verdict() {
     let mut mtu = Mtu::new(1280);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     for _ in 0..2 {
         assert_eq!(mtu.next_probe(at(0)), Some(1280));
         mtu.on_probe_sent(1280);
@@ -91,7 +91,7 @@ fn nothing_is_probed_before_the_start() {
 #[test]
 fn a_finished_search_is_repeated_after_ten_minutes() {
     let mut mtu = Mtu::new(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     search(&mut mtu, 1400, at(0));
     assert_eq!(mtu.next_probe(at(599_999)), None);
     search(&mut mtu, 1472, at(600_000));
@@ -102,7 +102,7 @@ fn a_finished_search_is_repeated_after_ten_minutes() {
 fn answers_nobody_asked_for_change_nothing() {
     let mut mtu = Mtu::new(1472);
     mtu.on_probe_acked(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     mtu.on_probe_acked(9000);
     for _ in 0..10 {
         mtu.on_probe_lost(at(0), 1280);
@@ -114,7 +114,7 @@ fn answers_nobody_asked_for_change_nothing() {
 #[test]
 fn congestion_and_outages_are_not_black_holes() {
     let mut mtu = Mtu::new(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     search(&mut mtu, 1472, at(0));
     // An outage: a thousand packets, one generation.
     for packet in 0..1000 {
@@ -140,7 +140,7 @@ fn congestion_and_outages_are_not_black_holes() {
 #[test]
 fn a_path_that_shrinks_is_usable_again_within_three_seconds() {
     let mut mtu = Mtu::new(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     search(&mut mtu, 1472, at(0));
     let (began, mut now) = (10_000, 10_000);
     let fell = loop {
@@ -164,7 +164,7 @@ fn a_path_that_shrinks_is_usable_again_within_three_seconds() {
 #[test]
 fn rests_grow_with_each_black_hole() {
     let mut mtu = Mtu::new(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     let mut rests = Vec::new();
     let mut now = at(0);
     for _ in 0..12 {
@@ -181,7 +181,7 @@ fn rests_grow_with_each_black_hole() {
 #[test]
 fn the_peers_limit_lowers_the_size_at_once() {
     let mut mtu = Mtu::new(MAX_BYTES);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     search(&mut mtu, 65_507, at(0));
     mtu.set_ceiling(1400);
     assert_eq!(mtu.current(), 1400);
@@ -192,7 +192,7 @@ fn the_peers_limit_lowers_the_size_at_once() {
 #[test]
 fn clocks_may_leap_or_go_backward() {
     let mut mtu = Mtu::new(1472);
-    mtu.start();
+    mtu.on_packet_sent(BASE_BYTES);
     let end = Instant::from_micros(u64::MAX);
     search(&mut mtu, 1472, end);
     assert_eq!(mtu.next_probe(at(0)), None);
