@@ -7,58 +7,95 @@ pub use crate::limits::RECEIVED_RANGES as MAX_RANGES;
 /// First and last number of a range, both included.
 type Range = (u64, u64);
 
-/// Up to [`MAX_RANGES`] ranges of numbers, in descending order, never touching.
+/// Ranges written out, the newest first, and how many there are.
+type Spread = ([Range; MAX_RANGES], usize);
+
+/// Up to [`MAX_RANGES`] ranges of numbers, in descending order, never touching. The newest stands
+/// in full, and grows where it stands; the others, which an idle channel has none of, each as how
+/// far it ends below the one before and how long it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangeSet {
-    ranges: [Range; MAX_RANGES],
-    len: usize,
+    newest: Range,
+    /// The numbers missing between a range and the one before it, and its numbers but one.
+    older: [(u32, u32); MAX_RANGES - 1],
+    /// Of all ranges.
+    len: u8,
 }
+
+const _: () = assert!(MAX_RANGES <= u8::MAX as usize);
 
 impl RangeSet {
     /// The empty set.
     #[must_use]
     pub const fn new() -> Self {
-        Self { ranges: [(0, 0); MAX_RANGES], len: 0 }
+        Self { newest: (0, 0), older: [(0, 0); MAX_RANGES - 1], len: 0 }
     }
 
     /// Adds a number. When that needs a range too many the lowest range is forgotten, which may
     /// be the number itself. Returns whether the number is new and was kept.
+    #[inline]
     pub fn insert(&mut self, number: u64) -> bool {
+        if self.len > 0 && self.newest.1.checked_add(1) == Some(number) {
+            self.newest.1 = number;
+            return true;
+        }
+        self.insert_apart(number)
+    }
+
+    /// Adds a number that is not the next one after the largest.
+    #[inline(never)]
+    fn insert_apart(&mut self, number: u64) -> bool {
+        let (mut ranges, len) = self.spread();
         // The first range that the number is not wholly below-and-apart from.
-        let place = self.live().iter().position(|&(first, _)| number >= first.saturating_sub(1));
-        let place = place.unwrap_or(self.len);
-        match self.ranges.get_mut(place) {
-            Some(range) if place < self.len && number <= range.1.saturating_add(1) => {
+        let live = ranges.get(..len).unwrap_or_default();
+        let place = live.iter().position(|&(first, _)| number >= first.saturating_sub(1));
+        let place = place.unwrap_or(len);
+        let (len, is_new) = match ranges.get_mut(place) {
+            Some(range) if place < len && number <= range.1.saturating_add(1) => {
                 if (range.0..=range.1).contains(&number) {
                     return false;
                 }
                 *range = (range.0.min(number), range.1.max(number));
-                self.join(place);
-                true
+                (join(&mut ranges, len, place), true)
             }
-            Some(_) => self.insert_at(place, (number, number)),
-            None => false,
-        }
+            Some(_) => (insert_at(&mut ranges, len, place, (number, number)), true),
+            None => (len, false),
+        };
+        self.gather(&ranges, len);
+        is_new && self.contains(number)
     }
 
     /// Removes every number below `bound`.
     pub fn remove_below(&mut self, bound: u64) {
-        let kept = self.live().iter().take_while(|&&(_, last)| last >= bound).count();
-        self.len = kept;
-        if let Some(lowest) = kept.checked_sub(1).and_then(|at| self.ranges.get_mut(at)) {
+        if self.len == 1 && self.newest.1 >= bound {
+            self.newest.0 = self.newest.0.max(bound);
+            return;
+        }
+        let (mut ranges, len) = self.spread();
+        let live = ranges.get(..len).unwrap_or_default();
+        let kept = live.iter().take_while(|&&(_, last)| last >= bound).count();
+        if let Some(lowest) = kept.checked_sub(1).and_then(|at| ranges.get_mut(at)) {
             lowest.0 = lowest.0.max(bound);
         }
+        self.gather(&ranges, kept);
     }
 
     /// The ranges, highest first.
     pub fn iter(&self) -> impl Iterator<Item = RangeInclusive<u64>> + Clone + '_ {
-        self.live().iter().map(|&(first, last)| first..=last)
+        let newest = (self.len > 0).then_some(self.newest);
+        let older = self.older.get(..usize::from(self.len).saturating_sub(1)).unwrap_or_default();
+        let below = older.iter().scan(self.newest.0, |above, &(gap, more)| {
+            let last = above.saturating_sub(1).saturating_sub(u64::from(gap));
+            *above = last.saturating_sub(u64::from(more));
+            Some((*above, last))
+        });
+        newest.into_iter().chain(below).map(|(first, last)| first..=last)
     }
 
     /// The number of ranges.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        usize::from(self.len)
     }
 
     /// Whether the set is empty.
@@ -76,38 +113,61 @@ impl RangeSet {
     /// The largest number.
     #[must_use]
     pub fn largest(&self) -> Option<u64> {
-        self.live().first().map(|&(_, last)| last)
+        (self.len > 0).then_some(self.newest.1)
     }
 
-    fn live(&self) -> &[Range] {
-        self.ranges.get(..self.len).unwrap_or(&[])
+    fn spread(&self) -> Spread {
+        let mut ranges = [(0, 0); MAX_RANGES];
+        for (slot, range) in ranges.iter_mut().zip(self.iter()) {
+            *slot = (*range.start(), *range.end());
+        }
+        (ranges, self.len())
     }
 
-    fn insert_at(&mut self, place: usize, range: Range) -> bool {
-        self.len = self.len.saturating_add(1).min(MAX_RANGES);
-        let Some(tail) = self.ranges.get_mut(place..self.len) else { return false };
-        let mut carried = range;
-        for slot in tail {
-            core::mem::swap(slot, &mut carried);
+    /// Takes the first `len` of `ranges`, as far as they lie within 2^32 of each other: what is
+    /// further below was received too long ago to be told.
+    fn gather(&mut self, ranges: &[Range; MAX_RANGES], len: usize) {
+        self.len = 0;
+        let live = ranges.get(..len).unwrap_or_default();
+        let Some((newest, older)) = live.split_first() else { return };
+        (self.newest, self.len) = (*newest, 1);
+        let mut above = newest.0;
+        for (slot, &(first, last)) in self.older.iter_mut().zip(older) {
+            let gap = u32::try_from(above.saturating_sub(1).saturating_sub(last));
+            let Ok(gap) = gap else { return };
+            // Of a range that is too long the lower end is forgotten.
+            let more = u32::try_from(last.saturating_sub(first)).unwrap_or(u32::MAX);
+            *slot = (gap, more);
+            above = last.saturating_sub(u64::from(more));
+            self.len = self.len.saturating_add(1);
         }
-        true
     }
+}
 
-    /// Joins the range at `place` with the next lower one if they now touch. A range grown upward
-    /// never reaches the one above: the place found would have been that one.
-    fn join(&mut self, place: usize) {
-        let Some(tail) = self.ranges.get_mut(place..self.len) else { return };
-        let Some((upper, rest)) = tail.split_first_mut() else { return };
-        match rest.first() {
-            Some(&(first, last)) if last.saturating_add(1) >= upper.0 => upper.0 = first,
-            _ => return,
-        }
-        let mut carried = (0, 0);
-        for slot in rest.iter_mut().rev() {
-            core::mem::swap(slot, &mut carried);
-        }
-        self.len = self.len.saturating_sub(1);
+/// Puts `range` at `place`; the lowest range makes room if need be. Returns how many there are.
+fn insert_at(ranges: &mut [Range; MAX_RANGES], len: usize, place: usize, range: Range) -> usize {
+    let len = len.saturating_add(1).min(MAX_RANGES);
+    let mut carried = range;
+    for slot in ranges.get_mut(place..len).unwrap_or_default() {
+        core::mem::swap(slot, &mut carried);
     }
+    len
+}
+
+/// Joins the range at `place` with the next lower one if they now touch. A range grown upward never
+/// reaches the one above: the place found would have been that one. Returns how many there are.
+fn join(ranges: &mut [Range; MAX_RANGES], len: usize, place: usize) -> usize {
+    let Some(tail) = ranges.get_mut(place..len) else { return len };
+    let Some((upper, rest)) = tail.split_first_mut() else { return len };
+    match rest.first() {
+        Some(&(first, last)) if last.saturating_add(1) >= upper.0 => upper.0 = first,
+        _ => return len,
+    }
+    let mut carried = (0, 0);
+    for slot in rest.iter_mut().rev() {
+        core::mem::swap(slot, &mut carried);
+    }
+    len.saturating_sub(1)
 }
 
 impl Default for RangeSet {
@@ -166,8 +226,17 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_number_space_are_numbers_like_others() {
-        let set = set_of(&[u64::MAX, 0, u64::MAX - 1, 1]);
-        assert_eq!(set.iter().collect::<Vec<_>>(), [u64::MAX - 1..=u64::MAX, 0..=1]);
+        let set = set_of(&[u64::MAX, u64::MAX - 1]);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [u64::MAX - 1..=u64::MAX]);
+        assert_eq!(set_of(&[0, 1, 3]).iter().collect::<Vec<_>>(), [3..=3, 0..=1]);
+    }
+
+    #[test]
+    fn what_is_four_billion_numbers_below_is_forgotten() {
+        let far = 9 + (1 << 32);
+        assert_eq!(set_of(&[9, far]).iter().collect::<Vec<_>>(), [far..=far, 9..=9]);
+        assert_eq!(set_of(&[9, far + 1]).iter().collect::<Vec<_>>(), [far + 1..=far + 1]);
+        assert!(!set_of(&[far + 1]).insert(9));
     }
 
     #[test]
