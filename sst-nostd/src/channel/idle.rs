@@ -1,6 +1,6 @@
 //! When a silent channel is given up, and when to break the silence.
 
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, micros};
 
 /// Probe timeouts that are waited at least, whatever the idle timeout (RFC 9000 section 10.1).
 const MIN_TIMEOUTS: u32 = 3;
@@ -18,11 +18,15 @@ const MIN_LULL: Duration = Duration::from_secs(1);
 /// costs about as much as a packet does: once a second, that is nothing.
 const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// No timeout.
+const NEVER: u64 = u64::MAX;
+
 /// When something last happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Idle {
-    timeout: Option<Duration>,
-    keep_alive_timeout: Option<Duration>,
+    /// In microseconds; [`NEVER`] for none. Both are in every idle session.
+    timeout_micros: u64,
+    keep_alive_micros: u64,
     /// The last packet received, or the first one sent after it that asks for an answer.
     active_at: Instant,
     /// The last packet received or sent.
@@ -33,14 +37,14 @@ pub(super) struct Idle {
 }
 
 impl Idle {
-    pub(super) const fn new(
+    pub(super) fn new(
         timeout: Option<Duration>,
         keep_alive_timeout: Option<Duration>,
         now: Instant,
     ) -> Self {
         Self {
-            timeout,
-            keep_alive_timeout,
+            timeout_micros: or_never(timeout),
+            keep_alive_micros: or_never(keep_alive_timeout),
             active_at: now,
             heard_at: now,
             has_sent: false,
@@ -71,18 +75,19 @@ impl Idle {
     }
 
     pub(super) fn set_keep_alive(&mut self, timeout: Option<Duration>) {
-        self.keep_alive_timeout = timeout;
+        self.keep_alive_micros = or_never(timeout);
     }
 
     /// When the channel is given up, with a probe timeout of `pto`.
     pub(super) fn expires_at(&self, pto: Duration) -> Option<Instant> {
-        let timeout = self.timeout?.max(pto.saturating_mul(MIN_TIMEOUTS));
+        let timeout = unless_never(self.timeout_micros)?.max(pto.saturating_mul(MIN_TIMEOUTS));
         Some(self.active_at.after(timeout))
     }
 
     /// When to send something.
     pub(super) fn keep_alive_at(&self) -> Option<Instant> {
-        self.keep_alive_timeout.map(|timeout| self.heard_at.after(timeout.max(MIN_KEEP_ALIVE)))
+        let timeout = unless_never(self.keep_alive_micros)?.max(MIN_KEEP_ALIVE);
+        Some(self.heard_at.after(timeout))
     }
 
     /// When the ciphers need no longer be kept at hand.
@@ -104,6 +109,14 @@ impl Idle {
         self.heard_at = self.heard_at.max(now);
         self.is_amid_data = false;
     }
+}
+
+fn or_never(timeout: Option<Duration>) -> u64 {
+    timeout.map_or(NEVER, micros)
+}
+
+fn unless_never(micros: u64) -> Option<Duration> {
+    (micros != NEVER).then(|| Duration::from_micros(micros))
 }
 
 #[cfg(test)]

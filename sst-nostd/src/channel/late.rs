@@ -8,10 +8,10 @@ use crate::time::Instant;
 /// The newest runs of lost packets whose numbers follow each other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LateWatch {
-    runs: [Option<Run>; MAX_RUNS],
+    runs: [Run; MAX_RUNS],
 }
 
-/// Packets lost together.
+/// Packets lost together; none, if the last is below the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     first: u64,
@@ -29,14 +29,23 @@ pub(super) struct LateAck {
     pub(super) sent_at: Instant,
 }
 
+impl Run {
+    const NONE: Self = Self { first: 1, last: 0, largest_acked: 0, sent_at: Instant::ZERO };
+
+    const fn is_none(&self) -> bool {
+        self.last < self.first
+    }
+}
+
 impl LateWatch {
     pub(super) const fn new() -> Self {
-        Self { runs: [None; MAX_RUNS] }
+        Self { runs: [Run::NONE; MAX_RUNS] }
     }
 
     /// Packet `number` was declared lost when `largest_acked` had been acknowledged.
     pub(super) fn on_lost(&mut self, number: u64, sent_at: Instant, largest_acked: u64) {
-        if let Some(Some(newest)) = self.runs.first_mut()
+        if let Some(newest) = self.runs.first_mut()
+            && !newest.is_none()
             && newest.last.checked_add(1) == Some(number)
             && newest.largest_acked == largest_acked
         {
@@ -45,16 +54,15 @@ impl LateWatch {
         }
         self.runs.rotate_right(1);
         if let Some(newest) = self.runs.first_mut() {
-            *newest = Some(Run { first: number, last: number, largest_acked, sent_at });
+            *newest = Run { first: number, last: number, largest_acked, sent_at };
         }
     }
 
     /// Takes out one packet within an acknowledged range; call it until there is none.
     pub(super) fn take_acked(&mut self, acked: &RangeInclusive<u64>) -> Option<LateAck> {
-        for slot in &mut self.runs {
-            let Some(run) = slot else { continue };
+        for run in &mut self.runs {
             let (first, last) = (run.first.max(*acked.start()), run.last.min(*acked.end()));
-            if first > last {
+            if run.is_none() || first > last {
                 continue;
             }
             let Run { largest_acked, sent_at, .. } = *run;
@@ -62,7 +70,7 @@ impl LateWatch {
             // the middle, what lies below is forgotten: one run cannot become two.
             let number = if last == run.last { last } else { first };
             if run.first == run.last {
-                *slot = None;
+                *run = Run::NONE;
             } else if last == run.last {
                 run.last = last.saturating_sub(1);
             } else {

@@ -7,7 +7,7 @@ pub use ranges::{MAX_RANGES, RangeSet};
 use core::ops::RangeInclusive;
 
 use crate::recovery::ecn::{Codepoint, EcnCounts};
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, micros};
 
 /// How eagerly to acknowledge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +29,23 @@ impl Default for AckPolicy {
 /// Timers are late: by their own granularity, and until whoever waited for one has its turn.
 const TIMER_SLACK: Duration = Duration::from_millis(2);
 
-impl AckPolicy {
+/// [`AckPolicy`] as a channel keeps it: every idle session has one.
+#[derive(Clone, Copy, Debug)]
+struct Policy {
+    every_packets: u32,
+    max_ack_delay_micros: u32,
+}
+
+impl Policy {
+    const fn of(policy: AckPolicy) -> Self {
+        let micros = micros(policy.max_ack_delay);
+        let max_ack_delay_micros = if micros > u32::MAX as u64 { u32::MAX } else { micros as u32 };
+        Self { every_packets: policy.every_packets, max_ack_delay_micros }
+    }
+
     /// How long a packet is let wait, so that its acknowledgement leaves within what was promised.
-    fn hold(&self) -> Duration {
-        self.max_ack_delay.saturating_sub(TIMER_SLACK)
+    const fn hold(&self) -> Duration {
+        Duration::from_micros(self.max_ack_delay_micros as u64).saturating_sub(TIMER_SLACK)
     }
 }
 
@@ -45,7 +58,7 @@ pub struct Received {
     ranges: RangeSet,
     largest_at: Instant,
     counts: EcnCounts,
-    policy: AckPolicy,
+    policy: Policy,
     waiting_packets: u32,
     ack_at: Option<Instant>,
 }
@@ -58,7 +71,7 @@ impl Received {
             ranges: RangeSet::new(),
             largest_at: Instant::ZERO,
             counts: EcnCounts { ce: 0, ect0: 0, ect1: 0 },
-            policy,
+            policy: Policy::of(policy),
             waiting_packets: 0,
             ack_at: None,
         }
@@ -66,7 +79,7 @@ impl Received {
 
     /// Changes how eagerly to acknowledge; packets already waiting keep their deadline.
     pub fn set_policy(&mut self, policy: AckPolicy) {
-        self.policy = policy;
+        self.policy = Policy::of(policy);
     }
 
     /// A packet arrived, was authenticated and accepted.
@@ -126,7 +139,7 @@ impl Received {
     /// The longest that an acknowledgement waits, as promised to the peer.
     #[must_use]
     pub fn max_ack_delay(&self) -> Duration {
-        self.policy.max_ack_delay
+        Duration::from_micros(self.policy.max_ack_delay_micros.into())
     }
 
     /// When an acknowledgement must be sent; `None` if nothing waits for one.
