@@ -12,7 +12,7 @@ const FOLDER: &str = "bindings-wasm";
 const WASM: &str = "wasm32-unknown-unknown";
 /// What a page has to download at most: the module and its glue, compressed. What they are made of
 /// is told in docs/DECISIONS.md.
-const MAX_GZIP_BYTES: u64 = 171 * 1024;
+const MAX_GZIP_BYTES: u64 = 175 * 1024;
 /// What comes along from the repository's root.
 const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 
