@@ -185,3 +185,23 @@ bits! {
         FREE = 1 << 7;
     }
 }
+
+bits! {
+    /// How a stream that was refused stands.
+    Refused: u8 {
+        /// No bit: it was refused for want of room, the peer was told, and nothing came back.
+        NONE = 0;
+        /// It was one datagram.
+        DATAGRAM = 1;
+        /// The RESET and STOP must be sent.
+        DUE = 1 << 1;
+        /// The RESET and STOP are acknowledged.
+        ACKED = 1 << 2;
+        /// The peer's own end of the stream is known and counted.
+        FINAL = 1 << 3;
+        /// It was refused since its parent is gone.
+        PARENT_GONE = 1 << 4;
+        /// It was refused since its session takes no more streams.
+        SESSION_CLOSED = 1 << 5;
+    }
+}

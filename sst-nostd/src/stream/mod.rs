@@ -34,6 +34,7 @@ mod outcomes;
 mod parent;
 mod party;
 mod receipt;
+mod refusals;
 mod row;
 mod schedule;
 mod service;

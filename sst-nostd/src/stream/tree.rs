@@ -1,15 +1,13 @@
 //! What one session keeps about its tree of streams: ids, credit, and who may send next.
 
-use crate::id::{Side, StreamId};
+use crate::id::Side;
 use crate::limits::ID_WORDS;
 use crate::storage::{Heap, OrderlyHeap, Queue, Sighting, SlidingBits};
 use crate::time::{Duration, Instant};
-use crate::wire::StreamCode;
 
+use super::refusals::Refusals;
 use super::row::{NOBODY, READY, STALE_PRIORITY, StreamHandle, WAITING};
 use super::tracked::TRACKED;
-
-pub(super) use crate::limits::REFUSALS as MAX_REFUSALS;
 
 /// The most streams a peer may open ahead of the lowest one not seen: what the record of ids
 /// spans.
@@ -33,21 +31,6 @@ pub struct Allowance {
     pub id_window: u64,
     /// Largest datagram, in bytes.
     pub datagram_bytes: u64,
-}
-
-/// A stream that could not be taken in, until the peer has been told and has reset it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) id: StreamId,
-    pub(super) code: StreamCode,
-    /// It was one datagram, which is refused by STOP alone.
-    pub(super) is_datagram: bool,
-    /// The RESET and STOP must be sent.
-    pub(super) is_due: bool,
-    /// The RESET and STOP are acknowledged.
-    pub(super) is_acked: bool,
-    /// The peer's own end of the stream is known and counted.
-    pub(super) is_final: bool,
 }
 
 /// One session's tree.
@@ -89,8 +72,8 @@ pub struct Tree {
     pub(super) has_told_blocked: bool,
     /// Children whose parent's OPEN has not come, or [`NOBODY`].
     pub(super) awaiting: [StreamHandle; MAX_AWAITING],
-    pub(super) owes_refusals: bool,
-    pub(super) refusals: [Option<Refusal>; MAX_REFUSALS],
+    /// Streams of the peer's that could not be taken in.
+    pub(super) refusals: Refusals,
     /// Streams of the session that are not its root.
     pub(super) live: u32,
     /// Streams with anything written, ended or reset that is not acknowledged.
@@ -140,8 +123,7 @@ impl Tree {
             owes_session_blocked: false,
             has_told_blocked: false,
             awaiting: [NOBODY; MAX_AWAITING],
-            owes_refusals: false,
-            refusals: [None; MAX_REFUSALS],
+            refusals: Refusals::new(),
             live: 0,
             busy: 0,
             round_trip: Duration::from_millis(100),

@@ -20,7 +20,7 @@ impl Tree {
     pub fn has_work(&self) -> bool {
         self.owes_session_limit
             || self.owes_session_blocked
-            || self.owes_refusals
+            || self.refusals.is_due()
             || !self.ready.is_empty()
     }
 }

@@ -198,7 +198,7 @@ impl<'s> TreeMut<'_, 's> {
             let was_opened = id.counter() < self.tree.next_counter;
             return if was_opened { Ok(Place::Gone) } else { Err(Fault::StreamState) };
         }
-        if self.tree.is_refused(id) || self.tree.has_seen(id.counter()) {
+        if self.tree.refusals.contains(id) || self.tree.has_seen(id.counter()) {
             return Ok(Place::Gone);
         }
         Ok(Place::ToCome)

@@ -24,7 +24,7 @@ impl TreeMut<'_, '_> {
                     one.row.state.set(State::SEND_DONE);
                 });
             }
-            (Receipt::Refusal(id), fate) => self.tree.on_refusal(id, fate),
+            (Receipt::Refusal(id), fate) => self.tree.refusals.on_fate(id, fate),
             (Receipt::SessionLimit, Fate::Lost) => self.tree.owes_session_limit = true,
             (Receipt::SessionBlocked, Fate::Lost) => {
                 self.tree.owes_session_blocked = self.tree.send_credit() == 0;

@@ -3,7 +3,8 @@
 use crate::wire::{Frame, ResetFrame};
 
 use crate::stream::receipt::Receipt;
-use crate::stream::tree::{Refusal, Tree};
+use crate::stream::refusals::Refusal;
+use crate::stream::tree::Tree;
 
 use super::sink::{Progress, Sink};
 
@@ -13,19 +14,16 @@ impl Tree {
         &mut self,
         sink: &mut Sink<'_, '_, F>,
     ) -> Result<(), Progress> {
-        if !self.owes_refusals {
+        if !self.refusals.is_due() {
             return Ok(());
         }
-        for refusal in self.refusals.iter_mut().flatten().filter(|refusal| refusal.is_due) {
-            let Refusal { id, code, .. } = *refusal;
+        while let Some(Refusal { id, code, is_datagram }) = self.refusals.next_due() {
             let reset = ResetFrame { id, code, final_position: 0, open: None };
             let (reset, stop) = (Frame::Reset(reset), Frame::Stop { id, code });
-            let frames: &[&Frame<'_>] =
-                if refusal.is_datagram { &[&stop] } else { &[&reset, &stop] };
+            let frames: &[&Frame<'_>] = if is_datagram { &[&stop] } else { &[&reset, &stop] };
             sink.frames(frames, Receipt::Refusal(id))?;
-            refusal.is_due = false;
+            self.refusals.on_told(id);
         }
-        self.owes_refusals = false;
         Ok(())
     }
 }

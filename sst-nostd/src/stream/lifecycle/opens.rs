@@ -9,6 +9,7 @@ use super::open::Birth;
 use crate::stream::flags::{Events, State};
 use crate::stream::half::receive::Fault;
 use crate::stream::nursery::Nursery;
+use crate::stream::refusals::Why;
 use crate::stream::row::{NOBODY, StreamHandle};
 use crate::stream::tree::{MAX_AWAITING, MAX_ID_WINDOW};
 use crate::stream::tree_mut::TreeMut;
@@ -47,7 +48,7 @@ impl TreeMut<'_, '_> {
         match parent {
             Some(parent) => self.on_open_under(now, id, open, parent),
             None if self.is_to_come(open.parent)? => self.on_open_early(now, id, open),
-            None => self.refused(now, id, open, StreamCode::PARENT_GONE),
+            None => self.refused(now, id, open, Why::ParentGone),
         }
     }
 
@@ -60,15 +61,15 @@ impl TreeMut<'_, '_> {
         Ok(!self.tree.has_seen(parent.counter()))
     }
 
-    /// The stream `id` is refused with `code`.
+    /// The stream `id` is refused.
     fn refused(
         &mut self,
         now: Instant,
         id: StreamId,
         open: &WireOpen,
-        code: StreamCode,
+        why: Why,
     ) -> Result<Opened, Fault> {
-        self.refuse(now, id, open.attributes.datagram, code)?;
+        self.refuse(now, id, open.attributes.datagram, why)?;
         Ok(Opened::Refused)
     }
 
@@ -86,7 +87,7 @@ impl TreeMut<'_, '_> {
         }
         let (is_dropped, priority) = (above.row.is_dropped(), above.row.priority);
         let Some(ledger) = above.fetch_nursery_index() else {
-            let refused = self.refused(now, id, open, StreamCode::NO_CAPACITY)?;
+            let refused = self.refused(now, id, open, Why::NoCapacity)?;
             self.with(parent, |one| one.count_refused());
             return Ok(refused);
         };
@@ -94,13 +95,13 @@ impl TreeMut<'_, '_> {
             return Err(Fault::ChildLimit);
         }
         let opened = if self.tree.is_closing {
-            self.refused(now, id, open, StreamCode::SESSION_CLOSED)?
+            self.refused(now, id, open, Why::SessionClosed)?
         } else if is_dropped {
-            self.refused(now, id, open, StreamCode::PARENT_GONE)?
+            self.refused(now, id, open, Why::ParentGone)?
         } else {
             match self.bear(&birth(id, open, parent, ledger, priority), now) {
                 Some(child) => Opened::Stream(child),
-                None => self.refused(now, id, open, StreamCode::NO_CAPACITY)?,
+                None => self.refused(now, id, open, Why::NoCapacity)?,
             }
         };
         self.tree.ids_in.set(id.counter());

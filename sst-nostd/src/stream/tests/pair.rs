@@ -292,7 +292,7 @@ impl Pair {
                 "gaps are left"
             );
             assert_eq!(streams.lifetimes.len(), 0, "lifetimes are left");
-            assert!(end.tree.is_drained() && end.tree.refusals.iter().all(Option::is_none));
+            assert!(end.tree.is_drained() && end.tree.refusals.len() == 0);
             assert!(end.tree.awaiting.iter().all(|child| *child == row::NOBODY));
             assert_eq!(end.tree.consumed, end.tree.received, "credit leaked");
         }
