@@ -3,7 +3,8 @@
 //! A task that waits for an answer sends what it has written, and, if it was asked to, looks out
 //! for the answer. One task alone then needs no turn of the driver between its writing and the
 //! packet. Where many have something to send, the driver gathers it: so a task sends only if the
-//! last turn woke no other, and once for each turn.
+//! last turn woke no other, and once for each turn of the driver, or of a task that found its
+//! answer.
 //!
 //! Where so many write that a batch is full before the driver's turn comes, the task that filled it
 //! sends it: the peer then works on it while the others write, rather than after them.
@@ -55,7 +56,7 @@ impl Gathered {
     /// More of it: whether that fills a batch that may be sent.
     fn add(&mut self, bytes: usize) -> bool {
         self.bytes = self.bytes.saturating_add(bytes);
-        self.writes += 1;
+        self.writes = self.writes.saturating_add(1);
         let is_full = self.bytes >= BATCH_BYTES || self.writes >= BATCH_WRITES;
         if !is_full || self.batches >= MAX_BATCHES {
             return false;
@@ -102,6 +103,10 @@ impl Inner {
     }
 }
 
+/// Answers that tasks found by looking out for them, in all tests.
+#[cfg(test)]
+static FOUND: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
 /// For who has sent, once nothing is locked.
 pub(crate) fn wipe_stack() {
     zeroize_stack::<CIPHER_DEPTH_BYTES>();
@@ -125,24 +130,28 @@ impl Shared {
         let Some(receiving) = intake.as_mut() else { return false };
         let begun_at = self.clock.now();
         let (until, mut now) = (begun_at.after(self.busy_poll), begun_at);
-        while receiving.try_receive(self, now) == 0 {
-            now = self.clock.now();
-            if now >= until {
-                return false;
-            }
+        let mut has_come = receiving.try_receive(self, now) > 0;
+        while !has_come && now < until {
             std::hint::spin_loop();
+            now = self.clock.now();
+            has_come = receiving.try_receive(self, now) > 0;
         }
         drop(intake);
         let mut woken = Vec::new();
         let mut inner = self.lock();
-        inner.drain_events(now, &mut woken);
-        inner.scene = Scene::after(&woken);
-        // What else follows from the packets, the driver sees to.
+        if has_come {
+            #[cfg(test)]
+            FOUND.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            inner.drain_events(now, &mut woken);
+            inner.scene = Scene::after(&woken);
+        }
+        // What else follows from the packets, and what came while the driver could not receive, the
+        // driver sees to.
         let driver = inner.driver.take();
         drop(inner);
         woken.into_iter().for_each(Waker::wake);
         self.tell(driver);
-        true
+        has_come
     }
 }
 
@@ -247,5 +256,6 @@ mod tests {
         });
         asking.await.unwrap();
         echo.await.unwrap();
+        assert!(FOUND.load(std::sync::atomic::Ordering::Relaxed) > 0, "none was looked out for");
     }
 }

@@ -50,7 +50,9 @@ impl Driver {
     /// What there is to receive.
     fn poll_receive(&self, cx: &mut Context<'_>) -> Received {
         let nothing = Received { more: More::No, packets: 0, now: None };
-        let mut intake = self.shared.intake();
+        // A task that looks out for its answer receives, and wakes the driver when it is done:
+        // timers and what is to be sent do not wait for that.
+        let Ok(mut intake) = self.shared.intake.try_lock() else { return nothing };
         intake.as_mut().map_or(nothing, |intake| intake.poll_receive(cx, &self.shared))
     }
 

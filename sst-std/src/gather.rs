@@ -20,8 +20,9 @@ enum Gathered {
 /// Back to how it was, even after a panic.
 struct Restored(Option<Gathered>);
 
-/// Does `work` without telling the endpoint's task of it: nothing of it is sent before the waker
-/// that comes back is woken, which therefore should be soon. `None`: there is nothing to tell.
+/// Does `work` without telling the endpoint's task of it: unless it fills a batch, nothing of it is
+/// sent before the waker that comes back is woken, which therefore should be soon. `None`: there is
+/// nothing to tell.
 ///
 /// For callers that take turns in doing many small things, such as an event loop: told of each, the
 /// endpoint's thread would wake for each, and send a packet for each.

@@ -46,7 +46,8 @@ struct Record {
 }
 
 /// A half in the hands of a future. What waits for the future waits no more once it is dropped;
-/// what a poll function left waiting then waits as before.
+/// what a poll function left waiting for bytes then waits as before. What it left waiting for
+/// memory does not, and is to be polled again.
 struct Reading<'a> {
     half: &'a mut ReadHalf,
     before: Seat,

@@ -142,6 +142,14 @@ impl<C: Crypto> Channel<C> {
         can_rest.then(|| self.idle.rests_at())
     }
 
+    /// A packet that was begun came to nothing. If the cipher was woken for it, it rests again: its
+    /// timer, which is past, would have it woken and put to rest without end.
+    pub fn on_nothing_sent(&mut self, now: Instant) {
+        if self.rests_at().is_some_and(|at| at <= now) {
+            self.send_keys.rest();
+        }
+    }
+
     fn expires_at(&self) -> Option<Instant> {
         self.idle.expires_at(self.pto_base())
     }

@@ -91,6 +91,7 @@ impl Session {
             let is_idle = builder.is_empty() && permit != Permit::Probe;
             if is_idle {
                 builder.abandon(sent);
+                channel.on_nothing_sent(now);
                 return Transmitted::Nothing;
             }
             if has_work {

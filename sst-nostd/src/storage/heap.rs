@@ -472,27 +472,55 @@ mod tests {
     // Spec: R-7.1-3.
     #[test]
     fn a_hundred_thousand_rows_on_a_small_stack() {
-        const COUNT: u32 = 100_000;
         on_a_small_stack(|| {
-            let mut rows = rows(COUNT);
-            let mut table = filled(&mut rows);
-            let ticks: [fn(u64) -> u64; 3] = [|i| i, |i| u64::MAX - i, |i| i * 7919 % 100_003];
-            for tick in ticks {
-                let mut heap = Heap::<0>::new();
-                for index in 0..COUNT {
-                    assert!(heap.push(&mut table, index, 0, tick(index.into())));
-                }
-                for index in (0..COUNT).step_by(10) {
-                    assert!(heap.remove(&mut table, index));
-                }
-                let mut last = 0;
-                for _ in 0..COUNT - COUNT / 10 {
-                    let next = tick(heap.pop(&mut table).unwrap().into());
-                    assert!(next >= last);
-                    last = next;
-                }
-                assert!(heap.is_empty());
-            }
+            many(
+                Heap::new,
+                |heap, rows, index, tick| heap.push(rows, index, 0, tick),
+                |heap, rows| heap.pop(rows),
+                |heap, rows, index| heap.remove(rows, index),
+            );
         });
+    }
+
+    /// Where all come in order, each is below the other.
+    // Spec: R-7.1-3.
+    #[test]
+    fn a_chain_of_a_hundred_thousand_rows_on_a_small_stack() {
+        on_a_small_stack(|| {
+            many(
+                OrderlyHeap::new,
+                |heap, rows, index, tick| heap.push(rows, index, 0, tick),
+                |heap, rows| heap.pop(rows),
+                |heap, rows, index| heap.remove(rows, index),
+            );
+        });
+    }
+
+    fn many<H>(
+        new: fn() -> H,
+        push: fn(&mut H, &mut Table<'_, Node>, u32, u64) -> bool,
+        pop: fn(&mut H, &mut Table<'_, Node>) -> Option<u32>,
+        remove: fn(&mut H, &mut Table<'_, Node>, u32) -> bool,
+    ) {
+        const COUNT: u32 = 100_000;
+        let mut rows = rows(COUNT);
+        let mut table = filled(&mut rows);
+        let ticks: [fn(u64) -> u64; 3] = [|i| i, |i| u64::MAX - i, |i| i * 7919 % 100_003];
+        for tick in ticks {
+            let mut heap = new();
+            for index in 0..COUNT {
+                assert!(push(&mut heap, &mut table, index, tick(index.into())));
+            }
+            for index in (0..COUNT).step_by(10) {
+                assert!(remove(&mut heap, &mut table, index));
+            }
+            let mut last = 0;
+            for _ in 0..COUNT - COUNT / 10 {
+                let next = tick(pop(&mut heap, &mut table).unwrap().into());
+                assert!(next >= last);
+                last = next;
+            }
+            assert_eq!(pop(&mut heap, &mut table), None);
+        }
     }
 }

@@ -82,6 +82,7 @@ impl Refusals {
         state.set(Refused::FINAL);
         if state.has(Refused::ACKED) {
             *slot = StreamId::ROOT;
+            self.count_due();
         }
     }
 
@@ -90,13 +91,15 @@ impl Refusals {
         let Some((slot, state)) = self.entry_mut(id) else { return };
         match fate {
             Fate::Lost if state.has(Refused::ACKED) => {}
-            Fate::Lost => {
-                state.set(Refused::DUE);
-                self.is_due = true;
-            }
+            Fate::Lost => state.set(Refused::DUE),
             Fate::Acked if state.has(Refused::FINAL) => *slot = StreamId::ROOT,
-            Fate::Acked => state.set(Refused::ACKED),
+            Fate::Acked => {
+                state.set(Refused::ACKED);
+                // A copy that was to be said again need not be.
+                state.clear(Refused::DUE);
+            }
         }
+        self.count_due();
     }
 
     /// The next one to be told.
@@ -116,6 +119,11 @@ impl Refusals {
         if let Some((_, state)) = self.entry_mut(id) {
             state.clear(Refused::DUE);
         }
+        self.count_due();
+    }
+
+    /// Some of them may be due no more, or again.
+    fn count_due(&mut self) {
         self.is_due = self.next_due().is_some();
     }
 
@@ -183,6 +191,25 @@ mod tests {
         assert!(!all.contains(id(1)) && all.contains(id(2)) && !all.is_open(id(2)));
         all.on_fate(id(2), Fate::Acked);
         assert!(!all.contains(id(2)));
+    }
+
+    #[test]
+    fn one_that_is_over_is_not_due() {
+        for ends_first in [false, true] {
+            let mut all = Refusals::new();
+            all.add(id(1), false, Why::NoCapacity).unwrap();
+            all.on_told(id(1));
+            // A probe says it again; before that is sent, the first copy is acknowledged.
+            all.on_fate(id(1), Fate::Lost);
+            if ends_first {
+                all.end(id(1));
+            }
+            all.on_fate(id(1), Fate::Acked);
+            assert!(!all.is_due() && all.next_due().is_none());
+            assert_eq!(all.contains(id(1)), !ends_first);
+            all.end(id(1));
+            assert!(!all.is_due() && !all.contains(id(1)));
+        }
     }
 
     #[test]

@@ -102,6 +102,8 @@ impl<A: Aead> ReceiveKeys<A> {
     /// Lets the cipher rest until the next packet.
     pub(in crate::channel) fn rest(&mut self) {
         self.current.aead.rest();
+        // A forged packet may have had it made; one that is not forged has it made again.
+        self.next = None;
     }
 
     pub(in crate::channel) fn is_resting(&self) -> bool {

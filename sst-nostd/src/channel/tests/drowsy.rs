@@ -1,5 +1,7 @@
 //! [`Drowsy`]: a provider whose ciphers can be put to rest, as those of aws-lc.
 
+use core::cell::Cell;
+
 use super::super::Dropped;
 use super::pair::{CLEAN, NoRandom, Pair};
 use crate::crypto::{
@@ -7,11 +9,15 @@ use crate::crypto::{
 };
 use crate::time::Duration;
 
-pub(super) struct Drowsy(RustCrypto<NoRandom>);
+pub(super) struct Drowsy {
+    inner: RustCrypto<NoRandom>,
+    /// Ciphers made so far.
+    made: Cell<u32>,
+}
 
 impl Drowsy {
     pub(super) fn new() -> Self {
-        Self(RustCrypto::new(NoRandom))
+        Self { inner: RustCrypto::new(NoRandom), made: Cell::new(0) }
     }
 }
 
@@ -20,7 +26,7 @@ impl Crypto for Drowsy {
     type Secret = [u8; 32];
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomError> {
-        self.0.random(out)
+        self.inner.random(out)
     }
 
     fn load(&self, bytes: &[u8; 32]) -> [u8; 32] {
@@ -28,19 +34,20 @@ impl Crypto for Drowsy {
     }
 
     fn public_key(&self, secret: &[u8; 32]) -> [u8; 32] {
-        self.0.public_key(secret)
+        self.inner.public_key(secret)
     }
 
     fn agree(&self, secret: &[u8; 32], public: &[u8; 32]) -> Result<SharedSecret, AgreeError> {
-        self.0.agree(secret, public)
+        self.inner.agree(secret, public)
     }
 
     fn aead(&self, suite: Suite, key: &[u8; 32]) -> Option<DrowsyAead> {
-        self.0.aead(suite, key).map(|aead| DrowsyAead(Some(aead)))
+        self.made.set(self.made.get() + 1);
+        self.inner.aead(suite, key).map(|aead| DrowsyAead(Some(aead)))
     }
 
     fn supports(&self, suite: Suite) -> bool {
-        self.0.supports(suite)
+        self.inner.supports(suite)
     }
 }
 
@@ -107,12 +114,14 @@ fn a_forged_packet_wakes_a_cipher_only_once_a_rest() {
     let now = pair.now;
     let (_, mut packet) = pair.sides[0].transmit(&pair.crypto, now).unwrap();
     *packet.last_mut().unwrap() ^= 1;
+    let made = pair.crypto.made.get();
     let side = &mut pair.sides[1];
     for _ in 0..2 {
         let opened = side.channel.open(&pair.crypto, now, &mut packet.clone());
         assert_eq!(opened, Err(Dropped::Unauthentic));
         assert!(!side.channel.receive_keys.is_resting(), "until its timer is looked at");
     }
+    assert_eq!(pair.crypto.made.get(), made + 1);
     side.channel.on_timeout(now, &mut side.sent);
     assert!(side.channel.receive_keys.is_resting());
 }

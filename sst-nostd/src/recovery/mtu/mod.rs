@@ -2,7 +2,7 @@
 //!
 //! Sizes are UDP payload bytes. The search goes up a list of sizes that paths commonly have, then
 //! narrows down between the largest that passed and the smallest that did not. No ICMP is needed.
-//! It begins once something has filled a packet: who only says little sends no probes.
+//! It begins once something has filled half a packet: who only says little sends no probes.
 
 mod black_hole;
 
@@ -12,8 +12,8 @@ use black_hole::BlackHole;
 /// Every path must carry this much (RFC 9000 section 14).
 pub const BASE_BYTES: usize = 1200;
 
-/// A packet of so many bytes is about full: what was to go into it hardly had room, or had none.
-const FULL_BYTES: usize = BASE_BYTES - 64;
+/// Two packets of so many bytes, or of more, might have been one, if the path carried larger ones.
+const HALF_BYTES: usize = BASE_BYTES / 2;
 
 /// The largest UDP payload over IPv4.
 pub const MAX_BYTES: usize = 65_507;
@@ -40,7 +40,7 @@ const BLACK_HOLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Where the search stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MtuState {
-    /// No packet was full yet: nobody asks for larger ones.
+    /// No packet was half full yet: nobody asks for larger ones.
     Base,
     /// Large packets vanished: resting at the base size until the instant.
     BlackHole(Instant),
@@ -66,7 +66,7 @@ pub struct Mtu {
 
 impl Mtu {
     /// A path at the base size, to be searched up to `ceiling_bytes` once a packet
-    /// [was sent](Self::on_packet_sent) that is about full.
+    /// [was sent](Self::on_packet_sent) that is half full.
     #[must_use]
     pub fn new(ceiling_bytes: usize) -> Self {
         let ceiling = ceiling_bytes.clamp(BASE_BYTES, MAX_BYTES);
@@ -82,10 +82,10 @@ impl Mtu {
         }
     }
 
-    /// A packet of `bytes` was sent that is no probe. The first that is about full begins the
+    /// A packet of `bytes` was sent that is no probe. The first that is half full begins the
     /// search.
     pub fn on_packet_sent(&mut self, bytes: usize) {
-        if bytes >= FULL_BYTES && self.state == MtuState::Base {
+        if bytes >= HALF_BYTES && self.state == MtuState::Base {
             self.search();
         }
     }

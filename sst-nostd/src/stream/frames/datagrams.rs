@@ -31,8 +31,14 @@ impl StreamMut<'_, '_> {
             let stores = &mut *self.stores;
             let nursery = stores.nurseries.at_mut(self.row.nursery);
             let nursery = present(nursery, "who owes datagrams has a ledger");
-            let Some(nursery) = nursery else { return Ok(()) };
-            let Some(entry) = first_entry(nursery, &stores.pool) else { return Ok(()) };
+            let entry = nursery.and_then(|nursery| {
+                let entry = first_entry(nursery, &stores.pool)?;
+                Some((nursery, entry))
+            });
+            let Some((nursery, entry)) = entry else {
+                self.row.pending.clear(Pending::DATAGRAM);
+                return Ok(());
+            };
             let header_len = DatagramHeader { parent: id, len: None }.encoded_len();
             let fits = header_len.saturating_add(entry.len) <= sink.out.remaining_len();
             let is_first = sink.is_empty && sink.out.position() == 0;
