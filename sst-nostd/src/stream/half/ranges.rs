@@ -121,11 +121,20 @@ impl StreamMut<'_, '_> {
         }
     }
 
-    /// Gives back what the stream no longer needs beside its row.
-    pub(in crate::stream) fn tidy_gaps(&mut self) {
-        if self.stores.gaps.at(self.row.gaps).is_some_and(Gaps::is_empty) {
+    /// Gives back a row of gaps that this event fetched and has no use for: as nobody could have had
+    /// it meanwhile, nobody who waits hears of it.
+    pub(in crate::stream) fn return_gaps(&mut self) -> bool {
+        let is_unused = self.stores.gaps.at(self.row.gaps).is_some_and(Gaps::is_empty);
+        if is_unused {
             let index = core::mem::replace(&mut self.row.gaps, NONE);
             self.stores.free_gaps(self.party, index);
+        }
+        is_unused
+    }
+
+    /// Gives back what the stream no longer needs beside its row.
+    pub(in crate::stream) fn tidy_gaps(&mut self) {
+        if self.return_gaps() {
             self.after.set(After::FEED);
         }
     }

@@ -87,6 +87,8 @@ impl StreamMut<'_, '_> {
         }
         let bytes = bytes.get(..taken).unwrap_or_default();
         if !self.store(bytes, has_mark) {
+            // Else two such writers would have each other told that there is room, for ever.
+            self.return_gaps();
             self.want_room(true);
             return Err(WriteError::Blocked);
         }

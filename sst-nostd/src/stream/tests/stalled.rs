@@ -205,3 +205,40 @@ fn the_application_hears_who_holds_the_memory() {
     assert_eq!(all[..count].iter().map(|(_, unread)| unread).sum::<u64>(), 64 << 10);
     assert_eq!(all[..40], largest);
 }
+
+/// Marks far behind the first byte that is not acknowledged take more than one block: a record may
+/// find too few although there are some. Two writers of such records are not told in turn that there
+/// is room, while nothing comes back.
+// Spec: R-7.5-4.
+#[test]
+fn two_writers_without_room_for_their_marks_are_not_told_of_each_other() {
+    let limits = StreamLimits { blocks: 70, block_bytes: 64, ..ROOMY };
+    let mut both_blocked = 0;
+    for len in (64..3000).step_by(16) {
+        let mut pair = Pair::with(1, CONFIG, &limits);
+        let root = pair.ends[0].root();
+        let writers = [0; 2].map(|_| pair.ends[0].open(root));
+        let write = |end: &mut End, stream, bytes: &[u8], mark| {
+            let End { streams, tree } = end;
+            streams.of(tree).write(stream, bytes, WriteOptions { mark })
+        };
+        for stream in writers {
+            let _ = write(&mut pair.ends[0], stream, &vec![1; len], false);
+        }
+        let record = |end: &mut End, stream| write(end, stream, &[2], true);
+        let blocked = writers.map(|stream| record(&mut pair.ends[0], stream).is_err());
+        if blocked != [true; 2] {
+            continue;
+        }
+        both_blocked += 1;
+        for _ in 0..20 {
+            for (stream, event) in pair.ends[0].events() {
+                if event == StreamEvent::Writable {
+                    let _ = record(&mut pair.ends[0], stream);
+                }
+            }
+        }
+        assert_eq!(pair.ends[0].events(), [], "{len}");
+    }
+    assert!(both_blocked > 0);
+}
