@@ -4,6 +4,7 @@ use super::sent::{Chain, Receipt, SentPackets};
 use crate::bytes::{Full, Writer};
 use crate::crypto::TAG_LEN;
 use crate::path::Path;
+use crate::storage::present;
 use crate::wire::{Frame, MAX_FRAMES, SealedHeader};
 
 /// Packets that ask for an acknowledgement are padded to this length, in bytes.
@@ -109,7 +110,8 @@ impl PacketBuilder<'_> {
         sent: &mut SentPackets<'_>,
         write: impl FnOnce(&mut Writer<'_>, &mut dyn FnMut(Receipt, usize) -> bool) -> bool,
     ) {
-        let Some(space) = self.bytes.get_mut(self.position..self.end) else { return };
+        let space = self.bytes.get_mut(self.position..self.end);
+        let Some(space) = present(space, "a packet ends within its buffer") else { return };
         let mut writer = Writer::new(space);
         let (chain, is_ack_eliciting) = (&mut self.chain, &mut self.is_ack_eliciting);
         let (receipt_room, frame_room) = (self.receipt_room, &mut self.frame_room);

@@ -12,7 +12,7 @@ mod tests;
 pub(super) use lists::{Chain, List, Place};
 pub use packet::{Fate, Receipt, SentPacket, SentReceipt};
 
-use crate::storage::{Account, NONE, Row, Shares, Table};
+use crate::storage::{Account, NONE, Row, Shares, Table, present};
 
 /// How many packets are looked at for what a probe could say again: those of a long outage have
 /// nothing to say.
@@ -217,7 +217,8 @@ impl<'s> SentPackets<'s> {
         let index = settled.head;
         let packet = self.packets.at_mut(index)?;
         let fate = if packet.has(SentPacket::LOST) { Fate::Lost } else { Fate::Acked };
-        let row = self.receipts.remove_at(packet.first_receipt)?;
+        let row = self.receipts.remove_at(packet.first_receipt);
+        let row = present(row, "what is settled has receipts to hand out")?;
         packet.first_receipt = row.next;
         self.receipt_shares.give_back(&mut channel.receipts, 1);
         if row.next == NONE {
@@ -232,7 +233,8 @@ impl<'s> SentPackets<'s> {
     }
 
     fn discard(&mut self, channel: &mut OnRecord, index: u32) {
-        self.packets.discard_at(index);
+        let was_here = self.packets.discard_at(index);
+        debug_assert!(was_here, "broken: a packet's row is freed once");
         self.packet_shares.give_back(&mut channel.packets, 1);
     }
 
