@@ -121,8 +121,8 @@ impl StreamMut<'_, '_> {
         }
     }
 
-    /// Gives back a row of gaps that this event fetched and has no use for: as nobody could have had
-    /// it meanwhile, nobody who waits hears of it.
+    /// Gives back a row of gaps that this event fetched and has no use for: as nobody could have
+    /// had it meanwhile, nobody who waits hears of it.
     pub(in crate::stream) fn return_gaps(&mut self) -> bool {
         let is_unused = self.stores.gaps.at(self.row.gaps).is_some_and(Gaps::is_empty);
         if is_unused {

@@ -207,8 +207,8 @@ fn the_application_hears_who_holds_the_memory() {
 }
 
 /// Marks far behind the first byte that is not acknowledged take more than one block: a record may
-/// find too few although there are some. Two writers of such records are not told in turn that there
-/// is room, while nothing comes back.
+/// find too few although there are some. Two writers of such records are not told in turn that
+/// there is room, while nothing comes back.
 // Spec: R-7.5-4.
 #[test]
 fn two_writers_without_room_for_their_marks_are_not_told_of_each_other() {
